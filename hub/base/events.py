@@ -1,0 +1,44 @@
+"""Events: frozen dataclasses in the past tense, told after the commit, unable to refuse."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from hub.base.log import get_logger
+
+log = get_logger(__name__)
+
+
+class CommitHook(Protocol):
+    """The part of a unit of work that events need."""
+
+    @property
+    def events(self) -> EventBus: ...
+
+    def after_commit(self, callback: Callable[[], None]) -> None: ...
+
+
+class EventBus:
+    """Who listens to which event class. Listeners are held strongly and guarded one by one."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[type, list[Callable[[Any], None]]] = defaultdict(list)
+
+    def subscribe(self, event_class: type, listener: Callable[[Any], None]) -> None:
+        """Call ``listener(event)`` after each commit that published an event of this very class."""
+        self._listeners[event_class].append(listener)
+
+    def deliver(self, event: object) -> None:
+        """Tell every listener; one listener's failure is logged and does not reach the next."""
+        for listener in self._listeners[type(event)]:
+            try:
+                listener(event)
+            except Exception:
+                log.exception("event_listener_failed", event_name=type(event).__name__, listener=repr(listener))
+
+
+def publish(work: CommitHook, event: object) -> None:
+    """Hand an event to the unit of work: it is delivered after the commit and dropped on rollback."""
+    work.after_commit(lambda: work.events.deliver(event))

@@ -1,0 +1,30 @@
+"""Slow native work leaves the event loop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def is_cooperative() -> bool:
+    """Whether this process runs greenlets (a gevent web worker) rather than plain threads."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("socket"))
+
+
+def offload(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The function's result, worked out in a native thread when this process runs greenlets.
+
+    For libgit2, hashing, compression and disk reads only: such a thread must not touch the database, Redis or any
+    other thing that gevent has patched. Objects of libgit2 must not cross: pass paths in and plain values out.
+    """
+    if not is_cooperative():
+        return function(*args, **kwargs)
+    import gevent  # deliberate: only web workers pay for it
+
+    result: T = gevent.get_hub().threadpool.apply(function, args, kwargs)
+    return result

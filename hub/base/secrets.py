@@ -1,0 +1,53 @@
+"""The installation's secret and what is derived from it: signatures and their check."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from hub.base.settings import Settings
+
+
+def load_secret(settings: Settings) -> bytes:
+    """The installation's secret: from the settings, else from ``secret.key`` in the home, made on first use.
+
+    Two processes that start at once agree: the file is linked into place, and the one that loses reads the other's.
+    """
+    if settings.secret_key:
+        return settings.secret_key.encode()
+    path = settings.home / "secret.key"
+    if not path.exists():
+        settings.home.mkdir(parents=True, exist_ok=True)
+        draft = Path(f"{path}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_urlsafe(48))
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_bytes()
+
+
+class Signer:
+    """Signs short texts for one purpose; a signature made for another purpose never passes."""
+
+    def __init__(self, secret: bytes, purpose: str) -> None:
+        self._key = hmac.new(secret, f"hub:{purpose}".encode(), hashlib.sha256).digest()
+
+    def sign(self, text: str) -> str:
+        """43 URL-safe characters: HMAC-SHA-256 of the text."""
+        digest = hmac.new(self._key, text.encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def verify(self, text: str, signature: str) -> bool:
+        """Whether the signature is this signer's of this text; compared in constant time."""
+        return hmac.compare_digest(self.sign(text).encode(), signature.encode(errors="replace"))

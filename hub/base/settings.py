@@ -1,0 +1,193 @@
+"""Settings: defaults, then ``hub.toml``, then ``HUB_*`` variables, parsed once into a frozen dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the start stops with this message."""
+
+
+def setting(default: Any, help: str, *, unit: str = "", secret: bool = False) -> Any:
+    """A settings field: its default, one line of help, its unit, and whether ``hub config show`` masks it."""
+    return field(default=default, metadata={"help": help, "unit": unit, "secret": secret})
+
+
+def _default_home() -> Path:
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data_home) / "hub"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the core. ``home`` is the one data directory; paths left empty lie below it.
+
+    The environment's name of a setting is ``HUB_`` and the field in capitals; in ``hub.toml`` it is the field.
+    """
+
+    home: Path = field(default_factory=_default_home, metadata={"help": "the data directory", "unit": "path"})
+    host: str = setting("127.0.0.1", "address that the web server listens on")
+    port: int = setting(8080, "port that the web server listens on")
+    base_url: str = setting("", "address by which clients reach the hub; empty: http://HOST:PORT")
+    internal_url: str = setting("", "address by which git hooks and `hub ssh` reach `hub web`; empty: http://HOST:PORT")
+    ssh_host: str = setting("127.0.0.1", "address that the SSH server listens on")
+    ssh_port: int = setting(2222, "port of the SSH server; 0 switches it off in `hub serve`")
+    ssh_public_host: str = setting("", "host name in SSH clone addresses; empty: the host of base_url")
+    database_url: str = setting("", "SQLAlchemy address of the database; empty: SQLite in the home", secret=True)
+    redis_url: str = setting("", "address of Redis; empty: `hub serve` runs one of its own", secret=True)
+    storage_url: str = setting("", "file:///path, or s3://KEY:SECRET@HOST:PORT/BUCKET?region=&secure=", secret=True)
+    storage_direct: bool = setting(True, "with S3: clients transfer by presigned addresses instead of through the hub")
+    storage_public_url: str = setting("", "with S3: address that clients reach the store by, when it differs")
+    repositories_dir: str = setting("", "directory of the Git repositories; empty: below the home")
+    compute: str = setting("local", "compute driver")
+    secret_key: str = setting("", "key of signatures and encryption; empty: made once, kept in the home", secret=True)
+    registration: bool = setting(True, "whether people may create accounts themselves")
+    max_blob_size_bytes: int = setting(10 * MIB, "largest file in a push that is no LFS object", unit="bytes")
+    max_lfs_object_size_bytes: int = setting(5 * 1024 * GIB, "largest LFS object", unit="bytes")
+    max_push_size_bytes: int = setting(2 * GIB, "largest pack that one push may send", unit="bytes")
+    quota_bytes: int = setting(0, "storage of one namespace unless it has its own; 0: no limit", unit="bytes")
+    min_free_disk_bytes: int = setting(256 * MIB, "writes are refused when the disk has less", unit="bytes")
+    lfs_url_ttl_s: int = setting(259_200, "how long a signed transfer address is good", unit="seconds")
+    lfs_part_size_bytes: int = setting(50 * MIB, "smallest part of a multipart upload", unit="bytes")
+    lfs_batch_limit: int = setting(1000, "objects in one LFS batch request", unit="objects")
+    git_timeout_s: int = setting(3600, "longest time of one git transfer", unit="seconds")
+    git_concurrency: int = setting(16, "git processes that one web worker runs at once", unit="processes")
+    pack_cache_size_bytes: int = setting(4 * GIB, "disk space of the cache of packed objects; 0: off", unit="bytes")
+    web_workers: int = setting(1, "worker processes of the web server", unit="processes")
+    job_workers: int = setting(1, "job workers that `hub serve` starts", unit="processes")
+    request_body_limit_bytes: int = setting(32 * MIB, "largest JSON or form body", unit="bytes")
+    session_ttl_s: int = setting(1_209_600, "how long a browser session lasts unused", unit="seconds")
+    undelete_ttl_s: int = setting(604_800, "how long a deleted repository can be brought back", unit="seconds")
+    log_level: str = setting("info", "debug, info, warning or error")
+    log_style: str = setting("text", "text or json")
+
+    @property
+    def effective_base_url(self) -> str:
+        """The public address without a trailing slash."""
+        return (self.base_url or f"http://{self._reachable_host}:{self.port}").rstrip("/")
+
+    @property
+    def effective_internal_url(self) -> str:
+        """The address of `hub web` as seen from this machine, without a trailing slash."""
+        return (self.internal_url or f"http://{self._reachable_host}:{self.port}").rstrip("/")
+
+    @property
+    def _reachable_host(self) -> str:
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+
+    @property
+    def effective_ssh_host(self) -> str:
+        """The host name that SSH clone addresses carry."""
+        return self.ssh_public_host or urlsplit(self.effective_base_url).hostname or "localhost"
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database's address, in the spelling that SQLAlchemy wants."""
+        url = self.database_url or f"sqlite:///{self.home / 'hub.db'}"
+        for short in ("postgres://", "postgresql://"):
+            if url.startswith(short):
+                return "postgresql+psycopg://" + url.removeprefix(short)
+        return url
+
+    @property
+    def effective_storage_url(self) -> str:
+        """The object store's address."""
+        return self.storage_url or f"file://{self.home / 'objects'}"
+
+    @property
+    def repositories_path(self) -> Path:
+        """The directory of the Git repositories."""
+        return Path(self.repositories_dir) if self.repositories_dir else self.home / "repositories"
+
+    @property
+    def run_path(self) -> Path:
+        """Directory of sockets, process ids and the embedded Redis."""
+        return self.home / "run"
+
+    @property
+    def cache_path(self) -> Path:
+        """Directory of what can be made again."""
+        return self.home / "cache"
+
+
+@dataclass(frozen=True)
+class LoadedSettings:
+    """Settings together with where each value came from: "default", "file" or "environment"."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def _parse(name: str, kind: type, raw: Any) -> Any:
+    try:
+        if kind is bool:
+            if isinstance(raw, bool):
+                return raw
+            word = str(raw).strip().lower()
+            if word in ("1", "true", "yes", "on"):
+                return True
+            if word in ("0", "false", "no", "off", ""):
+                return False
+            raise ValueError("not a yes or no")
+        if kind is int:
+            if isinstance(raw, bool):
+                raise ValueError("not a number")
+            return int(raw)
+        if kind is Path:
+            return Path(raw).expanduser().absolute()
+        return str(raw)
+    except ValueError as error:
+        raise SettingsError(f"setting {name}: {str(raw)[:80]!r} cannot be used: {error}") from None
+
+
+def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> LoadedSettings:
+    """Read the settings.
+
+    The file is ``file``, else the variable ``HUB_CONFIG``, else ``hub.toml`` in the home, when it exists.
+    Raises SettingsError for a key that no setting has (in the file), an unreadable file or value.
+    """
+    environ = os.environ if environ is None else environ
+    kinds = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {item.name: "default" for item in dataclasses.fields(Settings)}
+
+    home = Path(environ["HUB_HOME"]).expanduser().absolute() if environ.get("HUB_HOME") else _default_home()
+    path = file or (Path(environ["HUB_CONFIG"]) if environ.get("HUB_CONFIG") else home / "hub.toml")
+    if file or environ.get("HUB_CONFIG") or path.exists():
+        for name, raw in _read_file(path).items():
+            if name not in kinds or name.startswith("_"):
+                raise SettingsError(f"{path.name}: there is no setting {name!r}; `hub config show` lists them all")
+            values[name] = _parse(name, kinds[name], raw)
+            origins[name] = "file"
+    for item in dataclasses.fields(Settings):
+        raw = environ.get(f"HUB_{item.name.upper()}")
+        if raw is not None:
+            values[item.name] = _parse(f"HUB_{item.name.upper()}", kinds[item.name], raw)
+            origins[item.name] = "environment"
+    return LoadedSettings(Settings(**values), origins)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        raise SettingsError(f"there is no settings file {path}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path.name} is no valid TOML: {error}") from None
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The ``HUB_*`` variables that make a child process load these very settings."""
+    return {f"HUB_{item.name.upper()}": str(getattr(settings, item.name)) for item in dataclasses.fields(Settings)}

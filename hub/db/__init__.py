@@ -1,0 +1,1 @@
+"""Floor 1: the database: engine, model base, unit of work, migrations."""

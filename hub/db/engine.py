@@ -1,0 +1,96 @@
+"""The engine for SQLite and PostgreSQL, each with the settings that a forge needs."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from hub.base.context import Key
+from hub.base.errors import Unavailable
+
+# How long a writer waits for SQLite's one write lock, which another process may hold.
+SQLITE_WRITE_WAIT_S = 30.0
+_SQLITE_RETRY_S = 0.01
+
+
+class Database:
+    """The engine, its sessions, and the rule of who may write when.
+
+    SQLite has one writer at a time. Inside a process, writers queue on a lock that greenlets can wait for; between
+    processes they retry ``BEGIN IMMEDIATE`` with pauses that let the event loop run. (SQLite's own busy time-out
+    would stop the whole loop, the holder of the lock with it.)
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.write_lock = threading.Lock()
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = self._create_engine()
+        # Rows are read after the unit of work has ended (schemas dump them), so they must not expire on commit.
+        self.sessions = sessionmaker(self.engine, expire_on_commit=False, class_=Session)
+
+    def _create_engine(self) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(self.url, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_recycle=1800)
+        engine = create_engine(
+            self.url, pool_size=20, max_overflow=20, connect_args={"timeout": 0.05, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_sqlite_connection)
+        return engine
+
+    def begin_write(self, session: Session) -> None:
+        """Take SQLite's write lock for this session's transaction. Raises Unavailable after 30 s of waiting."""
+        deadline = time.monotonic() + SQLITE_WRITE_WAIT_S
+        while True:
+            try:
+                session.execute(text("BEGIN IMMEDIATE"))
+                return
+            except OperationalError as error:
+                session.rollback()
+                if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                    raise Unavailable("The database is busy; try again.") from error
+                time.sleep(_SQLITE_RETRY_S)
+
+    def check(self) -> None:
+        """One round trip. Raises Unavailable when the database does not answer."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except Exception as error:
+            raise Unavailable("The database does not answer.") from error
+
+    def dispose(self) -> None:
+        """Close every pooled connection; needed after a fork and at the end."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
+    # The driver's own implicit BEGIN is switched off; the unit of work says BEGIN or BEGIN IMMEDIATE itself.
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # NORMAL may lose the last commits when power fails; FULL keeps "acknowledged" true then, too.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-8192")
+    cursor.close()
+
+
+def advisory_lock(connection: Connection, key: int) -> None:
+    """Hold PostgreSQL's advisory lock until the transaction ends; SQLite has its write lock instead."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+DATABASE: Key[Database] = Key("db.database")

@@ -1,0 +1,113 @@
+"""Errors become responses here and nowhere else: one table of statuses, one renderer a dialect.
+
+A blueprint says which dialect its clients read (``speak(blueprint, renderer)``); everything else is answered in the
+platform's JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from hub.base import errors
+from hub.base.log import get_logger
+
+log = get_logger(__name__)
+
+STATUS: dict[type[errors.HubError], int] = {
+    errors.Invalid: 400,
+    errors.Unprocessable: 422,
+    errors.NotSignedIn: 401,
+    errors.Denied: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    errors.TooLarge: 413,
+    errors.QuotaExceeded: 413,
+    errors.RangeNotSatisfiable: 416,
+    errors.RateLimited: 429,
+    errors.Unavailable: 503,
+    errors.HubError: 400,
+}
+
+# (status, code, message, details) -> response
+Renderer = Callable[[int, str, str, dict[str, Any]], Response]
+
+_RENDERERS = "hub_renderers"
+
+
+def status_of(error: errors.HubError) -> int:
+    """The HTTP status of an error."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def speak(blueprint: Blueprint, renderer: Renderer) -> None:
+    """Errors raised by the blueprint's views are answered in this dialect."""
+    blueprint.record(lambda state: state.app.extensions.setdefault(_RENDERERS, {}).update({state.name: renderer}))
+
+
+def renderer_for_request(app: Flask) -> Renderer:
+    """The dialect of the request's blueprint; the platform's JSON where none is set."""
+    renderers: dict[str, Renderer] = app.extensions.get(_RENDERERS, {})
+    for name in request.blueprints:
+        if name in renderers:
+            return renderers[name]
+    return render_platform_json
+
+
+def render_platform_json(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
+    """``{"code", "msg", "context"?, "trace_id"}``: the envelope of the CSGHub contract, sections 1.4 and 1.6."""
+    body: dict[str, Any] = {"code": code, "msg": message, "trace_id": request_id()}
+    if details:
+        body["context"] = details
+    response = Response(json.dumps(body), status=status, mimetype="application/json")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="hub"'
+    return response
+
+
+def request_id() -> str:
+    """The id of this request: the client's ``X-Request-ID`` when it is short and plain, else a fresh one."""
+    if "hub_request_id" not in g:
+        given = request.headers.get("X-Request-ID", "")
+        plain = 0 < len(given) <= 64 and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
+        g.hub_request_id = given if plain else secrets.token_hex(8)
+    return str(g.hub_request_id)
+
+
+def install(app: Flask) -> None:
+    """Register the handlers; done once, by ``create_app``."""
+
+    @app.errorhandler(errors.HubError)
+    def handle_hub_error(error: errors.HubError) -> Response:
+        response = renderer_for_request(app)(status_of(error), error.code, str(error), error.details)
+        if "retry_after_s" in error.details:
+            response.headers["Retry-After"] = str(error.details["retry_after_s"])
+        if isinstance(error, errors.RangeNotSatisfiable):
+            response.headers["Content-Range"] = f"bytes */{error.details['size_bytes']}"
+        return response
+
+    @app.errorhandler(HTTPException)
+    def handle_http_exception(error: HTTPException) -> Response:
+        if error.response is not None or (error.code or 500) < 400:
+            return error.get_response()  # type: ignore[return-value]  # a redirect, or a ready answer
+        status = error.code or 500
+        code = (error.name or "error").lower().replace(" ", "_")
+        response = renderer_for_request(app)(status, code, error.description or error.name, {})
+        for name, value in error.get_headers():
+            if name.lower() not in ("content-type", "content-length"):
+                response.headers.setdefault(name, value)
+        return response
+
+    @app.errorhandler(Exception)
+    def handle_unknown(error: Exception) -> Response:
+        if app.testing:
+            raise error
+        log.exception("request_failed", path=request.path, method=request.method, request_id=request_id())
+        message = f"Something went wrong on our side. The log has it under request id {request_id()}."
+        return renderer_for_request(app)(500, "internal", message, {})

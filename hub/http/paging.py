@@ -1,0 +1,24 @@
+"""Which page a request asks for."""
+
+from __future__ import annotations
+
+from flask import request
+
+from hub.base.errors import Invalid
+from hub.base.paging import DEFAULT_PER, MAX_PER, PageArgs
+
+MAX_PAGE = 1_000_000
+
+
+def page_args() -> PageArgs:
+    """The request's ``page`` and ``per``. Raises Invalid (``REQ-ERR-6``) naming the parameter that is out of bounds."""
+    return PageArgs(_number("page", 1, MAX_PAGE), _number("per", DEFAULT_PER, MAX_PER))
+
+
+def _number(name: str, default: int, most: int) -> int:
+    raw = request.args.get(name)
+    if raw is None or raw == "":
+        return default
+    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:10]) <= most:
+        raise Invalid(f"'{name}' must be a number from 1 to {most}.", code="REQ-ERR-6", query=name)
+    return int(raw)

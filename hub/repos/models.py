@@ -1,0 +1,197 @@
+"""Tables of repositories, pushes and LFS."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from hub.accounts.models import Namespace, Role, User
+from hub.db.base import Model, RowId, new_uuid
+
+
+class RepositoryState(StrEnum):
+    """Life of a repository: row ``creating`` -> git on disk -> ``ready`` -> ``deleting`` -> row gone.
+
+    ``ready`` with ``deleted_at`` set is deleted for its users and can be brought back.
+    """
+
+    CREATING = "creating"
+    READY = "ready"
+    DELETING = "deleting"
+
+
+class Repository(Model):
+    """An asset: a bare Git repository of one kind."""
+
+    __tablename__ = "repositories"
+    __table_args__ = (
+        # A deleted repository does not hold its name.
+        Index(
+            "uq_repositories_kind_namespace_id_name_key",
+            "kind",
+            "namespace_id",
+            "name_key",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(None, "kind", "is_private", "updated_at"),
+        Index(None, "deleted_at"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)  # also its directory on disk
+    kind: Mapped[str] = mapped_column(String(32))  # a name in the registry of kinds
+    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    name_key: Mapped[str] = mapped_column(String(64))  # fold_name(name)
+    nickname: Mapped[str] = mapped_column(String(64), default="")
+    description: Mapped[str] = mapped_column(Text, default="")
+    license: Mapped[str] = mapped_column(String(100), default="")
+    is_private: Mapped[bool] = mapped_column(default=False)
+    default_branch: Mapped[str] = mapped_column(String(255), default="main")
+    storage: Mapped[str] = mapped_column(String(32), default="default")  # name of the volume
+    state: Mapped[RepositoryState] = mapped_column(String(16), default=RepositoryState.CREATING)
+    forked_from_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="SET NULL"))
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    git_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # packs and loose objects, after the last push
+    lfs_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # sum of the linked objects
+    download_count: Mapped[int] = mapped_column(RowId, default=0)
+    archived_at: Mapped[datetime | None]  # set: readable, not writable
+    deleted_at: Mapped[datetime | None]
+    pushed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    namespace: Mapped[Namespace] = relationship(lazy="joined")
+    created_by: Mapped[User | None] = relationship()
+
+    @property
+    def path(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace.path}/{self.name}"
+
+    # What ``accounts.policy.can`` asks of a resource.
+    resource_type = "repository"
+
+    @property
+    def is_public(self) -> bool:
+        return not self.is_private
+
+    @property
+    def is_frozen(self) -> bool:
+        """Archived: it may be read and administered, not written."""
+        return self.archived_at is not None
+
+
+class RepositoryRedirect(Model):
+    """A former path of a repository that was renamed or transferred; a new repository there wins."""
+
+    __tablename__ = "repository_redirects"
+    __table_args__ = (UniqueConstraint("kind", "path_key"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    path_key: Mapped[str] = mapped_column(String(129))  # fold_name("namespace/name")
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+
+
+class ProtectedBranch(Model):
+    """A rule for branches whose short name matches a pattern (``*`` and ``?``; the longest pattern wins)."""
+
+    __tablename__ = "protected_branches"
+    __table_args__ = (UniqueConstraint("repository_id", "pattern"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    pattern: Mapped[str] = mapped_column(String(255))
+    push_role: Mapped[Role] = mapped_column(String(16), default=Role.WRITE)  # weakest role that may push
+    allow_force_push: Mapped[bool] = mapped_column(default=False)
+    allow_deletion: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class PushState(StrEnum):
+    """``pending``: allowed, the refs are about to move. ``applied``: they moved. ``abandoned``: they did not."""
+
+    PENDING = "pending"
+    APPLIED = "applied"
+    ABANDONED = "abandoned"
+
+
+class Push(Model):
+    """One change of refs, written before the refs move (the intent) and settled after.
+
+    A crash in between leaves a pending row; ``refs.reconcile`` looks at the refs and settles it either way.
+    """
+
+    __tablename__ = "pushes"
+    __table_args__ = (Index(None, "state", "created_at"), Index(None, "repository_id", "id"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    via: Mapped[str] = mapped_column(String(16))  # http, ssh, web, api, mirror, reconcile
+    state: Mapped[PushState] = mapped_column(String(16), default=PushState.PENDING)
+    changes: Mapped[list[Any]]  # [{"ref": ..., "old": 40 hex, "new": 40 hex}], zeros: absent
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class LFSObject(Model):
+    """One stored content, whoever uploaded it. The row exists only when the bytes are whole and were hashed."""
+
+    __tablename__ = "lfs_objects"
+
+    oid: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the content
+    size_bytes: Mapped[int] = mapped_column(RowId)
+    created_at: Mapped[datetime]
+
+
+class LFSLink(Model):
+    """That a repository holds an object. Without a link, the object does not exist for that repository's readers."""
+
+    __tablename__ = "lfs_links"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    oid: Mapped[str] = mapped_column(ForeignKey("lfs_objects.oid"), primary_key=True, index=True)
+    created_at: Mapped[datetime]
+
+
+class LFSUpload(Model):
+    """A multipart upload under way."""
+
+    __tablename__ = "lfs_uploads"
+    __table_args__ = (UniqueConstraint("repository_id", "oid"), Index(None, "expires_at"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    oid: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(RowId)
+    part_size_bytes: Mapped[int] = mapped_column(RowId)
+    object_key: Mapped[str] = mapped_column(String(255))  # where the parts are put together, not yet visible
+    upload_id: Mapped[str] = mapped_column(String(255))  # the store's own
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class LFSLock(Model):
+    """A file that one user has locked. Source: git-lfs' locking API."""
+
+    __tablename__ = "lfs_locks"
+    __table_args__ = (UniqueConstraint("repository_id", "path"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    path: Mapped[str] = mapped_column(String(1024))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    locked_at: Mapped[datetime]
+
+    owner: Mapped[User] = relationship(lazy="joined")
