@@ -84,3 +84,6 @@ def configure(*, level: str = "info", style: str = "text") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JSONFormatter() if style == "json" else _TextFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # Libraries that narrate each step at level info.
+    for name in ("alembic", "asyncssh", "urllib3", "rq"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

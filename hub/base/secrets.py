@@ -9,7 +9,11 @@ import os
 import secrets
 from pathlib import Path
 
+from hub.base.context import Key
 from hub.base.settings import Settings
+
+# The installation's secret, as ``load_secret`` gave it.
+SECRET: Key[bytes] = Key("base.secret")
 
 
 def load_secret(settings: Settings) -> bytes:

@@ -36,7 +36,9 @@ class Settings:
     The environment's name of a setting is ``HUB_`` and the field in capitals; in ``hub.toml`` it is the field.
     """
 
-    home: Path = field(default_factory=_default_home, metadata={"help": "the data directory", "unit": "path"})
+    home: Path = field(
+        default_factory=_default_home, metadata={"help": "the data directory", "unit": "path", "secret": False}
+    )
     host: str = setting("127.0.0.1", "address that the web server listens on")
     port: int = setting(8080, "port that the web server listens on")
     base_url: str = setting("", "address by which clients reach the hub; empty: http://HOST:PORT")

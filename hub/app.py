@@ -1,0 +1,36 @@
+"""The one place that knows every room, read from top to bottom."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from hub.base.context import Context
+from hub.base.secrets import SECRET, load_secret
+from hub.base.settings import Settings, load
+from hub.db.engine import DATABASE, Database
+
+
+def build_context(settings: Settings) -> Context:
+    """The rooms' shared values for one hub, without any HTTP: what jobs and commands need."""
+    context = Context(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    context.provide(SECRET, load_secret(settings))
+    context.provide(DATABASE, Database(settings.effective_database_url))
+    return context
+
+
+def create_app(context: Context) -> Flask:
+    """The WSGI application on a context."""
+    from hub.http import context as http_context
+    from hub.http import errors
+
+    app = Flask("hub", static_folder=None)
+    app.config["MAX_FORM_MEMORY_SIZE"] = context.settings.request_body_limit_bytes
+    http_context.install(app, context)
+    errors.install(app)
+    return app
+
+
+def create_app_from_environment() -> Flask:
+    """For WSGI servers: the application with settings from ``HUB_*`` variables and ``hub.toml``."""
+    return create_app(build_context(load().settings))

@@ -1,0 +1,1 @@
+"""Floor 9: the ``hub`` command. Groups are imported only when they are called."""

@@ -1,0 +1,29 @@
+"""Alembic's entry: runs migrations on the connection that ``hub.db.migrate`` hands in."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+
+from hub.db.base import Model, UTCDateTime
+
+
+def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Spell our column type out: a migration must not import from the code it outlives."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Model.metadata,
+    render_as_batch=True,  # SQLite alters a table by copying it
+    compare_type=True,
+    compare_server_default=False,
+    render_item=render_item,
+)
+with context.begin_transaction():
+    context.run_migrations()
