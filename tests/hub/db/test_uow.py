@@ -1,0 +1,94 @@
+import threading
+
+import pytest
+from sqlalchemy import func, select
+
+from hub.accounts.models import Namespace, NamespaceKind
+from hub.db.uow import reading, unit_of_work
+
+
+def add_namespace(work, path):
+    namespace = Namespace(path=path, path_key=path, kind=NamespaceKind.USER, created_at=work.now())
+    work.session.add(namespace)
+    work.session.flush()
+    return namespace
+
+
+def count_namespaces(context):
+    with reading(context) as work:
+        return work.session.scalar(select(func.count()).select_from(Namespace))
+
+
+def test_what_waits_for_the_commit_runs_after_it_and_in_order(context):
+    seen = []
+    with unit_of_work(context) as work:
+        add_namespace(work, "ada")
+        work.after_commit(lambda: seen.append(count_namespaces(context)))
+        work.after_commit(lambda: seen.append("second"))
+        assert seen == []
+    assert seen == [1, "second"]
+
+
+def test_a_rollback_drops_the_rows_and_what_waited(context):
+    seen = []
+    with pytest.raises(ValueError, match="no"), unit_of_work(context) as work:
+        add_namespace(work, "ada")
+        work.after_commit(lambda: seen.append(1))
+        raise ValueError("no")
+    assert seen == []
+    assert count_namespaces(context) == 0
+
+
+def test_a_failing_callback_does_not_undo_the_write_nor_stop_the_next(context):
+    seen = []
+
+    def fail():
+        raise RuntimeError("late")
+
+    with unit_of_work(context) as work:
+        add_namespace(work, "ada")
+        work.after_commit(fail)
+        work.after_commit(lambda: seen.append(1))
+    assert seen == [1]
+    assert count_namespaces(context) == 1
+
+
+def test_units_of_work_do_not_nest(context):
+    with unit_of_work(context), pytest.raises(RuntimeError, match="already open"), unit_of_work(context):
+        pass
+
+
+def test_rows_can_be_read_after_the_unit_of_work_has_ended(context):
+    with unit_of_work(context) as work:
+        namespace = add_namespace(work, "ada")
+    assert namespace.path == "ada"
+    assert namespace.created_at.utcoffset().total_seconds() == 0
+
+
+def test_many_writers_at_once_all_succeed(context):
+    failures = []
+
+    def write(number):
+        try:
+            for turn in range(5):
+                with unit_of_work(context) as work:
+                    # Reading before writing is what would dead-lock a transaction that is not immediate.
+                    work.session.scalar(select(func.count()).select_from(Namespace))
+                    add_namespace(work, f"n{number}-{turn}")
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert count_namespaces(context) == 30
+
+
+def test_a_time_without_a_zone_is_refused(context):
+    with pytest.raises(Exception, match="without a zone"), unit_of_work(context) as work:
+        namespace = add_namespace(work, "ada")
+        namespace.created_at = namespace.created_at.replace(tzinfo=None)
+        work.session.flush()
