@@ -54,7 +54,7 @@ class Namespace(Model):
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
     path: Mapped[str] = mapped_column(String(64))
     path_key: Mapped[str] = mapped_column(String(64), unique=True)  # fold_name(path)
-    kind: Mapped[NamespaceKind] = mapped_column(String(16))
+    kind: Mapped[NamespaceKind]
     quota_bytes: Mapped[int | None] = mapped_column(RowId)  # None: the setting of that name
     created_at: Mapped[datetime]
 
@@ -132,7 +132,7 @@ class Member(Model):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    role: Mapped[Role] = mapped_column(String(16))
+    role: Mapped[Role]
     created_at: Mapped[datetime]
 
     user: Mapped[User] = relationship(lazy="joined")
@@ -153,7 +153,7 @@ class Grant(Model):
     resource_type: Mapped[str] = mapped_column(String(32))
     resource_id: Mapped[int] = mapped_column(RowId)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    role: Mapped[Role] = mapped_column(String(16))
+    role: Mapped[Role]
     created_at: Mapped[datetime]
 
     user: Mapped[User] = relationship(lazy="joined")
@@ -171,7 +171,7 @@ class AccessToken(Model):
     name: Mapped[str] = mapped_column(String(64))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     hint: Mapped[str] = mapped_column(String(8))  # the first four characters, to tell tokens apart
-    scope: Mapped[TokenScope] = mapped_column(String(16))
+    scope: Mapped[TokenScope]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

@@ -117,7 +117,7 @@ def role_in_namespace(work: UnitOfWork, actor: Actor, namespace_id: int) -> Role
         .join(Organization, Organization.id == Member.organization_id)
         .where(Organization.namespace_id == namespace_id, Member.user_id == actor.user_id)
     )
-    return Role(role) if role else None
+    return role
 
 
 def role_on(work: UnitOfWork, actor: Actor, resource: Resource) -> Role | None:
@@ -139,7 +139,7 @@ def role_on(work: UnitOfWork, actor: Actor, resource: Resource) -> Role | None:
         Grant.resource_id == resource.id,
         Grant.user_id == actor.user_id,
     )
-    roles = [Role(role) for role in work.session.scalars(union_all(membership, grant))]
+    roles = work.session.scalars(union_all(membership, grant))
     return max(roles, key=lambda role: role.rank, default=None)
 
 
@@ -185,7 +185,10 @@ def require(work: UnitOfWork, actor: Actor, action: Action, resource: Resource, 
     """
     if can(work, actor, action, resource):
         return
-    if action in _RESOURCE_ROLES and not can(work, actor, Action.REPOSITORY_READ, resource):
+    is_hidden = action == Action.REPOSITORY_READ or (
+        action in _RESOURCE_ROLES and not can(work, actor, Action.REPOSITORY_READ, resource)
+    )
+    if is_hidden:
         raise NotFound(f"There is no such {what}, or you may not see it.", code=f"{what}_not_found")
     if actor.is_anonymous:
         raise NotSignedIn("Sign in, or send an access token, to do this.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData
+from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, MetaData
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -43,11 +44,22 @@ class UTCDateTime(TypeDecorator[datetime]):
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 
 
+# String enums are stored by value in a plain VARCHAR and come back as members. The database does not check the words,
+# so that a new one needs no migration.
+Words = Enum(
+    StrEnum,
+    native_enum=False,
+    create_constraint=False,
+    length=16,
+    values_callable=lambda words: [word.value for word in words],
+)
+
+
 class Model(DeclarativeBase):
     """Base of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UTCDateTime(), dict[str, Any]: JSON(), list[Any]: JSON()}
+    type_annotation_map = {datetime: UTCDateTime(), dict[str, Any]: JSON(), list[Any]: JSON(), StrEnum: Words}
 
 
 def new_uuid() -> str:

@@ -49,7 +49,7 @@ class Job(Model):
     name: Mapped[str] = mapped_column(String(64), index=True)
     queue: Mapped[str] = mapped_column(String(32))
     args: Mapped[dict[str, Any]]
-    state: Mapped[JobState] = mapped_column(String(16), default=JobState.QUEUED)
+    state: Mapped[JobState] = mapped_column(default=JobState.QUEUED)
     unique_key: Mapped[str | None] = mapped_column(String(128))
     subject_type: Mapped[str] = mapped_column(String(32), default="")  # "repository", ...: whose page shows it
     subject_id: Mapped[int | None] = mapped_column(RowId)

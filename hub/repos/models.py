@@ -55,7 +55,7 @@ class Repository(Model):
     is_private: Mapped[bool] = mapped_column(default=False)
     default_branch: Mapped[str] = mapped_column(String(255), default="main")
     storage: Mapped[str] = mapped_column(String(32), default="default")  # name of the volume
-    state: Mapped[RepositoryState] = mapped_column(String(16), default=RepositoryState.CREATING)
+    state: Mapped[RepositoryState] = mapped_column(default=RepositoryState.CREATING)
     forked_from_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="SET NULL"))
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     git_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # packs and loose objects, after the last push
@@ -110,7 +110,7 @@ class ProtectedBranch(Model):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
     pattern: Mapped[str] = mapped_column(String(255))
-    push_role: Mapped[Role] = mapped_column(String(16), default=Role.WRITE)  # weakest role that may push
+    push_role: Mapped[Role] = mapped_column(default=Role.WRITE)  # weakest role that may push
     allow_force_push: Mapped[bool] = mapped_column(default=False)
     allow_deletion: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
@@ -138,7 +138,7 @@ class Push(Model):
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     via: Mapped[str] = mapped_column(String(16))  # http, ssh, web, api, mirror, reconcile
-    state: Mapped[PushState] = mapped_column(String(16), default=PushState.PENDING)
+    state: Mapped[PushState] = mapped_column(default=PushState.PENDING)
     changes: Mapped[list[Any]]  # [{"ref": ..., "old": 40 hex, "new": 40 hex}], zeros: absent
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
