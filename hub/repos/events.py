@@ -1,0 +1,69 @@
+"""What the room tells the others, always after the commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.git.types import RefChange
+
+
+@dataclass(frozen=True)
+class RepositoryCreated:
+    """A repository is there, with its first commit. forked_from_id: None when it is no fork."""
+
+    repository_id: int
+    actor_id: int | None
+    forked_from_id: int | None = None
+
+
+@dataclass(frozen=True)
+class RepositoryUpdated:
+    """Its description, visibility, default branch or archived state changed; ``fields`` names what."""
+
+    repository_id: int
+    actor_id: int | None
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RepositoryMoved:
+    """It was renamed or transferred. Paths are ``namespace/name``."""
+
+    repository_id: int
+    actor_id: int | None
+    old_path: str
+    new_path: str
+
+
+@dataclass(frozen=True)
+class RepositoryDeleted:
+    """It is gone for its users, and can be brought back for a while."""
+
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class RepositoryUndeleted:
+    """It was brought back."""
+
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class RepositoryPurged:
+    """Its files and rows are gone for good; the id means nothing any more."""
+
+    repository_id: int
+    uuid: str
+
+
+@dataclass(frozen=True)
+class RefsUpdated:
+    """Refs moved: by a push, the web, the API or a mirror. ``push_id`` is the row of the push record."""
+
+    repository_id: int
+    push_id: int
+    changes: tuple[RefChange, ...]
+    actor_id: int | None

@@ -1,0 +1,94 @@
+"""The kinds of asset. Each is a value in a registry; no service asks "is this a dataset?"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hub.base.context import Context, Key
+from hub.base.errors import NotFound
+from hub.base.registry import Registry, RegistryError
+from hub.repos import starters
+
+# Files that are tracked by LFS from the first commit on. Source: CSGHub contract, section 5.1.
+STANDARD_LFS_PATTERNS = (
+    *("*.7z", "*.arrow", "*.bin", "*.bz2", "*.ckpt", "*.ftz", "*.gguf", "*.ggml", "*.gz", "*.h5", "*.joblib"),
+    *("*.lfs.*", "*.lz4", "*.mlmodel", "*.model", "*.msgpack", "*.npy", "*.npz", "*.onnx", "*.ot", "*.parquet"),
+    *("*.pb", "*.pickle", "*.pkl", "*.pt", "*.pth", "*.rar", "*.safetensors", "saved_model/**/*", "*.tar.*"),
+    *("*.tar", "*.tflite", "*.tgz", "*.wasm", "*.xz", "*.zip", "*.zst", "*tfevents*"),
+    # Audio, pictures and films.
+    *("*.pcm", "*.sam", "*.raw", "*.aac", "*.flac", "*.mp3", "*.ogg", "*.wav"),
+    *("*.bmp", "*.gif", "*.png", "*.tiff", "*.jpg", "*.jpeg", "*.webp"),
+    *("*.avi", "*.mkv", "*.mov", "*.mp4", "*.webm"),
+)
+
+
+@dataclass(frozen=True)
+class RepositoryKind:
+    """One kind of asset.
+
+    collection: the segment of its Git and page addresses; aliases: further segments that mean the same.
+    api_collection: the segment that the REST API's own links use.
+    starter_files: what a new repository holds besides ``.gitattributes``, path to content.
+    """
+
+    name: str
+    collection: str
+    title: str
+    aliases: tuple[str, ...] = ()
+    api_collection: str = ""
+    lfs_patterns: tuple[str, ...] = STANDARD_LFS_PATTERNS
+    starter_files: Callable[[starters.NewRepository], Mapping[str, bytes]] = field(default=starters.card_only)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Every address segment that means this kind, the canonical one first."""
+        return (self.collection, *self.aliases)
+
+    def first_files(self, new: starters.NewRepository) -> dict[str, bytes]:
+        """The files of the first commit, path to content. Source: CSGHub contract, section 5.1."""
+        lines = (f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in self.lfs_patterns)
+        return {".gitattributes": "".join(lines).encode(), **self.starter_files(new)}
+
+
+CORE_KINDS = (
+    RepositoryKind("model", "models", "Model"),
+    RepositoryKind("dataset", "datasets", "Dataset"),
+    RepositoryKind("code", "codes", "Code"),
+    RepositoryKind("space", "spaces", "Space", starter_files=starters.space_files),
+    RepositoryKind("prompt", "prompts", "Prompt"),
+    RepositoryKind("skill", "skills", "Skill"),
+    # Git addresses say "mcpservers", the REST API "mcps"; both work in both. Source: CSGHub contract, 1.10 and 6.1.
+    RepositoryKind("mcpserver", "mcpservers", "MCP server", aliases=("mcps",), api_collection="mcps"),
+)
+
+KINDS: Key[Registry[RepositoryKind]] = Key("repos.kinds")
+
+
+def create_kinds() -> Registry[RepositoryKind]:
+    """A registry holding the core's kinds; plugins add theirs before it is frozen."""
+    kinds: Registry[RepositoryKind] = Registry("repository kinds")
+    for kind in CORE_KINDS:
+        add_kind(kinds, kind)
+    return kinds
+
+
+def add_kind(kinds: Registry[RepositoryKind], kind: RepositoryKind, *, owner: str = "hub") -> None:
+    """Add a kind. Raises RegistryError when its name or one of its address segments is taken."""
+    for other in kinds.entries():
+        if shared := set(other.value.segments) & set(kind.segments):
+            raise RegistryError(f"kind {kind.name!r} of {owner}: {shared} is already taken by {other.owner}")
+    kinds.add(kind.name, kind, owner=owner)
+
+
+def find_kind(context: Context, segment: str) -> RepositoryKind | None:
+    """The kind that an address segment ("models", "mcps") means, or None."""
+    return next((kind for kind in context[KINDS].values() if segment in kind.segments), None)
+
+
+def get_kind(context: Context, name: str) -> RepositoryKind:
+    """The kind of that name ("model"). Raises NotFound when the plugin that brought it is no longer there."""
+    kind = context[KINDS].find(name)
+    if kind is None:
+        raise NotFound(f"This hub has no assets of kind {name!r}.", code="kind_not_found")
+    return kind

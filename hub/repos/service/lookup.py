@@ -1,0 +1,87 @@
+"""Finding repositories, by their path of today or a former one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import contains_eager
+
+from hub.accounts.models import Namespace
+from hub.accounts.policy import Action, Actor, require
+from hub.base.errors import NotFound
+from hub.base.names import fold_name
+from hub.base.settings import Settings
+from hub.db.uow import UnitOfWork
+from hub.repos.models import Repository, RepositoryRedirect, RepositoryState
+
+
+def path_of_uuid(settings: Settings, storage: str, uuid: str) -> Path:
+    """Where the bare Git repository of that uuid lies. Two levels of folders keep each of them small."""
+    return settings.repositories_path / storage / uuid[:2] / uuid[2:4] / f"{uuid}.git"
+
+
+def repository_path(settings: Settings, repository: Repository) -> Path:
+    """The directory of a repository's bare Git repository. A rename does not move it."""
+    return path_of_uuid(settings, repository.storage, repository.uuid)
+
+
+def is_live() -> ColumnElement[bool]:
+    """The condition that a repository can be seen at all: made whole, and not deleted."""
+    return and_(Repository.state == RepositoryState.READY, Repository.deleted_at.is_(None))
+
+
+def find_repository(work: UnitOfWork, kind: str, namespace: str, name: str) -> Repository | None:
+    """The live repository of that kind and path, whoever asks, or None. Case does not matter."""
+    found: Repository | None = work.session.scalar(
+        select(Repository)
+        .join(Repository.namespace)
+        .options(contains_eager(Repository.namespace))
+        .where(
+            Repository.kind == kind,
+            Namespace.path_key == fold_name(namespace),
+            Repository.name_key == fold_name(name),
+            is_live(),
+        )
+    )
+    return found
+
+
+def find_redirect(work: UnitOfWork, kind: str, path: str) -> Repository | None:
+    """The live repository that used to have this path, or None."""
+    found: Repository | None = work.session.scalar(
+        select(Repository)
+        .join(RepositoryRedirect, RepositoryRedirect.repository_id == Repository.id)
+        .where(RepositoryRedirect.kind == kind, RepositoryRedirect.path_key == fold_name(path), is_live())
+    )
+    return found
+
+
+def get_readable(
+    work: UnitOfWork, *, actor: Actor, kind: str = "", path: str = "", repository_id: int | None = None
+) -> Repository:
+    """The live repository at a path of its kind, today's or a former one, or by its id, when the actor may read it.
+
+    path: ``namespace/name``, in any case. A repository that has the path today wins over one that had it.
+    Raises NotFound (``repository_not_found``): no such repository, or the actor may not know of it.
+    """
+    repository: Repository | None
+    if repository_id is not None:
+        repository = work.session.scalar(select(Repository).where(Repository.id == repository_id, is_live()))
+    else:
+        namespace, _, name = path.partition("/")
+        repository = find_repository(work, kind, namespace, name) or find_redirect(work, kind, path)
+    if repository is None:
+        raise NotFound("There is no such repository, or you may not see it.", code="repository_not_found")
+    require(work, actor, Action.REPOSITORY_READ, repository)
+    return repository
+
+
+def get_for(work: UnitOfWork, *, actor: Actor, action: Action, repository_id: int) -> Repository:
+    """The live repository of that id, as a row of this unit of work, when the actor may do this to it.
+
+    Raises NotFound, NotSignedIn or Denied, as ``accounts.policy.require`` does.
+    """
+    repository = get_readable(work, actor=actor, repository_id=repository_id)
+    require(work, actor, action, repository)
+    return repository
