@@ -1,6 +1,6 @@
 """What can be done with repositories. The modules are its chapters; import the functions from here."""
 
-from hub.repos.service.lookup import (
+from hub.repos.lookup import (
     find_redirect,
     find_repository,
     get_for,
