@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sqlalchemy import literal, select, union_all
+from sqlalchemy import ColumnElement, SQLColumnExpression, literal, or_, select, true, union_all
 
 from hub.accounts.models import Grant, Member, Organization, Role, TokenScope, User
 from hub.base.errors import Denied, NotFound, NotSignedIn
@@ -154,6 +155,18 @@ def can(work: UnitOfWork, actor: Actor, action: Action, resource: Resource | Non
     a ``User`` (for ACCOUNT_* actions), or None (for SITE_ADMIN).
     Nobody, the hub's own jobs excepted, writes to a frozen (archived) resource.
     """
+
+    def find_role() -> Role | None:
+        if resource is None:
+            return None
+        if action in _RESOURCE_ROLES:
+            return role_on(work, actor, resource)
+        return role_in_namespace(work, actor, resource.namespace_id)
+
+    return _can(actor, action, resource, find_role)
+
+
+def _can(actor: Actor, action: Action, resource: Resource | None, find_role: Callable[[], Role | None]) -> bool:
     if actor.is_system:
         return True
     if resource is not None and action == Action.REPOSITORY_READ and resource.is_public:
@@ -170,11 +183,83 @@ def can(work: UnitOfWork, actor: Actor, action: Action, resource: Resource | Non
         return False
     if actor.is_admin:
         return True
-    if action in _RESOURCE_ROLES:
-        role, needed = role_on(work, actor, resource), _RESOURCE_ROLES[action]
-    else:
-        role, needed = role_in_namespace(work, actor, resource.namespace_id), _NAMESPACE_ROLES[action]
+    needed = _RESOURCE_ROLES.get(action) or _NAMESPACE_ROLES[action]
+    role = find_role()
     return role is not None and role.rank >= needed.rank
+
+
+def can_each(
+    work: UnitOfWork, actor: Actor, actions: Sequence[Action], resources: Sequence[Resource]
+) -> dict[Action, set[int]]:
+    """For each REPOSITORY_* action the ids of those resources, all of one type, that the actor may do it to.
+
+    The same answers as ``can``, in two queries however many resources there are.
+    """
+    roles = _roles_on_each(work, actor, resources)
+    return {
+        action: {
+            resource.id
+            for resource in resources
+            if _can(actor, action, resource, lambda resource=resource: roles.get(resource.id))  # type: ignore[misc]
+        }
+        for action in actions
+    }
+
+
+def _roles_on_each(work: UnitOfWork, actor: Actor, resources: Sequence[Resource]) -> dict[int, Role]:
+    if actor.user_id is None or not resources:
+        return {}
+    memberships = work.session.execute(
+        select(Organization.namespace_id, Member.role)
+        .join(Organization, Organization.id == Member.organization_id)
+        .where(
+            Member.user_id == actor.user_id,
+            Organization.namespace_id.in_({resource.namespace_id for resource in resources}),
+        )
+    )
+    in_namespace = dict(memberships.tuples().all())
+    if actor.namespace_id is not None:
+        in_namespace[actor.namespace_id] = Role.OWNER
+    granted = work.session.execute(
+        select(Grant.resource_id, Grant.role).where(
+            Grant.resource_type == resources[0].resource_type,
+            Grant.resource_id.in_([resource.id for resource in resources]),
+            Grant.user_id == actor.user_id,
+        )
+    )
+    roles = dict(granted.tuples().all())
+    for resource in resources:
+        role = in_namespace.get(resource.namespace_id)
+        if role and (resource.id not in roles or role.rank > roles[resource.id].rank):
+            roles[resource.id] = role
+    return roles
+
+
+def readable(
+    actor: Actor,
+    *,
+    resource_type: str,
+    id: SQLColumnExpression[int],
+    namespace_id: SQLColumnExpression[int],
+    is_private: SQLColumnExpression[bool],
+) -> ColumnElement[bool]:
+    """REPOSITORY_READ as a condition on the columns of a table of resources, for lists."""
+    if actor.is_system or actor.is_admin:
+        return true()
+    if actor.user_id is None or not _scope_allows(actor, Action.REPOSITORY_READ):
+        return is_private.is_(False)
+    organizations = (
+        select(Organization.namespace_id)
+        .join(Member, Member.organization_id == Organization.id)
+        .where(Member.user_id == actor.user_id)
+    )
+    granted = select(Grant.resource_id).where(Grant.resource_type == resource_type, Grant.user_id == actor.user_id)
+    return or_(
+        is_private.is_(False),
+        namespace_id == actor.namespace_id,
+        namespace_id.in_(organizations),
+        id.in_(granted),
+    )
 
 
 def require(work: UnitOfWork, actor: Actor, action: Action, resource: Resource, *, what: str = "repository") -> None:
