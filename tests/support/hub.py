@@ -1,0 +1,196 @@
+"""A real hub for tests: ``hub serve`` as a user starts it, on free ports, with a home of its own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+
+from tests.support.http import Answer, HTTPClient
+from tests.support.processes import accepts_connections, family_of, free_ports, kill_family, stop, tail, wait_until
+
+HUB = str(Path(sys.executable).with_name("hub"))
+PASSWORD = "correct-horse-battery"
+
+
+@dataclass
+class Account:
+    """A user of a test's hub, with a token and an HTTP client that carries it."""
+
+    name: str
+    token: str
+    hub: HubServer
+    password: str = PASSWORD
+    api: HTTPClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.api = HTTPClient(self.hub.url, self.token)
+
+    def address(self, path: str, *, token: str | None = None) -> str:
+        """The clone address of ``models/ada/thing`` with the user's credential in it."""
+        parts = urlsplit(self.hub.url)
+        return f"{parts.scheme}://{self.name}:{token or self.token}@{parts.netloc}/{path}.git"
+
+    def create_repository(self, name: str = "thing", *, collection: str = "models", **fields: Any) -> str:
+        """Create a repository by REST and return ``models/ada/thing``."""
+        answer = self.api.post(f"/api/v1/{collection}", {"name": name, **fields})
+        assert answer.status == 200, f"{answer.status}: {answer.body!r}"
+        return f"{collection}/{fields.get('namespace', self.name)}/{name}"
+
+
+class HubServer:
+    """``hub serve`` in a process of its own."""
+
+    def __init__(self, home: Path, settings: Mapping[str, Any] | None = None) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        self.log_path = home / "serve.log"
+        self.port, self.ssh_port = free_ports(2)
+        self.url = f"http://127.0.0.1:{self.port}"
+        given = {
+            "home": home,
+            "host": "127.0.0.1",
+            "port": self.port,
+            "ssh_port": self.ssh_port,
+            "ssh_host": "127.0.0.1",
+            **(settings or {}),
+        }
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("HUB_")}
+        self.environment |= {f"HUB_{key.upper()}": str(value) for key, value in given.items()}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.api = HTTPClient(self.url)
+        self._numbers = itertools.count(1)
+
+    def start(self, *, timeout_s: float = 60) -> HubServer:
+        """Start and wait until the hub is ready."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [HUB, "serve"], env=self.environment, cwd=self.home, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            wait_until(self.is_ready, timeout_s=timeout_s, what="the hub to be ready")
+            if self.environment["HUB_SSH_PORT"] != "0":
+                wait_until(lambda: accepts_connections(self.ssh_port), timeout_s=timeout_s, what="the SSH server")
+        except (TimeoutError, AssertionError):
+            self.stop()
+            raise AssertionError(f"the hub did not start:\n{tail(self.log_path)}") from None
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether ``/-/ready`` says so. Raises AssertionError when the process has ended."""
+        assert self.process is not None, "the hub was never started"
+        assert self.process.poll() is None, f"hub serve ended with status {self.process.returncode}"
+        return accepts_connections(self.port) and self.api.get("/-/ready").status == 200
+
+    def stop(self) -> int:
+        """End it as Ctrl-C would; return its exit status."""
+        assert self.process is not None, "the hub was never started"
+        self.api.close()
+        return stop(self.process)
+
+    def kill(self) -> None:
+        """SIGKILL to everything at once: web, worker, scheduler, SSH, Redis and their git children."""
+        assert self.process is not None, "the hub was never started"
+        kill_family(self.process.pid)
+        self.process.wait(10)
+        self.api.close()
+
+    def processes(self, word: str = "") -> list[psutil.Process]:
+        """The hub's processes whose command line holds the word, oldest first."""
+        assert self.process is not None, "the hub was never started"
+        found = []
+        for member in reversed(family_of(self.process.pid)):
+            try:
+                if word in " ".join(member.cmdline()):
+                    found.append(member)
+            except psutil.NoSuchProcess:
+                continue
+        return found
+
+    def web_processes(self) -> list[psutil.Process]:
+        """The web server's master and its workers, without their git children."""
+        return [process for process in self.processes() if "gunicorn" in self._line(process)]
+
+    def git_processes(self) -> list[psutil.Process]:
+        """The git programs that run for clients now."""
+        return [process for process in self.processes() if process.name().startswith("git")]
+
+    @staticmethod
+    def _line(process: psutil.Process) -> str:
+        try:
+            return " ".join([process.name(), *process.cmdline()])
+        except psutil.NoSuchProcess:
+            return ""
+
+    def cli(self, *arguments: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a ``hub`` command on the same home; both outputs are text."""
+        done = subprocess.run(
+            [HUB, *arguments],
+            env=self.environment,
+            cwd=self.home,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if check:
+            assert done.returncode == 0, f"hub {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def cli_json(self, *arguments: str) -> Any:
+        """What a command prints with ``--json``."""
+        return json.loads(self.cli(*arguments, "--json").stdout)
+
+    def create_user(self, name: str | None = None, *, admin: bool = False, scope: str = "write") -> Account:
+        """Create an account and a token by the operator's commands; without a name, a name of its own."""
+        name = name or f"user{next(self._numbers)}"
+        options = ["--admin"] if admin else []
+        self.cli("user", "create", name, "--email", f"{name}@example.org", "--password-stdin", *options, input=PASSWORD)
+        return Account(name, self.token(name, scope=scope), self)
+
+    def token(self, user: str, *, scope: str = "write") -> str:
+        """A fresh token of a user."""
+        name = f"token-{next(self._numbers)}"
+        return self.cli("token", "create", user, "--name", name, "--scope", scope, "--quiet").stdout.strip()
+
+    def ssh_address(self, path: str) -> str:
+        """The clone address over SSH of ``models/ada/thing``."""
+        return f"ssh://git@127.0.0.1:{self.ssh_port}/{path}.git"
+
+    def repository_path(self, path: str) -> Path:
+        """The bare repository of ``models/ada/thing`` on disk, looked up by its id as an operator would."""
+        answer: Answer = self.api.get(f"/api/v1/{path}")
+        found = [p for p in (self.home / "repositories").glob("*/*/*/*.git") if p.is_dir()]
+        if len(found) == 1:
+            return found[0]
+        uuid = answer.data.get("uuid") if answer.status == 200 else None
+        matching = [p for p in found if uuid and p.name == f"{uuid}.git"]
+        assert matching, f"no repository of {path} below {self.home}"
+        return matching[0]
+
+    def __enter__(self) -> HubServer:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+
+
+def pause(process: psutil.Process) -> None:
+    """SIGSTOP: the process is there and does nothing."""
+    os.kill(process.pid, signal.SIGSTOP)
+
+
+def resume(process: psutil.Process) -> None:
+    """SIGCONT after ``pause``."""
+    os.kill(process.pid, signal.SIGCONT)
