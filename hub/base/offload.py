@@ -28,3 +28,18 @@ def offload(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
     result: T = gevent.get_hub().threadpool.apply(function, args, kwargs)
     return result
+
+
+def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+    """Start what ``offload`` would do; the returned callable waits for its result or raises its error.
+
+    The caller can go on receiving while the bytes it has are hashed and written. Where there are no greenlets, the
+    work is done at once.
+    """
+    if not is_cooperative():
+        result = function(*args, **kwargs)
+        return lambda: result
+    import gevent  # deliberate: only web workers pay for it
+
+    wait: Callable[[], T] = gevent.get_hub().threadpool.spawn(function, *args, **kwargs).get
+    return wait
