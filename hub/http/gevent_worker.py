@@ -1,0 +1,135 @@
+"""The web server's worker: gunicorn's gevent worker, made for large transfers.
+
+It differs in three things: files leave by the kernel's ``sendfile``; a client that stops taking or sending bytes is
+dropped; and at a reload or stop, connections that wait for a next request are closed instead of waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import gevent
+from gevent import socket
+from gunicorn.http.wsgi import FileWrapper
+from gunicorn.workers.base_async import AsyncWorker
+from gunicorn.workers.ggevent import GeventWorker
+
+from hub.base.log import get_logger
+
+log = get_logger(__name__)
+
+# A client that neither takes nor sends a byte for this long is gone, whatever its connection says.
+STALL_TIMEOUT_S = 300.0
+# A connection that has just been accepted has a request under way; one that is idle for longer may be closed.
+_IDLE_GRACE_S = 1.0
+
+_SENDFILE_CHUNK = 4 * 1024 * 1024
+# One fast download must let others run: after this much it goes to the back of the loop's queue.
+_SENDFILE_TURN = 16 * 1024 * 1024
+_READ_CHUNK = 1024 * 1024
+
+
+class FileSegment(FileWrapper):  # type: ignore[misc]  # gunicorn publishes no types
+    """A response body that is ``length`` bytes of a file from its current position.
+
+    Given to the server as it is, the bytes never pass through this process; iterated over (HTTPS ended here, or a
+    middleware in between), it reads them in pieces. ``Content-Length`` must be set to ``length``.
+    """
+
+    def __init__(self, filelike: IO[bytes], length: int) -> None:
+        super().__init__(filelike, _READ_CHUNK)
+        self._left = length
+
+    def __next__(self) -> bytes:
+        data: bytes = self.filelike.read(min(self._left, self.blksize))
+        if not data:
+            raise StopIteration
+        self._left -= len(data)
+        return data
+
+
+class ZeroCopySocket(socket.socket):  # type: ignore[misc]  # gevent publishes no types for its sockets
+    """A gevent socket whose ``sendfile`` is the kernel's; gevent's own reads and sends in 8 KiB pieces."""
+
+    def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
+        """Send ``count`` bytes (None: up to the end) of a file from ``offset``, and return how many that were.
+
+        Raises ConnectionAbortedError when the file ends before: the promised length cannot be kept then.
+        """
+        source, target = file.fileno(), self.fileno()
+        left = os.fstat(source).st_size - offset if count is None else count
+        total, turn = left, 0
+        while left:
+            try:
+                sent = os.sendfile(target, source, offset, min(left, _SENDFILE_CHUNK))
+            except BlockingIOError:
+                socket.wait_write(target, timeout=self.gettimeout(), timeout_exc=TimeoutError("client stalled"))
+                turn = 0
+                continue
+            if sent == 0:
+                raise ConnectionAbortedError("the file became shorter while it was sent")
+            offset += sent
+            left -= sent
+            turn += sent
+            if turn >= _SENDFILE_TURN:
+                gevent.sleep(0)
+                turn = 0
+        return total
+
+
+class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no types
+    """See the module."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle_since: dict[Any, float] = {}
+
+    wsgi: Callable[[dict[str, Any], Any], Any]
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        application = self.wsgi
+
+        def with_sendfile(environ: dict[str, Any], start_response: Any) -> Any:
+            environ["hub.sendfile"] = FileSegment
+            return application(environ, start_response)
+
+        self.wsgi = with_sendfile
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        if not self.cfg.is_ssl:
+            client = ZeroCopySocket(client.family, client.type, client.proto, fileno=client.detach())
+        client.settimeout(STALL_TIMEOUT_S)
+        # Past GeventWorker.handle, which only takes the time limit off again.
+        AsyncWorker.handle(self, listener, client, addr)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        try:
+            return super().handle_request(listener_name, req, sock, addr)
+        except TimeoutError:
+            log.info("client_stalled", method=req.method, path=req.path)
+            raise StopIteration from None
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        # Gunicorn holds this open while it waits for a request on a connection.
+        greenlet = gevent.getcurrent()
+        self._idle_since[greenlet] = time.monotonic()
+        try:
+            with gevent.Timeout(self.cfg.keepalive, False):
+                yield
+        finally:
+            self._idle_since.pop(greenlet, None)
+
+    def notify(self) -> None:
+        # Called every second, also while the last requests are waited for.
+        super().notify()
+        if not self.alive:
+            now = time.monotonic()
+            for greenlet, since in list(self._idle_since.items()):
+                if now - since > _IDLE_GRACE_S:
+                    greenlet.kill(exception=StopIteration, block=False)

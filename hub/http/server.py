@@ -1,0 +1,71 @@
+"""The web server's master process: gunicorn, configured for a forge and started from Python."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn import glogging
+from gunicorn.app.base import BaseApplication
+
+from hub.base.settings import Settings
+
+# Git and LFS clients pause between the requests of one operation; the pause of a person is longer.
+KEEPALIVE_S = 15
+# Running transfers may take this long to end after a reload or stop; `hub serve` insists earlier when it stops.
+GRACEFUL_TIMEOUT_S = 120
+# The event loop is called hung after this; a long request does not count, a blocked loop does.
+HANG_TIMEOUT_S = 120
+CONNECTIONS_PER_WORKER = 1000
+
+
+class _Log(glogging.Logger):  # type: ignore[misc]  # gunicorn publishes no types
+    """Gunicorn's lines, sent through the hub's log; its information lines only at level debug."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.INFO if cfg.loglevel == "debug" else logging.WARNING)
+        self.loglevel = self.error_log.level
+
+
+class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
+    """The gunicorn application. ``load_app`` is called in each worker, after gevent has patched it."""
+
+    def __init__(self, settings: Settings, load_app: Callable[[], Any]) -> None:
+        self._settings = settings
+        self._load_app = load_app
+        super().__init__(prog="hub web")
+
+    def load_config(self) -> None:
+        settings = self._settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        values: dict[str, Any] = {
+            "bind": f"{host}:{settings.port}",
+            "workers": settings.web_workers,
+            "worker_class": "hub.http.gevent_worker.HubWorker",
+            "worker_connections": CONNECTIONS_PER_WORKER,
+            "timeout": HANG_TIMEOUT_S,
+            "graceful_timeout": GRACEFUL_TIMEOUT_S,
+            "keepalive": KEEPALIVE_S,
+            "logger_class": _Log,
+            "loglevel": settings.log_level,
+            "proc_name": "hub",
+            # Gunicorn's own control channel: a thread and a socket that nobody here uses.
+            "control_socket_disable": True,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self._load_app()
+
+
+def serve(settings: Settings, load_app: Callable[[], Any]) -> None:
+    """Serve until a signal says stop; SIGHUP replaces the workers without dropping a transfer.
+
+    Which proxies may name the client's address and scheme is gunicorn's ``FORWARDED_ALLOW_IPS`` (default: loopback).
+    """
+    HubServer(settings, load_app).run()
