@@ -1,0 +1,1 @@
+"""Journeys with real clients against a hub that `hub serve` runs."""
