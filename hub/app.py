@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from flask import Flask
 
+from hub.accounts.attempts import ATTEMPTS, create_attempt_counter
+from hub.accounts.passwords import PASSWORDS, HashCost, Passwords
 from hub.base.context import Context
 from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
 from hub.db.engine import DATABASE, Database
 
 
-def build_context(settings: Settings) -> Context:
-    """The rooms' shared values for one hub, without any HTTP: what jobs and commands need."""
+def build_context(settings: Settings, *, hash_cost: HashCost | None = None) -> Context:
+    """The rooms' shared values for one hub, without any HTTP: what jobs and commands need.
+
+    hash_cost: what a password hash costs; tests set it low, everybody else leaves the default.
+    """
     context = Context(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     context.provide(SECRET, load_secret(settings))
     context.provide(DATABASE, Database(settings.effective_database_url))
+    context.provide(PASSWORDS, Passwords(hash_cost))
+    context.provide(ATTEMPTS, create_attempt_counter(settings))
     return context
 
 

@@ -178,7 +178,7 @@ def _can(actor: Actor, action: Action, resource: Resource | None, find_role: Cal
     if resource is None:
         return False
     if action in _ACCOUNT_ACTIONS:
-        return actor.is_admin or actor.user_id == resource.id
+        return actor.is_admin or (resource.resource_type == "user" and actor.user_id == resource.id)
     if action == Action.REPOSITORY_WRITE and resource.is_frozen:
         return False
     if actor.is_admin:

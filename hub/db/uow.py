@@ -93,5 +93,5 @@ def reading(context: Context) -> Iterator[UnitOfWork]:
     try:
         yield UnitOfWork(context, session)
     finally:
-        session.rollback()
+        # Closing ends the transaction and leaves what was read as it is; a rollback would expire it.
         session.close()

@@ -92,3 +92,11 @@ def test_a_time_without_a_zone_is_refused(context):
         namespace = add_namespace(work, "ada")
         namespace.created_at = namespace.created_at.replace(tzinfo=None)
         work.session.flush()
+
+
+def test_what_was_read_is_still_there_after_reading(context):
+    with unit_of_work(context) as work:
+        add_namespace(work, "ada")
+    with reading(context) as work:
+        namespace = work.session.scalars(select(Namespace)).one()
+    assert namespace.path == "ada"

@@ -1,0 +1,116 @@
+"""Counting failed sign-ins, so that passwords cannot be guessed at speed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+import redis
+
+from hub.base.context import Key
+from hub.base.errors import RateLimited
+from hub.base.log import get_logger
+from hub.base.names import fold_name
+from hub.base.settings import Settings
+
+log = get_logger(__name__)
+
+# A person mistypes a few times; twenty guesses in a quarter of an hour are two thousand a day.
+MAX_ATTEMPTS = 20
+WINDOW_S = 900
+MEMORY_ENTRIES = 10_000
+
+
+class AttemptCounter(Protocol):
+    """Counts per key within a window that begins with the key's first attempt."""
+
+    def hit(self, key: str) -> tuple[int, int]:
+        """Count one attempt: how many there are now, and the seconds until the window ends."""
+        ...
+
+    def clear(self, key: str) -> None:
+        """Forget the key."""
+        ...
+
+
+class MemoryAttempts:
+    """Counts in this process; the oldest keys are forgotten when there are too many."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()  # key -> (end, count)
+
+    def hit(self, key: str) -> tuple[int, int]:
+        moment = self._now()
+        end, count = self._windows.get(key, (0.0, 0))
+        if end <= moment:
+            self._windows.pop(key, None)
+            end, count = moment + WINDOW_S, 0
+        self._windows[key] = (end, count + 1)
+        while len(self._windows) > MEMORY_ENTRIES:
+            self._windows.popitem(last=False)
+        return count + 1, max(1, round(end - moment))
+
+    def clear(self, key: str) -> None:
+        self._windows.pop(key, None)
+
+
+class RedisAttempts:
+    """Counts in Redis, for all web processes together; in this process alone while Redis does not answer."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._fallback = MemoryAttempts()
+
+    def hit(self, key: str) -> tuple[int, int]:
+        try:
+            with self._client.pipeline(transaction=True) as pipeline:
+                # The key is born with its end, so no crash can leave a counter that never ends.
+                pipeline.set(key, 0, ex=WINDOW_S, nx=True)
+                pipeline.incr(key)
+                pipeline.ttl(key)
+                _, count, left_s = pipeline.execute()
+        except redis.RedisError as error:
+            log.warning("sign_in_counter_unavailable", error=str(error))
+            return self._fallback.hit(key)
+        return int(count), max(1, int(left_s))
+
+    def clear(self, key: str) -> None:
+        self._fallback.clear(key)
+        try:
+            self._client.delete(key)
+        except redis.RedisError as error:
+            log.warning("sign_in_counter_unavailable", error=str(error))
+
+
+ATTEMPTS: Key[AttemptCounter] = Key("accounts.attempts")
+
+
+def create_attempt_counter(settings: Settings) -> AttemptCounter:
+    """The counter in Redis, or in this process where no Redis is set. Opens no connection yet."""
+    if not settings.redis_url:
+        return MemoryAttempts()
+    return RedisAttempts(redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2))
+
+
+def attempt_key(login: str, address: str) -> str:
+    """The counter's key for one account name from one network address; hashed, so any input makes a plain key."""
+    digest = hashlib.sha256(f"{fold_name(login)}\0{address}".encode(errors="replace")).hexdigest()
+    return f"hub:sign-in:{digest[:32]}"
+
+
+def count_attempt(counter: AttemptCounter, login: str, address: str) -> None:
+    """Count an attempt before it is judged, so that many at once cannot slip through; clear the key on success.
+
+    Raises RateLimited with ``retry_after_s``.
+    """
+    count, left_s = counter.hit(attempt_key(login, address))
+    if count > MAX_ATTEMPTS:
+        raise RateLimited(
+            f"Too many failed sign-ins. Try again in {-(-left_s // 60)} minutes.",
+            code="too_many_sign_ins",
+            retry_after_s=left_s,
+        )

@@ -1,0 +1,202 @@
+"""From a credential to an actor. A bad credential is None, whatever is wrong with it.
+
+When a credential was last used is written apart from the request that used it, by ``record_use``, and at most once
+a minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from hub.accounts.attempts import ATTEMPTS, attempt_key, count_attempt
+from hub.accounts.models import AccessToken, Namespace, SSHKey, User, WebSession
+from hub.accounts.passwords import PASSWORDS
+from hub.accounts.policy import Actor
+from hub.accounts.service.fields import email_key
+from hub.accounts.service.keys import InvalidKey, parse_public_key
+from hub.accounts.service.sessions import find_session, open_session
+from hub.accounts.service.tokens import find_token, is_token_shaped
+from hub.base.context import Context
+from hub.base.errors import NotSignedIn
+from hub.base.log import get_logger
+from hub.base.names import fold_name
+from hub.db.uow import UnitOfWork, reading, unit_of_work
+
+log = get_logger(__name__)
+
+USE_INTERVAL_S = 60
+
+# Where each kind of credential keeps the time of its last use.
+_LAST_USED: dict[type, InstrumentedAttribute[Any]] = {
+    AccessToken: AccessToken.last_used_at,
+    SSHKey: SSHKey.last_used_at,
+    WebSession: WebSession.last_seen_at,
+}
+
+
+@dataclass(frozen=True)
+class Use:
+    """That a credential was used and its row should be told: pass it to ``record_use`` after the answer is sent."""
+
+    model: type[AccessToken] | type[SSHKey] | type[WebSession]
+    row_id: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a credential stands for. use: None when the row was told less than a minute ago, or there is none."""
+
+    actor: Actor
+    use: Use | None = None
+
+
+def authenticate_token(work: UnitOfWork, value: str) -> Actor | None:
+    """The actor of an access token, in one query."""
+    identity = identify_token(work, value)
+    return identity.actor if identity else None
+
+
+def identify_token(work: UnitOfWork, value: str) -> Identity | None:
+    """As ``authenticate_token``, with the use to record."""
+    token = find_token(work, value)
+    if token is None:
+        return None
+    actor = Actor.of_user(token.user, via="token", scope=token.scope, token_id=token.id)
+    return Identity(actor, _use_of(work, AccessToken, token.id, token.last_used_at))
+
+
+def identify_session(work: UnitOfWork, key: str) -> Identity | None:
+    """Who a browser's session key stands for, in one query."""
+    session = find_session(work, key)
+    if session is None:
+        return None
+    use = _use_of(work, WebSession, session.id, session.last_seen_at)
+    return Identity(Actor.of_user(session.user, via="session"), use)
+
+
+def authenticate_session(work: UnitOfWork, key: str) -> Actor | None:
+    """The actor of a browser's session key, in one query."""
+    identity = identify_session(work, key)
+    return identity.actor if identity else None
+
+
+def identify_ssh_key(work: UnitOfWork, public_key: str) -> Identity | None:
+    """Who an OpenSSH public key ("type base64 ...") stands for, in one query."""
+    try:
+        parsed = parse_public_key(public_key)
+    except InvalidKey:
+        return None
+    key = work.session.scalar(select(SSHKey).where(SSHKey.fingerprint_sha256 == parsed.fingerprint))
+    if key is None or not key.user.is_active or key.public_key != parsed.text:
+        return None
+    return Identity(Actor.of_user(key.user, via="ssh"), _use_of(work, SSHKey, key.id, key.last_used_at))
+
+
+def authenticate_ssh_key(work: UnitOfWork, public_key: str) -> Actor | None:
+    """The actor of an OpenSSH public key. SSH serves Git only, so the key carries no scope."""
+    identity = identify_ssh_key(work, public_key)
+    return identity.actor if identity else None
+
+
+def identify_basic(context: Context, login: str, secret: str, *, address: str = "") -> Identity | None:
+    """Who a user name and a token or password stand for.
+
+    A token counts alone: clients send a repository's namespace as the user (CSGHub contract, section 1.2).
+    Opens its own short units of work, because a password takes tens of milliseconds.
+    Raises RateLimited when the password of this account was tried too often from this address.
+    """
+    if is_token_shaped(secret):
+        with reading(context) as work:
+            identity = identify_token(work, secret)
+        if identity is not None:
+            return identity
+    user = check_password(context, login, secret, address=address)
+    return Identity(Actor.of_user(user, via="password")) if user else None
+
+
+def authenticate_basic(context: Context, login: str, secret: str, *, address: str = "") -> Actor | None:
+    """As ``identify_basic``, without the use."""
+    identity = identify_basic(context, login, secret, address=address)
+    return identity.actor if identity else None
+
+
+def check_password(context: Context, login: str, password: str, *, address: str = "") -> User | None:
+    """The active user of that name or e-mail address when the password is theirs.
+
+    An unknown name takes as long as a wrong password. A hash made at a former cost is renewed.
+    Opens its own short units of work. Raises RateLimited.
+    """
+    passwords = context[PASSWORDS]
+    with reading(context) as work:
+        user = _find_by_login(work, login)
+    stored = user.password_hash if user is not None and user.is_active else None
+    if user is not None and stored is not None and passwords.is_remembered(stored, password):
+        return user
+    count_attempt(context[ATTEMPTS], login, address)
+    if not passwords.verify(stored, password) or user is None or stored is None:
+        log.info("sign_in_failed", user_id=user.id if user else None, address=address)
+        return None
+    context[ATTEMPTS].clear(attempt_key(login, address))
+    if passwords.needs_rehash(stored):
+        renewed = passwords.hash(password)
+        with unit_of_work(context) as work:
+            # Not if the password was changed in the meantime.
+            work.session.execute(
+                update(User).where(User.id == user.id, User.password_hash == stored).values(password_hash=renewed)
+            )
+    return user
+
+
+def _find_by_login(work: UnitOfWork, login: str) -> User | None:
+    column = User.email_key == email_key(login) if "@" in login else Namespace.path_key == fold_name(login)
+    return work.session.scalar(select(User).join(User.namespace).where(column))
+
+
+def sign_in(
+    context: Context, *, login: str, password: str, address: str = "", user_agent: str = ""
+) -> tuple[WebSession, str]:
+    """A new browser session for a name (or e-mail address) and password, with its key.
+
+    Opens its own short units of work. Raises NotSignedIn (AUTH-ERR-0, whatever was wrong), RateLimited.
+    """
+    user = check_password(context, login, password, address=address)
+    if user is None:
+        raise NotSignedIn("The name or the password is wrong.", code="AUTH-ERR-0")
+    with unit_of_work(context) as work:
+        user = work.session.get_one(User, user.id)  # the one that was checked belongs to a session that has ended
+        user.last_login_at = work.now()
+        return open_session(work, user=user, address=address, user_agent=user_agent)
+
+
+def _use_of(
+    work: UnitOfWork, model: type[AccessToken] | type[SSHKey] | type[WebSession], row_id: int, last: datetime | None
+) -> Use | None:
+    is_due = last is None or (work.now() - last).total_seconds() >= USE_INTERVAL_S
+    return Use(model, row_id) if is_due else None
+
+
+def record_use(context: Context, use: Use) -> None:
+    """Write when a credential was last used, and put off a session's end.
+
+    Opens its own short unit of work; call it when the answer has been sent. A failure is logged and goes no further.
+    """
+    try:
+        with unit_of_work(context) as work:
+            _write_use(work, use)
+    except Exception:
+        log.exception("use_not_recorded", kind=use.model.__name__, row_id=use.row_id)
+
+
+def _write_use(work: UnitOfWork, use: Use) -> None:
+    now, column = work.now(), _LAST_USED[use.model]
+    values = {column: now}
+    if use.model is WebSession:
+        values[WebSession.expires_at] = now + timedelta(seconds=work.settings.session_ttl_s)
+    # Requests side by side were told the same; only the first of them writes.
+    is_due = or_(column.is_(None), column <= now - timedelta(seconds=USE_INTERVAL_S))
+    work.session.execute(update(use.model).where(use.model.id == use.row_id, is_due).values(values))

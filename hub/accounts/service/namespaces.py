@@ -1,0 +1,42 @@
+"""Namespaces: one set of names for users and organisations."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from sqlalchemy import select
+
+from hub.accounts.models import Namespace, NamespaceKind
+from hub.base.errors import Conflict, NotFound
+from hub.base.names import fold_name
+from hub.db.uow import UnitOfWork
+
+
+def find_namespace(work: UnitOfWork, path: str) -> Namespace | None:
+    """The namespace of that path in any spelling of case, or None."""
+    return work.session.scalar(select(Namespace).where(Namespace.path_key == fold_name(path)))
+
+
+def get_namespace(work: UnitOfWork, path: str) -> Namespace:
+    """As ``find_namespace``. Raises NotFound (code ``namespace_not_found``)."""
+    namespace = find_namespace(work, path)
+    if namespace is None:
+        raise NotFound(f"There is no namespace {path!r}.", code="namespace_not_found")
+    return namespace
+
+
+def new_namespace(work: UnitOfWork, path: str, kind: NamespaceKind) -> Namespace:
+    """A namespace added to the session, its path already validated."""
+    namespace = Namespace(path=path, path_key=fold_name(path), kind=kind, created_at=work.now())
+    work.session.add(namespace)
+    return namespace
+
+
+def refuse_taken_path(namespace: Namespace, wanted: NamespaceKind) -> NoReturn:
+    """Raise Conflict: USER-ERR-12 when a user is to get another user's name, USER-ERR-20 otherwise.
+
+    Source: CSGHub contract, sections 1.6 and 1.8.
+    """
+    if wanted == NamespaceKind.USER == namespace.kind:
+        raise Conflict(f"The user name {namespace.path!r} is taken.", code="USER-ERR-12")
+    raise Conflict(f"The name {namespace.path!r} is taken.", code="USER-ERR-20")

@@ -1,0 +1,319 @@
+"""Organisations and their members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, Role, User
+from hub.accounts.policy import Action, Actor, can, require, require_site_admin
+from hub.accounts.service import fields
+from hub.accounts.service.namespaces import find_namespace, new_namespace, refuse_taken_path
+from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn, PreconditionFailed
+from hub.base.log import get_logger
+from hub.base.names import fold_name, validate_namespace
+from hub.base.paging import Page, PageArgs
+from hub.db.uow import UnitOfWork
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """A member as the viewer may see them. role and last_login_at: None for those outside the organisation."""
+
+    name: str
+    nickname: str
+    uuid: str
+    avatar: str
+    role: Role | None
+    last_login_at: datetime | None
+
+
+def find_organization(work: UnitOfWork, name: str) -> Organization | None:
+    """The organisation of that name in any spelling of case, or None."""
+    return work.session.scalar(
+        select(Organization).join(Organization.namespace).where(Namespace.path_key == fold_name(name))
+    )
+
+
+def get_organization(work: UnitOfWork, name: str) -> Organization:
+    """As ``find_organization``. Raises NotFound (code ``organization_not_found``)."""
+    organization = find_organization(work, name)
+    if organization is None:
+        raise NotFound(f"There is no organisation {name!r}.", code="organization_not_found")
+    return organization
+
+
+def create_organization(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    name: str,
+    owner: User | None = None,
+    display_name: str = "",
+    description: str = "",
+    homepage: str = "",
+    logo: str = "",
+) -> Organization:
+    """A new organisation with its namespace and one owner.
+
+    owner: None for the actor; only site administrators name somebody else.
+    Raises Invalid, NotSignedIn, Denied; Conflict: USER-ERR-20 (the name is taken by a user or an organisation).
+    """
+    owner = owner or _user_of(work, actor)
+    if actor.user_id != owner.id:
+        require_site_admin(work, actor)
+    else:
+        require(work, actor, Action.ACCOUNT_WRITE, owner, what="user")
+    name = validate_namespace(name)
+    taken = find_namespace(work, name)
+    if taken is not None:
+        refuse_taken_path(taken, NamespaceKind.ORGANIZATION)
+    now = work.now()
+    organization = Organization(name=name, created_at=now, updated_at=now)
+    _set_texts(organization, display_name, description, homepage, logo)
+    try:
+        with work.session.begin_nested():
+            organization.namespace = new_namespace(work, name, NamespaceKind.ORGANIZATION)
+            work.session.add(organization)
+            work.session.flush()
+            work.session.add(Member(organization_id=organization.id, user_id=owner.id, role=Role.OWNER, created_at=now))
+    except IntegrityError:
+        taken = find_namespace(work, name)
+        if taken is None:
+            raise
+        refuse_taken_path(taken, NamespaceKind.ORGANIZATION)
+    log.info("organization_created", organization_id=organization.id, actor_id=actor.user_id)
+    return organization
+
+
+def _user_of(work: UnitOfWork, actor: Actor) -> User:
+    user = work.session.get(User, actor.user_id) if actor.user_id is not None else None
+    if user is None:
+        raise NotSignedIn("Sign in to do this.")
+    return user
+
+
+def _set_texts(
+    organization: Organization,
+    display_name: str | None,
+    description: str | None,
+    homepage: str | None,
+    logo: str | None,
+) -> None:
+    if display_name is not None:
+        organization.display_name = fields.validate_text(
+            display_name, what="display name", most=fields.MAX_NICKNAME_LENGTH
+        )
+    if description is not None:
+        organization.description = fields.validate_text(
+            description, what="description", most=fields.MAX_DESCRIPTION_LENGTH, has_lines=True
+        )
+    if homepage is not None:
+        organization.homepage = fields.validate_link(homepage, what="homepage", most=fields.MAX_HOMEPAGE_LENGTH)
+    if logo is not None:
+        organization.logo = fields.validate_link(logo, what="logo", most=fields.MAX_IMAGE_URL_LENGTH)
+
+
+def update_organization(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    organization: Organization,
+    display_name: str | None = None,
+    description: str | None = None,
+    homepage: str | None = None,
+    logo: str | None = None,
+) -> Organization:
+    """Change the members that are not None. Raises Invalid, NotSignedIn, Denied."""
+    require(work, actor, Action.ORGANIZATION_ADMIN, organization, what="organization")
+    _set_texts(organization, display_name, description, homepage, logo)
+    organization.updated_at = work.now()
+    work.session.flush()
+    log.info("organization_updated", organization_id=organization.id, actor_id=actor.user_id)
+    return organization
+
+
+def delete_organization(work: UnitOfWork, *, actor: Actor, organization: Organization) -> None:
+    """Remove an organisation that holds nothing, with its members and its name.
+
+    Raises NotSignedIn, Denied; Conflict (``organization_not_empty``).
+    """
+    require(work, actor, Action.ORGANIZATION_OWN, organization, what="organization")
+    try:
+        with work.session.begin_nested():
+            work.session.execute(delete(Member).where(Member.organization_id == organization.id))
+            work.session.execute(delete(Organization).where(Organization.id == organization.id))
+            # What higher rooms keep in a namespace refers to it, so the database itself refuses.
+            work.session.execute(delete(Namespace).where(Namespace.id == organization.namespace_id))
+    except IntegrityError:
+        raise Conflict(
+            "The organisation still holds repositories (deleted ones count while they can be brought back).",
+            code="organization_not_empty",
+        ) from None
+    log.info("organization_deleted", organization_id=organization.id, actor_id=actor.user_id)
+
+
+def list_organizations(work: UnitOfWork, *, search: str = "", page: PageArgs | None = None) -> Page[Organization]:
+    """Organisations by name; anybody may see that they exist."""
+    page = page or PageArgs()
+    query = select(Organization).join(Organization.namespace)
+    wanted = search.strip().lower()
+    if wanted:
+        columns = (Namespace.path_key, func.lower(Organization.display_name))
+        query = query.where(or_(*(column.contains(wanted, autoescape=True) for column in columns)))
+    total = work.session.scalar(select(func.count()).select_from(query.with_only_columns(Organization.id).subquery()))
+    rows = work.session.scalars(query.order_by(Organization.name).offset(page.offset).limit(page.per)).all()
+    return Page(rows, total or 0)
+
+
+def list_user_organizations(
+    work: UnitOfWork, *, user: User, search: str = "", page: PageArgs | None = None
+) -> Page[tuple[Organization, Role]]:
+    """The organisations that a user belongs to, by name, with the user's role in each."""
+    page = page or PageArgs()
+    query = (
+        select(Organization, Member.role)
+        .join(Member, Member.organization_id == Organization.id)
+        .join(Organization.namespace)
+        .where(Member.user_id == user.id)
+    )
+    wanted = search.strip().lower()
+    if wanted:
+        query = query.where(Namespace.path_key.contains(wanted, autoescape=True))
+    total = work.session.scalar(select(func.count()).select_from(query.with_only_columns(Member.id).subquery())) or 0
+    rows = work.session.execute(query.order_by(Organization.name).offset(page.offset).limit(page.per)).all()
+    return Page([(organization, role) for organization, role in rows], total)
+
+
+def find_member(work: UnitOfWork, *, organization: Organization, user: User) -> Member | None:
+    """The user's membership, or None."""
+    return work.session.scalar(
+        select(Member).where(Member.organization_id == organization.id, Member.user_id == user.id)
+    )
+
+
+def list_members(
+    work: UnitOfWork, *, actor: Actor, organization: Organization, page: PageArgs | None = None
+) -> Page[MemberView]:
+    """The members by name. Anybody sees who they are; roles and last sign-ins are for members."""
+    page = page or PageArgs()
+    is_inside = can(work, actor, Action.NAMESPACE_READ, organization)
+    matches = (Member.organization_id == organization.id, User.is_active)
+    total = work.session.scalar(select(func.count(Member.id)).join(Member.user).where(*matches)) or 0
+    members = work.session.scalars(
+        select(Member).join(Member.user).where(*matches).order_by(User.name).offset(page.offset).limit(page.per)
+    ).all()
+    return Page([_view(member, is_inside) for member in members], total)
+
+
+def _view(member: Member, is_inside: bool) -> MemberView:
+    user = member.user
+    role, last_login_at = (member.role, user.last_login_at) if is_inside else (None, None)
+    return MemberView(user.name, user.nickname, user.uuid, user.avatar, role, last_login_at)
+
+
+def add_member(work: UnitOfWork, *, actor: Actor, organization: Organization, user: User, role: Role) -> Member:
+    """Make the user a member. Raises NotSignedIn, Denied (also SYS-ERR-7); Conflict (``member_exists``)."""
+    _require_to_give(work, actor, organization, role)
+    _refuse_self_promotion(actor, user, None, role)
+    member = Member(organization_id=organization.id, user_id=user.id, user=user, role=Role(role), created_at=work.now())
+    try:
+        with work.session.begin_nested():
+            work.session.add(member)
+    except IntegrityError:
+        raise Conflict(f"{user.name!r} is a member already.", code="member_exists") from None
+    log.info("member_added", organization_id=organization.id, user_id=user.id, role=role, actor_id=actor.user_id)
+    return member
+
+
+def change_member(
+    work: UnitOfWork, *, actor: Actor, organization: Organization, user: User, role: Role, old_role: Role | None = None
+) -> Member:
+    """Give the member another role.
+
+    old_role: the role that the caller believes the member to have; None: whatever it is.
+    Raises NotSignedIn, Denied (also SYS-ERR-7: nobody promotes themselves); NotFound (``member_not_found``);
+    Conflict (SYS-ERR-6: the last owner stays); PreconditionFailed (``role_changed``).
+    """
+    _require_to_give(work, actor, organization, role)
+    _lock_members(work, organization)
+    member = _get_member(work, organization, user)
+    if old_role is not None and member.role != old_role:
+        raise PreconditionFailed(f"The member's role is {member.role.value} now.", code="role_changed")
+    _refuse_self_promotion(actor, user, member.role, role)
+    if member.role == Role.OWNER != role:
+        _require_to_give(work, actor, organization, Role.OWNER)
+        _refuse_last_owner(work, organization, user)
+    member.role = Role(role)
+    work.session.flush()
+    log.info("member_changed", organization_id=organization.id, user_id=user.id, role=role, actor_id=actor.user_id)
+    return member
+
+
+def remove_member(work: UnitOfWork, *, actor: Actor, organization: Organization, user: User) -> None:
+    """End a membership; members may always leave, the last owner excepted.
+
+    Raises NotSignedIn, Denied; NotFound (``member_not_found``); Conflict (SYS-ERR-6).
+    """
+    if actor.user_id != user.id:
+        require(work, actor, Action.ORGANIZATION_ADMIN, organization, what="organization")
+    else:
+        require(work, actor, Action.ACCOUNT_WRITE, user, what="user")
+    _lock_members(work, organization)
+    member = _get_member(work, organization, user)
+    if member.role == Role.OWNER:
+        if actor.user_id != user.id:
+            _require_to_give(work, actor, organization, Role.OWNER)
+        _refuse_last_owner(work, organization, user)
+    work.session.delete(member)
+    work.session.flush()
+    log.info("member_removed", organization_id=organization.id, user_id=user.id, actor_id=actor.user_id)
+
+
+def _require_to_give(work: UnitOfWork, actor: Actor, organization: Organization, role: Role) -> None:
+    if role not in set(Role):
+        raise Invalid("A member's role is owner, admin, write or read.", code="role_invalid")
+    action = Action.ORGANIZATION_OWN if role == Role.OWNER else Action.ORGANIZATION_ADMIN
+    require(work, actor, action, organization, what="organization")
+
+
+def _refuse_self_promotion(actor: Actor, user: User, old: Role | None, new: Role) -> None:
+    if actor.user_id == user.id and (old is None or Role(new).rank > old.rank):
+        raise Denied("Nobody may promote themselves; ask another owner.", code="SYS-ERR-7")
+
+
+def _lock_members(work: UnitOfWork, organization: Organization) -> None:
+    # Two owners who go at the same moment must not leave an organisation without any.
+    work.session.execute(select(Organization.id).where(Organization.id == organization.id).with_for_update())
+
+
+def _get_member(work: UnitOfWork, organization: Organization, user: User) -> Member:
+    # Read again after the lock: what the session remembers may be older than the lock.
+    member = work.session.scalar(
+        select(Member)
+        .where(Member.organization_id == organization.id, Member.user_id == user.id)
+        .execution_options(populate_existing=True)
+    )
+    if member is None:
+        raise NotFound(f"{user.name!r} is no member.", code="member_not_found")
+    return member
+
+
+def _refuse_last_owner(work: UnitOfWork, organization: Organization, user: User) -> None:
+    others = work.session.scalar(
+        select(func.count(Member.id))
+        .join(Member.user)
+        .where(
+            Member.organization_id == organization.id,
+            Member.role == Role.OWNER,
+            Member.user_id != user.id,
+            User.is_active,
+        )
+    )
+    if not others:
+        raise Conflict("This is the last owner; make another member an owner first.", code="SYS-ERR-6")

@@ -1,0 +1,134 @@
+"""Who asks: the actor of the request, from its ``Authorization`` header or its session cookie."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+
+from flask import Response, after_this_request, g, request
+
+from hub.accounts.authentication import Identity, identify_basic, identify_session, identify_token, record_use
+from hub.accounts.policy import ANONYMOUS, Actor
+from hub.accounts.service.sessions import csrf_token_of
+from hub.base.errors import Denied, NotSignedIn
+from hub.db.uow import reading
+from hub.http.context import current_context
+
+SESSION_COOKIE = "hub_session"
+CSRF_HEADER = "X-CSRF-Token"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def current_actor() -> Actor:
+    """The actor of an API or page request; anonymous when no credential was sent.
+
+    The header's Bearer, ``token`` or Basic credential counts, else the session cookie. A session that has ended is
+    as none. A write by session must carry the session's word in ``X-CSRF-Token``.
+    Raises NotSignedIn (AUTH-ERR-5) for a bad header, Denied (``csrf_failed``), RateLimited.
+    """
+    if "hub_actor" not in g:
+        actor = _actor_of_header()
+        g.hub_actor = _actor_of_session() if actor is None else actor
+    return g.hub_actor  # type: ignore[no-any-return]  # flask.g is untyped
+
+
+def git_actor() -> Actor:
+    """The actor of a Git or LFS request; anonymous when no credential was sent. Cookies do not count.
+
+    Raises NotSignedIn (AUTH-ERR-5) for a bad credential: answered with 401 and ``WWW-Authenticate: Basic``, it makes
+    git forget the credential and ask again. Raises RateLimited.
+    """
+    if "hub_git_actor" not in g:
+        g.hub_git_actor = _actor_of_header() or ANONYMOUS
+    return g.hub_git_actor  # type: ignore[no-any-return]
+
+
+def client_address() -> str:
+    """The network address that the request came from, as the server in front of us says."""
+    return request.remote_addr or ""
+
+
+def _actor_of_header() -> Actor | None:
+    header = request.headers.get("Authorization", "").strip()
+    if not header:
+        return None
+    scheme, _, credential = header.partition(" ")
+    credential = credential.strip()
+    identity: Identity | None = None
+    if scheme.lower() in ("bearer", "token"):
+        with reading(current_context()) as work:
+            identity = identify_token(work, credential)
+    elif scheme.lower() == "basic":
+        login, secret = _parse_basic(credential)
+        identity = identify_basic(current_context(), login, secret, address=client_address())
+    if identity is None:
+        raise NotSignedIn("The credential in the Authorization header is not valid.", code="AUTH-ERR-5")
+    _record_after_response(identity)
+    return identity.actor
+
+
+def _parse_basic(credential: str) -> tuple[str, str]:
+    try:
+        login, colon, secret = base64.b64decode(credential, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon = ""
+    if not colon:
+        raise NotSignedIn("The Authorization header is malformed.", code="AUTH-ERR-5")
+    return login, secret
+
+
+def _actor_of_session() -> Actor:
+    key = request.cookies.get(SESSION_COOKIE, "")
+    if not key:
+        return ANONYMOUS
+    with reading(current_context()) as work:
+        identity = identify_session(work, key)
+    if identity is None:
+        return ANONYMOUS
+    if request.method not in _SAFE_METHODS:
+        given = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(csrf_token_of(key).encode(), given.encode(errors="replace")):
+            raise Denied("The page is out of date; load it again and repeat.", code="csrf_failed")
+    _record_after_response(identity)
+    return identity.actor
+
+
+def _record_after_response(identity: Identity) -> None:
+    use, context = identity.use, current_context()
+    if use is None:
+        return
+
+    @after_this_request
+    def remember(response: Response) -> Response:
+        response.call_on_close(lambda: record_use(context, use))
+        return response
+
+
+def csrf_token() -> str | None:
+    """The word that this session's writes must carry; None when the request has no session cookie."""
+    key = request.cookies.get(SESSION_COOKIE, "")
+    return csrf_token_of(key) if key else None
+
+
+def session_key() -> str:
+    """The key in the request's session cookie; empty when it has none."""
+    return request.cookies.get(SESSION_COOKIE, "")
+
+
+def set_session_cookie(response: Response, key: str) -> None:
+    """Hand the browser its session. The cookie may live as long as the browser; the row says when it ends."""
+    settings = current_context().settings
+    response.set_cookie(
+        SESSION_COOKIE,
+        key,
+        max_age=settings.session_ttl_s,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.effective_base_url.startswith("https://"),
+    )
+
+
+def clear_session_cookie(response: Response) -> None:
+    """Make the browser forget its session."""
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="Lax")
