@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from hub.accounts.attempts import ATTEMPTS, create_attempt_counter
 from hub.accounts.passwords import PASSWORDS, HashCost, Passwords
@@ -10,24 +10,37 @@ from hub.base.context import Context
 from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
 from hub.db.engine import DATABASE, Database
+from hub.jobs import core as jobs_core
+from hub.objects.store import STORE, create_store
+from hub.repos.kinds import KINDS, create_kinds
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def build_context(settings: Settings, *, hash_cost: HashCost | None = None) -> Context:
     """The rooms' shared values for one hub, without any HTTP: what jobs and commands need.
 
+    Nothing is connected to yet: a command that only reads the settings works while the servers are away.
     hash_cost: what a password hash costs; tests set it low, everybody else leaves the default.
     """
     context = Context(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     context.provide(SECRET, load_secret(settings))
     context.provide(DATABASE, Database(settings.effective_database_url))
+    context.provide(STORE, create_store(settings))
+    jobs_core.install(context)
     context.provide(PASSWORDS, Passwords(hash_cost))
     context.provide(ATTEMPTS, create_attempt_counter(settings))
+    context.provide(KINDS, create_kinds())
     return context
 
 
 def create_app(context: Context) -> Flask:
     """The WSGI application on a context."""
+    # Deliberately late: workers and commands that never speak HTTP need not carry Flask.
+    from flask import Flask
+
     from hub.http import context as http_context
     from hub.http import errors
 

@@ -79,12 +79,25 @@ def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _switch_to_wal(cursor)
     # NORMAL may lose the last commits when power fails; FULL keeps "acknowledged" true then, too.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA cache_size=-8192")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    # A new file is switched once and for all; who comes at that moment is told "locked" without any waiting.
+    deadline = time.monotonic() + SQLITE_WRITE_WAIT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_SQLITE_RETRY_S)
 
 
 def advisory_lock(connection: Connection, key: int) -> None:
