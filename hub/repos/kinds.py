@@ -9,6 +9,7 @@ from hub.base.context import Context, Key
 from hub.base.errors import NotFound
 from hub.base.registry import Registry, RegistryError
 from hub.repos import starters
+from hub.repos.attributes import ATTRIBUTES_PATH, lfs_lines
 
 # Files that are tracked by LFS from the first commit on. Source: CSGHub contract, section 5.1.
 STANDARD_LFS_PATTERNS = (
@@ -47,8 +48,7 @@ class RepositoryKind:
 
     def first_files(self, new: starters.NewRepository) -> dict[str, bytes]:
         """The files of the first commit, path to content. Source: CSGHub contract, section 5.1."""
-        lines = (f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in self.lfs_patterns)
-        return {".gitattributes": "".join(lines).encode(), **self.starter_files(new)}
+        return {ATTRIBUTES_PATH: lfs_lines(self.lfs_patterns), **self.starter_files(new)}
 
 
 CORE_KINDS = (

@@ -9,13 +9,48 @@ from hub.repos.lookup import (
     path_of_uuid,
     repository_path,
 )
+from hub.repos.service.changes import (
+    archive_repository,
+    rename_repository,
+    set_visibility,
+    transfer_repository,
+    unarchive_repository,
+    update_repository,
+)
+from hub.repos.service.creation import create_repository, fork_repository, reconcile_creating
+from hub.repos.service.listing import SORTS, Access, access_of, list_repositories
+from hub.repos.service.removal import (
+    PURGE_JOB,
+    collect_garbage,
+    delete_repository,
+    purge_repository,
+    undelete_repository,
+)
 
 __all__ = [
+    "PURGE_JOB",
+    "SORTS",
+    "Access",
+    "access_of",
+    "archive_repository",
+    "collect_garbage",
+    "create_repository",
+    "delete_repository",
     "find_redirect",
     "find_repository",
+    "fork_repository",
     "get_for",
     "get_readable",
     "is_live",
+    "list_repositories",
     "path_of_uuid",
+    "purge_repository",
+    "reconcile_creating",
+    "rename_repository",
     "repository_path",
+    "set_visibility",
+    "transfer_repository",
+    "unarchive_repository",
+    "undelete_repository",
+    "update_repository",
 ]

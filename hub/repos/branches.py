@@ -1,0 +1,164 @@
+"""Branches and tags made and removed through the web and the API, the default branch, and protected branches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from hub.accounts.models import Role
+from hub.accounts.policy import Action, Actor
+from hub.base.context import Context
+from hub.base.errors import Conflict, Invalid, NotFound
+from hub.base.events import publish
+from hub.base.names import MAX_REF_BYTES, branch_ref, tag_ref
+from hub.base.offload import offload
+from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.git.repository import list_refs, resolve_revision, set_head
+from hub.git.types import ZERO_OID, RefChange
+from hub.repos import refs
+from hub.repos.events import RepositoryUpdated
+from hub.repos.lookup import get_for, repository_path
+from hub.repos.models import ProtectedBranch, Repository
+
+MAX_PROTECTED_BRANCHES = 100
+
+
+def create_branch(
+    context: Context, *, actor: Actor, repository_id: int, name: str, revision: str = "", via: str = "api"
+) -> str:
+    """The commit that a new branch points to.
+
+    revision: where it starts; "" for the default branch. Spans Git and the database, so it takes the context.
+    Raises Conflict (``branch_exists``), NotFound (``revision_not_found``), Invalid, and what a push may raise.
+    """
+    return _create_ref(context, actor, repository_id, branch_ref(name), revision, "branch_exists", via)
+
+
+def create_tag(
+    context: Context, *, actor: Actor, repository_id: int, name: str, revision: str = "", via: str = "api"
+) -> str:
+    """The commit that a new lightweight tag points to. Raises as ``create_branch``, with ``tag_exists``."""
+    return _create_ref(context, actor, repository_id, tag_ref(name), revision, "tag_exists", via)
+
+
+def delete_branch(context: Context, *, actor: Actor, repository_id: int, name: str, via: str = "api") -> None:
+    """Remove a branch. Raises NotFound (``branch_not_found``), Conflict for the default branch (``branch_is_default``),
+    and what a push may raise."""
+    _delete_ref(context, actor, repository_id, branch_ref(name), "branch_not_found", via)
+
+
+def delete_tag(context: Context, *, actor: Actor, repository_id: int, name: str, via: str = "api") -> None:
+    """Remove a tag. Raises NotFound (``tag_not_found``), and what a push may raise."""
+    _delete_ref(context, actor, repository_id, tag_ref(name), "tag_not_found", via)
+
+
+def set_default_branch(context: Context, *, actor: Actor, repository_id: int, name: str) -> Repository:
+    """The repository, showing and cloning this branch unless another is asked for.
+
+    Raises NotFound (``branch_not_found``), NotSignedIn, Denied. May be repeated.
+    """
+    ref = branch_ref(name)
+    branch = ref.removeprefix("refs/heads/")
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    path = repository_path(context.settings, repository)
+    if ref not in offload(list_refs, path):
+        raise NotFound(f"There is no branch {branch!r}.", code="branch_not_found")
+    # HEAD first: a crash leaves a clone's choice one step ahead of the page's, and asking again mends it.
+    set_head(path, branch)
+    with unit_of_work(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+        if repository.default_branch != branch:
+            repository.default_branch = branch
+            repository.updated_at = work.now()
+            publish(work, RepositoryUpdated(repository.id, actor.user_id, ("default_branch",)))
+    return repository
+
+
+def list_protected_branches(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Sequence[ProtectedBranch]:
+    """The rules, by pattern; whoever may write may see them. At most ``MAX_PROTECTED_BRANCHES``."""
+    get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
+    return work.session.scalars(
+        select(ProtectedBranch).where(ProtectedBranch.repository_id == repository_id).order_by(ProtectedBranch.pattern)
+    ).all()
+
+
+def set_protected_branch(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    repository_id: int,
+    pattern: str,
+    push_role: Role = Role.WRITE,
+    allow_force_push: bool = False,
+    allow_deletion: bool = False,
+) -> ProtectedBranch:
+    """The rule for a pattern of branch names, made or changed.
+
+    pattern: a short branch name in which ``*`` stands for anything and ``?`` for one character.
+    Raises Invalid (``pattern_invalid``), Conflict (``too_many_rules``), NotFound, NotSignedIn, Denied.
+    """
+    _check_pattern(pattern)
+    get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    rules = {rule.pattern: rule for rule in list_protected_branches(work, actor=actor, repository_id=repository_id)}
+    rule = rules.get(pattern)
+    if rule is None:
+        if len(rules) >= MAX_PROTECTED_BRANCHES:
+            raise Conflict(f"A repository has at most {MAX_PROTECTED_BRANCHES} rules.", code="too_many_rules")
+        rule = ProtectedBranch(repository_id=repository_id, pattern=pattern, created_at=work.now())
+        work.session.add(rule)
+    rule.push_role = push_role
+    rule.allow_force_push = allow_force_push
+    rule.allow_deletion = allow_deletion
+    work.session.flush()
+    return rule
+
+
+def remove_protected_branch(work: UnitOfWork, *, actor: Actor, repository_id: int, pattern: str) -> None:
+    """Remove the rule of a pattern. Raises NotFound (``rule_not_found``), NotSignedIn, Denied."""
+    get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    rule = work.session.scalar(
+        select(ProtectedBranch).where(
+            ProtectedBranch.repository_id == repository_id, ProtectedBranch.pattern == pattern
+        )
+    )
+    if rule is None:
+        raise NotFound("There is no rule of that pattern.", code="rule_not_found")
+    work.session.delete(rule)
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        branch_ref(pattern.replace("*", "x").replace("?", "x"))
+    except Invalid:
+        raise Invalid(
+            "A pattern is a branch name in which '*' and '?' may stand for other characters, "
+            f"at most {MAX_REF_BYTES} bytes with 'refs/heads/'.",
+            code="pattern_invalid",
+        ) from None
+
+
+def _create_ref(
+    context: Context, actor: Actor, repository_id: int, ref: str, revision: str, taken_code: str, via: str
+) -> str:
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+    path = repository_path(context.settings, repository)
+    if ref in offload(list_refs, path):
+        raise Conflict(f"{ref!r} is there already.", code=taken_code)
+    commit = offload(resolve_revision, path, revision or repository.default_branch)
+    change = RefChange(ref, ZERO_OID, commit)
+    refs.receive(context, actor=actor, repository=repository, changes=[change], via=via)
+    return commit
+
+
+def _delete_ref(context: Context, actor: Actor, repository_id: int, ref: str, missing_code: str, via: str) -> None:
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+    if ref == f"refs/heads/{repository.default_branch}":
+        raise Conflict("The default branch cannot be deleted; choose another default first.", code="branch_is_default")
+    old = offload(list_refs, repository_path(context.settings, repository)).get(ref)
+    if old is None:
+        raise NotFound(f"There is no {ref!r}.", code=missing_code)
+    refs.receive(context, actor=actor, repository=repository, changes=[RefChange(ref, old, ZERO_OID)], via=via)

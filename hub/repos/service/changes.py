@@ -1,0 +1,131 @@
+"""Changing a repository: its texts, name, owner, visibility, and whether it may be written."""
+
+from __future__ import annotations
+
+from hub.accounts.models import Namespace
+from hub.accounts.policy import Action, Actor, can, require
+from hub.accounts.service import find_namespace
+from hub.base.errors import Conflict, Denied, Invalid, NotFound
+from hub.base.events import publish
+from hub.base.names import fold_name
+from hub.db.uow import UnitOfWork
+from hub.repos import quotas
+from hub.repos.events import RepositoryMoved, RepositoryUpdated
+from hub.repos.lookup import find_repository, get_for
+from hub.repos.models import Repository, RepositoryRedirect
+from hub.repos.service.naming import check_repository_name, check_texts, drop_redirect, flush_name
+
+
+def update_repository(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    repository_id: int,
+    nickname: str | None = None,
+    description: str | None = None,
+    license: str | None = None,
+    private: bool | None = None,
+) -> Repository:
+    """The repository with its texts and visibility changed; None leaves a thing as it is.
+
+    Who may write may change the texts; the visibility needs the right to administer. The licence here is what lists
+    show; the card in README.md is a file like any other and is not touched.
+    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
+    """
+    check_texts(nickname=nickname, description=description, license=license)
+    action = Action.REPOSITORY_WRITE if private is None else Action.REPOSITORY_ADMIN
+    repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
+    wanted = {"nickname": nickname, "description": description, "license": license, "is_private": private}
+    changed = [name for name, value in wanted.items() if value is not None and value != getattr(repository, name)]
+    for name in changed:
+        setattr(repository, name, wanted[name])
+    _note_update(work, actor, repository, *changed)
+    return repository
+
+
+def set_visibility(work: UnitOfWork, *, actor: Actor, repository_id: int, private: bool) -> Repository:
+    """The repository, private or public from now on. Raises NotFound, NotSignedIn, Denied."""
+    return update_repository(work, actor=actor, repository_id=repository_id, private=private)
+
+
+def archive_repository(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Repository:
+    """The repository, readable and no longer writable for anybody. Doing it twice changes nothing."""
+    repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    if repository.archived_at is None:
+        repository.archived_at = work.now()
+        _note_update(work, actor, repository, "archived_at")
+    return repository
+
+
+def unarchive_repository(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Repository:
+    """The repository, writable again. Doing it twice changes nothing."""
+    repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    if repository.archived_at is not None:
+        repository.archived_at = None
+        _note_update(work, actor, repository, "archived_at")
+    return repository
+
+
+def rename_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, name: str) -> Repository:
+    """The repository under another name; its old path leads to it until somebody else takes that path.
+
+    Raises Invalid (``REPO-ERR-1``), Conflict (``REPO-ERR-0``), NotFound, NotSignedIn, Denied.
+    """
+    check_repository_name(name)
+    repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    if name != repository.name:
+        _move(work, actor, repository, repository.namespace, name)
+    return repository
+
+
+def transfer_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, namespace: str) -> Repository:
+    """The repository in another namespace; its old path leads to it until somebody else takes that path.
+
+    The actor must administer the repository and may create repositories in the target.
+    Raises NotFound (no such repository; ``REQ-ERR-13``: no such target), Invalid (``REQ-ERR-14``: it is there
+    already), Conflict (``REQ-ERR-15``: the target has one of that name), Denied (``AUTH-ERR-14`` for this end,
+    ``AUTH-ERR-15`` for the other), QuotaExceeded. Source of the codes: CSGHub contract, sections 1.6 and 4.1.
+    """
+    repository = get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
+    if not actor.is_anonymous and not can(work, actor, Action.REPOSITORY_ADMIN, repository):
+        raise Denied("Only who administers the repository may transfer it.", code="AUTH-ERR-14")
+    require(work, actor, Action.REPOSITORY_ADMIN, repository)
+    target = find_namespace(work, namespace)
+    if target is None:
+        raise NotFound(f"There is no user or organization {namespace[:80]!r}.", code="REQ-ERR-13")
+    if target.id == repository.namespace_id:
+        raise Invalid("The repository is in that namespace already.", code="REQ-ERR-14")
+    if not can(work, actor, Action.NAMESPACE_CREATE, target):
+        raise Denied("You may not put repositories into that namespace.", code="AUTH-ERR-15")
+    if find_repository(work, repository.kind, target.path, repository.name) is not None:
+        raise Conflict(f"{target.path!r} has a {repository.kind} named {repository.name!r} already.", code="REQ-ERR-15")
+    quotas.check_room(work, target, repository.git_size_bytes + repository.lfs_size_bytes)
+    _move(work, actor, repository, target, repository.name)
+    return repository
+
+
+def _move(work: UnitOfWork, actor: Actor, repository: Repository, namespace: Namespace, name: str) -> None:
+    old_path = repository.path
+    repository.namespace = namespace
+    repository.name = name
+    repository.name_key = fold_name(name)
+    repository.updated_at = work.now()
+    flush_name(work, repository)
+    drop_redirect(work, kind=repository.kind, path=repository.path)
+    if fold_name(old_path) != fold_name(repository.path):
+        drop_redirect(work, kind=repository.kind, path=old_path)
+        work.session.add(
+            RepositoryRedirect(
+                kind=repository.kind,
+                path_key=fold_name(old_path),
+                repository_id=repository.id,
+                created_at=work.now(),
+            )
+        )
+    publish(work, RepositoryMoved(repository.id, actor.user_id, old_path, repository.path))
+
+
+def _note_update(work: UnitOfWork, actor: Actor, repository: Repository, *fields: str) -> None:
+    if fields:
+        repository.updated_at = work.now()
+        publish(work, RepositoryUpdated(repository.id, actor.user_id, fields))
