@@ -1,7 +1,8 @@
 """The web server's worker: gunicorn's gevent worker, made for large transfers.
 
-It differs in three things: files leave by the kernel's ``sendfile``; a client that stops taking or sending bytes is
-dropped; and at a reload or stop, connections that wait for a next request are closed instead of waited for.
+It differs in four things: files leave by the kernel's ``sendfile``; bodies are read without copies; a client that
+stops taking or sending bytes is dropped; and at a reload or stop, connections that wait for a next request are
+closed instead of waited for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from hub.base.log import get_logger
+from hub.http.request_body import open_body
 
 log = get_logger(__name__)
 
@@ -94,11 +96,12 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
         super().load_wsgi()
         application = self.wsgi
 
-        def with_sendfile(environ: dict[str, Any], start_response: Any) -> Any:
+        def with_streams(environ: dict[str, Any], start_response: Any) -> Any:
             environ["hub.sendfile"] = FileSegment
+            environ["wsgi.input"] = open_body(environ["wsgi.input"], environ["gunicorn.socket"])
             return application(environ, start_response)
 
-        self.wsgi = with_sendfile
+        self.wsgi = with_streams
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         if not self.cfg.is_ssl:
