@@ -230,5 +230,5 @@ def stream_git(
 
 def _failure(command: str, returncode: int, errors: bytes) -> GitError:
     stderr = decode_text(errors[:_STDERR_SHOWN_BYTES]).strip()
-    log.warning("git_failed", command=command, returncode=returncode, stderr=stderr)
+    log.info("git_failed", command=command, returncode=returncode, stderr=stderr)
     return GitError("Git could not do this to the repository.", returncode=returncode, stderr=stderr)

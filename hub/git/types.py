@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
+from pathlib import Path
+from typing import Literal
 
 ZERO_OID = "0" * 40
 """Stands for "no object" as the old or new value of a ref."""
@@ -309,3 +311,32 @@ class BlameHunk:
     commit: Commit
     original_path: str
     original_first_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One step of a commit; the steps apply in order.
+
+    ``put`` writes a file from exactly one of content (bytes), blob_oid (a blob that the repository holds) or
+    source_file (a file on this disk, of any size). ``delete`` removes a file, ``delete_dir`` a directory with all
+    below it, ``copy`` and ``move`` take a file or directory from source_path. mode: ``FILE_MODE`` or
+    ``EXECUTABLE_MODE``; None keeps what an existing file has.
+    """
+
+    action: Literal["put", "delete", "delete_dir", "copy", "move"]
+    path: str
+    content: bytes | None = None
+    blob_oid: str | None = None
+    source_file: Path | None = None
+    source_path: str | None = None
+    mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLimits:
+    """How much of a diff is worked out and given; what is over it is marked as truncated."""
+
+    files: int = 300
+    lines_per_file: int = 3000
+    bytes_per_file: int = 512 * 1024
+    lines: int = 20_000
