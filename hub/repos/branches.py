@@ -43,8 +43,7 @@ def create_tag(
 
 
 def delete_branch(context: Context, *, actor: Actor, repository_id: int, name: str, via: str = "api") -> None:
-    """Remove a branch. Raises NotFound (``branch_not_found``), Conflict for the default branch (``branch_is_default``),
-    and what a push may raise."""
+    """Remove a branch. Raises NotFound (``branch_not_found``), and what a push may raise."""
     _delete_ref(context, actor, repository_id, branch_ref(name), "branch_not_found", via)
 
 
@@ -156,8 +155,6 @@ def _create_ref(
 def _delete_ref(context: Context, actor: Actor, repository_id: int, ref: str, missing_code: str, via: str) -> None:
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
-    if ref == f"refs/heads/{repository.default_branch}":
-        raise Conflict("The default branch cannot be deleted; choose another default first.", code="branch_is_default")
     old = offload(list_refs, repository_path(context.settings, repository)).get(ref)
     if old is None:
         raise NotFound(f"There is no {ref!r}.", code=missing_code)
