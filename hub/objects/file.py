@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from hub.base.errors import NotFound, PreconditionFailed, Unavailable
-from hub.base.offload import begin, offload
+from hub.base.offload import offload
 from hub.base.settings import Settings, SettingsError
 from hub.objects.disk import existing_ancestor, explain_disk_errors, make_directories, publish_file, write_all
 from hub.objects.parts import PartUploads
-from hub.objects.store import CHUNK_BYTES, STAGING, ObjectInfo, ObjectStore, PartInfo, Swept, Verifier, validate_key
+from hub.objects.store import STAGING, ObjectInfo, ObjectStore, PartInfo, Swept, validate_key
+from hub.objects.stream import CHUNK_BYTES, Verifier, take_in
 
 
 class FileStore(ObjectStore):
@@ -56,13 +57,11 @@ class FileStore(ObjectStore):
         self, key: str, chunks: Iterable[bytes], *, size_bytes: int | None = None, sha256: str | None = None
     ) -> ObjectInfo:
         target = self._path(key)
-        verifier = Verifier(size_bytes, sha256)
         staged = self.staging / f"put-{uuid4().hex}"
         descriptor = offload(self._open_staged, staged)
         try:
             try:
-                _receive(descriptor, chunks, verifier)
-                verifier.finish()
+                take_in(chunks, Verifier(size_bytes, sha256), lambda chunk, _: _append(descriptor, chunk))
                 with explain_disk_errors():
                     offload(os.fdatasync, descriptor)
             finally:
@@ -212,26 +211,9 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
     return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}", modified_at)
 
 
-def _receive(descriptor: int, chunks: Iterable[bytes], verifier: Verifier) -> None:
-    """Write and hash each chunk while the next one is being received."""
-
-    def absorb(chunk: bytes) -> None:
-        verifier.absorb(chunk)
-        with explain_disk_errors():
-            write_all(descriptor, chunk)
-
-    wait: Callable[[], None] | None = None
-    try:
-        for chunk in chunks:
-            verifier.count(chunk)
-            if wait is not None:
-                done, wait = wait, None
-                done()
-            wait = begin(absorb, chunk)
-    finally:
-        # Even when the sender fails: the descriptor must not be closed under the thread that writes to it.
-        if wait is not None:
-            wait()
+def _append(descriptor: int, chunk: bytes) -> None:
+    with explain_disk_errors():
+        write_all(descriptor, chunk)
 
 
 def _read(descriptor: int, start: int, length: int) -> Iterator[bytes]:

@@ -11,15 +11,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 from hub.base.errors import Conflict, Invalid, NotFound, Unprocessable
-from hub.base.offload import begin, offload
+from hub.base.offload import offload
 from hub.objects.disk import explain_disk_errors, make_directories, publish_file, write_all_at
-from hub.objects.store import PartInfo, Verifier, hash_mismatch
+from hub.objects.store import PartInfo
+from hub.objects.stream import Verifier, hash_mismatch, take_in
 
 _PREFIX = "upload-"
 # As in S3.
@@ -57,14 +58,17 @@ class PartUploads:
         part_size_bytes = self._part_size_bytes(directory)
         if size_bytes > part_size_bytes:
             raise Unprocessable(f"A part has at most {part_size_bytes} bytes.", code="size_mismatch")
-        verifier = Verifier(size_bytes, None)
+        start = (number - 1) * part_size_bytes
         marker = directory / f"part-{number}"
         # From here on the part is not what it was, even if this attempt fails.
         marker.unlink(missing_ok=True)
         descriptor = self._open_content(directory)
         try:
-            _receive_at(directory, descriptor, (number - 1) * part_size_bytes, chunks, verifier)
-            verifier.finish()
+            take_in(
+                chunks,
+                Verifier(size_bytes),
+                lambda chunk, offset: _write_while_open(directory, descriptor, chunk, start + offset),
+            )
         finally:
             os.close(descriptor)
         return offload(_mark_received, marker, size_bytes)
@@ -148,34 +152,17 @@ def _size_of_part(number: int, size_bytes: int, part_size_bytes: int) -> int:
     return min(part_size_bytes, size_bytes - (number - 1) * part_size_bytes)
 
 
-def _receive_at(directory: Path, descriptor: int, offset: int, chunks: Iterable[bytes], verifier: Verifier) -> None:
-    """Write each chunk while the next one is being received, as long as the upload is open."""
-
-    def write(chunk: bytes, position: int) -> None:
-        # Whoever closes the upload holds the lock alone for a moment; after that, no byte changes any more, although
-        # a forgotten request may still be sending some. "closed" is looked at first: it goes after the content went.
-        with explain_disk_errors():
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            try:
-                if (directory / "closed").exists() or not (directory / "content").exists():
-                    raise Conflict("The upload is already being put together.", code="upload_closed")
-                write_all_at(descriptor, chunk, position)
-            finally:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    wait: Callable[[], None] | None = None
-    try:
-        for chunk in chunks:
-            position = offset + verifier.received_bytes
-            verifier.count(chunk)
-            if wait is not None:
-                done, wait = wait, None
-                done()
-            wait = begin(write, chunk, position)
-    finally:
-        # Even when the sender fails: the descriptor must not be closed under the thread that writes to it.
-        if wait is not None:
-            wait()
+def _write_while_open(directory: Path, descriptor: int, chunk: bytes, offset: int) -> None:
+    # Whoever closes the upload holds the lock alone for a moment; after that, no byte changes any more, although
+    # a forgotten request may still be sending some. "closed" is looked at first: it goes after the content went.
+    with explain_disk_errors():
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        try:
+            if (directory / "closed").exists() or not (directory / "content").exists():
+                raise Conflict("The upload is already being put together.", code="upload_closed")
+            write_all_at(descriptor, chunk, offset)
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _mark_received(marker: Path, size_bytes: int) -> str:

@@ -19,10 +19,9 @@ from urllib.parse import urlsplit
 from stevedore import DriverManager
 
 from hub.base.context import Key
-from hub.base.errors import Invalid, Unprocessable
+from hub.base.errors import Invalid
 from hub.base.settings import Settings, SettingsError
 
-CHUNK_BYTES = 1024 * 1024
 STAGING = "staging/"
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\Z")
@@ -223,42 +222,3 @@ def validate_key(key: str) -> str:
     if len(key) > MAX_KEY_LENGTH or not _KEY.match(key) or ".." in key:
         raise Invalid("This is not a key of the object store.", code="key_invalid")
     return key
-
-
-class Verifier:
-    """Counts and hashes bytes as they pass, and compares the outcome with what was announced."""
-
-    def __init__(self, size_bytes: int | None, sha256: str | None) -> None:
-        self.received_bytes = 0
-        self._announced_bytes = size_bytes
-        self._announced_sha256 = sha256
-        self._digest = hashlib.sha256() if sha256 is not None else None
-
-    def count(self, chunk: bytes) -> None:
-        """Add a chunk to the size. Raises Unprocessable as soon as there is more than was announced."""
-        self.received_bytes += len(chunk)
-        if self._announced_bytes is not None and self.received_bytes > self._announced_bytes:
-            raise self._wrong_size("more")
-
-    def absorb(self, chunk: bytes) -> None:
-        """Add a chunk to the hash; may be called from a native thread, in order."""
-        if self._digest is not None:
-            self._digest.update(chunk)
-
-    def finish(self) -> None:
-        """Raise Unprocessable when size or hash are not as announced."""
-        if self._announced_bytes is not None and self.received_bytes != self._announced_bytes:
-            raise self._wrong_size("less")
-        if self._digest is not None and self._digest.hexdigest() != self._announced_sha256:
-            raise hash_mismatch()
-
-    def _wrong_size(self, direction: str) -> Unprocessable:
-        return Unprocessable(
-            f"The content is not as announced: {direction} than {self._announced_bytes} bytes came.",
-            code="size_mismatch",
-        )
-
-
-def hash_mismatch() -> Unprocessable:
-    """The refusal of content whose SHA-256 differs from the announced one."""
-    return Unprocessable("The content's SHA-256 is not the announced one.", code="hash_mismatch")

@@ -1,0 +1,34 @@
+"""Inserting what may already be there, without a failed transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import CursorResult
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from hub.db.base import Model
+
+# Of one statement; SQLite takes 32,766 and PostgreSQL 65,535.
+_MAX_PARAMETERS = 20_000
+
+
+def insert_new(session: Session, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows that no unique rule stands against; return how many that were.
+
+    One statement for every few thousand values. Where another transaction is about to insert or delete the same row,
+    it waits for its outcome.
+    """
+    if not rows:
+        return 0
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    at_once = max(1, _MAX_PARAMETERS // len(rows[0]))
+    count = 0
+    for start in range(0, len(rows), at_once):
+        values = [*rows[start : start + at_once]]
+        result = session.execute(dialect.insert(model).values(values).on_conflict_do_nothing())
+        assert isinstance(result, CursorResult)
+        count += result.rowcount
+    return count

@@ -1,0 +1,197 @@
+"""The batch request: for many objects at once, where to get them or where to put them.
+
+Source: git-lfs, docs/api/batch.md; CSGHub contract, sections 2.5 and 6.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from hub.accounts.policy import Action as PolicyAction
+from hub.accounts.policy import Actor
+from hub.base.context import Context
+from hub.base.settings import GIB
+from hub.db.uow import reading
+from hub.objects.store import STORE
+from hub.repos.lfs.contents import direct_key, part_count_of, prepare_uploads
+from hub.repos.lfs.holdings import is_oid, object_key, sizes_of_held
+from hub.repos.lookup import get_for
+from hub.repos.models import LFSUpload
+from hub.repos.quotas import check_object_room
+
+BASIC = "basic"
+MULTIPART = "multipart"
+# What S3 takes in one request; larger objects go in parts. Source: CSGHub contract, section 6.4.
+MAX_BASIC_BYTES = 5 * GIB
+
+
+class Operation(StrEnum):
+    """What the client wants to do with the objects."""
+
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+
+
+@dataclass(frozen=True)
+class ObjectRequest:
+    """One object that the client names, unjudged. oid and size_bytes are what it sent, if of the right type."""
+
+    oid: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class TransferAction:
+    """Where and how one step of a transfer is done."""
+
+    href: str
+    header: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ObjectAnswer:
+    """What the client may do with one object: actions by name, or an error (status, text), or nothing to do."""
+
+    oid: str
+    size_bytes: int
+    actions: dict[str, TransferAction] = field(default_factory=dict)
+    error: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """The answers, in the order of the request. transfer: the chosen way; expires_in_s: of every action."""
+
+    transfer: str
+    objects: Sequence[ObjectAnswer]
+    expires_in_s: int
+
+
+class LinkBuilder(Protocol):
+    """Writes the hub's own transfer addresses; each carries its permission in its query."""
+
+    def download(self, oid: str, size_bytes: int) -> str: ...
+
+    def upload(self, oid: str, size_bytes: int) -> str: ...
+
+    def verify(self, oid: str, size_bytes: int) -> str: ...
+
+    def part(self, upload: LFSUpload, number: int) -> str: ...
+
+    def complete(self, upload: LFSUpload) -> str: ...
+
+
+def batch(
+    context: Context,
+    *,
+    actor: Actor,
+    repository_id: int,
+    operation: Operation,
+    objects: Sequence[ObjectRequest],
+    transfers: Sequence[str],
+    has_upload_id: bool,
+    links: LinkBuilder,
+) -> BatchResult:
+    """Answer a batch request, in a number of queries that does not grow with it. It opens its own units of work.
+
+    transfers: the ways that the client knows; "basic" needs no mention. has_upload_id: the request comes from a client
+    that wants addresses for objects which the repository holds already (CSGHub contract, section 2.5 c).
+    Raises NotFound, NotSignedIn, Denied, QuotaExceeded, Unavailable (``disk_full``).
+    """
+    action = PolicyAction.REPOSITORY_WRITE if operation is Operation.UPLOAD else PolicyAction.REPOSITORY_READ
+    sizes = {item.oid: item.size_bytes for item in objects if _find_fault(context, item) is None}
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
+        held = sizes_of_held(work, repository_id, sizes)
+        wanted = {oid: size for oid, size in sizes.items() if oid not in held}
+        if operation is Operation.UPLOAD and wanted:
+            check_object_room(work, repository, sum(wanted.values()))
+    if operation is Operation.DOWNLOAD:
+        return _answer_download(context, objects, held, links)
+    if has_upload_id:
+        wanted = {oid: size for oid, size in sizes.items() if held.get(oid, size) == size}
+    in_parts = MULTIPART in transfers
+    uploads = {}
+    if in_parts and wanted:
+        uploads = prepare_uploads(context, actor=actor, repository_id=repository_id, sizes=wanted)
+    answers = []
+    for item in objects:
+        fault = _find_fault(context, item) or _find_size_fault(item, held) or _find_basic_fault(item, in_parts)
+        if fault is not None:
+            answers.append(ObjectAnswer(item.oid, item.size_bytes, error=fault))
+        elif item.oid in wanted:
+            steps = _upload_actions(context, repository_id, item, uploads.get(item.oid), links)
+            answers.append(ObjectAnswer(item.oid, item.size_bytes, steps))
+        else:
+            answers.append(ObjectAnswer(item.oid, item.size_bytes))
+    return BatchResult(MULTIPART if in_parts else BASIC, answers, context.settings.lfs_url_ttl_s)
+
+
+def _find_fault(context: Context, item: ObjectRequest) -> tuple[int, str] | None:
+    if not is_oid(item.oid):
+        return 422, "The oid must be 64 lower-case hexadecimal digits."
+    if item.size_bytes < 0:
+        return 422, "The size must not be negative."
+    if item.size_bytes > context.settings.max_lfs_object_size_bytes:
+        return 422, f"This hub takes objects of at most {context.settings.max_lfs_object_size_bytes} bytes."
+    return None
+
+
+def _find_size_fault(item: ObjectRequest, held: dict[str, int]) -> tuple[int, str] | None:
+    if held.get(item.oid, item.size_bytes) != item.size_bytes:
+        return 422, f"The object has {held[item.oid]} bytes, not {item.size_bytes}."
+    return None
+
+
+def _find_basic_fault(item: ObjectRequest, in_parts: bool) -> tuple[int, str] | None:
+    if not in_parts and item.size_bytes > MAX_BASIC_BYTES:
+        return 422, (
+            "Objects of more than 5 GiB are uploaded in parts: use the CSGHub SDK or huggingface_hub, or run "
+            "`csghub-cli lfs-enable-largefiles` in this repository."
+        )
+    return None
+
+
+def _answer_download(
+    context: Context, objects: Sequence[ObjectRequest], held: dict[str, int], links: LinkBuilder
+) -> BatchResult:
+    store, expires_in_s = context[STORE], context.settings.lfs_url_ttl_s
+    answers = []
+    for item in objects:
+        fault = _find_fault(context, item) or _find_size_fault(item, held)
+        if fault is None and item.oid not in held:
+            fault = 404, "The repository has no such object."
+        if fault is not None:
+            answers.append(ObjectAnswer(item.oid, item.size_bytes, error=fault))
+            continue
+        if store.is_direct:
+            href = store.presign_get(object_key(item.oid), expires_s=expires_in_s)
+        else:
+            href = links.download(item.oid, item.size_bytes)
+        answers.append(ObjectAnswer(item.oid, item.size_bytes, {"download": TransferAction(href)}))
+    return BatchResult(BASIC, answers, expires_in_s)
+
+
+def _upload_actions(
+    context: Context, repository_id: int, item: ObjectRequest, upload: LFSUpload | None, links: LinkBuilder
+) -> dict[str, TransferAction]:
+    store, expires_s = context[STORE], context.settings.lfs_url_ttl_s
+    # Clients send the header of "verify" as it is; without it some would ask for another kind of answer.
+    verify = TransferAction(links.verify(item.oid, item.size_bytes), {"Accept": "application/vnd.git-lfs+json"})
+    if upload is None:
+        if store.is_direct:
+            href = store.presign_put(direct_key(repository_id, item.oid), expires_s=expires_s)
+        else:
+            href = links.upload(item.oid, item.size_bytes)
+        return {"upload": TransferAction(href), "verify": verify}
+    header = {"chunk_size": str(upload.part_size_bytes)}
+    for number in range(1, part_count_of(upload) + 1):
+        if store.is_direct:
+            href = store.presign_part(upload.object_key, upload.upload_id, number, expires_s=expires_s)
+        else:
+            href = links.part(upload, number)
+        header[str(number)] = href
+    return {"upload": TransferAction(links.complete(upload), header), "verify": verify}

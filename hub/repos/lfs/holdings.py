@@ -1,0 +1,140 @@
+"""Which objects a repository holds. An object without a link to it does not exist for the repository's readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from sqlalchemy import delete, func, insert, literal, select, update
+
+from hub.base.errors import Invalid, Unprocessable
+from hub.db.insert import insert_new
+from hub.db.uow import UnitOfWork
+from hub.git.types import LFSPointer
+from hub.repos.models import LFSLink, LFSObject, Repository
+
+_OID = re.compile(r"[0-9a-f]{64}\Z")
+# Well below what SQLite and PostgreSQL take as parameters of one statement.
+_AT_ONCE = 1000
+
+
+def is_oid(text: object) -> bool:
+    """Whether this is the SHA-256 of something, in the one spelling that LFS knows."""
+    return isinstance(text, str) and bool(_OID.match(text))
+
+
+def validate_oid(oid: str) -> str:
+    """The oid itself. Raises Invalid (``lfs_oid_invalid``)."""
+    if not is_oid(oid):
+        raise Invalid("An LFS object id is 64 lower-case hexadecimal digits.", code="lfs_oid_invalid")
+    return oid
+
+
+def object_key(oid: str) -> str:
+    """Where the object store keeps the content."""
+    return f"lfs/{oid[:2]}/{oid[2:4]}/{oid}"
+
+
+def sizes_of_held(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> dict[str, int]:
+    """The size of each of these objects that the repository holds. One query for a thousand objects."""
+    sizes: dict[str, int] = {}
+    remaining = iter(dict.fromkeys(oids))
+    while batch := list(islice(remaining, _AT_ONCE)):
+        rows = work.session.execute(
+            select(LFSObject.oid, LFSObject.size_bytes)
+            .join(LFSLink, LFSLink.oid == LFSObject.oid)
+            .where(LFSLink.repository_id == repository_id, LFSLink.oid.in_(batch))
+        )
+        sizes.update((oid, size_bytes) for oid, size_bytes in rows)
+    return sizes
+
+
+def missing_objects(work: UnitOfWork, repository_id: int, pointers: Iterable[LFSPointer]) -> list[LFSPointer]:
+    """The pointers whose object the repository does not hold, or holds with another size."""
+    pointers = list(pointers)
+    held = sizes_of_held(work, repository_id, (pointer.oid for pointer in pointers))
+    return [pointer for pointer in pointers if held.get(pointer.oid) != pointer.size_bytes]
+
+
+def register_object(work: UnitOfWork, repository: Repository, oid: str, size_bytes: int) -> bool:
+    """Record that a verified content is stored and that the repository holds it; return whether the latter is new.
+
+    Raises Unprocessable (``size_mismatch``) when the object is known with another size.
+    """
+    insert_new(work.session, LFSObject, [{"oid": oid, "size_bytes": size_bytes, "created_at": work.now()}])
+    known_bytes = work.session.scalar(select(LFSObject.size_bytes).where(LFSObject.oid == oid))
+    if known_bytes != size_bytes:
+        raise Unprocessable("The object has another size.", code="size_mismatch")
+    return link_objects(work, repository, [oid]) == 1
+
+
+def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) -> int:
+    """Let a repository hold objects that are already stored; return how many it did not hold before.
+
+    It is for the caller to know that the actor may read the objects somewhere: an oid alone proves nothing.
+    Raises Unprocessable (``lfs_object_missing``) when one of them is not stored.
+    """
+    oids = list(dict.fromkeys(oids))
+    known = sizes_of_stored(work, oids)
+    if len(known) < len(oids):
+        raise Unprocessable("An LFS object is not stored on this hub.", code="lfs_object_missing")
+    held = sizes_of_held(work, repository.id, oids)
+    added_bytes = count = 0
+    for oid in oids:
+        if oid in held:
+            continue
+        row = {"repository_id": repository.id, "oid": oid, "created_at": work.now()}
+        if insert_new(work.session, LFSLink, [row]):
+            count, added_bytes = count + 1, added_bytes + known[oid]
+    if count:
+        _add_size(work, repository.id, added_bytes)
+    return count
+
+
+def sizes_of_stored(work: UnitOfWork, oids: Sequence[str]) -> dict[str, int]:
+    """The size of each of these objects that the hub stores, whoever holds it. Never to be told to a client."""
+    sizes: dict[str, int] = {}
+    for start in range(0, len(oids), _AT_ONCE):
+        rows = work.session.execute(
+            select(LFSObject.oid, LFSObject.size_bytes).where(LFSObject.oid.in_(oids[start : start + _AT_ONCE]))
+        )
+        sizes.update((oid, size_bytes) for oid, size_bytes in rows)
+    return sizes
+
+
+def unlink_object(work: UnitOfWork, repository_id: int, oid: str, size_bytes: int) -> None:
+    """Let a repository no longer hold an object; one that it does not hold is no error."""
+    gone = work.session.scalar(
+        delete(LFSLink).where(LFSLink.repository_id == repository_id, LFSLink.oid == oid).returning(LFSLink.oid)
+    )
+    if gone is not None:
+        _add_size(work, repository_id, -size_bytes)
+
+
+def copy_links(work: UnitOfWork, source_id: int, target_id: int) -> None:
+    """Let the target repository, a fork, hold all that the source holds. The target must hold nothing yet."""
+    work.session.execute(
+        insert(LFSLink).from_select(
+            ["repository_id", "oid", "created_at"],
+            select(literal(target_id), LFSLink.oid, literal(work.now(), LFSLink.created_at.type)).where(
+                LFSLink.repository_id == source_id
+            ),
+        )
+    )
+    total = (
+        select(func.coalesce(func.sum(LFSObject.size_bytes), 0))
+        .join(LFSLink, LFSLink.oid == LFSObject.oid)
+        .where(LFSLink.repository_id == target_id)
+    )
+    work.session.execute(
+        update(Repository).where(Repository.id == target_id).values(lfs_size_bytes=total.scalar_subquery())
+    )
+
+
+def _add_size(work: UnitOfWork, repository_id: int, size_bytes: int) -> None:
+    work.session.execute(
+        update(Repository)
+        .where(Repository.id == repository_id)
+        .values(lfs_size_bytes=Repository.lfs_size_bytes + size_bytes)
+    )
