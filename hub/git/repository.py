@@ -287,7 +287,16 @@ def maintain(path: Path, *, full: bool = False) -> bool:
         started = time.monotonic()
         _git(path, "pack-refs", "--all")
         if full:
-            _git(path, "repack", "-q", "-n", "-d", "--cruft", f"--cruft-expiration={_PRUNE_GRACE}", "--write-bitmap-index")
+            _git(
+                path,
+                "repack",
+                "-q",
+                "-n",
+                "-d",
+                "--cruft",
+                f"--cruft-expiration={_PRUNE_GRACE}",
+                "--write-bitmap-index",
+            )
             _git(path, "prune", f"--expire={_PRUNE_GRACE}")
         else:
             # A bitmap must cover all in one pack, so joining some packs cannot write one.

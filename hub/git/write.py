@@ -94,13 +94,15 @@ def merge(
 
 
 def _get_commit(repository: pygit2.Repository, oid: str) -> pygit2.Commit:
+    found: Any
     try:
         found = repository.get(pygit2.Oid(hex=oid))
     except ValueError:
         found = None
     if not isinstance(found, pygit2.Commit):
         raise Unprocessable(f"There is no commit {oid[:40]!r} in the repository.", code="object_missing")
-    return found
+    commit: pygit2.Commit = found
+    return commit
 
 
 def _write_commit(

@@ -1,0 +1,219 @@
+"""Directories and files of a revision. Everything but ``open_blob_range`` may be offloaded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from hub.base.errors import Invalid, NotFound
+from hub.base.names import MAX_PATH_BYTES
+from hub.git.command import GitError, open_git, terminate
+from hub.git.pointer import MAX_POINTER_SIZE_BYTES, parse_pointer
+from hub.git.reader import (
+    RawEntry,
+    commit_of,
+    find_raw_entry,
+    open_repository,
+    parse_entry,
+    pointer_of,
+    read_tree,
+    size_of,
+    split_tree,
+    tree_at,
+)
+from hub.git.types import Blob, EntryKind, TreeEntry, TreePage, decode_text
+
+DEFAULT_LIMIT = 500
+MAX_LIMIT = 10_000
+# Deeper trees exist only to harm: each level costs two bytes of path at least, and paths end at 1,024 bytes.
+MAX_DEPTH = MAX_PATH_BYTES // 2
+# libgit2 holds a content whole; larger ones are for ``open_blob_range``.
+_MAX_WHOLE_BYTES = 64 * 1024 * 1024
+_SMALL_BLOB_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+# Source: git's own guess in buffer_is_binary (xdiff-interface.c): a NUL in the first 8,000 bytes.
+_BINARY_LOOK_BYTES = 8000
+
+
+def list_tree(
+    path: Path, revision: str, tree_path: str = "", *, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+) -> TreePage:
+    """A page of one directory: directories first, then the others, each in git's order.
+
+    cursor: the ``next_cursor`` of the page before, of the same directory; entries that came or went since are
+    no trouble. Costs grow with the page, not with the directory (10,000 entries, a page of 500: 15 ms).
+    Raises NotFound (codes ``revision_not_found``, ``entry_not_found``), Invalid (``not_a_directory``,
+    ``cursor_invalid``).
+    """
+    limit = max(1, min(limit, MAX_LIMIT))
+    with open_repository(path) as repository:
+        commit = commit_of(repository, revision)
+        stored = split_tree(repository, tree_at(repository, commit, tree_path))
+        # Modes of directories, and of nothing else, begin with 4, or with 0 in trees of old tools.
+        entries = [entry for entry in stored if entry[0] in b"40"] + [
+            entry for entry in stored if entry[0] not in b"40"
+        ]
+        start = 0 if cursor is None else bisect_right(entries, _parse_cursor(cursor), key=_page_order)
+        page = [parse_entry(entry) for entry in entries[start : start + limit]]
+        is_last = start + limit >= len(entries)
+        return TreePage(
+            [_describe_entry(repository, entry, tree_path) for entry in page],
+            None if is_last else _make_cursor(_page_order(entries[start + limit - 1])),
+            len(entries),
+        )
+
+
+def _page_order(stored: bytes) -> tuple[bool, bytes]:
+    entry = parse_entry(stored)
+    return entry.kind is not EntryKind.DIRECTORY, entry.sort_key
+
+
+def _make_cursor(order: tuple[bool, bytes]) -> str:
+    return base64.urlsafe_b64encode(b"%d%s" % order).decode().rstrip("=")
+
+
+def _parse_cursor(cursor: str) -> tuple[bool, bytes]:
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        raw = b""
+    if raw[:1] not in (b"0", b"1"):
+        raise Invalid("The cursor is none that this list gave.", code="cursor_invalid")
+    return raw[:1] == b"1", raw[1:]
+
+
+def walk_tree(
+    path: Path, revision: str, tree_path: str = "", *, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+) -> TreePage:
+    """A page of everything below a directory, directories included, each before what it holds.
+
+    ``total`` counts this page only: to know more, the whole tree would have to be read. Otherwise as ``list_tree``.
+    """
+    limit = max(1, min(limit, MAX_LIMIT))
+    after = _parse_cursor(cursor)[1] if cursor is not None else b""
+    with open_repository(path) as repository:
+        commit = commit_of(repository, revision)
+        entries: list[TreeEntry] = []
+        last = b""
+        for parent, entry in _walk(repository, tree_at(repository, commit, tree_path), after):
+            if len(entries) == limit:
+                return TreePage(entries, _make_cursor((True, last)), limit)
+            directory = "/".join(part for part in (tree_path, decode_text(parent).rstrip("/")) if part)
+            entries.append(_describe_entry(repository, entry, directory))
+            last = parent + entry.sort_key
+        return TreePage(entries, None, len(entries))
+
+
+def _walk(repository: pygit2.Repository, root: pygit2.Oid, after: bytes) -> Iterator[tuple[bytes, RawEntry]]:
+    """Everything below a tree whose path comes after ``after``, in git's order, each with its directory's path.
+
+    Directories' paths end with a slash, by which git's order is the order of the paths' bytes.
+    """
+    stack = [(b"", iter(read_tree(repository, root)))]
+    while stack:
+        parent, entries = stack[-1]
+        entry = next(entries, None)
+        if entry is None:
+            stack.pop()
+            continue
+        path = parent + entry.sort_key
+        if path > after:
+            yield parent, entry
+        is_open = path > after or after.startswith(path)
+        if entry.kind is EntryKind.DIRECTORY and is_open and len(stack) < MAX_DEPTH:
+            stack.append((path, iter(read_tree(repository, entry.oid))))
+
+
+def find_entry(path: Path, revision: str, file_path: str) -> TreeEntry | None:
+    """The file, directory, link or submodule at a path; None when there is none.
+
+    Raises NotFound (code ``revision_not_found``).
+    """
+    with open_repository(path) as repository:
+        commit = commit_of(repository, revision)
+        if file_path == "":
+            return TreeEntry("", "", EntryKind.DIRECTORY, 0o040000, str(commit.tree_id))
+        entry = find_raw_entry(repository, commit, file_path)
+        return _describe_entry(repository, entry, file_path.rpartition("/")[0]) if entry is not None else None
+
+
+def get_entry(path: Path, revision: str, file_path: str) -> TreeEntry:
+    """As ``find_entry``. Raises NotFound (codes ``revision_not_found``, ``entry_not_found``)."""
+    entry = find_entry(path, revision, file_path)
+    if entry is None:
+        raise NotFound(f"There is no {file_path!r} in this revision.", code="entry_not_found")
+    return entry
+
+
+def _describe_entry(repository: pygit2.Repository, entry: RawEntry, directory: str) -> TreeEntry:
+    name = decode_text(entry.name)
+    path = f"{directory}/{name}" if directory else name
+    oid = pygit2.Oid(raw=entry.oid)
+    kind = entry.kind
+    if kind in (EntryKind.DIRECTORY, EntryKind.SUBMODULE):
+        return TreeEntry(name, path, kind, entry.mode, str(oid))
+    size_bytes = size_of(repository, oid)
+    pointer = pointer_of(repository, oid, size_bytes or 0) if kind is EntryKind.FILE else None
+    return TreeEntry(name, path, kind, entry.mode, str(oid), pointer.size_bytes if pointer else size_bytes, pointer)
+
+
+def read_blob(path: Path, oid: str, *, limit_bytes: int = _SMALL_BLOB_BYTES) -> Blob:
+    """The first ``limit_bytes`` of a file's content, and what kind of content it is.
+
+    Of a content over 64 MiB nothing is read: it counts as binary, and ``open_blob_range`` streams it.
+    Raises NotFound (code ``entry_not_found``).
+    """
+    with open_repository(path) as repository:
+        blob_oid, size_bytes = _find_blob(repository, oid)
+        if size_bytes > _MAX_WHOLE_BYTES:
+            return Blob(oid, size_bytes, b"", is_binary=True)
+        data = repository.odb.read(blob_oid)[1]
+        pointer = parse_pointer(data) if size_bytes <= MAX_POINTER_SIZE_BYTES else None
+        return Blob(oid, size_bytes, data[:limit_bytes], b"\0" in data[:_BINARY_LOOK_BYTES], pointer)
+
+
+def _find_blob(repository: pygit2.Repository, oid: str) -> tuple[pygit2.Oid, int]:
+    try:
+        blob_oid = pygit2.Oid(hex=oid)
+        kind, size_bytes = repository.odb.read_header(blob_oid)
+    except (KeyError, ValueError):
+        kind, size_bytes = ObjectType.ANY, 0
+    if len(oid) != 40 or kind != ObjectType.BLOB:
+        raise NotFound("There is no such file content.", code="entry_not_found")
+    return blob_oid, int(size_bytes)
+
+
+def open_blob_range(path: Path, oid: str, start: int, length: int) -> Iterator[bytes]:
+    """Exactly these bytes of a file's content, in pieces; the memory it takes does not depend on the content's size.
+
+    Content over 1 MiB comes from the git program, so this is called directly; a generator that is closed early ends
+    it. Raises NotFound (code ``entry_not_found``) at once, GitError while it is read.
+    """
+    with open_repository(path) as repository:
+        blob_oid, size_bytes = _find_blob(repository, oid)
+        if size_bytes <= _SMALL_BLOB_BYTES:
+            return iter((repository.odb.read(blob_oid)[1][start : start + length],))
+    return _stream_blob(path, oid, start, min(length, size_bytes - start))
+
+
+def _stream_blob(path: Path, oid: str, start: int, length: int) -> Iterator[bytes]:
+    process = open_git(path, "cat-file", "blob", oid)
+    assert process.stdout is not None
+    try:
+        position = 0
+        while position < start + length:
+            piece = process.stdout.read(min(_CHUNK_BYTES, start + length - position))
+            if not piece:
+                raise GitError("Git stopped in the middle of a file.")
+            wanted = piece[max(start - position, 0) :]
+            position += len(piece)
+            if wanted:
+                yield wanted
+    finally:
+        terminate(process)
