@@ -15,14 +15,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.accounts.attempts import ATTEMPTS, attempt_key, count_attempt
 from hub.accounts.models import AccessToken, Namespace, SSHKey, User, WebSession
-from hub.accounts.passwords import PASSWORDS
-from hub.accounts.policy import Actor
+from hub.accounts.passwords import PASSWORDS, hash_password
+from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service.fields import email_key
 from hub.accounts.service.keys import InvalidKey, parse_public_key
 from hub.accounts.service.sessions import find_session, open_session
 from hub.accounts.service.tokens import find_token, is_token_shaped
+from hub.accounts.service.users import get_user, set_password
 from hub.base.context import Context
-from hub.base.errors import NotSignedIn
+from hub.base.errors import Denied, NotSignedIn
 from hub.base.log import get_logger
 from hub.base.names import fold_name
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -200,3 +201,23 @@ def _write_use(work: UnitOfWork, use: Use) -> None:
     # Requests side by side were told the same; only the first of them writes.
     is_due = or_(column.is_(None), column <= now - timedelta(seconds=USE_INTERVAL_S))
     work.session.execute(update(use.model).where(use.model.id == use.row_id, is_due).values(values))
+
+
+def change_password(
+    context: Context, *, actor: Actor, name: str, old_password: str, new_password: str, address: str = ""
+) -> None:
+    """Give the user a new password and end the user's browser sessions.
+
+    old_password: what the password was; site administrators changing another's need not know it, nor does anybody
+    whose account has none. Opens its own short units of work.
+    Raises Invalid, NotSignedIn, Denied (``password_wrong``), RateLimited.
+    """
+    with reading(context) as work:
+        user = get_user(work, name)
+        require(work, actor, Action.ACCOUNT_CREDENTIALS, user, what="user")
+    must_know = user.password_hash is not None and (actor.user_id == user.id or not actor.is_admin)
+    if must_know and check_password(context, user.name, old_password, address=address) is None:
+        raise Denied("The old password is wrong.", code="password_wrong")
+    password = hash_password(context, new_password, name=user.name, email=user.email)
+    with unit_of_work(context) as work:
+        set_password(work, actor=actor, user=get_user(work, name), password=password)

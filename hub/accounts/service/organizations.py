@@ -12,7 +12,8 @@ from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, 
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
 from hub.accounts.service.namespaces import find_namespace, new_namespace, refuse_taken_path
-from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn, PreconditionFailed
+from hub.accounts.service.users import get_own_user
+from hub.base.errors import Conflict, Denied, Invalid, NotFound, PreconditionFailed
 from hub.base.log import get_logger
 from hub.base.names import fold_name, validate_namespace
 from hub.base.paging import Page, PageArgs
@@ -64,7 +65,7 @@ def create_organization(
     owner: None for the actor; only site administrators name somebody else.
     Raises Invalid, NotSignedIn, Denied; Conflict: USER-ERR-20 (the name is taken by a user or an organisation).
     """
-    owner = owner or _user_of(work, actor)
+    owner = owner or get_own_user(work, actor=actor)
     if actor.user_id != owner.id:
         require_site_admin(work, actor)
     else:
@@ -89,13 +90,6 @@ def create_organization(
         refuse_taken_path(taken, NamespaceKind.ORGANIZATION)
     log.info("organization_created", organization_id=organization.id, actor_id=actor.user_id)
     return organization
-
-
-def _user_of(work: UnitOfWork, actor: Actor) -> User:
-    user = work.session.get(User, actor.user_id) if actor.user_id is not None else None
-    if user is None:
-        raise NotSignedIn("Sign in to do this.")
-    return user
 
 
 def _set_texts(
@@ -195,6 +189,17 @@ def find_member(work: UnitOfWork, *, organization: Organization, user: User) -> 
     return work.session.scalar(
         select(Member).where(Member.organization_id == organization.id, Member.user_id == user.id)
     )
+
+
+def get_member_role(work: UnitOfWork, *, actor: Actor, organization: Organization, user: User) -> Role | None:
+    """The user's role, or None; people may ask for themselves, members for everybody.
+
+    Raises NotSignedIn, Denied.
+    """
+    if actor.user_id != user.id:
+        require(work, actor, Action.NAMESPACE_READ, organization, what="organization")
+    member = find_member(work, organization=organization, user=user)
+    return member.role if member else None
 
 
 def list_members(

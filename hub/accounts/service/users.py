@@ -11,7 +11,7 @@ from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
 from hub.accounts.service.namespaces import find_namespace, new_namespace, refuse_taken_path
 from hub.accounts.service.sessions import close_all_sessions
-from hub.base.errors import Conflict, Denied, NotFound, NotSignedIn
+from hub.base.errors import Conflict, NotFound, NotSignedIn
 from hub.base.log import get_logger
 from hub.base.names import fold_name, validate_namespace
 from hub.base.paging import Page, PageArgs
@@ -35,6 +35,14 @@ def get_user(work: UnitOfWork, name: str) -> User:
     user = find_user(work, name)
     if user is None:
         raise NotFound(f"There is no user {name!r}.", code="user_not_found")
+    return user
+
+
+def get_own_user(work: UnitOfWork, *, actor: Actor) -> User:
+    """The actor's own account. Raises NotSignedIn (for the hub itself, too)."""
+    user = work.session.get(User, actor.user_id) if actor.user_id is not None else None
+    if user is None:
+        raise NotSignedIn("Sign in, or send an access token, to do this.")
     return user
 
 
@@ -210,11 +218,3 @@ def list_users(
         select(User).where(User.id.in_(query)).order_by(User.name).offset(page.offset).limit(page.per)
     ).all()
     return Page(users, total)
-
-
-def require_self(actor: Actor, user: User) -> None:
-    """Return when the actor is this very user. Raises NotSignedIn or Denied (AUTH-ERR-7)."""
-    if actor.is_anonymous:
-        raise NotSignedIn("Sign in to do this.")
-    if actor.user_id != user.id:
-        raise Denied("Only the account's owner may do this.", code="AUTH-ERR-7")

@@ -1,0 +1,234 @@
+"""Bodies of the account routes. Names and shapes: CSGHub contract, sections 4.6 and 5.6."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+from hub.accounts.models import Role, TokenScope
+from hub.accounts.passwords import MAX_PASSWORD_LENGTH
+
+
+class Body(Schema):
+    """A request body; members that are not ours are ignored, as clients send more than they need."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class RoleEnvelope(Schema):
+    msg = fields.String(metadata={"description": "OK"})
+    data = fields.String(metadata={"description": "owner, admin, write, read, or empty for none"})
+
+
+def enveloped(schema: type[Schema] | None = None, *, many: bool = False, paged: bool = False) -> type[Schema]:
+    """The schema of ``{"msg", "data", "total"?}`` around a schema; paged: ``data`` holds ``{"data", "total"}``.
+
+    These are the list shapes A (many) and B (paged) of the contract's section 1.4.
+    """
+    members: dict[str, Any] = {"msg": fields.String(metadata={"description": "OK"})}
+    name = "Done" if schema is None else schema.__name__.removesuffix("Schema")
+    if schema is not None and paged:
+        inner = {"data": fields.List(fields.Nested(schema)), "total": fields.Integer()}
+        page = Schema.from_dict(inner, name=f"{name}Page")  # type: ignore[arg-type]  # a dict is a mapping
+        members["data"] = fields.Nested(page)
+        name = f"{name}List"
+    elif schema is not None:
+        members["data"] = fields.List(fields.Nested(schema)) if many else fields.Nested(schema)
+        name = f"{name}s" if many else name
+    return Schema.from_dict(members, name=f"{name}Envelope")
+
+
+class NamespaceSchema(Schema):
+    path = fields.String()
+    type = fields.String(metadata={"description": "user or organization"})
+    uuid = fields.String()
+    avatar = fields.String()
+
+
+class OrganizationSchema(Schema):
+    path = fields.String(metadata={"description": "the unique name"})
+    name = fields.String(metadata={"description": "the name that pages show"})
+    description = fields.String()
+    homepage = fields.String()
+    logo = fields.String()
+    org_type = fields.String()
+    verified = fields.Boolean()
+    uuid = fields.String()
+    namespace = fields.Nested(NamespaceSchema)
+    role = fields.String(metadata={"description": "the viewer's or listed user's role"})
+    created_at = fields.DateTime()
+
+
+class UserSchema(Schema):
+    id = fields.Integer()
+    username = fields.String()
+    nickname = fields.String()
+    email = fields.String()
+    uuid = fields.String()
+    avatar = fields.String()
+    bio = fields.String()
+    homepage = fields.String()
+    roles = fields.List(fields.String())
+    last_login_at = fields.DateTime()
+    orgs = fields.List(fields.Nested(OrganizationSchema))
+    can_change_username = fields.Boolean()
+    verify_status = fields.String()
+    is_active = fields.Boolean()
+    created_at = fields.DateTime()
+    tags = fields.List(fields.String())
+    namespaces = fields.List(fields.Nested(NamespaceSchema))
+
+
+class CredentialSchema(Schema):
+    type = fields.String(metadata={"description": "token, password or session"})
+    scope = fields.String(metadata={"description": "read, write or admin; absent: no limit"})
+    csrf_token = fields.String(metadata={"description": "what a session's writes carry in X-CSRF-Token"})
+
+
+class WhoamiSchema(UserSchema):
+    auth = fields.Nested(CredentialSchema)
+
+
+class MemberSchema(Schema):
+    username = fields.String()
+    nickname = fields.String()
+    uuid = fields.String()
+    avatar = fields.String()
+    role = fields.String()
+    last_login_at = fields.DateTime()
+
+
+class TokenInfoSchema(Schema):
+    id = fields.Integer()
+    token = fields.String(metadata={"description": "masked, except where it was just made"})
+    token_name = fields.String()
+    application = fields.String()
+    permission = fields.String(metadata={"description": "read, write or admin"})
+    user_name = fields.String()
+    user_uuid = fields.String()
+    expire_at = fields.DateTime(allow_none=True)
+    last_used_at = fields.DateTime(allow_none=True)
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+    token_type = fields.String()
+
+
+class NewTokenSchema(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    token = fields.String()
+    user_id = fields.Integer()
+    application = fields.String()
+    permission = fields.String()
+    is_active = fields.Boolean()
+    expired_at = fields.DateTime(allow_none=True)
+    ns_uuid = fields.String()
+    token_type = fields.String()
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+
+
+class SSHKeySchema(Schema):
+    id = fields.Integer()
+    git_id = fields.Integer()
+    name = fields.String()
+    content = fields.String()
+    user_id = fields.Integer()
+    fingerprint_sha256 = fields.String()
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+
+
+class RegistrationBody(Body):
+    username = fields.String(required=True)
+    email = fields.String(required=True)
+    password = fields.String(required=True, load_only=True)
+    nickname = fields.String(load_default="")
+
+
+class SignInBody(Body):
+    username = fields.String(required=True, metadata={"description": "the user's name or e-mail address"})
+    password = fields.String(required=True, load_only=True)
+
+
+class PasswordBody(Body):
+    old_password = fields.String(load_default="", validate=validate.Length(max=MAX_PASSWORD_LENGTH * 4))
+    new_password = fields.String(required=True)
+
+
+class UpdateUserBody(Body):
+    name = fields.String(metadata={"description": "the nickname"})
+    nickname = fields.String()
+    email = fields.String()
+    avatar = fields.String()
+    homepage = fields.String()
+    bio = fields.String()
+    roles = fields.List(fields.String(), metadata={"description": "admin or personal_user; for site administrators"})
+
+
+class CreateOrganizationBody(Body):
+    name = fields.String(required=True, metadata={"description": "the unique name"})
+    nickname = fields.String(load_default="")
+    description = fields.String(load_default="")
+    homepage = fields.String(load_default="")
+    logo = fields.String(load_default="")
+
+
+class EditOrganizationBody(Body):
+    nickname = fields.String()
+    description = fields.String()
+    homepage = fields.String()
+    logo = fields.String()
+
+
+_ROLE = validate.OneOf([role.value for role in Role])
+
+
+class AddMembersBody(Body):
+    users = fields.String(required=True, metadata={"description": "names, separated by commas"})
+    role = fields.String(required=True, validate=_ROLE)
+
+
+class ChangeMemberBody(Body):
+    old_role = fields.String(validate=_ROLE, allow_none=True, load_default=None)
+    new_role = fields.String(required=True, validate=_ROLE)
+
+
+class TokenBody(Body):
+    expired_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
+    permission = fields.String(
+        validate=validate.OneOf([scope.value for scope in TokenScope]), load_default=TokenScope.WRITE.value
+    )
+
+
+class RefreshTokenBody(Body):
+    expired_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
+
+
+class SSHKeyBody(Body):
+    name = fields.String(load_default="")
+    content = fields.String(required=True)
+
+
+class UserQuery(Body):
+    type = fields.String(load_default="", metadata={"description": "uuid: the path holds the user's uuid"})
+
+
+class PageQuery(Body):
+    page = fields.String(metadata={"description": "from 1"})
+    per = fields.String(metadata={"description": "1 to 100, default 50"})
+
+
+class SearchQuery(PageQuery):
+    search = fields.String(load_default="")
+
+
+class UsersQuery(SearchQuery):
+    exact_match = fields.Boolean(load_default=False)
+
+
+class TokensQuery(Body):
+    app = fields.String(load_default=None)

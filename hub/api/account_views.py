@@ -1,0 +1,140 @@
+"""What accounts look like on the wire. Shapes: CSGHub contract, section 5.6."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.accounts import service
+from hub.accounts.models import AccessToken, Organization, Role, SSHKey, User
+from hub.accounts.policy import Action, Actor, can
+from hub.accounts.service.organizations import MemberView
+from hub.api.envelope import ok
+from hub.base.paging import PageArgs
+from hub.db.uow import UnitOfWork
+
+# A user's organisations are named in the user's own record; more than this nobody reads there.
+MAX_NAMED_ORGANIZATIONS = 100
+
+
+def namespace_view(owner: User | Organization) -> dict[str, Any]:
+    """The namespace of a user or an organisation."""
+    image = owner.avatar if isinstance(owner, User) else owner.logo
+    return {"path": owner.name, "type": owner.namespace.kind.value, "uuid": owner.namespace.uuid, "avatar": image}
+
+
+def organization_view(organization: Organization, role: Role | None = None) -> dict[str, Any]:
+    """An organisation; role: of the viewer or of the user whose organisations are listed; None leaves it out."""
+    view = {
+        "path": organization.name,
+        "name": organization.display_name or organization.name,
+        "description": organization.description,
+        "homepage": organization.homepage,
+        "logo": organization.logo,
+        "org_type": "",
+        "verified": False,
+        "uuid": organization.uuid,
+        "namespace": namespace_view(organization),
+        "created_at": organization.created_at,
+    }
+    return view | ({"role": role.value} if role else {})
+
+
+def user_view(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
+    """A user with organisations; private members only for those who may read them."""
+    memberships = service.list_user_organizations(work, user=user, page=PageArgs(per=MAX_NAMED_ORGANIZATIONS)).items
+    organizations = [organization_view(organization, role) for organization, role in memberships]
+    view = public_user_view(user) | {
+        "orgs": organizations,
+        "namespaces": [namespace_view(user), *(organization["namespace"] for organization in organizations)],
+    }
+    return view | private_user_view(user) if can(work, actor, Action.ACCOUNT_READ, user) else view
+
+
+def public_user_view(user: User) -> dict[str, Any]:
+    """What anybody may know of a user."""
+    return {"username": user.name, "nickname": user.nickname or user.name, "avatar": user.avatar, "tags": []}
+
+
+def private_user_view(user: User) -> dict[str, Any]:
+    """What the user and site administrators may know besides."""
+    view = {
+        "id": user.id,
+        "uuid": user.uuid,
+        "email": user.email,
+        "bio": user.bio,
+        "homepage": user.homepage,
+        "roles": ["admin"] if user.is_admin else ["personal_user"],
+        "can_change_username": False,
+        "verify_status": "none",
+        "is_active": user.is_active,
+        "created_at": user.created_at,
+    }
+    return view | ({"last_login_at": user.last_login_at} if user.last_login_at else {})
+
+
+def member_view(member: MemberView) -> dict[str, Any]:
+    """A member of an organisation, as far as the service lets the viewer see."""
+    view = {
+        "username": member.name,
+        "nickname": member.nickname or member.name,
+        "uuid": member.uuid,
+        "avatar": member.avatar,
+        "role": member.role.value if member.role else None,
+        "last_login_at": member.last_login_at,
+    }
+    return {name: value for name, value in view.items() if value is not None}
+
+
+def token_view(token: AccessToken, value: str | None = None) -> dict[str, Any]:
+    """A token; its value masked unless it is given."""
+    return {
+        "id": token.id,
+        "token": value or f"{token.hint}{'*' * 28}",
+        "token_name": token.name,
+        "application": token.app,
+        "permission": token.scope.value,
+        "user_name": token.user.name,
+        "user_uuid": token.user.uuid,
+        "expire_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+        "created_at": token.created_at,
+        "updated_at": token.created_at,
+        "token_type": "",
+    }
+
+
+def new_token_view(token: AccessToken, value: str) -> dict[str, Any]:
+    """The stored row of a fresh token, whose members are named differently (section 5.6)."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "token": value,
+        "user_id": token.user_id,
+        "application": token.app,
+        "permission": token.scope.value,
+        "is_active": True,
+        "expired_at": token.expires_at,
+        "ns_uuid": "",
+        "token_type": "",
+        "created_at": token.created_at,
+        "updated_at": token.created_at,
+    }
+
+
+def key_view(key: SSHKey) -> dict[str, Any]:
+    """An SSH key."""
+    return {
+        "id": key.id,
+        "git_id": key.id,
+        "name": key.name,
+        "content": key.public_key,
+        "user_id": key.user_id,
+        "fingerprint_sha256": key.fingerprint_sha256,
+        "created_at": key.created_at,
+        "updated_at": key.created_at,
+    }
+
+
+def paged(items: list[dict[str, Any]], total: int) -> dict[str, Any]:
+    """List shape B: the page inside ``data``."""
+    return ok({"data": items, "total": total})

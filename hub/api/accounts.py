@@ -1,0 +1,312 @@
+"""REST of accounts: sessions, users, tokens, SSH keys. Routes: CSGHub contract, section 4.6."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, after_this_request, request
+from flask_smorest import Blueprint
+
+from hub.accounts import service
+from hub.accounts.attempts import ATTEMPTS, count_attempt
+from hub.accounts.authentication import change_password, sign_in
+from hub.accounts.models import TokenScope, User
+from hub.accounts.passwords import hash_password
+from hub.accounts.policy import Action, Actor, can
+from hub.accounts.service.sessions import csrf_token_of
+from hub.api import account_schemas as schemas
+from hub.api.account_schemas import enveloped
+from hub.api.account_views import (
+    key_view,
+    new_token_view,
+    organization_view,
+    paged,
+    private_user_view,
+    public_user_view,
+    token_view,
+    user_view,
+)
+from hub.api.envelope import ok
+from hub.base.errors import Denied, NotFound
+from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.http.actor import (
+    clear_session_cookie,
+    client_address,
+    csrf_token,
+    current_actor,
+    session_key,
+    set_session_cookie,
+)
+from hub.http.context import current_context
+from hub.http.paging import page_args
+
+blp = Blueprint("accounts", __name__, url_prefix="/api/v1", description="Sessions, users, tokens and keys")
+
+# Who am I: sessions and registration.
+
+
+@blp.get("/whoami")
+@blp.response(200, enveloped(schemas.WhoamiSchema))
+def whoami() -> dict[str, Any]:
+    """The account that the credential stands for, and what the credential allows."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        view = user_view(work, actor, service.get_own_user(work, actor=actor))
+    auth = {"type": actor.via} | ({"scope": actor.scope.value} if actor.scope else {})
+    if actor.via == "session":
+        auth["csrf_token"] = csrf_token() or ""
+    return ok(view | {"auth": auth})
+
+
+@blp.post("/session")
+@blp.arguments(schemas.SignInBody)
+@blp.response(200, enveloped(schemas.WhoamiSchema))
+def open_session(body: dict[str, Any]) -> dict[str, Any]:
+    """Sign in with a name (or e-mail address) and a password; the answer sets the session's cookie."""
+    context = current_context()
+    session, key = sign_in(
+        context,
+        login=body["username"],
+        password=body["password"],
+        address=client_address(),
+        user_agent=request.headers.get("User-Agent", ""),
+    )
+    actor = Actor.of_user(session.user, via="session")
+    with reading(context) as work:
+        view = user_view(work, actor, session.user)
+
+    @after_this_request
+    def send_cookie(response: Response) -> Response:
+        set_session_cookie(response, key)
+        return response
+
+    return ok(view | {"auth": {"type": actor.via, "csrf_token": csrf_token_of(key)}})
+
+
+@blp.delete("/session")
+@blp.response(200, enveloped())
+def close_session() -> dict[str, Any]:
+    """Sign out; harmless when the session has ended already."""
+    if current_actor().via == "session":
+        with unit_of_work(current_context()) as work:
+            service.close_session(work, session_key())
+
+    @after_this_request
+    def drop_cookie(response: Response) -> Response:
+        clear_session_cookie(response)
+        return response
+
+    return ok()
+
+
+@blp.post("/users")
+@blp.arguments(schemas.RegistrationBody)
+@blp.response(200, enveloped(schemas.UserSchema))
+def register(body: dict[str, Any]) -> dict[str, Any]:
+    """Create an account: anybody where registration is open, site administrators always."""
+    context, actor = current_context(), current_actor()
+    if actor.is_anonymous:
+        if not context.settings.registration:
+            raise Denied("Accounts are created by the administrators of this hub.", code="registration_closed")
+        # No account has a space in its name: this counts the address's registrations, not somebody's sign-ins.
+        count_attempt(context[ATTEMPTS], " registration", client_address())
+    password = hash_password(context, body["password"], name=body["username"], email=body["email"])
+    with unit_of_work(context) as work:
+        user = service.create_user(
+            work,
+            actor=actor,
+            name=body["username"],
+            email=body["email"],
+            password=password,
+            nickname=body["nickname"],
+        )
+        return ok(public_user_view(user) | private_user_view(user))
+
+
+# Users.
+
+
+@blp.get("/users")
+@blp.arguments(schemas.UsersQuery, location="query")
+@blp.response(200, enveloped(schemas.UserSchema, paged=True))
+def list_users(query: dict[str, Any]) -> dict[str, Any]:
+    """Users by name, for those who are signed in; private members for site administrators."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        page = service.list_users(
+            work, actor=actor, search=query["search"], is_exact=query["exact_match"], page=page_args()
+        )
+        sees_all = can(work, actor, Action.SITE_ADMIN)
+    views = [public_user_view(user) | (private_user_view(user) if sees_all else {}) for user in page.items]
+    return paged(views, page.total)
+
+
+@blp.get("/user/<username>")
+@blp.arguments(schemas.UserQuery, location="query")
+@blp.response(200, enveloped(schemas.UserSchema))
+def get_user(query: dict[str, Any], username: str) -> dict[str, Any]:
+    """One user, by name or (``?type=uuid``) by uuid; private members for the user and site administrators."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        find = _get_user_by_uuid if query["type"] == "uuid" else service.get_user
+        return ok(user_view(work, actor, find(work, username)))
+
+
+def _get_user_by_uuid(work: UnitOfWork, uuid: str) -> User:
+    user = service.find_user_by_uuid(work, uuid)
+    if user is None:
+        raise NotFound("There is no such user.", code="user_not_found")
+    return user
+
+
+@blp.put("/user/<uuid>")
+@blp.arguments(schemas.UpdateUserBody)
+@blp.response(200, enveloped(schemas.UserSchema))
+def update_user(body: dict[str, Any], uuid: str) -> dict[str, Any]:
+    """Change a user's record; the path holds the **uuid**."""
+    actor = current_actor()
+    roles = body.get("roles")
+    with unit_of_work(current_context()) as work:
+        user = service.update_user(
+            work,
+            actor=actor,
+            user=_get_user_by_uuid(work, uuid),
+            email=body.get("email"),
+            nickname=body.get("nickname", body.get("name")),
+            bio=body.get("bio"),
+            homepage=body.get("homepage"),
+            avatar=body.get("avatar"),
+            is_admin=None if roles is None else not {"admin", "super_user"}.isdisjoint(roles),
+        )
+        return ok(user_view(work, actor, user))
+
+
+@blp.put("/user/<username>/password")
+@blp.arguments(schemas.PasswordBody)
+@blp.response(200, enveloped())
+def update_password(body: dict[str, Any], username: str) -> dict[str, Any]:
+    """Change the password; the user is signed out of every browser."""
+    change_password(
+        current_context(),
+        actor=current_actor(),
+        name=username,
+        old_password=body["old_password"],
+        new_password=body["new_password"],
+        address=client_address(),
+    )
+    return ok()
+
+
+@blp.get("/user/<username>/organizations")
+@blp.arguments(schemas.SearchQuery, location="query")
+@blp.response(200, enveloped(schemas.OrganizationSchema, paged=True))
+def list_user_organizations(query: dict[str, Any], username: str) -> dict[str, Any]:
+    """The organisations that a user belongs to."""
+    with reading(current_context()) as work:
+        user = service.get_user(work, username)
+        page = service.list_user_organizations(work, user=user, search=query["search"], page=page_args())
+    return paged([organization_view(organization, role) for organization, role in page.items], page.total)
+
+
+# Tokens.
+
+
+@blp.get("/user/<username>/tokens")
+@blp.arguments(schemas.TokensQuery, location="query")
+@blp.response(200, enveloped(schemas.TokenInfoSchema, many=True))
+def list_tokens(query: dict[str, Any], username: str) -> dict[str, Any]:
+    """The user's tokens, newest first, their values masked."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        page = service.list_tokens(work, actor=actor, user=service.get_user(work, username), app=query["app"])
+    return ok([token_view(token) for token in page.items])
+
+
+@blp.post("/token/<app>/<name>")
+@blp.arguments(schemas.TokenBody)
+@blp.response(200, enveloped(schemas.NewTokenSchema))
+def create_token(body: dict[str, Any], app: str, name: str) -> dict[str, Any]:
+    """Make a token for oneself; the answer is the only one that holds its value."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        token, value = service.create_token(
+            work,
+            actor=actor,
+            user=service.get_own_user(work, actor=actor),
+            name=name,
+            scope=TokenScope(body["permission"]),
+            app=app,
+            expires_at=body["expired_at"],
+        )
+        return ok(new_token_view(token, value))
+
+
+@blp.put("/token/<app>/<name>")
+@blp.arguments(schemas.RefreshTokenBody)
+@blp.response(200, enveloped(schemas.TokenInfoSchema))
+def refresh_token(body: dict[str, Any], app: str, name: str) -> dict[str, Any]:
+    """Give a token of one's own a new value; the old one ends at once."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        user = service.get_own_user(work, actor=actor)
+        token, value = service.refresh_token(
+            work, actor=actor, user=user, name=name, app=app, expires_at=body["expired_at"]
+        )
+        return ok(token_view(token, value))
+
+
+@blp.delete("/token/<app>/<name>")
+@blp.response(200, enveloped())
+def revoke_token(app: str, name: str) -> dict[str, Any]:
+    """End a token of one's own at once."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        service.revoke_token(work, actor=actor, user=service.get_own_user(work, actor=actor), name=name, app=app)
+    return ok()
+
+
+@blp.get("/token/<value>")
+@blp.arguments(schemas.TokensQuery, location="query")
+@blp.response(200, enveloped(schemas.TokenInfoSchema))
+def check_token(query: dict[str, Any], value: str) -> dict[str, Any]:
+    """What a token is good for; whoever knows its value may ask."""
+    with reading(current_context()) as work:
+        token = service.find_token(work, value)
+    if token is None or query["app"] not in (None, "", token.app):
+        raise NotFound("There is no such token, or it has ended.", code="token_not_found")
+    return ok(token_view(token, value))
+
+
+# SSH keys.
+
+
+@blp.get("/user/<username>/ssh_keys")
+@blp.response(200, enveloped(schemas.SSHKeySchema, many=True))
+def list_ssh_keys(username: str) -> dict[str, Any]:
+    """The user's SSH keys, newest first."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        page = service.list_ssh_keys(work, actor=actor, user=service.get_user(work, username))
+    return ok([key_view(key) for key in page.items])
+
+
+@blp.post("/user/<username>/ssh_keys")
+@blp.arguments(schemas.SSHKeyBody)
+@blp.response(200, enveloped(schemas.SSHKeySchema))
+def add_ssh_key(body: dict[str, Any], username: str) -> dict[str, Any]:
+    """Add a public key."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        user = service.get_user(work, username)
+        key = service.add_ssh_key(work, actor=actor, user=user, name=body["name"], public_key=body["content"])
+        return ok(key_view(key))
+
+
+@blp.delete("/user/<username>/ssh_key/<name>")
+@blp.response(200, enveloped())
+def remove_ssh_key(username: str, name: str) -> dict[str, Any]:
+    """Remove a public key; it is good no more, at once."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        service.remove_ssh_key(work, actor=actor, user=service.get_user(work, username), name=name)
+    return ok()

@@ -1,0 +1,167 @@
+"""REST of organisations and their members. Routes: CSGHub contract, section 4.6."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from hub.accounts import service
+from hub.accounts.models import Organization, Role
+from hub.accounts.policy import Actor
+from hub.api import account_schemas as schemas
+from hub.api.account_schemas import enveloped
+from hub.api.account_views import member_view, organization_view, paged
+from hub.api.envelope import ok
+from hub.base.errors import Invalid
+from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.http.paging import page_args
+
+blp = Blueprint("organizations", __name__, url_prefix="/api/v1", description="Organisations and their members")
+
+MAX_ADDED_MEMBERS = 100
+
+
+def _role_of(work: UnitOfWork, actor: Actor, organization: Organization) -> Role | None:
+    if actor.user_id is None:
+        return None
+    member = service.find_member(work, organization=organization, user=service.get_own_user(work, actor=actor))
+    return member.role if member else None
+
+
+@blp.get("/organizations")
+@blp.arguments(schemas.SearchQuery, location="query")
+@blp.response(200, enveloped(schemas.OrganizationSchema, paged=True))
+def list_organizations(query: dict[str, Any]) -> dict[str, Any]:
+    """Organisations by name."""
+    with reading(current_context()) as work:
+        page = service.list_organizations(work, search=query["search"], page=page_args())
+    return paged([organization_view(organization) for organization in page.items], page.total)
+
+
+@blp.post("/organizations")
+@blp.arguments(schemas.CreateOrganizationBody)
+@blp.response(200, enveloped(schemas.OrganizationSchema))
+def create_organization(body: dict[str, Any]) -> dict[str, Any]:
+    """Create an organisation; its creator becomes its owner."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        organization = service.create_organization(
+            work,
+            actor=actor,
+            name=body["name"],
+            display_name=body["nickname"],
+            description=body["description"],
+            homepage=body["homepage"],
+            logo=body["logo"],
+        )
+        return ok(organization_view(organization, Role.OWNER))
+
+
+@blp.get("/organization/<namespace>")
+@blp.response(200, enveloped(schemas.OrganizationSchema))
+def get_organization(namespace: str) -> dict[str, Any]:
+    """One organisation, with the viewer's role in it."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        organization = service.get_organization(work, namespace)
+        return ok(organization_view(organization, _role_of(work, actor, organization)))
+
+
+@blp.put("/organization/<namespace>")
+@blp.arguments(schemas.EditOrganizationBody)
+@blp.response(200, enveloped(schemas.OrganizationSchema))
+def update_organization(body: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """Change an organisation's record."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        organization = service.update_organization(
+            work,
+            actor=actor,
+            organization=service.get_organization(work, namespace),
+            display_name=body.get("nickname"),
+            description=body.get("description"),
+            homepage=body.get("homepage"),
+            logo=body.get("logo"),
+        )
+        return ok(organization_view(organization, _role_of(work, actor, organization)))
+
+
+@blp.delete("/organization/<namespace>")
+@blp.response(200, enveloped())
+def delete_organization(namespace: str) -> dict[str, Any]:
+    """Remove an organisation that holds nothing."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        service.delete_organization(work, actor=actor, organization=service.get_organization(work, namespace))
+    return ok()
+
+
+@blp.get("/organization/<namespace>/members")
+@blp.arguments(schemas.PageQuery, location="query")
+@blp.response(200, enveloped(schemas.MemberSchema, paged=True))
+def list_members(query: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The members by name; roles and last sign-ins for members only."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        organization = service.get_organization(work, namespace)
+        page = service.list_members(work, actor=actor, organization=organization, page=page_args())
+    return paged([member_view(member) for member in page.items], page.total)
+
+
+@blp.post("/organization/<namespace>/members")
+@blp.arguments(schemas.AddMembersBody)
+@blp.response(200, enveloped())
+def add_members(body: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """Add members, all of them or none."""
+    actor = current_actor()
+    names = [name.strip() for name in body["users"].split(",") if name.strip()]
+    if not 0 < len(names) <= MAX_ADDED_MEMBERS:
+        raise Invalid(f"Name 1 to {MAX_ADDED_MEMBERS} users, separated by commas.", code="REQ-ERR-6")
+    with unit_of_work(current_context()) as work:
+        organization = service.get_organization(work, namespace)
+        for name in names:
+            user = service.get_user(work, name)
+            service.add_member(work, actor=actor, organization=organization, user=user, role=Role(body["role"]))
+    return ok()
+
+
+@blp.get("/organization/<namespace>/members/<username>")
+@blp.response(200, schemas.RoleEnvelope)
+def get_member(namespace: str, username: str) -> dict[str, Any]:
+    """The user's role, or "" for none; for the user and for members."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        organization, user = service.get_organization(work, namespace), service.get_user(work, username)
+        return ok(service.get_member_role(work, actor=actor, organization=organization, user=user) or "")
+
+
+@blp.put("/organization/<namespace>/members/<username>")
+@blp.arguments(schemas.ChangeMemberBody)
+@blp.response(200, enveloped())
+def change_member(body: dict[str, Any], namespace: str, username: str) -> dict[str, Any]:
+    """Give a member another role."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        service.change_member(
+            work,
+            actor=actor,
+            organization=service.get_organization(work, namespace),
+            user=service.get_user(work, username),
+            role=Role(body["new_role"]),
+            old_role=Role(body["old_role"]) if body["old_role"] else None,
+        )
+    return ok()
+
+
+@blp.delete("/organization/<namespace>/members/<username>")
+@blp.response(200, enveloped())
+def remove_member(namespace: str, username: str) -> dict[str, Any]:
+    """End a membership; members may leave by themselves."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        organization, user = service.get_organization(work, namespace), service.get_user(work, username)
+        service.remove_member(work, actor=actor, organization=organization, user=user)
+    return ok()
