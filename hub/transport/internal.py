@@ -36,7 +36,7 @@ _MAX_BODY_BYTES = 32 * 1024 * 1024
 
 def _render_lines(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
     """The answer's lines are what the hook prints to the pusher; the status says whether git goes on."""
-    return Response(f"{message}\n", status=status, content_type="text/plain; charset=utf-8")
+    return Response(message, status=status, content_type="text/plain; charset=utf-8")
 
 
 speak(blueprint, _render_lines)
