@@ -1,0 +1,174 @@
+"""Whether the hub can work: ``GET /-/health`` (this process lives), ``GET /-/ready`` (what it stands on answers).
+
+``hub doctor`` runs the same checks and more.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import redis
+from flask import Blueprint, Response, current_app
+from flask.sansio.blueprints import BlueprintSetupState
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub import __version__
+from hub.base.context import Context
+from hub.base.errors import HubError
+from hub.base.log import get_logger
+from hub.base.secrets import SECRET, Signer
+from hub.db.engine import DATABASE
+from hub.http.context import current_context
+from hub.jobs.queue import REDIS
+from hub.objects.store import STORE
+
+log = get_logger(__name__)
+
+# Load balancers ask often, and anybody may ask; what stands now stands for this long.
+_READY_TTL_S = 2.0
+_READINESS = "hub_readiness"
+
+
+class CheckStatus(StrEnum):
+    """``warn``: the hub works, but not all of it or not for long."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found about one thing that the hub needs. advice: what to do about it; empty when all is well."""
+
+    name: str
+    status: CheckStatus
+    message: str
+    advice: str = ""
+
+
+def ok(name: str, message: str) -> Check:
+    """All is well."""
+    return Check(name, CheckStatus.OK, message)
+
+
+def warn(name: str, message: str, advice: str) -> Check:
+    """The hub works without it, or not for long."""
+    return Check(name, CheckStatus.WARN, message, advice)
+
+
+def fail(name: str, message: str, advice: str) -> Check:
+    """The hub cannot work like this."""
+    return Check(name, CheckStatus.FAIL, message, advice)
+
+
+def check_database(context: Context) -> Check:
+    """Whether the database answers."""
+    database = context[DATABASE]
+    where = "SQLite" if database.is_sqlite else f"PostgreSQL at {database.url.host or 'a local socket'}"
+    try:
+        database.check()
+    except HubError as error:
+        return fail("database", f"{where}: {error}", "Start the database, or correct HUB_DATABASE_URL.")
+    return ok("database", f"{where} answers.")
+
+
+def check_migrations(context: Context) -> Check:
+    """Whether the database has every table that this release expects."""
+    from hub.db import migrate  # deliberate: Alembic is loaded only where somebody asks
+
+    try:
+        is_current = migrate.is_current(context[DATABASE])
+    except (HubError, SQLAlchemyError):
+        return fail("migrations", "The database cannot be read.", "See the check of the database.")
+    if not is_current:
+        return fail("migrations", "The database lacks migrations of this release.", "Run `hub db upgrade`.")
+    return ok("migrations", "The database is up to date.")
+
+
+def check_redis(context: Context) -> Check:
+    """Whether Redis answers. Without it no job starts and no limit counts, and nothing is lost."""
+    try:
+        context[REDIS].ping()
+    except (redis.RedisError, OSError) as error:
+        advice = "Start Redis, or correct HUB_REDIS_URL."
+        if not context.settings.redis_url:
+            advice = "Start `hub serve`, which runs a Redis of its own, or set HUB_REDIS_URL."
+        return fail("redis", f"Redis does not answer ({type(error).__name__}).", advice)
+    return ok("redis", "Redis answers.")
+
+
+def check_storage(context: Context) -> Check:
+    """Whether the object store answers."""
+    try:
+        context[STORE].check()
+    except HubError as error:
+        return fail("storage", str(error), "Start the store, or correct HUB_STORAGE_URL.")
+    return ok("storage", "The object store answers.")
+
+
+READY_CHECKS: Sequence[Callable[[Context], Check]] = (check_database, check_migrations, check_redis, check_storage)
+
+
+def run_check(check: Callable[[Context], Check], context: Context) -> Check:
+    """The check's finding; a check that itself breaks has found a failure."""
+    try:
+        return check(context)
+    except Exception as error:
+        name = check.__name__.removeprefix("check_")
+        log.exception("check_broke", check=name)
+        return fail(name, f"The check itself failed ({type(error).__name__}).", "See the log.")
+
+
+def instance_id(context: Context) -> str:
+    """16 characters that name this installation: the same for all its processes, and no secret."""
+    return Signer(context[SECRET], "instance").sign("id")[:16]
+
+
+blueprint = Blueprint("health", __name__, url_prefix="/-")
+
+
+@blueprint.get("/health")
+def show_health() -> Response:
+    """200 as long as this process answers at all; says which installation it is."""
+    return _json(200, {"status": "ok", "instance": instance_id(current_context()), "version": __version__})
+
+
+class _Readiness:
+    """The last good answer of one application, for a moment."""
+
+    def __init__(self) -> None:
+        self.good_until = 0.0
+        self.checks: list[Check] = []
+
+    def look(self, context: Context) -> list[Check]:
+        if time.monotonic() >= self.good_until:
+            self.checks = [run_check(check, context) for check in READY_CHECKS]
+            if all(check.status == CheckStatus.OK for check in self.checks):
+                self.good_until = time.monotonic() + _READY_TTL_S
+        return self.checks
+
+
+@blueprint.record
+def _prepare(state: BlueprintSetupState) -> None:
+    state.app.extensions[_READINESS] = _Readiness()
+
+
+@blueprint.get("/ready")
+def show_readiness() -> Response:
+    """200 when database, migrations, Redis and storage are well, else 503; the body says what is not."""
+    readiness: _Readiness = current_app.extensions[_READINESS]
+    checks = readiness.look(current_context())
+    is_ready = not any(check.status == CheckStatus.FAIL for check in checks)
+    found = {check.name: {"status": check.status.value, "message": check.message} for check in checks}
+    return _json(200 if is_ready else 503, {"status": "ready" if is_ready else "not ready", "checks": found})
+
+
+def _json(status: int, body: dict[str, object]) -> Response:
+    response = Response(json.dumps(body), status=status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
