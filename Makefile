@@ -83,4 +83,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test
 	$(PIP) install --quiet --constraint $(PINS) --editable '.[bench]'
+	@# git's HTTP backend needs fcgiwrap, which comes with Debian only; without it, that row is not run.
+	@command -v fcgiwrap > /dev/null || test -x /usr/sbin/fcgiwrap || test "$$(id -u)" != 0 || \
+		! command -v apt-get > /dev/null || apt-get install --yes --quiet nginx-light fcgiwrap || true
 	@touch $@

@@ -71,12 +71,16 @@ class HubServer:
         self.api = HTTPClient(self.url)
         self._numbers = itertools.count(1)
 
-    def start(self, *, timeout_s: float = 60) -> HubServer:
-        """Start and wait until the hub is ready."""
+    def spawn(self) -> None:
+        """Start the process and return at once."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [HUB, "serve"], env=self.environment, cwd=self.home, stdout=log, stderr=log, start_new_session=True
             )
+
+    def start(self, *, timeout_s: float = 60) -> HubServer:
+        """Start and wait until the hub is ready."""
+        self.spawn()
         try:
             wait_until(self.is_ready, timeout_s=timeout_s, what="the hub to be ready")
             if self.environment["HUB_SSH_PORT"] != "0":
