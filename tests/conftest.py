@@ -24,6 +24,7 @@ from flask.testing import FlaskClient
 import hub.jobs.models
 import hub.repos.models  # noqa: F401 - every table must be known before the first migration
 from hub.accounts.models import AccessToken, Namespace, NamespaceKind, Organization, TokenScope, User
+from hub.accounts.passwords import HashCost
 from hub.accounts.policy import Actor
 from hub.app import build_context, create_app
 from hub.base.clock import FixedClock
@@ -140,7 +141,9 @@ def clock() -> FixedClock:
 @pytest.fixture
 def context(request: pytest.FixtureRequest, settings: Settings, database_url: str) -> Iterator[Context]:
     """A hub's context on a migrated database."""
-    context = build_context(dataclasses.replace(settings, database_url=database_url))
+    # The cheapest password hash that argon2 makes; the real cost has a test of its own.
+    cheap = HashCost(passes=1, memory_kib=8, lanes=1)
+    context = build_context(dataclasses.replace(settings, database_url=database_url), hash_cost=cheap)
     if "clock" in request.fixturenames:
         context.clock = request.getfixturevalue("clock")
     yield context
