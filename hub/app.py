@@ -12,6 +12,8 @@ from hub.base.settings import Settings, load
 from hub.db.engine import DATABASE, Database
 from hub.jobs import core as jobs_core
 from hub.objects.store import STORE, create_store
+from hub.repos import jobs as repos_jobs
+from hub.repos.checks import CHECKS, create_checks
 from hub.repos.kinds import KINDS, create_kinds
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None) -> C
     context.provide(PASSWORDS, Passwords(hash_cost))
     context.provide(ATTEMPTS, create_attempt_counter(settings))
     context.provide(KINDS, create_kinds())
+    context.provide(CHECKS, create_checks())
+    repos_jobs.install(context)
     return context
 
 
@@ -42,12 +46,16 @@ def create_app(context: Context) -> Flask:
     from flask import Flask
 
     from hub.http import context as http_context
-    from hub.http import errors
+    from hub.http import errors, health
+    from hub.transport import git_http, internal
 
     app = Flask("hub", static_folder=None)
     app.config["MAX_FORM_MEMORY_SIZE"] = context.settings.request_body_limit_bytes
     http_context.install(app, context)
     errors.install(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(internal.blueprint)
+    app.register_blueprint(git_http.blueprint)
     return app
 
 
