@@ -47,7 +47,7 @@ def create_app(context: Context) -> Flask:
 
     from hub.http import context as http_context
     from hub.http import errors, health
-    from hub.transport import git_http, internal
+    from hub.transport import git_http, internal, lfs
 
     app = Flask("hub", static_folder=None)
     app.config["MAX_FORM_MEMORY_SIZE"] = context.settings.request_body_limit_bytes
@@ -56,6 +56,7 @@ def create_app(context: Context) -> Flask:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(internal.blueprint)
     app.register_blueprint(git_http.blueprint)
+    lfs.install(app)
     return app
 
 

@@ -123,7 +123,11 @@ def batch(
         if fault is not None:
             answers.append(ObjectAnswer(item.oid, item.size_bytes, error=fault))
         elif item.oid in wanted:
-            steps = _upload_actions(context, repository_id, item, uploads.get(item.oid), links)
+            # git-lfs hands the numbered addresses to its transfer program sorted as texts: "10" before "2". The
+            # clients with an upload id look them up by their plain number.
+            steps = _upload_actions(
+                context, repository_id, item, uploads.get(item.oid), links, pad_numbers=not has_upload_id
+            )
             answers.append(ObjectAnswer(item.oid, item.size_bytes, steps))
         else:
             answers.append(ObjectAnswer(item.oid, item.size_bytes))
@@ -176,7 +180,13 @@ def _answer_download(
 
 
 def _upload_actions(
-    context: Context, repository_id: int, item: ObjectRequest, upload: LFSUpload | None, links: LinkBuilder
+    context: Context,
+    repository_id: int,
+    item: ObjectRequest,
+    upload: LFSUpload | None,
+    links: LinkBuilder,
+    *,
+    pad_numbers: bool,
 ) -> dict[str, TransferAction]:
     store, expires_s = context[STORE], context.settings.lfs_url_ttl_s
     # Clients send the header of "verify" as it is; without it some would ask for another kind of answer.
@@ -187,11 +197,13 @@ def _upload_actions(
         else:
             href = links.upload(item.oid, item.size_bytes)
         return {"upload": TransferAction(href), "verify": verify}
+    count = part_count_of(upload)
+    width = len(str(count)) if pad_numbers else 1
     header = {"chunk_size": str(upload.part_size_bytes)}
-    for number in range(1, part_count_of(upload) + 1):
+    for number in range(1, count + 1):
         if store.is_direct:
             href = store.presign_part(upload.object_key, upload.upload_id, number, expires_s=expires_s)
         else:
             href = links.part(upload, number)
-        header[str(number)] = href
+        header[str(number).zfill(width)] = href
     return {"upload": TransferAction(links.complete(upload), header), "verify": verify}

@@ -35,8 +35,8 @@ class TransferKind(StrEnum):
 class Transfer:
     """What one signed address allows, and in whose name.
 
-    user_id: None for an anonymous reader. expires_at: seconds of the epoch. upload_id and part_number: of an upload
-    in parts, else empty and 0.
+    user_id: None for an anonymous reader. expires_at: seconds of the epoch. upload_id, object_key and part_number: of
+    an upload in parts, else empty and 0.
     """
 
     kind: TransferKind
@@ -46,6 +46,7 @@ class Transfer:
     user_id: int | None
     expires_at: int
     upload_id: str = ""
+    object_key: str = ""
     part_number: int = 0
 
     @property
@@ -55,7 +56,7 @@ class Transfer:
             str(value)
             for value in (
                 *(self.kind, self.repository_id, self.oid, self.size_bytes, self.user_id or 0),
-                *(self.expires_at, self.part_number, self.upload_id),
+                *(self.expires_at, self.part_number, self.upload_id, self.object_key),
             )
         )
 
@@ -65,15 +66,16 @@ def sign_transfer(context: Context, transfer: Transfer) -> dict[str, str]:
     query = {
         "repository": str(transfer.repository_id),
         "user": str(transfer.user_id or 0),
-        "expires": str(transfer.expires_at),
-        "sig": _signer(context).sign(transfer.text),
+        "expiresAt": str(transfer.expires_at),
+        "signature": _signer(context).sign(transfer.text),
     }
-    return {"uploadId": transfer.upload_id, **query} if transfer.upload_id else query
+    of_upload = {"objectKey": transfer.object_key, "uploadId": transfer.upload_id}
+    return {**{name: value for name, value in of_upload.items() if value}, **query}
 
 
 def is_signed(query: Mapping[str, str]) -> bool:
     """Whether an address claims to be signed."""
-    return "sig" in query
+    return "signature" in query
 
 
 def read_transfer(
@@ -93,13 +95,14 @@ def read_transfer(
             oid,
             size_bytes,
             _number(query, "user") or None,
-            _number(query, "expires"),
+            _number(query, "expiresAt"),
             query.get("uploadId", ""),
+            query.get("objectKey", ""),
             part_number,
         )
     except ValueError:
         raise _edited() from None
-    if not _signer(context).verify(transfer.text, query.get("sig", "")):
+    if not _signer(context).verify(transfer.text, query.get("signature", "")):
         raise _edited()
     if transfer.expires_at <= context.clock.now().timestamp():
         raise Denied("This transfer address has expired; ask for a new one.", code="url_expired")
