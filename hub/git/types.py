@@ -123,11 +123,12 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True)
 class TreePage:
-    """Some entries of one directory, directories first. next_cursor: None at the end."""
+    """Some entries of one directory, directories first. next_cursor: None at the end. offset: entries before them."""
 
     entries: Sequence[TreeEntry]
     next_cursor: str | None
     total: int
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
