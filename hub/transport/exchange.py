@@ -17,6 +17,8 @@ from hub.git.command import open_git, terminate
 log = get_logger(__name__)
 
 CHUNK_BYTES = 256 * 1024
+# What a pipe holds for a reader that has not looked yet. Source: pipe(7).
+PIPE_BYTES = 64 * 1024
 _STDERR_SHOWN_BYTES = 2000
 
 # After its last byte git needs a moment to leave by itself.
@@ -51,7 +53,8 @@ class GitSlots:
 class GitExchange:
     """What git answers, as the iterable body of a response.
 
-    The request's body is fed to git by a second thread, because git may answer while it still reads. A client that
+    A request's body that is still coming is fed to git by a second thread, because git may answer while it still
+    reads; one that is here already (at most ``PIPE_BYTES``) is handed over at once. A client that
     leaves ends the child and all that it started. A push is different once its last byte has arrived
     (``outlives_client``): it then runs to its end, since the refs may be about to move.
 
@@ -66,7 +69,7 @@ class GitExchange:
         service: str,
         slots: GitSlots,
         timeout_s: float,
-        body: Iterator[bytes] | None = None,
+        body: bytes | Iterator[bytes] | None = None,
         env: dict[str, str] | None = None,
         hooks: Path | None = None,
         outlives_client: bool = False,
@@ -76,7 +79,7 @@ class GitExchange:
         self._slots = slots
         self._on_end = on_end
         self._outlives_client = outlives_client
-        self._is_body_whole = body is None
+        self._is_body_whole = body is None or isinstance(body, bytes)
         self._ending = threading.Lock()
         self._has_ended = False
         slots.take()
@@ -99,8 +102,11 @@ class GitExchange:
         self._timer = threading.Timer(timeout_s, self._expire)
         self._timer.daemon = True
         self._timer.start()
-        self._feeder = threading.Thread(target=self._feed, args=(body,), daemon=True) if body is not None else None
-        if self._feeder is not None:
+        self._feeder: threading.Thread | None = None
+        if isinstance(body, bytes):
+            self._feed(iter((body,)))
+        elif body is not None:
+            self._feeder = threading.Thread(target=self._feed, args=(body,), daemon=True)
             self._feeder.start()
 
     def _feed(self, body: Iterator[bytes]) -> None:

@@ -9,27 +9,44 @@ proxies and logs.)
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, request
 
 from hub.accounts.policy import Action, Actor, require
 from hub.base.errors import Denied, Invalid, NotFound, NotSignedIn, TooLarge
 from hub.base.log import get_logger
+from hub.base.offload import offload
 from hub.db.uow import reading
 from hub.git import pktline
-from hub.git.command import hooks_path
+from hub.git.command import hooks_path, open_git
+from hub.git.packcache import PackCache, cache_key
+from hub.git.uploadpack import (
+    Advertisement,
+    LsRefs,
+    PlainFetch,
+    answer_ls_refs,
+    digest_of,
+    list_visible_refs,
+    parse_request,
+    version_of,
+)
 from hub.http.actor import git_actor
 from hub.http.context import current_context
 from hub.http.errors import speak
+from hub.http.ranges import FileChunks
 from hub.repos import refs
 from hub.repos.lookup import get_readable, repository_path
-from hub.transport.exchange import GitExchange, GitSlots
+from hub.transport.exchange import PIPE_BYTES, GitExchange, GitSlots
 from hub.transport.tickets import hook_environment, issue_ticket
 from hub.transport.urls import RepositoryAddress, repository_route
 
@@ -44,7 +61,8 @@ RECEIVE_PACK = "git-receive-pack"
 MAX_NEGOTIATION_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 256 * 1024
 _PROTOCOL = re.compile(r"[a-z0-9=:._-]{1,64}\Z")
-_SLOTS = "hub_git_slots"
+_TOOLS = "hub_git_tools"
+_UPLOAD_PACK_ARGS = ("upload-pack", "--stateless-rpc", "--strict")
 
 _NO_CACHE = {
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
@@ -72,6 +90,7 @@ class Access:
     repository_id: int
     uuid: str
     path: Path
+    git_size_bytes: int
 
 
 def _open_repository(address: RepositoryAddress, service: str) -> Access:
@@ -90,7 +109,8 @@ def _open_repository(address: RepositoryAddress, service: str) -> Access:
             raise
         if service == RECEIVE_PACK:
             require(work, actor, Action.REPOSITORY_WRITE, repository)
-        return Access(actor, repository.id, repository.uuid, repository_path(context.settings, repository))
+        path = repository_path(context.settings, repository)
+        return Access(actor, repository.id, repository.uuid, path, repository.git_size_bytes)
 
 
 @repository_route(blueprint, "/info/refs", methods=["GET"])
@@ -100,19 +120,64 @@ def advertise_refs(address: RepositoryAddress) -> Response:
     if service not in (UPLOAD_PACK, RECEIVE_PACK):
         raise Denied("This hub speaks git's smart protocol only; a newer git will do.", code="service_unknown")
     access = _open_repository(address, service)
+    content_type = f"application/x-{service}-advertisement"
+    if service == UPLOAD_PACK and version_of(_protocol()) == 2:
+        return _respond(_tools().advertisement.get(access.path), content_type)
     head = pktline.encode(f"# service={service}\n".encode()) + pktline.FLUSH.value
-    exchange = _start(access, service, advertise=True)
-    return _respond(_Prefixed(head, exchange), f"application/x-{service}-advertisement")
+    return _respond(_Prefixed(head, _start(access, service, advertise=True)), content_type)
 
 
 @repository_route(blueprint, f"/{UPLOAD_PACK}", methods=["POST"])
 def upload_pack(address: RepositoryAddress) -> Response:
-    """What a clone or fetch wants; git answers with a pack (or, in protocol v2, with a list of refs)."""
+    """What a clone or fetch wants: in protocol v2 a list of refs or a pack, before it a pack only.
+
+    Lists are answered here; the packs of plain clones come out of the cache; the rest is git's.
+    """
     access = _open_repository(address, UPLOAD_PACK)
     _require_request_of(UPLOAD_PACK)
-    return _respond(
-        _start(access, UPLOAD_PACK, body=_body(MAX_NEGOTIATION_BYTES)), f"application/x-{UPLOAD_PACK}-result"
-    )
+    content_type = f"application/x-{UPLOAD_PACK}-result"
+    body = _body(MAX_NEGOTIATION_BYTES)
+    start = _read_start(body)
+    if len(start) > PIPE_BYTES:
+        return _respond(_start(access, UPLOAD_PACK, body=chain((start,), body)), content_type)
+    asked = parse_request(start, version_of(_protocol()))
+    if isinstance(asked, LsRefs):
+        return _respond(answer_ls_refs(offload(list_visible_refs, access.path), asked), content_type)
+    if isinstance(asked, PlainFetch) and _tools().packs.takes(access.git_size_bytes):
+        return _answer_from_cache(access, asked, start, content_type)
+    return _respond(_start(access, UPLOAD_PACK, body=start), content_type)
+
+
+def _answer_from_cache(access: Access, asked: PlainFetch, body: bytes, content_type: str) -> Response:
+    """The pack that a clone wants, made once for all clones of these refs. The reader's right was judged before."""
+    tools, timeout_s = _tools(), current_context().settings.git_timeout_s
+    key = cache_key(access.uuid, digest_of(offload(list_visible_refs, access.path)), asked.text)
+    finished = tools.packs.open(key)
+    if finished is not None:
+        return _send_file(finished, content_type)
+    env = _protocol_environment()
+
+    def start(answer: IO[bytes]) -> subprocess.Popen[bytes]:
+        tools.slots.take()
+        try:
+            with TemporaryFile() as given:
+                given.write(body)
+                given.seek(0)
+                return open_git(access.path, *_UPLOAD_PACK_ARGS, ".", stdin=given, stdout=answer, env=env)
+        except BaseException:
+            tools.slots.give_back()
+            raise
+
+    return _respond(tools.packs.follow(key, start, tools.slots.give_back, timeout_s=timeout_s), content_type)
+
+
+def _send_file(stream: IO[bytes], content_type: str) -> Response:
+    length = os.fstat(stream.fileno()).st_size
+    response = Response(content_type=content_type, headers={**_NO_CACHE, "Content-Length": str(length)})
+    wrapper = request.environ.get("hub.sendfile")
+    response.response = FileChunks(stream, length) if wrapper is None else wrapper(stream, length)
+    response.direct_passthrough = True
+    return response
 
 
 @repository_route(blueprint, f"/{RECEIVE_PACK}", methods=["POST"])
@@ -134,37 +199,50 @@ def receive_pack(address: RepositoryAddress) -> Response:
 
 
 def _start(access: Access, service: str, *, advertise: bool = False, **options: Any) -> GitExchange:
-    context = current_context()
-    env = dict(options.pop("env", {}))
-    if (protocol := _protocol()) is not None:
-        env["GIT_PROTOCOL"] = protocol
-    args = ["--stateless-rpc", *(["--advertise-refs"] if advertise else []), "."]
+    settings = current_context().settings
+    options["env"] = {**options.get("env", {}), **_protocol_environment()}
     if service == RECEIVE_PACK:
-        args = ["-c", f"receive.maxInputSize={context.settings.max_push_size_bytes}", "receive-pack", *args]
+        args = ["-c", f"receive.maxInputSize={settings.max_push_size_bytes}", "receive-pack", "--stateless-rpc"]
+        options["hooks"] = hooks_path()
     else:
-        args = ["upload-pack", "--strict", *args]
+        args = [*_UPLOAD_PACK_ARGS]
+    if advertise:
+        args.append("--advertise-refs")
     return GitExchange(
-        access.path,
-        *args,
-        service=service,
-        slots=_slots(),
-        timeout_s=context.settings.git_timeout_s,
-        env=env,
-        hooks=hooks_path() if service == RECEIVE_PACK else None,
-        **options,
+        access.path, *args, ".", service=service, slots=_tools().slots, timeout_s=settings.git_timeout_s, **options
     )
 
 
-def _slots() -> GitSlots:
-    """The places of this process, shared by all its requests."""
-    slots: GitSlots = current_app.extensions.setdefault(_SLOTS, GitSlots(current_context().settings.git_concurrency))
-    return slots
+@dataclass(frozen=True)
+class _Tools:
+    """What all requests of this process share."""
+
+    slots: GitSlots
+    packs: PackCache
+    advertisement: Advertisement
+
+
+def _tools() -> _Tools:
+    tools: _Tools | None = current_app.extensions.get(_TOOLS)
+    if tools is None:
+        settings = current_context().settings
+        packs = PackCache(
+            settings.cache_path / "packs", settings.pack_cache_size_bytes, min_free_bytes=settings.min_free_disk_bytes
+        )
+        tools = _Tools(GitSlots(settings.git_concurrency), packs, Advertisement())
+        tools = current_app.extensions.setdefault(_TOOLS, tools)
+    return tools
 
 
 def _protocol() -> str | None:
     """The protocol version that the client offers, when it is a plain word; git ignores what it does not know."""
     offered = request.headers.get("Git-Protocol", "")
     return offered if _PROTOCOL.match(offered) else None
+
+
+def _protocol_environment() -> dict[str, str]:
+    offered = _protocol()
+    return {} if offered is None else {"GIT_PROTOCOL": offered}
 
 
 def _require_request_of(service: str) -> None:
@@ -216,6 +294,16 @@ def _limit(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
         if seen > limit_bytes:
             raise TooLarge("The request names too many objects.", code="negotiation_too_large")
         yield piece
+
+
+def _read_start(body: Iterator[bytes]) -> bytes:
+    """The body when it is small, else a beginning of it that is longer than ``PIPE_BYTES``."""
+    start = b""
+    for piece in body:
+        start += piece
+        if len(start) > PIPE_BYTES:
+            break
+    return start
 
 
 class _Prefixed:

@@ -1,0 +1,200 @@
+"""Protocol v2 of git's upload-pack, as far as it can be answered without a child process.
+
+The capability advertisement is git's own, asked for once; the list of refs is written here, byte for byte as git
+writes it. Requests for objects go to git, but those of a plain clone can be told by their text, so that a cache may
+answer the next one. Sources: gitprotocol-v2(5); ls-refs.c and upload-pack.c of git 2.39.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import ObjectType, ReferenceType
+
+from hub.base.errors import Invalid
+from hub.git.command import run_git
+from hub.git.pktline import DELIM, FLUSH, Marker, PktLineReader, encode
+from hub.git.reader import open_repository
+from hub.git.types import HIDDEN_REFS
+
+# Past this many prefixes git leaves them out of account and lists all. Source: ls-refs.c, TOO_MANY_PREFIXES.
+_MANY_PREFIXES = 65536
+
+# What a client may say of itself beside a command, and what does not change the answer to it.
+_KNOWN_CAPABILITIES = (b"agent=", b"session-id=", b"object-format=sha1")
+_ABOUT_THE_CLIENT = (b"agent=", b"session-id=")
+
+_HIDDEN = HIDDEN_REFS.encode()
+_REFS_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class VisibleRef:
+    """A ref as clients see it. oid: None for a HEAD whose branch has no commit. peeled: behind an annotated tag."""
+
+    name: bytes
+    oid: bytes | None
+    symref_target: bytes | None = None
+    peeled: bytes | None = None
+
+
+@dataclass(frozen=True)
+class LsRefs:
+    """The command ``ls-refs`` and its arguments."""
+
+    peel: bool = False
+    symrefs: bool = False
+    unborn: bool = False
+    prefixes: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlainFetch:
+    """A request for objects by a client that has none, in one piece: what a clone sends.
+
+    text: the request without what the client says of itself; two clones that want the same have the same text.
+    """
+
+    text: bytes
+
+
+def version_of(protocol: str | None) -> int:
+    """The version that git picks from a ``Git-Protocol`` header or ``GIT_PROTOCOL``: the highest that it knows."""
+    words = (protocol or "").split(":")
+    return max((version for version in (1, 2) if f"version={version}" in words), default=0)
+
+
+class Advertisement:
+    """What a server of protocol v2 says first: the same for all repositories, so git is asked once."""
+
+    def __init__(self) -> None:
+        self._bytes: bytes | None = None
+
+    def get(self, path: Path) -> bytes:
+        """The capabilities as packet lines; any repository will do as ``path``. Runs git the first time."""
+        if self._bytes is None:
+            command = ("upload-pack", "--stateless-rpc", "--advertise-refs", ".")
+            self._bytes = run_git(path, *command, env={"GIT_PROTOCOL": "version=2"})
+        return self._bytes
+
+
+def parse_request(body: bytes, version: int) -> LsRefs | PlainFetch | None:
+    """What a whole request asks for; None when only git itself can answer it, or refuse it."""
+    reader = PktLineReader()
+    reader.feed(body)
+    try:
+        packets = list(reader)
+        reader.finish()
+    except Invalid:
+        return None
+    return _parse_command(packets) if version == 2 else _parse_old_fetch(packets)
+
+
+def _parse_command(packets: Sequence[bytes | Marker]) -> LsRefs | PlainFetch | None:
+    if not packets or packets[-1] is not FLUSH or FLUSH in packets[:-1] or packets.count(DELIM) > 1:
+        return None
+    split = packets.index(DELIM) if DELIM in packets else len(packets) - 1
+    head = [packet.rstrip(b"\n") for packet in packets[:split] if isinstance(packet, bytes)]
+    args = [packet.rstrip(b"\n") for packet in packets[split + 1 : -1] if isinstance(packet, bytes)]
+    if len(head) + len(args) + (split < len(packets) - 1) + 1 != len(packets):
+        return None
+    command, capabilities = head[:1], head[1:]
+    if not all(line.startswith(_KNOWN_CAPABILITIES) for line in capabilities):
+        return None
+    if command == [b"command=ls-refs"]:
+        return _parse_ls_refs(args)
+    if command == [b"command=fetch"] and b"done" in args and not any(arg.startswith(b"have ") for arg in args):
+        return PlainFetch(b"v2\n" + b"\n".join(args))
+    return None
+
+
+def _parse_ls_refs(args: Sequence[bytes]) -> LsRefs | None:
+    prefixes = [arg.removeprefix(b"ref-prefix ") for arg in args if arg.startswith(b"ref-prefix ")]
+    words = {arg for arg in args if not arg.startswith(b"ref-prefix ")}
+    if not words <= {b"peel", b"symrefs", b"unborn"}:
+        return None
+    if len(prefixes) >= _MANY_PREFIXES:
+        prefixes = []
+    return LsRefs(b"peel" in words, b"symrefs" in words, b"unborn" in words, tuple(prefixes))
+
+
+def _parse_old_fetch(packets: Sequence[bytes | Marker]) -> PlainFetch | None:
+    """Protocols 0 and 1: wants with the client's capabilities behind the first, a flush, ``done``."""
+    if len(packets) < 3 or packets[-1] not in (b"done\n", b"done") or packets[-2] is not FLUSH:
+        return None
+    lines = [packet.rstrip(b"\n") for packet in packets[:-2] if isinstance(packet, bytes)]
+    if len(lines) != len(packets) - 2 or not lines[0].startswith(b"want "):
+        return None
+    if not all(line.startswith((b"want ", b"shallow ", b"deepen", b"filter ")) for line in lines):
+        return None
+    first = b" ".join(word for word in lines[0].split(b" ") if not word.startswith(_ABOUT_THE_CLIENT))
+    return PlainFetch(b"v0\n" + b"\n".join([first, *lines[1:]]))
+
+
+def list_visible_refs(path: Path) -> list[VisibleRef]:
+    """HEAD, when it leads or could lead somewhere, then every ref that is not hidden, by name.
+
+    A ref whose object is missing is left out, as git does. Raises NotFound (code ``repository_missing``).
+    """
+    with open_repository(path) as repository:
+        references = sorted(repository.listall_reference_objects(), key=lambda reference: reference.raw_name)
+        head = _describe(repository, repository.references["HEAD"])
+        found = [head] if head is not None else []
+        for reference in references:
+            if not reference.raw_name.startswith(_HIDDEN):
+                ref = _describe(repository, reference)
+                if ref is not None and ref.oid is not None:
+                    found.append(ref)
+        return found
+
+
+def _describe(repository: pygit2.Repository, reference: pygit2.Reference) -> VisibleRef | None:
+    symref_target: bytes | None = None
+    if reference.type == ReferenceType.SYMBOLIC:
+        symref_target = bytes(reference.raw_target)  # type: ignore[arg-type]  # bytes for a symbolic one
+        try:
+            target = reference.resolve().target
+        except (KeyError, pygit2.GitError):
+            return VisibleRef(reference.raw_name, None, symref_target)
+    else:
+        target = reference.target
+    try:
+        kind, _ = repository.odb.read_header(target)
+    except KeyError:
+        return None
+    peeled = reference.peel().id if kind == ObjectType.TAG else None
+    return VisibleRef(
+        reference.raw_name, str(target).encode(), symref_target, str(peeled).encode() if peeled is not None else None
+    )
+
+
+def digest_of(refs: Sequence[VisibleRef]) -> str:
+    """A hash of all that a client can see of a repository's refs."""
+    digest = hashlib.sha256()
+    for ref in refs:
+        digest.update(b"%s %s %s\n" % (ref.name, ref.oid or b"-", ref.symref_target or b"-"))
+    return digest.hexdigest()
+
+
+def answer_ls_refs(refs: Sequence[VisibleRef], request: LsRefs) -> Iterator[bytes]:
+    """The answer to ``ls-refs``, in pieces."""
+    pieces: list[bytes] = []
+    for ref in refs:
+        if request.prefixes and not ref.name.startswith(request.prefixes):
+            continue
+        if ref.oid is None and not (request.unborn and request.symrefs):
+            continue
+        line = (ref.oid or b"unborn") + b" " + ref.name
+        if request.symrefs and ref.symref_target is not None:
+            line += b" symref-target:" + ref.symref_target
+        if request.peel and ref.peeled is not None:
+            line += b" peeled:" + ref.peeled
+        pieces.append(encode(line + b"\n"))
+        if len(pieces) == _REFS_AT_ONCE:
+            yield b"".join(pieces)
+            pieces.clear()
+    yield b"".join(pieces) + FLUSH.value
