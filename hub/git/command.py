@@ -108,6 +108,7 @@ def git_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
         "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_LITERAL_PATHSPECS": "1",
     }
     return environment | dict(extra or {})
 
@@ -148,8 +149,7 @@ def terminate(process: subprocess.Popen[bytes]) -> None:
     """End the process and all that it started, and wait for it: politely first, then by force. May be repeated."""
     if process.poll() is None:
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+            _signal_group(process, number)
             try:
                 process.wait(timeout=_STOP_GRACE_S)
                 break
@@ -159,6 +159,12 @@ def terminate(process: subprocess.Popen[bytes]) -> None:
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.returncode is None:  # once it was waited for, its number may be another's
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
 
 def run_git(
@@ -199,14 +205,16 @@ def stream_git(
     *args: str,
     lines: Iterable[bytes] | None = None,
     env: Mapping[str, str] | None = None,
-    check: bool = True,
+    limit_s: float | None = None,
 ) -> Iterator[IO[bytes]]:
     """Git's standard output as a stream, read while git writes it.
 
     lines: its standard input, kept in a temporary file so that neither side waits for the other. A caller that
-    leaves before the end ends the process; one that reads to the end is told of a failure.
-    Raises GitError when git failed (unless ``check`` is False).
+    leaves before the end ends the process; one that reads to the end is told of a failure. limit_s: when so much
+    time is over, git is ended and the stream with it, which is no failure.
+    Raises GitError when git failed.
     """
+    is_over = threading.Event()
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
         for line in lines or ():
             given.write(line + b"\n")
@@ -215,15 +223,26 @@ def stream_git(
             repo_path, *args, stdin=subprocess.DEVNULL if lines is None else given, stderr=errors, env=env
         )
         assert process.stdout is not None
+
+        def stop() -> None:
+            is_over.set()
+            _signal_group(process, signal.SIGKILL)
+
+        timer = threading.Timer(limit_s, stop) if limit_s is not None else None
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
         try:
             yield process.stdout
-            # Closing first: a caller that has read enough makes git end of a broken pipe, which is no failure.
+            # A caller that has read enough makes git end of a broken pipe, which is no failure.
             at_end = not process.stdout.read(1)
             if at_end:
                 process.wait()
         finally:
+            if timer is not None:
+                timer.cancel()
             terminate(process)
-        if at_end and check and process.returncode != 0:
+        if at_end and process.returncode != 0 and not is_over.is_set():
             errors.seek(0)
             raise _failure(args[0], process.returncode, errors.read(_STDERR_SHOWN_BYTES))
 

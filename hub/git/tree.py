@@ -54,11 +54,7 @@ def list_tree(
     limit = max(1, min(limit, MAX_LIMIT))
     with open_repository(path) as repository:
         commit = commit_of(repository, revision)
-        stored = split_tree(repository, tree_at(repository, commit, tree_path))
-        # Modes of directories, and of nothing else, begin with 4, or with 0 in trees of old tools.
-        entries = [entry for entry in stored if entry[0] in b"40"] + [
-            entry for entry in stored if entry[0] not in b"40"
-        ]
+        entries = _directories_first(split_tree(repository, tree_at(repository, commit, tree_path)))
         start = 0 if cursor is None else bisect_right(entries, _parse_cursor(cursor), key=_page_order)
         page = [parse_entry(entry) for entry in entries[start : start + limit]]
         is_last = start + limit >= len(entries)
@@ -66,7 +62,21 @@ def list_tree(
             [_describe_entry(repository, entry, tree_path) for entry in page],
             None if is_last else _make_cursor(_page_order(entries[start + limit - 1])),
             len(entries),
+            start,
         )
+
+
+def list_names(path: Path, revision: str, tree_path: str = "") -> list[str]:
+    """The names of one directory, all of them, in the order of ``list_tree``. Raises as ``list_tree``."""
+    with open_repository(path) as repository:
+        commit = commit_of(repository, revision)
+        stored = split_tree(repository, tree_at(repository, commit, tree_path))
+        return [decode_text(parse_entry(entry).name) for entry in _directories_first(stored)]
+
+
+def _directories_first(stored: list[bytes]) -> list[bytes]:
+    # Modes of directories, and of nothing else, begin with 4, or with 0 in trees of old tools.
+    return [entry for entry in stored if entry[0] in b"40"] + [entry for entry in stored if entry[0] not in b"40"]
 
 
 def _page_order(stored: bytes) -> tuple[bool, bytes]:

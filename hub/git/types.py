@@ -341,3 +341,6 @@ class DiffLimits:
     lines_per_file: int = 3000
     bytes_per_file: int = 512 * 1024
     lines: int = 20_000
+
+
+DEFAULT_DIFF_LIMITS = DiffLimits()
