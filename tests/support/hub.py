@@ -20,6 +20,8 @@ from tests.support.http import Answer, HTTPClient
 from tests.support.processes import accepts_connections, family_of, free_ports, kill_family, stop, tail, wait_until
 
 HUB = str(Path(sys.executable).with_name("hub"))
+# The hub gives running transfers 30 s.
+STOP_LIMIT_S = 45
 PASSWORD = "correct-horse-battery"
 
 
@@ -100,7 +102,7 @@ class HubServer:
         """End it as Ctrl-C would; return its exit status."""
         assert self.process is not None, "the hub was never started"
         self.api.close()
-        return stop(self.process)
+        return stop(self.process, timeout_s=STOP_LIMIT_S)
 
     def kill(self) -> None:
         """SIGKILL to everything at once: web, worker, scheduler, SSH, Redis and their git children."""
@@ -109,32 +111,18 @@ class HubServer:
         self.process.wait(10)
         self.api.close()
 
-    def processes(self, word: str = "") -> list[psutil.Process]:
-        """The hub's processes whose command line holds the word, oldest first."""
+    def processes(self) -> list[psutil.Process]:
+        """All processes of the hub, oldest first."""
         assert self.process is not None, "the hub was never started"
-        found = []
-        for member in reversed(family_of(self.process.pid)):
-            try:
-                if word in " ".join(member.cmdline()):
-                    found.append(member)
-            except psutil.NoSuchProcess:
-                continue
-        return found
+        return list(reversed(family_of(self.process.pid)))
 
-    def web_processes(self) -> list[psutil.Process]:
-        """The web server's master and its workers, without their git children."""
-        return [process for process in self.processes() if "gunicorn" in self._line(process)]
+    def program(self, name: str) -> list[psutil.Process]:
+        """The processes of ``hub web``, ``hub worker`` or ``hub ssh``: the first one, then what it forked."""
+        return [process for process in self.processes() if f" hub.cli {name} " in f" {' '.join(_line(process))} "]
 
     def git_processes(self) -> list[psutil.Process]:
         """The git programs that run for clients now."""
-        return [process for process in self.processes() if process.name().startswith("git")]
-
-    @staticmethod
-    def _line(process: psutil.Process) -> str:
-        try:
-            return " ".join([process.name(), *process.cmdline()])
-        except psutil.NoSuchProcess:
-            return ""
+        return [process for process in self.processes() if "".join(_line(process)[:1]).rpartition("/")[2][:3] == "git"]
 
     def cli(self, *arguments: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a ``hub`` command on the same home; both outputs are text."""
@@ -188,6 +176,14 @@ class HubServer:
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.stop()
+
+
+def _line(process: psutil.Process) -> list[str]:
+    """The command line of a process; empty when it has ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def pause(process: psutil.Process) -> None:
