@@ -51,6 +51,11 @@ def speak(blueprint: Blueprint, renderer: Renderer) -> None:
     blueprint.record(lambda state: state.app.extensions.setdefault(_RENDERERS, {}).update({state.name: renderer}))
 
 
+def speak_in(app: Flask, blueprint_name: str, renderer: Renderer) -> None:
+    """As ``speak``, for one application that already knows the blueprint's name."""
+    app.extensions.setdefault(_RENDERERS, {})[blueprint_name] = renderer
+
+
 def renderer_for_request(app: Flask) -> Renderer:
     """The dialect of the request's blueprint; the platform's JSON where none is set."""
     renderers: dict[str, Renderer] = app.extensions.get(_RENDERERS, {})
@@ -98,7 +103,10 @@ def install(app: Flask) -> None:
             return error.get_response()  # type: ignore[return-value]  # a redirect, or a ready answer
         status = error.code or 500
         code = (error.name or "error").lower().replace(" ", "_")
-        response = renderer_for_request(app)(status, code, error.description or error.name, {})
+        # What a schema has against the request, member by member, comes with the exception that webargs raises.
+        found = getattr(error, "data", {}).get("messages")
+        message = "The request does not fit its schema." if found else error.description or error.name
+        response = renderer_for_request(app)(status, code, message, {"errors": found} if found else {})
         for name, value in error.get_headers():
             if name.lower() not in ("content-type", "content-length"):
                 response.headers.setdefault(name, value)
