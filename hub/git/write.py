@@ -124,9 +124,9 @@ def _write_commit(
 
 
 def _signature(signature: Signature) -> pygit2.Signature:
-    """What git can store of a signature: it allows no angle bracket, no line break and no empty name."""
+    """What git can store of a signature: it allows no angle bracket, no line break and nothing empty."""
     name = _UNFIT_FOR_SIGNATURE.sub("", signature.name).strip(" .,:;\"'") or "unknown"
-    email = _UNFIT_FOR_SIGNATURE.sub("", signature.email).strip()
+    email = _UNFIT_FOR_SIGNATURE.sub("", signature.email).strip() or "unknown"
     seconds = int(signature.when.timestamp())
     return pygit2.Signature(name, email, seconds, signature.offset_minutes, "utf-8")
 
