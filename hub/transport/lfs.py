@@ -24,6 +24,7 @@ from hub.http.actor import git_actor
 from hub.http.context import current_context
 from hub.http.errors import request_id, speak
 from hub.http.ranges import CHUNK_BYTES, Content, disposition, send_content
+from hub.repos.addresses import http_clone_url
 from hub.repos.lfs import locks, service
 from hub.repos.lfs.contents import MAX_PARTS
 from hub.repos.lfs.tickets import (
@@ -39,7 +40,7 @@ from hub.repos.lfs.tickets import (
 from hub.repos.lookup import get_readable
 from hub.repos.models import LFSLock, LFSUpload, Repository
 from hub.transport import lfs_json
-from hub.transport.urls import RepositoryAddress, http_clone_url, repository_route
+from hub.transport.urls import RepositoryAddress, repository_route
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 # Hugging-Face-shaped addresses are the same below these. Source: CSGHub contract, section 1.1.

@@ -1,4 +1,4 @@
-"""The addresses of repositories, as Git, Git LFS and SSH spell them: one parser, one place that writes them.
+"""The addresses of repositories, as Git, Git LFS and SSH spell them: one parser (``hub.repos.addresses`` writes them).
 
 Source: CSGHub contract, section 6.1. ``/<collection>/<namespace>/<name>`` with or without ``.git`` names a repository
 of any kind; ``/<namespace>/<name>.git`` a model.
@@ -15,10 +15,8 @@ from flask import Blueprint
 
 from hub.base.context import Context
 from hub.base.errors import NotFound
-from hub.base.settings import Settings
 from hub.http.context import current_context
-from hub.repos.kinds import find_kind, get_kind
-from hub.repos.models import Repository
+from hub.repos.kinds import find_kind
 
 DEFAULT_KIND = "model"
 
@@ -79,23 +77,3 @@ def repository_route(blueprint: Blueprint, suffix: str, *, methods: list[str]) -
         return view
 
     return register
-
-
-def address_path(context: Context, repository: Repository) -> str:
-    """``models/ada/bert.git``: the canonical path of a repository's Git address, without a leading slash."""
-    return f"{get_kind(context, repository.kind).collection}/{repository.path}.git"
-
-
-def http_clone_url(context: Context, repository: Repository) -> str:
-    """The address for ``git clone`` over HTTP."""
-    return f"{context.settings.effective_base_url}/{address_path(context, repository)}"
-
-
-def ssh_clone_url(context: Context, repository: Repository) -> str:
-    """The address for ``git clone`` over SSH: the short form when the port is SSH's own."""
-    return f"{_ssh_base(context.settings)}{address_path(context, repository)}"
-
-
-def _ssh_base(settings: Settings) -> str:
-    host = settings.effective_ssh_host
-    return f"git@{host}:" if settings.ssh_port in (0, 22) else f"ssh://git@{host}:{settings.ssh_port}/"
