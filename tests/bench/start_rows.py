@@ -8,13 +8,13 @@ from tests.bench.bench import Bench, Outcome, Row
 from tests.bench.data import MIB
 from tests.bench.measure import median, memory_bytes, seconds
 from tests.support.hub import HubServer
-from tests.support.processes import accepts_connections, wait_until
+from tests.support.processes import wait_until
 
 
 def _first_answer(hub: HubServer) -> float:
     def start() -> None:
         hub.spawn()
-        wait_until(lambda: accepts_connections(hub.port) and hub.api.get("/-/health").status == 200, what="an answer")
+        wait_until(lambda: hub.answers("/-/health"), what="an answer")
 
     return seconds(start)
 

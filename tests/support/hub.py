@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+from urllib3.exceptions import HTTPError
 
 from tests.support.http import Answer, HTTPClient
 from tests.support.processes import accepts_connections, family_of, free_ports, kill_family, stop, tail, wait_until
@@ -87,16 +88,23 @@ class HubServer:
             wait_until(self.is_ready, timeout_s=timeout_s, what="the hub to be ready")
             if self.environment["HUB_SSH_PORT"] != "0":
                 wait_until(lambda: accepts_connections(self.ssh_port), timeout_s=timeout_s, what="the SSH server")
-        except (TimeoutError, AssertionError):
+        except TimeoutError as error:
             self.stop()
-            raise AssertionError(f"the hub did not start:\n{tail(self.log_path)}") from None
+            raise AssertionError(f"{error}\n{tail(self.log_path)}") from None
         return self
 
     def is_ready(self) -> bool:
         """Whether ``/-/ready`` says so. Raises AssertionError when the process has ended."""
+        return self.answers("/-/ready")
+
+    def answers(self, path: str) -> bool:
+        """Whether the hub answers 200 there by now. Raises AssertionError when its process has ended."""
         assert self.process is not None, "the hub was never started"
-        assert self.process.poll() is None, f"hub serve ended with status {self.process.returncode}"
-        return accepts_connections(self.port) and self.api.get("/-/ready").status == 200
+        assert self.process.poll() is None, f"the hub has ended:\n{tail(self.log_path)}"
+        try:
+            return self.api.get(path).status == 200
+        except HTTPError:
+            return False
 
     def stop(self) -> int:
         """End it as Ctrl-C would; return its exit status."""
