@@ -154,6 +154,8 @@ def check_password(context: Context, login: str, password: str, *, address: str 
 
 
 def _find_by_login(work: UnitOfWork, login: str) -> User | None:
+    if not login.isprintable():
+        return None
     column = User.email_key == email_key(login) if "@" in login else Namespace.path_key == fold_name(login)
     return work.session.scalar(select(User).join(User.namespace).where(column))
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine import Connection, ExceptionContext, make_url
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hub.base.context import Key
-from hub.base.errors import Unavailable
+from hub.base.errors import Invalid, Unavailable
 
 # How long a writer waits for SQLite's one write lock, which another process may hold.
 SQLITE_WRITE_WAIT_S = 30.0
@@ -36,6 +36,7 @@ class Database:
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         self.engine = self._create_engine()
+        event.listen(self.engine, "handle_error", _translate_error)
         # Rows are read after the unit of work has ended (schemas dump them), so they must not expire on commit.
         self.sessions = sessionmaker(self.engine, expire_on_commit=False, class_=Session)
 
@@ -98,6 +99,14 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_SQLITE_RETRY_S)
+
+
+def _translate_error(context: ExceptionContext) -> None:
+    # A NUL (PostgreSQL), half a surrogate pair, a number out of range: what came in is at fault, not the hub.
+    if isinstance(context.original_exception, UnicodeEncodeError) or isinstance(
+        context.sqlalchemy_exception, DataError
+    ):
+        raise Invalid("The request holds a character or number that cannot be stored.", code="value_invalid")
 
 
 def advisory_lock(connection: Connection, key: int) -> None:

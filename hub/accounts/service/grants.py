@@ -71,7 +71,12 @@ def list_grants(work: UnitOfWork, *, actor: Actor, resource: Resource, page: Pag
     matches = (Grant.resource_type == resource.resource_type, Grant.resource_id == resource.id)
     total = work.session.scalar(select(func.count(Grant.id)).where(*matches)) or 0
     grants = work.session.scalars(
-        select(Grant).join(Grant.user).where(*matches).order_by(User.name).offset(page.offset).limit(page.per)
+        select(Grant)
+        .join(Grant.user)
+        .where(*matches)
+        .order_by(func.lower(User.name))
+        .offset(page.offset)
+        .limit(page.per)
     ).all()
     return Page(grants, total)
 

@@ -161,7 +161,7 @@ def list_organizations(work: UnitOfWork, *, search: str = "", page: PageArgs | N
         columns = (Namespace.path_key, func.lower(Organization.display_name))
         query = query.where(or_(*(column.contains(wanted, autoescape=True) for column in columns)))
     total = work.session.scalar(select(func.count()).select_from(query.with_only_columns(Organization.id).subquery()))
-    rows = work.session.scalars(query.order_by(Organization.name).offset(page.offset).limit(page.per)).all()
+    rows = work.session.scalars(query.order_by(Namespace.path_key).offset(page.offset).limit(page.per)).all()
     return Page(rows, total or 0)
 
 
@@ -180,7 +180,7 @@ def list_user_organizations(
     if wanted:
         query = query.where(Namespace.path_key.contains(wanted, autoescape=True))
     total = work.session.scalar(select(func.count()).select_from(query.with_only_columns(Member.id).subquery())) or 0
-    rows = work.session.execute(query.order_by(Organization.name).offset(page.offset).limit(page.per)).all()
+    rows = work.session.execute(query.order_by(Namespace.path_key).offset(page.offset).limit(page.per)).all()
     return Page([(organization, role) for organization, role in rows], total)
 
 
@@ -211,7 +211,12 @@ def list_members(
     matches = (Member.organization_id == organization.id, User.is_active)
     total = work.session.scalar(select(func.count(Member.id)).join(Member.user).where(*matches)) or 0
     members = work.session.scalars(
-        select(Member).join(Member.user).where(*matches).order_by(User.name).offset(page.offset).limit(page.per)
+        select(Member)
+        .join(Member.user)
+        .where(*matches)
+        .order_by(func.lower(User.name))
+        .offset(page.offset)
+        .limit(page.per)
     ).all()
     return Page([_view(member, is_inside) for member in members], total)
 

@@ -215,6 +215,6 @@ def list_users(
         query = query.where(User.is_active)
     total = work.session.scalar(select(func.count()).select_from(query.subquery())) or 0
     users = work.session.scalars(
-        select(User).where(User.id.in_(query)).order_by(User.name).offset(page.offset).limit(page.per)
+        select(User).where(User.id.in_(query)).order_by(func.lower(User.name)).offset(page.offset).limit(page.per)
     ).all()
     return Page(users, total)
