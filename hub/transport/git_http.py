@@ -10,23 +10,19 @@ proxies and logs.)
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, request
 
-from hub.accounts.policy import Action, Actor, require
 from hub.base.errors import Denied, Invalid, NotFound, NotSignedIn, TooLarge
 from hub.base.log import get_logger
 from hub.base.offload import offload
-from hub.db.uow import reading
 from hub.git import pktline
 from hub.git.command import hooks_path, open_git
 from hub.git.packcache import PackCache, cache_key
@@ -45,24 +41,27 @@ from hub.http.context import current_context
 from hub.http.errors import speak
 from hub.http.ranges import FileChunks
 from hub.repos import refs
-from hub.repos.lookup import get_readable, repository_path
+from hub.transport.access import (
+    RECEIVE_PACK,
+    UPLOAD_PACK,
+    Access,
+    open_repository,
+    protocol_environment,
+    service_command,
+)
 from hub.transport.exchange import PIPE_BYTES, GitExchange, GitSlots
+from hub.transport.routes import repository_route
 from hub.transport.tickets import hook_environment, issue_ticket
-from hub.transport.urls import RepositoryAddress, repository_route
+from hub.transport.urls import RepositoryAddress
 
 log = get_logger(__name__)
 
 blueprint = Blueprint("git_http", __name__)
 
-UPLOAD_PACK = "git-upload-pack"
-RECEIVE_PACK = "git-receive-pack"
-
 # The longest text of a fetch's wants and haves, unpacked; 50 bytes an object id, more than a million of them.
 MAX_NEGOTIATION_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 256 * 1024
-_PROTOCOL = re.compile(r"[a-z0-9=:._-]{1,64}\Z")
 _TOOLS = "hub_git_tools"
-_UPLOAD_PACK_ARGS = ("upload-pack", "--stateless-rpc", "--strict")
 
 _NO_CACHE = {
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
@@ -82,35 +81,18 @@ def _render_git_text(status: int, code: str, message: str, details: dict[str, An
 speak(blueprint, _render_git_text)
 
 
-@dataclass(frozen=True)
-class Access:
-    """A repository that the request's actor may use for the asked service."""
-
-    actor: Actor
-    repository_id: int
-    uuid: str
-    path: Path
-    git_size_bytes: int
-
-
 def _open_repository(address: RepositoryAddress, service: str) -> Access:
-    """Find the repository and judge the actor's right. Nothing of a repository is touched before this returned.
+    """As ``open_repository``, for the request's actor.
 
-    Raises NotSignedIn for an anonymous actor and a repository that is missing or private alike, so that git asks
-    for a credential; NotFound and Denied for a known one.
+    An anonymous actor is asked for a credential, whether the repository is missing or private.
     """
-    context, actor = current_context(), git_actor()
-    with reading(context) as work:
-        try:
-            repository = get_readable(work, actor=actor, kind=address.kind, path=address.path)
-        except NotFound:
-            if actor.is_anonymous:
-                raise NotSignedIn("Sign in to see whether there is such a repository.") from None
-            raise
-        if service == RECEIVE_PACK:
-            require(work, actor, Action.REPOSITORY_WRITE, repository)
-        path = repository_path(context.settings, repository)
-        return Access(actor, repository.id, repository.uuid, path, repository.git_size_bytes)
+    actor = git_actor()
+    try:
+        return open_repository(current_context(), actor, address, service)
+    except NotFound:
+        if actor.is_anonymous:
+            raise NotSignedIn("Sign in to see whether there is such a repository.") from None
+        raise
 
 
 @repository_route(blueprint, "/info/refs", methods=["GET"])
@@ -121,7 +103,7 @@ def advertise_refs(address: RepositoryAddress) -> Response:
         raise Denied("This hub speaks git's smart protocol only; a newer git will do.", code="service_unknown")
     access = _open_repository(address, service)
     content_type = f"application/x-{service}-advertisement"
-    if service == UPLOAD_PACK and version_of(_protocol()) == 2:
+    if service == UPLOAD_PACK and _version() == 2:
         return _respond(_tools().advertisement.get(access.path), content_type)
     head = pktline.encode(f"# service={service}\n".encode()) + pktline.FLUSH.value
     return _respond(_Prefixed(head, _start(access, service, advertise=True)), content_type)
@@ -140,7 +122,7 @@ def upload_pack(address: RepositoryAddress) -> Response:
     start = _read_start(body)
     if len(start) > PIPE_BYTES:
         return _respond(_start(access, UPLOAD_PACK, body=chain((start,), body)), content_type)
-    asked = parse_request(start, version_of(_protocol()))
+    asked = parse_request(start, _version())
     if isinstance(asked, LsRefs):
         return _respond(answer_ls_refs(offload(list_visible_refs, access.path), asked), content_type)
     if isinstance(asked, PlainFetch) and _tools().packs.takes(access.git_size_bytes):
@@ -150,12 +132,12 @@ def upload_pack(address: RepositoryAddress) -> Response:
 
 def _answer_from_cache(access: Access, asked: PlainFetch, body: bytes, content_type: str) -> Response:
     """The pack that a clone wants, made once for all clones of these refs. The reader's right was judged before."""
-    tools, timeout_s = _tools(), current_context().settings.git_timeout_s
+    tools, settings = _tools(), current_context().settings
     key = cache_key(access.uuid, digest_of(offload(list_visible_refs, access.path)), asked.text)
     finished = tools.packs.open(key)
     if finished is not None:
         return _send_file(finished, content_type)
-    env = _protocol_environment()
+    args, env = [*service_command(settings, UPLOAD_PACK), "--stateless-rpc"], _protocol_environment()
 
     def start(answer: IO[bytes]) -> subprocess.Popen[bytes]:
         tools.slots.take()
@@ -163,12 +145,14 @@ def _answer_from_cache(access: Access, asked: PlainFetch, body: bytes, content_t
             with TemporaryFile() as given:
                 given.write(body)
                 given.seek(0)
-                return open_git(access.path, *_UPLOAD_PACK_ARGS, ".", stdin=given, stdout=answer, env=env)
+                return open_git(access.path, *args, ".", stdin=given, stdout=answer, env=env)
         except BaseException:
             tools.slots.give_back()
             raise
 
-    return _respond(tools.packs.follow(key, start, tools.slots.give_back, timeout_s=timeout_s), content_type)
+    return _respond(
+        tools.packs.follow(key, start, tools.slots.give_back, timeout_s=settings.git_timeout_s), content_type
+    )
 
 
 def _send_file(stream: IO[bytes], content_type: str) -> Response:
@@ -201,13 +185,11 @@ def receive_pack(address: RepositoryAddress) -> Response:
 def _start(access: Access, service: str, *, advertise: bool = False, **options: Any) -> GitExchange:
     settings = current_context().settings
     options["env"] = {**options.get("env", {}), **_protocol_environment()}
-    if service == RECEIVE_PACK:
-        args = ["-c", f"receive.maxInputSize={settings.max_push_size_bytes}", "receive-pack", "--stateless-rpc"]
-        options["hooks"] = hooks_path()
-    else:
-        args = [*_UPLOAD_PACK_ARGS]
+    args = [*service_command(settings, service), "--stateless-rpc"]
     if advertise:
         args.append("--advertise-refs")
+    if service == RECEIVE_PACK:
+        options["hooks"] = hooks_path()
     return GitExchange(
         access.path, *args, ".", service=service, slots=_tools().slots, timeout_s=settings.git_timeout_s, **options
     )
@@ -234,15 +216,12 @@ def _tools() -> _Tools:
     return tools
 
 
-def _protocol() -> str | None:
-    """The protocol version that the client offers, when it is a plain word; git ignores what it does not know."""
-    offered = request.headers.get("Git-Protocol", "")
-    return offered if _PROTOCOL.match(offered) else None
-
-
 def _protocol_environment() -> dict[str, str]:
-    offered = _protocol()
-    return {} if offered is None else {"GIT_PROTOCOL": offered}
+    return protocol_environment(request.headers.get("Git-Protocol"))
+
+
+def _version() -> int:
+    return version_of(request.headers.get("Git-Protocol"))
 
 
 def _require_request_of(service: str) -> None:

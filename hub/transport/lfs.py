@@ -40,7 +40,8 @@ from hub.repos.lfs.tickets import (
 from hub.repos.lookup import get_readable
 from hub.repos.models import LFSLock, LFSUpload, Repository
 from hub.transport import lfs_json
-from hub.transport.urls import RepositoryAddress, repository_route
+from hub.transport.routes import repository_route
+from hub.transport.urls import RepositoryAddress
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 # Hugging-Face-shaped addresses are the same below these. Source: CSGHub contract, section 1.1.

@@ -6,21 +6,13 @@ of any kind; ``/<namespace>/<name>.git`` a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, TypeVar
-
-from flask import Blueprint
 
 from hub.base.context import Context
 from hub.base.errors import NotFound
-from hub.http.context import current_context
 from hub.repos.kinds import find_kind
 
 DEFAULT_KIND = "model"
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -54,26 +46,3 @@ def parse_address(context: Context, path: str) -> RepositoryAddress:
     if not namespace or not name:
         raise NotFound("This is not the address of a repository.", code="repository_not_found")
     return RepositoryAddress(kind, namespace, name)
-
-
-def repository_route(blueprint: Blueprint, suffix: str, *, methods: list[str]) -> Callable[[View], View]:
-    """Serve a view below every address of a repository; it gets the parsed ``address`` as its first argument.
-
-    suffix: what follows the address ("/info/refs"), with Flask's converters. Without a collection the address must
-    end in ``.git``: ``/<namespace>/<name>/...`` belongs to the pages.
-    """
-
-    def register(view: View) -> View:
-        @wraps(view)
-        def serve(*, repository_name: str, repository_namespace: str, collection: str = "", **values: Any) -> Any:
-            if not collection and not repository_name.endswith(".git"):
-                raise NotFound("There is no such page.")
-            path = "/".join(part for part in (collection, repository_namespace, repository_name) if part)
-            return view(parse_address(current_context(), path), **values)
-
-        place = "/<repository_namespace>/<repository_name>"
-        blueprint.add_url_rule(f"/<collection>{place}{suffix}", view.__name__, serve, methods=methods)
-        blueprint.add_url_rule(f"{place}{suffix}", view.__name__, serve, methods=methods)
-        return view
-
-    return register

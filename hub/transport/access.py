@@ -1,0 +1,59 @@
+"""Who may use which of git's services on which repository: the same question for HTTP and SSH."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.accounts.policy import Action, Actor, require
+from hub.base.context import Context
+from hub.base.settings import Settings
+from hub.db.uow import reading
+from hub.repos.lookup import get_readable, repository_path
+from hub.transport.urls import RepositoryAddress
+
+UPLOAD_PACK = "git-upload-pack"
+UPLOAD_ARCHIVE = "git-upload-archive"
+RECEIVE_PACK = "git-receive-pack"
+
+_PROTOCOL = re.compile(r"[a-z0-9=:._-]{1,64}\Z")
+
+
+@dataclass(frozen=True)
+class Access:
+    """A repository that an actor may use for the asked service."""
+
+    actor: Actor
+    repository_id: int
+    uuid: str
+    path: Path
+    git_size_bytes: int
+
+
+def open_repository(context: Context, actor: Actor, address: RepositoryAddress, service: str) -> Access:
+    """Find the repository and judge the actor's right. Nothing of a repository is touched before this has returned.
+
+    Raises NotFound for a repository that is missing or hidden from the actor; NotSignedIn and Denied for a push by
+    one who may only read.
+    """
+    with reading(context) as work:
+        repository = get_readable(work, actor=actor, kind=address.kind, path=address.path)
+        if service == RECEIVE_PACK:
+            require(work, actor, Action.REPOSITORY_WRITE, repository)
+        path = repository_path(context.settings, repository)
+        return Access(actor, repository.id, repository.uuid, path, repository.git_size_bytes)
+
+
+def service_command(settings: Settings, service: str) -> list[str]:
+    """The arguments of git that start a service."""
+    if service == RECEIVE_PACK:
+        return ["-c", f"receive.maxInputSize={settings.max_push_size_bytes}", "receive-pack"]
+    if service == UPLOAD_PACK:
+        return ["upload-pack", "--strict"]
+    return ["upload-archive"]
+
+
+def protocol_environment(offered: str | None) -> dict[str, str]:
+    """Git's variable for the protocol version that a client offers, when that is a plain word."""
+    return {"GIT_PROTOCOL": offered} if offered and _PROTOCOL.match(offered) else {}
