@@ -11,7 +11,6 @@ CODE := hub plugins git_hooks tests deploy
 
 # Commands find the tools of the environment first, and a git-lfs that came as a wheel last.
 export PATH := $(abspath $(BIN)):$(PATH):$(abspath $(VENV))/tools/git_lfs/bin
-export HUB_HOME ?= $(abspath .hub)
 
 .DEFAULT_GOAL := help
 
@@ -20,6 +19,7 @@ help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
+run: export HUB_HOME ?= $(abspath .hub)
 run: install ## Install and start the hub; its data lies in .hub (or HUB_HOME).
 	hub serve $(ARGS)
 
