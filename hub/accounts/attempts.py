@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from hub.base.context import Key
 from hub.base.errors import RateLimited
@@ -22,6 +24,7 @@ log = get_logger(__name__)
 MAX_ATTEMPTS = 20
 WINDOW_S = 900
 MEMORY_ENTRIES = 10_000
+REDIS_WAIT_S = 2
 
 
 class AttemptCounter(Protocol):
@@ -93,7 +96,14 @@ def create_attempt_counter(settings: Settings) -> AttemptCounter:
     """The counter in Redis, or in this process where no Redis is set. Opens no connection yet."""
     if not settings.redis_url:
         return MemoryAttempts()
-    return RedisAttempts(redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2))
+    # Somebody waits to be signed in: no second try, which redis-py would otherwise make ten of.
+    client = redis.Redis.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_WAIT_S,
+        socket_connect_timeout=REDIS_WAIT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return RedisAttempts(client)
 
 
 def attempt_key(login: str, address: str) -> str:

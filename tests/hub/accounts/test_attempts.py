@@ -86,11 +86,10 @@ def test_memory_is_bounded():
 
 def test_without_redis_this_process_counts(caplog):
     caplog.set_level(logging.CRITICAL)
-    with redis.Redis(port=free_ports(1)[0]) as client:
-        counter = RedisAttempts(client)
-        assert [counter.hit("k")[0] for _ in range(3)] == [1, 2, 3]
-        counter.clear("k")
-        assert counter.hit("k")[0] == 1
+    counter = create_attempt_counter(Settings(redis_url=f"redis://127.0.0.1:{free_ports(1)[0]}"))
+    assert [counter.hit("k")[0] for _ in range(3)] == [1, 2, 3]
+    counter.clear("k")
+    assert counter.hit("k")[0] == 1
 
 
 def test_the_settings_choose_the_counter(redis_url):
