@@ -122,11 +122,11 @@ class FileStore(ObjectStore):
             self._path(key).rename(discarded)
             offload(discarded.unlink)
 
-    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
         base, _, _ = prefix.rpartition("/")
         for path in _walk(self.root / base):
             key = path.relative_to(self.root).as_posix()
-            if key.startswith(prefix) and key > after:
+            if key.startswith(prefix):
                 with suppress(FileNotFoundError):  # gone since the directory was read
                     yield _info(key, path.stat())
 
@@ -238,9 +238,7 @@ def list_directory(path: Path) -> Sequence[Path]:
 
 
 def _walk(directory: Path) -> Iterator[Path]:
-    # "a.b" sorts before "a/b" as a key, so directories are compared with their slash.
-    entries = list_directory(directory)
-    for entry in sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_dir() else entry.name):
+    for entry in list_directory(directory):
         if entry.is_dir():
             yield from _walk(entry)
         else:

@@ -20,6 +20,7 @@ from stevedore import DriverManager
 
 from hub.base.context import Key
 from hub.base.errors import Invalid
+from hub.base.offload import offload
 from hub.base.settings import Settings, SettingsError
 
 STAGING = "staging/"
@@ -102,8 +103,8 @@ class ObjectStore(ABC):
             self.delete(key)
 
     @abstractmethod
-    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose keys begin with the prefix and sort behind ``after``, ordered by key."""
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """The objects whose keys begin with the prefix, in no order that all stores would agree on."""
 
     @abstractmethod
     def copy(self, source: str, target: str, *, if_etag: str | None = None) -> ObjectInfo:
@@ -126,7 +127,7 @@ class ObjectStore(ABC):
         info, chunks = self._open_whole(key)
         digest = hashlib.sha256()
         for chunk in chunks:
-            digest.update(chunk)
+            offload(digest.update, chunk)
         return info, digest.hexdigest()
 
     @abstractmethod
@@ -149,7 +150,10 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def list_parts(self, key: str, upload_id: str) -> Sequence[PartInfo]:
-        """The parts received so far, by number. Raises NotFound (``upload_not_found``)."""
+        """The parts received so far, by number; of a repeated one perhaps every version.
+
+        Raises NotFound (``upload_not_found``).
+        """
 
     @abstractmethod
     def complete_multipart(

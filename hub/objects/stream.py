@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from hub.base.errors import Unprocessable
 from hub.base.offload import begin
@@ -80,3 +80,43 @@ def take_in(chunks: Iterable[bytes], verifier: Verifier, write: Callable[[bytes,
         if wait is not None:
             wait()
     verifier.finish()
+
+
+def pass_through(chunks: Iterable[bytes], verifier: Verifier) -> Iterator[bytes]:
+    """The chunks themselves, each counted and hashed while the taker is busy with it; judged after the last one.
+
+    Raises Unprocessable.
+    """
+    wait: Callable[[], None] | None = None
+    for chunk in chunks:
+        verifier.count(chunk)
+        if wait is not None:
+            wait()
+        wait = begin(verifier.absorb, chunk)
+        yield chunk
+    if wait is not None:
+        wait()
+    verifier.finish()
+
+
+class Source:
+    """Chunks of any length, taken in pieces of chosen lengths."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def take(self, length: int) -> Iterator[bytes]:
+        """The next ``length`` bytes, fewer at the end."""
+        while length > 0:
+            chunk = self._rest or next(self._chunks, None)
+            if chunk is None:
+                return
+            self._rest, chunk = chunk[length:], chunk[:length]
+            length -= len(chunk)
+            yield chunk
+
+    def drain(self) -> None:
+        """Read to the end, for what happens there; bytes that are left over are dropped."""
+        for _ in self._chunks:
+            pass
