@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
@@ -11,7 +10,9 @@ from hypothesis import strategies as st
 
 from hub.base.errors import Invalid
 from hub.git.pointer import MAX_POINTER_SIZE_BYTES, format_pointer, parse_pointer
+from tests.support.git import find_git_lfs
 
+GIT_LFS = find_git_lfs()
 OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 HEAD = "version https://git-lfs.github.com/spec/v1\n"
 CANONICAL = f"{HEAD}oid sha256:{OID}\nsize 12345\n".encode()
@@ -83,10 +84,10 @@ def test_a_file_is_a_pointer_exactly_when_the_client_says_so(case: str) -> None:
     assert (parse_pointer(CASES[case]) is not None) == (case in POINTERS)
 
 
-@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+@pytest.mark.skipif(GIT_LFS is None, reason="git-lfs is not installed; `make test` brings one")
 @pytest.mark.parametrize("case", CASES)
 def test_the_real_client_agrees(case: str) -> None:
-    checked = subprocess.run(["git-lfs", "pointer", "--check", "--stdin"], input=CASES[case], capture_output=True)
+    checked = subprocess.run([str(GIT_LFS), "pointer", "--check", "--stdin"], input=CASES[case], capture_output=True)
     assert (checked.returncode == 0) == (parse_pointer(CASES[case]) is not None), checked.stderr
 
 
