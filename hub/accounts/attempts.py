@@ -17,6 +17,7 @@ from hub.base.errors import RateLimited
 from hub.base.log import get_logger
 from hub.base.names import fold_name
 from hub.base.settings import Settings
+from hub.jobs.queue import redis_url
 
 log = get_logger(__name__)
 
@@ -25,6 +26,7 @@ MAX_ATTEMPTS = 20
 WINDOW_S = 900
 MEMORY_ENTRIES = 10_000
 REDIS_WAIT_S = 2
+REDIS_AWAY_S = 15  # so long nobody waits for a Redis that did not answer
 
 
 class AttemptCounter(Protocol):
@@ -67,38 +69,43 @@ class RedisAttempts:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._fallback = MemoryAttempts()
+        self._away_until = 0.0
 
     def hit(self, key: str) -> tuple[int, int]:
-        try:
-            with self._client.pipeline(transaction=True) as pipeline:
-                # The key is born with its end, so no crash can leave a counter that never ends.
-                pipeline.set(key, 0, ex=WINDOW_S, nx=True)
-                pipeline.incr(key)
-                pipeline.ttl(key)
-                _, count, left_s = pipeline.execute()
-        except redis.RedisError as error:
-            log.warning("sign_in_counter_unavailable", error=str(error))
-            return self._fallback.hit(key)
-        return int(count), max(1, int(left_s))
+        if time.monotonic() >= self._away_until:
+            try:
+                with self._client.pipeline(transaction=True) as pipeline:
+                    # The key is born with its end, so no crash can leave a counter that never ends.
+                    pipeline.set(key, 0, ex=WINDOW_S, nx=True)
+                    pipeline.incr(key)
+                    pipeline.ttl(key)
+                    _, count, left_s = pipeline.execute()
+                return int(count), max(1, int(left_s))
+            except redis.RedisError as error:
+                self._stay_away(error)
+        return self._fallback.hit(key)
 
     def clear(self, key: str) -> None:
         self._fallback.clear(key)
-        try:
-            self._client.delete(key)
-        except redis.RedisError as error:
-            log.warning("sign_in_counter_unavailable", error=str(error))
+        if time.monotonic() >= self._away_until:
+            try:
+                self._client.delete(key)
+            except redis.RedisError as error:
+                self._stay_away(error)
+
+    def _stay_away(self, error: redis.RedisError) -> None:
+        self._away_until = time.monotonic() + REDIS_AWAY_S
+        log.warning("sign_in_counter_in_memory", error=str(error), next_try_s=REDIS_AWAY_S)
 
 
 ATTEMPTS: Key[AttemptCounter] = Key("accounts.attempts")
 
 
 def create_attempt_counter(settings: Settings) -> AttemptCounter:
-    """The counter in Redis, or in this process where no Redis is set. Opens no connection yet."""
-    if not settings.redis_url:
-        return MemoryAttempts()
+    """The counter in the hub's Redis. Opens no connection yet, and does without Redis where there is none."""
     # Somebody waits to be signed in: no second try, which redis-py would otherwise make ten of.
     client = redis.Redis.from_url(
-        settings.redis_url,
+        redis_url(settings),
         socket_timeout=REDIS_WAIT_S,
         socket_connect_timeout=REDIS_WAIT_S,
         retry=Retry(NoBackoff(), 0),

@@ -1,4 +1,3 @@
-import logging
 import threading
 
 import pytest
@@ -85,16 +84,18 @@ def test_memory_is_bounded():
 
 
 def test_without_redis_this_process_counts(caplog):
-    caplog.set_level(logging.CRITICAL)
     counter = create_attempt_counter(Settings(redis_url=f"redis://127.0.0.1:{free_ports(1)[0]}"))
     assert [counter.hit("k")[0] for _ in range(3)] == [1, 2, 3]
     counter.clear("k")
     assert counter.hit("k")[0] == 1
+    assert len(caplog.records) == 1
 
 
-def test_the_settings_choose_the_counter(redis_url):
-    assert isinstance(create_attempt_counter(Settings()), MemoryAttempts)
-    assert isinstance(create_attempt_counter(Settings(redis_url=redis_url)), RedisAttempts)
+def test_all_processes_of_one_redis_count_together(redis_url):
+    first, second = (create_attempt_counter(Settings(redis_url=redis_url)) for _ in range(2))
+    assert [first.hit("k")[0], second.hit("k")[0]] == [1, 2]
+    second.clear("k")
+    assert first.hit("k")[0] == 1
 
 
 def test_a_key_is_plain_whatever_was_typed():
