@@ -15,7 +15,6 @@ import secrets
 import shlex
 import signal
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -28,7 +27,7 @@ from hub.base.context import Context
 from hub.base.errors import HubError, Unavailable
 from hub.base.log import bind, get_logger
 from hub.db.uow import reading
-from hub.git.command import hooks_path, open_git, terminate
+from hub.git.command import git_environment, hooks_path, server_config
 from hub.repos import refs
 from hub.repos.lfs.tickets import issue_ssh_token
 from hub.repos.lookup import get_readable
@@ -59,7 +58,8 @@ _SLOT_WAIT_S = 30.0
 _STOP_GRACE_S = 20.0
 _STDERR_SHOWN_BYTES = 2000
 _MAX_COMMAND_CHARS = 4096
-_SPARE_THREADS = 16
+_PIECE_BYTES = 256 * 1024
+_TERMINATE_GRACE_S = 5.0
 
 Process = asyncssh.SSHServerProcess[bytes]
 
@@ -73,8 +73,6 @@ def serve(context: Context) -> None:
 async def _serve(context: Context) -> None:
     settings = context.settings
     loop = asyncio.get_running_loop()
-    # A thread waits for each git process; the others ask the database.
-    loop.set_default_executor(ThreadPoolExecutor(settings.git_concurrency + _SPARE_THREADS))
     hub = GitOverSSH(context)
     acceptor = await asyncssh.listen(
         settings.ssh_host,
@@ -246,39 +244,86 @@ class GitOverSSH:
             raise Unavailable("The hub is busy with other transfers; try again in a moment.", code="git_busy") from None
         try:
             with TemporaryFile() as errors:
-                child = open_git(
-                    access.path,
-                    *service_command(self._context.settings, service),
-                    ".",
-                    stdin=subprocess.PIPE,
-                    stderr=errors,
-                    env=env,
-                    hooks=hooks_path() if service == RECEIVE_PACK else None,
-                )
+                child = await self._start(access, service, env, errors)
                 try:
                     return await self._connect(process, child, service)
                 finally:
-                    await asyncio.shield(asyncio.to_thread(terminate, child))
+                    await asyncio.shield(_terminate(child))
                     _report(child, errors, service)
         finally:
             self._slots.release()
 
-    async def _connect(self, process: Process, child: subprocess.Popen[bytes], service: str) -> int:
-        await process.redirect(stdin=child.stdin, stdout=child.stdout)
-        ended = asyncio.ensure_future(asyncio.to_thread(child.wait))
-        left = asyncio.ensure_future(process.channel.wait_closed())
+    async def _start(
+        self, access: Access, service: str, env: dict[str, str], errors: IO[bytes]
+    ) -> asyncio.subprocess.Process:
+        """As ``hub.git.command.open_git``, with pipes that asyncio can wait for."""
+        hooks = hooks_path() if service == RECEIVE_PACK else None
+        return await asyncio.create_subprocess_exec(
+            "git",
+            *server_config(hooks=hooks),
+            f"--git-dir={access.path}",
+            *service_command(self._context.settings, service),
+            ".",
+            cwd=access.path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=git_environment(env),
+            start_new_session=True,
+            limit=_PIECE_BYTES,
+        )
+
+    async def _connect(self, process: Process, child: asyncio.subprocess.Process, service: str) -> int:
+        receiving = asyncio.create_task(_receive(process, child))
+        sending = asyncio.create_task(_send(process, child))
+        left = asyncio.create_task(process.channel.wait_closed())
         try:
             await asyncio.wait(
-                (ended, left), timeout=self._context.settings.git_timeout_s, return_when=asyncio.FIRST_COMPLETED
+                (sending, left), timeout=self._context.settings.git_timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
-            if ended.done():
-                # What git wrote last may still be on its way to the client.
-                await process.stdout.drain()
-                return ended.result()
+            if sending.done():
+                sending.result()
+                return await child.wait()
             log.info("git_client_left" if left.done() else "git_timeout", service=service)
             return 1
         finally:
-            left.cancel()
+            for task in (receiving, sending, left):
+                task.cancel()
+            await asyncio.gather(receiving, sending, left, return_exceptions=True)
+
+
+async def _receive(process: Process, child: asyncio.subprocess.Process) -> None:
+    """Hand what the client sends to git, no faster than git takes it."""
+    assert child.stdin is not None
+    try:
+        while piece := await process.stdin.read(_PIECE_BYTES):
+            child.stdin.write(piece)
+            await child.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        # Git has made up its mind. The rest is read all the same, so that the client comes to read the answer.
+        while await process.stdin.read(_PIECE_BYTES):
+            pass
+    finally:
+        child.stdin.close()
+
+
+async def _send(process: Process, child: asyncio.subprocess.Process) -> None:
+    """Hand what git says to the client, no faster than the client takes it."""
+    assert child.stdout is not None
+    while piece := await child.stdout.read(_PIECE_BYTES):
+        process.stdout.write(piece)
+        await process.stdout.drain()
+
+
+async def _terminate(child: asyncio.subprocess.Process) -> None:
+    """End git and all that it started: politely first, then by force."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if child.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), _TERMINATE_GRACE_S)
 
 
 async def _refuse(process: Process, message: str) -> int:
@@ -289,7 +334,7 @@ async def _refuse(process: Process, message: str) -> int:
     return 1
 
 
-def _report(child: subprocess.Popen[bytes], errors: IO[bytes], service: str) -> None:
+def _report(child: asyncio.subprocess.Process, errors: IO[bytes], service: str) -> None:
     if child.returncode:
         errors.seek(0)
         said = errors.read(_STDERR_SHOWN_BYTES).decode("utf-8", "replace").strip()
