@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,20 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+# Set by `hub serve`: a pipe that it closes once the database is migrated.
+GATE_VARIABLE = "HUB_START_GATE_FD"
+
+
 def _load_app() -> Any:
     from hub.app import create_app_from_environment
 
-    return create_app_from_environment()
+    app = create_app_from_environment()
+    gate = os.environ.get(GATE_VARIABLE)
+    if gate:
+        # Requests that come meanwhile wait in the socket's backlog instead of finding no tables.
+        while os.read(int(gate), 1):
+            pass
+    return app
 
 
 @click.command()
@@ -34,7 +45,8 @@ def web() -> None:
 @click.command()
 @click.option("--queue", "queues", multiple=True, help="A queue to work on, in order of preference; default: all.")
 @click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
-def worker(queues: tuple[str, ...], burst: bool) -> None:
+@click.option("--with-scheduler", is_flag=True, help="Schedule periodic jobs, too.")
+def worker(queues: tuple[str, ...], burst: bool, with_scheduler: bool) -> None:
     """Run a job worker. SIGTERM lets the running job end, a second one puts it back into the queue."""
     from hub.jobs.service import QUEUE_NAMES
     from hub.jobs.worker import work
@@ -42,7 +54,7 @@ def worker(queues: tuple[str, ...], burst: bool) -> None:
     for name in queues:
         if name not in QUEUE_NAMES:
             raise click.UsageError(f"there is no queue {name!r}; there are: {', '.join(QUEUE_NAMES)}")
-    work(load_context(), queues=queues or QUEUE_NAMES, is_burst=burst)
+    work(load_context(), queues=queues or QUEUE_NAMES, is_burst=burst, with_scheduler=with_scheduler)
 
 
 @click.command()

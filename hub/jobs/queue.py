@@ -68,12 +68,15 @@ def redis_url(settings: Settings) -> str:
         return f"unix://{settings.run_path / 'redis.sock'}"
 
 
-def connect(settings: Settings) -> redis.Redis:
-    """A client for Redis. It connects at the first command, so Redis need not run yet."""
+def connect(settings: Settings, *, is_waiting: bool = False) -> redis.Redis:
+    """A client for Redis. It connects at the first command, so Redis need not run yet.
+
+    is_waiting: for commands that wait on the server; they have no time limit of the client's.
+    """
     return redis.Redis.from_url(
         redis_url(settings),
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
-        socket_timeout=_SOCKET_TIMEOUT_S,
+        socket_timeout=None if is_waiting else _SOCKET_TIMEOUT_S,
         health_check_interval=30,
     )
 

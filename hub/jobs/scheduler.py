@@ -50,10 +50,14 @@ class SchedulerLock:
 
 
 class Scheduler:
-    """Runs until ``stop``. A stand-by only watches the lock; the active one also works."""
+    """Runs until ``stop``. A stand-by only watches the lock; the active one also works.
 
-    def __init__(self, context: Context) -> None:
+    turn: held during each tick, so that a process that also forks does not do so in the middle of one.
+    """
+
+    def __init__(self, context: Context, *, turn: threading.Lock | None = None) -> None:
         self._context = context
+        self._turn = turn or threading.Lock()
         self._lock = SchedulerLock(context[REDIS])
         self._stop = threading.Event()
         self._is_active = False
@@ -68,7 +72,8 @@ class Scheduler:
         """Tick until stopped, then give the lock back."""
         while not self._stop.is_set():
             try:
-                self.tick()
+                with self._turn:
+                    self.tick()
             except Exception:
                 # A database or Redis that is away for a moment; the next tick tries again.
                 log.exception("scheduler_tick_failed")

@@ -12,7 +12,8 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -23,8 +24,9 @@ from rq.job import Job as RQJob
 from hub.base.context import Context
 from hub.base.log import get_logger
 from hub.db.engine import DATABASE
-from hub.jobs.queue import REDIS, RedisQueue
+from hub.jobs.queue import RedisQueue, connect
 from hub.jobs.run import JobCancelled, execute, settle_dead
+from hub.jobs.scheduler import Scheduler
 from hub.jobs.service import QUEUE_NAMES
 
 log = get_logger(__name__)
@@ -35,6 +37,8 @@ CANCEL_GRACE_S = 10.0
 _MAINTENANCE_INTERVAL_S = 60
 # RQ waits this long in one call for a job, and calls a worker lost after it: short, so that a lost Redis is noticed.
 _WORKER_TTL_S = 60
+
+_REDIS_WAIT_S = 1.0
 
 _PR_SET_PDEATHSIG = 1
 
@@ -51,8 +55,6 @@ def _context() -> Context:
 def run_job(uuid: str) -> None:
     """What RQ calls in the forked process. Never raises for the job's own failure: the row holds it."""
     context = _context()
-    # The connections of the parent's pool belong to the parent.
-    context[DATABASE].engine.dispose(close=False)
     is_running = True
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -82,9 +84,6 @@ def _settle_killed(rq_job: RQJob, reason: str) -> None:
     except Exception:
         # The sweep does it once the heartbeat is stale.
         log.exception("job_not_settled", job=uuid)
-    finally:
-        # What the parent holds open, every later job would inherit.
-        context[DATABASE].dispose()
 
 
 class Worker(RQWorker):
@@ -92,6 +91,14 @@ class Worker(RQWorker):
 
     log_result_lifespan = False
     max_connection_wait_time = 5.0
+    # Held by a scheduler in this process while it works: what a thread holds at a fork stays held in the child.
+    fork_lock = threading.Lock()
+
+    def fork_work_horse(self, job: RQJob, queue: Any) -> None:
+        with self.fork_lock:
+            # A connection must not cross the fork, not even unused: SQLite's locks belong to the process.
+            _context()[DATABASE].dispose()
+            super().fork_work_horse(job, queue)
 
     def handle_work_horse_killed(self, job: RQJob, retpid: int, ret_val: int, rusage: Any) -> None:
         signal_number = os.WTERMSIG(ret_val) if ret_val is not None and os.WIFSIGNALED(ret_val) else None
@@ -137,19 +144,26 @@ def die_with_parent(sig: signal.Signals) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, sig)
 
 
-def work(context: Context, *, queues: Sequence[str] = QUEUE_NAMES, is_burst: bool = False) -> None:
-    """Work until a signal says stop: the first lets the running job end, the second kills it.
+def work(
+    context: Context,
+    *,
+    queues: Sequence[str] = QUEUE_NAMES,
+    is_burst: bool = False,
+    with_scheduler: bool = False,
+) -> None:
+    """Work until a signal says stop: the first lets the running job end, the second puts it back.
 
-    queues: in the order of preference. is_burst: return as soon as the queues are empty.
+    queues: in the order of preference. is_burst: return as soon as the queues are empty. with_scheduler: a thread of
+    this process schedules, too, which saves a small machine a process.
     """
     global _process_context
     _process_context = context
     for name in ("rq.worker", "rq.job"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    client = context[REDIS]
+    # A client of its own: the worker waits in one command for longer than others may.
+    client = connect(context.settings, is_waiting=True)
+    _wait_for_redis(client)
     courier = RedisQueue(client)
-    # Nothing of the start may stay open: every job's process would inherit it.
-    context[DATABASE].dispose()
     worker = Worker(
         [courier.rq_queue(name) for name in queues],
         connection=client,
@@ -158,5 +172,29 @@ def work(context: Context, *, queues: Sequence[str] = QUEUE_NAMES, is_burst: boo
         worker_ttl=_WORKER_TTL_S,
     )
     log.info("worker_started", queues=",".join(queues), pid=os.getpid())
-    worker.work(burst=is_burst, logging_level="WARNING")
+    with _scheduling(context) if with_scheduler else contextlib.nullcontext():
+        worker.work(burst=is_burst, logging_level="WARNING")
     log.info("worker_stopped", pid=os.getpid())
+
+
+def _wait_for_redis(client: redis.Redis) -> None:
+    """Return when Redis answers: a worker that comes up first waits for it."""
+    while True:
+        try:
+            client.ping()
+            return
+        except (redis.RedisError, OSError) as error:
+            log.warning("worker_waits_for_redis", reason=type(error).__name__)
+            time.sleep(_REDIS_WAIT_S)
+
+
+@contextlib.contextmanager
+def _scheduling(context: Context) -> Iterator[None]:
+    scheduler = Scheduler(context, turn=Worker.fork_lock)
+    thread = threading.Thread(target=scheduler.run, name="scheduler", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        scheduler.stop()
+        thread.join()
