@@ -79,6 +79,20 @@ class Sandbox:
         return oid
 
 
+def child_commands() -> bytes:
+    """The command lines of this process's children."""
+    lines = b""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                status = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+                if int(status[1]) == os.getpid():
+                    lines += Path(entry.path, "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return lines
+
+
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     """An empty repository whose default branch is main."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +15,7 @@ from hub.git.pointer import format_pointer
 from hub.git.reader import open_repository
 from hub.git.tree import find_entry, get_entry, list_tree, open_blob_range, read_blob, walk_tree
 from hub.git.types import EXECUTABLE_MODE, EntryKind, FileChange, TreeEntry
-from tests.hub.git.conftest import Sandbox
+from tests.hub.git.conftest import Sandbox, child_commands
 
 OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 
@@ -203,21 +202,7 @@ def test_a_stream_that_is_left_ends_its_process(sandbox: Sandbox) -> None:
     stream = open_blob_range(sandbox.path, get_entry(sandbox.path, "main", "f").oid, 10, 4_000_000)
     assert next(stream)
     stream.close()  # type: ignore[attr-defined]
-    assert b"cat-file" not in _children()
-
-
-def _children() -> bytes:
-    """The command lines of this process's children."""
-    lines = b""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                status = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
-                if int(status[1]) == os.getpid():
-                    lines += Path(entry.path, "cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return lines
+    assert b"cat-file" not in child_commands()
 
 
 def test_a_page_of_ten_thousand_files_is_quick(sandbox: Sandbox) -> None:
