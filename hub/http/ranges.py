@@ -70,9 +70,10 @@ def send_content(
     Raises RangeNotSatisfiable (416).
     """
     etag = f'"{content.etag}"'
-    window = parse_range(request.headers.get("Range"), content.size_bytes) if request.method == "GET" else None
-    if window and "If-Range" in request.headers and request.headers["If-Range"].strip() != etag:
-        window = None
+    is_known = request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(content.etag)
+    # A range of other content than the client has begun with is no range at all, wherever it lies.
+    is_partial = request.method == "GET" and not is_known and request.headers.get("If-Range", etag).strip() == etag
+    window = parse_range(request.headers.get("Range"), content.size_bytes) if is_partial else None
     start, length = window or (0, content.size_bytes)
     response = Response(status=206 if window else 200, mimetype=mimetype)
     response.headers.update({"ETag": etag, "Accept-Ranges": "bytes", "Content-Length": str(length)})
@@ -84,7 +85,7 @@ def send_content(
         response.last_modified = content.modified_at
     if window:
         response.headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{content.size_bytes}"
-    if etag in request.if_none_match.to_header() and request.method in ("GET", "HEAD"):
+    if is_known:
         response.status_code = 304
         response.headers.remove("Content-Length")
         return response
