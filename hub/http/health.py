@@ -21,6 +21,7 @@ from hub.base.context import Context
 from hub.base.errors import HubError
 from hub.base.log import get_logger
 from hub.base.secrets import SECRET, Signer
+from hub.db import revisions
 from hub.db.engine import DATABASE
 from hub.http.context import current_context
 from hub.jobs.queue import REDIS
@@ -79,10 +80,8 @@ def check_database(context: Context) -> Check:
 
 def check_migrations(context: Context) -> Check:
     """Whether the database has every table that this release expects."""
-    from hub.db import migrate  # deliberate: Alembic is loaded only where somebody asks
-
     try:
-        is_current = migrate.is_current(context[DATABASE])
+        is_current = revisions.is_current(context[DATABASE])
     except (HubError, SQLAlchemyError):
         return fail("migrations", "The database cannot be read.", "See the check of the database.")
     if not is_current:

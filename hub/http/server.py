@@ -8,6 +8,7 @@ from typing import Any
 
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.base import Worker
 
 from hub.base.settings import Settings
 
@@ -31,6 +32,30 @@ class _Log(glogging.Logger):  # type: ignore[misc]  # gunicorn publishes no type
         self.loglevel = self.error_log.level
 
 
+class _Worker(Worker):  # type: ignore[misc]  # gunicorn publishes no types
+    """Stands for the worker in the master, and becomes it after the fork: the master carries no gevent.
+
+    So gevent also patches the process before anything else in it is imported.
+    """
+
+    def init_process(self) -> None:
+        from gevent import monkey
+
+        monkey.patch_all()
+        from hub.http.gevent_worker import HubWorker
+
+        worker = HubWorker(self.age, self.ppid, self.sockets, self.app, self.timeout, self.cfg, self.log)
+        # The file by whose time the master sees that this process lives.
+        worker.tmp.close()
+        worker.tmp = self.tmp
+        worker.pid = self.pid
+        try:
+            worker.init_process()
+        finally:
+            # The master asks this object whether the start had succeeded.
+            self.booted = worker.booted
+
+
 class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
     """The gunicorn application. ``load_app`` is called in each worker, after gevent has patched it."""
 
@@ -45,7 +70,7 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
         values: dict[str, Any] = {
             "bind": f"{host}:{settings.port}",
             "workers": settings.web_workers,
-            "worker_class": "hub.http.gevent_worker.HubWorker",
+            "worker_class": _Worker,
             "worker_connections": CONNECTIONS_PER_WORKER,
             "timeout": HANG_TIMEOUT_S,
             "graceful_timeout": GRACEFUL_TIMEOUT_S,
