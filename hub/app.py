@@ -45,6 +45,7 @@ def create_app(context: Context) -> Flask:
     # Deliberately late: workers and commands that never speak HTTP need not carry Flask.
     from flask import Flask
 
+    from hub.api import app as api
     from hub.http import context as http_context
     from hub.http import errors, health
     from hub.transport import git_http, internal, lfs
@@ -57,6 +58,7 @@ def create_app(context: Context) -> Flask:
     app.register_blueprint(internal.blueprint)
     app.register_blueprint(git_http.blueprint)
     lfs.install(app)
+    api.install(app, context)
     return app
 
 

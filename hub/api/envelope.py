@@ -5,6 +5,8 @@ Source: CSGHub contract, sections 1.4 (envelope, list shapes) and 1.6 (errors).
 
 from __future__ import annotations
 
+import functools
+from functools import cache
 from typing import Any
 
 from flask import Response
@@ -79,8 +81,13 @@ def plain(items: list[Any], total: int) -> dict[str, Any]:
     return ok(items) | {"total": total}
 
 
+@functools.cache
+@cache
 def enveloped(schema: type[Schema] | Schema | None = None, *, many: bool = False, paged: bool = False) -> type[Schema]:
-    """The schema of ``{"msg", "data", "total"?}`` around a schema; paged: ``data`` holds ``{"data", "total"}``."""
+    """The schema of ``{"msg", "data", "total"?}`` around a schema; paged: ``data`` holds ``{"data", "total"}``.
+
+    The same one each time: two of one name would be two in the description of the API.
+    """
     members: dict[str, Any] = {"msg": fields.String(metadata={"description": "OK"})}
     if schema is None:
         return Schema.from_dict(members, name="DoneEnvelope")
@@ -99,6 +106,7 @@ def enveloped(schema: type[Schema] | Schema | None = None, *, many: bool = False
     return Schema.from_dict(members, name=f"{name}Envelope")
 
 
+@cache
 def valued(field: fields.Field[Any], name: str) -> type[Schema]:
     """As ``enveloped``, around a bare value instead of an object."""
     return Schema.from_dict({"msg": fields.String(), "data": field}, name=f"{name}Envelope")

@@ -19,6 +19,7 @@ from hub.jobs.service import JobSpec, register
 from hub.repos import refs
 from hub.repos.lookup import is_live, repository_path
 from hub.repos.models import Repository
+from hub.repos.service import PURGE_JOB, purge_repository, reconcile_creating
 
 log = get_logger(__name__)
 
@@ -34,6 +35,7 @@ def install(context: Context) -> None:
     """Register the room's jobs and their schedules; done once, by ``build_context``."""
     register(context, JobSpec("repos.after_push", "hub.repos.jobs:after_push", timeout_s=1800))
     register(context, JobSpec("repos.reconcile", "hub.repos.jobs:reconcile", timeout_s=3600))
+    register(context, JobSpec(PURGE_JOB, "hub.repos.jobs:purge", timeout_s=3600))
     register(context, JobSpec("repos.maintain", "hub.repos.jobs:maintain_recent", timeout_s=6 * 3600))
     register_schedule(context, Schedule("repos.reconcile", "*/5 * * * *", "repos.reconcile"))
     drift = {"look_for_drift": True}
@@ -54,9 +56,17 @@ def after_push(run: JobRun, *, repository_id: int) -> None:
 
 
 def reconcile(run: JobRun, *, look_for_drift: bool = False) -> None:
-    """Finish pushes that a crash cut off; see ``refs.reconcile``."""
+    """Finish what a crash cut off: repositories in the making, then pushes; see ``refs.reconcile``."""
+    if count := reconcile_creating(run.context):
+        run.log(f"Settled {count} repositories that were being made.")
     done = refs.reconcile(run.context, look_for_drift=look_for_drift)
     run.log(f"Recorded {done.settled} pushes late, gave up {done.abandoned}, found {done.recorded} unrecorded moves.")
+
+
+def purge(run: JobRun, *, repository_id: int) -> None:
+    """Remove a deleted repository for good, when its time is over; see ``service.purge_repository``."""
+    if purge_repository(run.context, repository_id=repository_id):
+        run.log("Removed the repository.")
 
 
 def maintain_recent(run: JobRun) -> None:

@@ -1,0 +1,99 @@
+"""The addresses of the API: a converter for the kind of asset, a blueprint class for what lies below a repository."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask_smorest import Blueprint
+from werkzeug.routing import BaseConverter, Map
+
+from hub.base.context import Context
+from hub.db.uow import UnitOfWork, reading
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.repos.kinds import KINDS, RepositoryKind, find_kind
+from hub.repos.models import Repository
+from hub.repos.service import get_readable
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+PREFIX = "/api/v1"
+COLLECTION = "/<collection:kind>"
+REPOSITORY = f"{COLLECTION}/<namespace>/<name>"
+
+
+class CollectionConverter(BaseConverter):
+    """An address segment that names a kind of asset ("models", "mcps"), as the ``RepositoryKind``."""
+
+    context: Context
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map)
+        self.segments = [segment for kind in self.context[KINDS].values() for segment in kind.segments]
+        self.regex = f"(?:{'|'.join(re.escape(segment) for segment in self.segments)})"
+
+    def to_python(self, value: str) -> RepositoryKind:
+        kind = find_kind(self.context, value)
+        assert kind is not None  # the pattern lets nothing else through
+        return kind
+
+    def to_url(self, value: RepositoryKind) -> str:
+        return value.api_collection or value.collection
+
+
+def collection_converter(context: Context) -> type[CollectionConverter]:
+    """The converter class for the kinds that this hub knows."""
+    return type("CollectionConverter", (CollectionConverter,), {"context": context})
+
+
+def describe_collection(converter: CollectionConverter) -> dict[str, Any]:
+    """The converter in OpenAPI's words."""
+    return {"type": "string", "enum": converter.segments}
+
+
+@dataclass(frozen=True)
+class Address:
+    """The repository that a request names; whether there is one is another question."""
+
+    kind: RepositoryKind
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+    def load(self, work: UnitOfWork) -> Repository:
+        """The repository, as a row of a unit of work.
+
+        Raises NotFound when there is none or the request's actor may not read it.
+        """
+        return get_readable(work, actor=current_actor(), kind=self.kind.name, path=self.path)
+
+    def get(self) -> Repository:
+        """The repository, for reading. Raises as ``load``."""
+        with reading(current_context()) as work:
+            return self.load(work)
+
+
+class RepositoryBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes no types
+    """A blueprint whose views are given the ``Address`` of a repository instead of three strings."""
+
+    def at(self, *suffixes: str, method: str = "GET") -> Callable[[View], View]:
+        """Serve a view below every repository, at each of the suffixes ("/branches", "/tree/<path:path>")."""
+
+        def register(view: View) -> View:
+            @wraps(view)
+            def serve(*args: Any, kind: RepositoryKind, namespace: str, name: str, **values: Any) -> Any:
+                return view(*args, address=Address(kind, namespace, name), **values)
+
+            for suffix in suffixes or ("",):
+                self.add_url_rule(REPOSITORY + suffix, view.__name__, serve, methods=[method], strict_slashes=False)
+            return view
+
+        return register

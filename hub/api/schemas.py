@@ -1,0 +1,447 @@
+"""Bodies, queries and answers of the repository routes. Names and shapes: CSGHub contract, sections 4.1 to 5.5."""
+
+from __future__ import annotations
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+from hub.accounts.models import Role
+from hub.git.types import EntryKind
+
+
+class Body(Schema):
+    """A request's members; those that are not ours are ignored, as clients send more than they need."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def text(description: str = "", *, required: bool = False, default: str = "") -> fields.String:
+    """A text member."""
+    metadata = {"description": description} if description else {}
+    return (
+        fields.String(required=True, metadata=metadata)
+        if required
+        else fields.String(load_default=default, metadata=metadata)
+    )
+
+
+# Repositories.
+
+
+class ListQuery(Body):
+    search = text("words in the path, nickname or description")
+    sort = text("recently_update, trending, most_download, most_favorite or most_star", default="recently_update")
+    namespace = text("only this user's or organisation's")
+    page = fields.Integer(metadata={"description": "from 1"})
+    per = fields.Integer(metadata={"description": "1 to 100, 50 by default"})
+
+
+class CreateBody(Body):
+    namespace = text("a user or organisation; empty: the caller")
+    name = text(required=True)
+    nickname = text("the name that pages show; empty: the name")
+    description = text()
+    private = fields.Boolean(load_default=False)
+    license = text()
+    default_branch = text(default="main")
+    sdk = text("of a space: gradio, streamlit, docker, nginx or mcp_server")
+
+
+class UpdateBody(Body):
+    """Absent members stay as they are."""
+
+    name = fields.String(metadata={"description": "a new name; the old path leads to the repository from then on"})
+    nickname = fields.String()
+    description = fields.String()
+    license = fields.String()
+    private = fields.Boolean()
+    default_branch = fields.String()
+
+
+class TransferBody(Body):
+    new_namespace = text("the user or organisation that shall own it", required=True)
+
+
+class ForkBody(Body):
+    namespace = text("where the fork goes; empty: the caller's own")
+    name = text("empty: the name of the source")
+    private = fields.Boolean(load_default=None, allow_none=True)
+
+
+class OwnerSchema(Schema):
+    username = fields.String()
+    nickname = fields.String()
+    avatar = fields.String()
+
+
+class CloneAddressSchema(Schema):
+    http_clone_url = fields.String()
+    ssh_clone_url = fields.String()
+
+
+class RepositoryNamespaceSchema(Schema):
+    """Capitalised, as the web client of the platform reads it, and in lower case."""
+
+    Path = fields.String()
+    Type = fields.String()
+    Avatar = fields.String()
+    UUID = fields.String()
+    path = fields.String()
+    type = fields.String()
+    uuid = fields.String()
+
+
+class RepositorySchema(Schema):
+    id = fields.Integer()
+    repository_id = fields.Integer()
+    type = fields.String(metadata={"description": "the kind of asset: model, dataset, ..."})
+    name = fields.String()
+    nickname = fields.String()
+    description = fields.String()
+    path = fields.String(metadata={"description": "namespace/name"})
+    likes = fields.Integer()
+    like_count = fields.Integer(metadata={"description": "the likes of a space"})
+    downloads = fields.Integer()
+    private = fields.Boolean()
+    archived = fields.Boolean()
+    license = fields.String()
+    tags = fields.List(fields.Dict())
+    default_branch = fields.String()
+    source = fields.String()
+    user = fields.Nested(OwnerSchema)
+    namespace = fields.Nested(RepositoryNamespaceSchema)
+    repository = fields.Nested(CloneAddressSchema)
+    repo_size = fields.Integer(metadata={"description": "bytes of Git and LFS together"})
+    git_size = fields.Integer(metadata={"description": "bytes"})
+    lfs_size = fields.Integer(metadata={"description": "bytes"})
+    forked = fields.Boolean()
+    user_likes = fields.Boolean()
+    can_write = fields.Boolean()
+    can_manage = fields.Boolean()
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+    pushed_at = fields.DateTime(allow_none=True)
+
+
+class CollaboratorBody(Body):
+    role = fields.Enum(Role, by_value=True, required=True)
+
+
+class CollaboratorSchema(Schema):
+    username = fields.String()
+    nickname = fields.String()
+    role = fields.String()
+    created_at = fields.DateTime()
+
+
+class RefChangeSchema(Schema):
+    ref = fields.String()
+    old = fields.String(metadata={"description": "the commit before; zeros: none"})
+    new = fields.String(metadata={"description": "the commit after; zeros: none"})
+
+
+class PushSchema(Schema):
+    id = fields.String()
+    username = fields.String()
+    via = fields.String(metadata={"description": "http, ssh, web, api, mirror or reconcile"})
+    changes = fields.List(fields.Nested(RefChangeSchema))
+    created_at = fields.DateTime()
+
+
+class ProgressSchema(Schema):
+    done = fields.Integer()
+    total = fields.Integer(allow_none=True, metadata={"description": "null: not known"})
+    unit = fields.String()
+
+
+class JobSchema(Schema):
+    id = fields.String()
+    name = fields.String()
+    queue = fields.String()
+    state = fields.String(metadata={"description": "queued, running, succeeded, failed or cancelled"})
+    attempt = fields.Integer()
+    max_attempts = fields.Integer()
+    progress = fields.Nested(ProgressSchema)
+    error = fields.String()
+    log = fields.String()
+    created_at = fields.DateTime()
+    run_after = fields.DateTime()
+    started_at = fields.DateTime(allow_none=True)
+    finished_at = fields.DateTime(allow_none=True)
+
+
+class PageQuery(Body):
+    page = fields.Integer(metadata={"description": "from 1"})
+    per = fields.Integer(metadata={"description": "1 to 100, 50 by default"})
+
+
+class JobsQuery(PageQuery):
+    state = text("queued, running, succeeded, failed or cancelled")
+    name = text()
+
+
+# Branches and tags.
+
+
+class CommitIdSchema(Schema):
+    id = fields.String()
+
+
+class BranchSchema(Schema):
+    name = fields.String()
+    message = fields.String(metadata={"description": "of the commit at its tip"})
+    commit = fields.Nested(CommitIdSchema)
+
+
+class NewRefBody(Body):
+    name = text(required=True)
+    revision = text("where it starts: a branch, tag or commit; empty: the default branch")
+
+
+class ProtectedBranchBody(Body):
+    push_role = fields.Enum(Role, by_value=True, load_default=Role.WRITE)
+    allow_force_push = fields.Boolean(load_default=False)
+    allow_deletion = fields.Boolean(load_default=False)
+
+
+class ProtectedBranchSchema(Schema):
+    pattern = fields.String()
+    push_role = fields.String()
+    allow_force_push = fields.Boolean()
+    allow_deletion = fields.Boolean()
+    created_at = fields.DateTime()
+
+
+# Contents.
+
+
+class RefQuery(Body):
+    ref = text("a branch, tag or commit; empty: the default branch")
+
+
+def _moment() -> fields.String:
+    # Git's times keep the offset of the writer's clock, and a page of files has thousands: they come as text.
+    return fields.String(metadata={"format": "date-time"})
+
+
+class CommitSchema(Schema):
+    id = fields.String()
+    message = fields.String()
+    author_name = fields.String()
+    author_email = fields.String()
+    authored_date = _moment()
+    committer_name = fields.String()
+    committer_email = fields.String()
+    committer_date = _moment()
+    created_at = _moment()
+
+
+class CommitsQuery(RefQuery, PageQuery):
+    path = text("only commits that touched it")
+
+
+class CommitsSchema(Schema):
+    commits = fields.List(fields.Nested(CommitSchema))
+    total = fields.Integer()
+    page_count = fields.Integer()
+
+
+class StatsSchema(Schema):
+    total = fields.Integer()
+    additions = fields.Integer()
+    deletions = fields.Integer()
+
+
+class ParentSchema(Schema):
+    sha = fields.String()
+
+
+class FileChangeSchema(Schema):
+    path = fields.String()
+    old_path = fields.String()
+    status = fields.String(metadata={"description": "added, deleted, modified, renamed, copied or type_changed"})
+    additions = fields.Integer()
+    deletions = fields.Integer()
+    binary = fields.Boolean()
+    lfs = fields.Boolean()
+    truncated = fields.Boolean()
+
+
+class CommitDiffSchema(CommitSchema):
+    files = fields.List(fields.String())
+    parents = fields.List(fields.Nested(ParentSchema))
+    diff = fields.String(metadata={"description": "a patch, in base64"})
+    stats = fields.Nested(StatsSchema)
+    changes = fields.List(fields.Nested(FileChangeSchema))
+    truncated = fields.Boolean(metadata={"description": "whether there are more files than are shown"})
+
+
+class DiffQuery(Body):
+    left_commit_id = text(required=True)
+    right_commit_id = text("empty: the default branch")
+
+
+class DiffSchema(Schema):
+    added = fields.List(fields.String())
+    removed = fields.List(fields.String())
+    modified = fields.List(fields.String())
+    truncated = fields.Boolean()
+
+
+class CompareQuery(Body):
+    base = text("empty: the default branch")
+    head = text("empty: the default branch")
+
+
+class CompareSchema(Schema):
+    base = fields.String()
+    head = fields.String()
+    merge_base = fields.String(allow_none=True, metadata={"description": "null: no common history"})
+    ahead = fields.Integer()
+    behind = fields.Integer()
+    commits = fields.List(fields.Nested(CommitSchema))
+    changes = fields.List(fields.Nested(FileChangeSchema))
+    diff = fields.String(metadata={"description": "a patch, in base64"})
+    stats = fields.Nested(StatsSchema)
+    truncated = fields.Boolean()
+
+
+class FileSchema(Schema):
+    name = fields.String()
+    type = fields.String(metadata={"description": ", ".join(kind.value for kind in EntryKind)})
+    size = fields.Integer(metadata={"description": "of the real content, also of LFS files"})
+    path = fields.String()
+    mode = fields.String()
+    sha = fields.String(metadata={"description": "Git's id of the blob or tree"})
+    url = fields.String(metadata={"description": "where the content is downloaded"})
+    lfs = fields.Boolean()
+    lfs_sha256 = fields.String()
+    lfs_pointer_size = fields.Integer()
+    lfs_relative_path = fields.String()
+    commit = fields.Nested(CommitSchema, metadata={"description": "the last one; absent until somebody asked for it"})
+    last_commit_sha = fields.String()
+    content = fields.String(metadata={"description": "in base64"})
+    preview_code = fields.Integer(metadata={"description": "0 text, 1 too large, 2 not text"})
+
+
+class TreeQuery(RefQuery):
+    path = text("a directory; empty: the root")
+
+
+class TreePageQuery(Body):
+    limit = fields.Integer(load_default=500, validate=validate.Range(1, 500))
+    cursor = text("the Cursor of the page before")
+
+
+class TreePageSchema(Schema):
+    Files = fields.List(fields.Nested(FileSchema))
+    Cursor = fields.String(metadata={"description": "empty at the end"})
+
+
+class AllFilesQuery(RefQuery):
+    cursor = text("the cursor of the page before")
+
+
+class LogsTreeQuery(Body):
+    limit = fields.Integer(load_default=25, validate=validate.Range(1, 500))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 10_000_000))
+
+
+class LogEntrySchema(CommitSchema):
+    name = fields.String()
+    path = fields.String()
+
+
+class LogsTreeSchema(Schema):
+    Commits = fields.List(fields.Nested(LogEntrySchema))
+
+
+class BlameQuery(RefQuery):
+    first_line = fields.Integer(load_default=1, validate=validate.Range(1))
+    last_line = fields.Integer(load_default=None, validate=validate.Range(1))
+
+
+class BlameHunkSchema(Schema):
+    first_line = fields.Integer()
+    line_count = fields.Integer()
+    commit = fields.Nested(CommitSchema)
+    original_path = fields.String()
+    original_first_line = fields.Integer()
+
+
+class SizeSchema(Schema):
+    total_size = fields.Integer(metadata={"description": "bytes of the whole repository, Git and LFS"})
+    last_commit_size = fields.Integer(metadata={"description": "bytes of the branch's files"})
+
+
+# Edits.
+
+
+class NewFileBody(Body):
+    message = text("of the commit; empty: one that names the file")
+    branch = text("empty: the default branch")
+    new_branch = text("the commit goes there instead; without 'branch' it begins a history of its own")
+    content = text("in base64, line breaks allowed")
+    parent = fields.String(load_default=None, metadata={"description": "the commit the branch must be at"})
+
+
+class UpdateFileBody(NewFileBody):
+    sha = text("the blob that the path must hold now")
+    origin_path = text("the path that the file had, when it moves")
+
+
+class DeleteFileBody(Body):
+    message = text("of the commit; empty: one that names the file")
+    branch = text("empty: the default branch")
+    new_branch = text("the commit goes there instead")
+    sha = text("the blob that the path must hold now")
+    parent = fields.String(load_default=None, metadata={"description": "the commit the branch must be at"})
+
+
+class CommitFileBody(Body):
+    path = text(required=True)
+    action = fields.String(
+        load_default="create", validate=validate.OneOf(["create", "update", "delete", "delete_dir", "move", "copy"])
+    )
+    content = text("in base64, line breaks allowed")
+    source = text("of a move or copy")
+
+
+class CommitBody(Body):
+    message = text(required=True)
+    files = fields.List(fields.Nested(CommitFileBody), required=True)
+    parent = fields.String(load_default=None, metadata={"description": "the commit the branch must be at"})
+    new_branch = text("the commit goes there instead")
+
+
+class CommittedSchema(Schema):
+    commit_id = fields.String()
+    branch = fields.String()
+
+
+class PreuploadFileBody(Body):
+    path = text(required=True)
+    size = fields.Integer(load_default=0, validate=validate.Range(0))
+
+
+class PreuploadBody(Body):
+    files = fields.List(fields.Nested(PreuploadFileBody), required=True, validate=validate.Length(1, 256))
+
+
+class PreuploadFileSchema(Schema):
+    path = fields.String()
+    uploadMode = fields.String(metadata={"description": "regular or lfs"})  # noqa: N815 - the wire's name
+    shouldIgnore = fields.Boolean()  # noqa: N815
+    oid = fields.String(metadata={"description": "of the content there now; empty: none"})
+    isDir = fields.Boolean()  # noqa: N815
+
+
+class PreuploadSchema(Schema):
+    files = fields.List(fields.Nested(PreuploadFileSchema))
+
+
+class UploadForm(Body):
+    file = fields.List(fields.Raw(metadata={"type": "string", "format": "binary"}))
+    file_path = fields.List(fields.String())
+    branch = text("empty: the default branch")
+    message = text("of the commit")

@@ -1,0 +1,217 @@
+"""What repositories, commits and files look like on the wire. Shapes: CSGHub contract, sections 5.3 and 5.4."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from hub.base.context import Context
+from hub.git.types import BlameHunk, Branch, Commit, Comparison, DiffStat, FileDiff, Signature, Tag, TreeEntry
+from hub.jobs.models import Job
+from hub.repos.addresses import http_clone_url, ssh_clone_url
+from hub.repos.comparison import CommitView, unified_text
+from hub.repos.kinds import get_kind
+from hub.repos.models import Push, Repository
+from hub.repos.service import Access
+
+API = "/api/v1"
+
+
+def repository_view(context: Context, repository: Repository, access: Access) -> dict[str, Any]:
+    """A repository; its ``created_by`` must be loaded."""
+    namespace, creator = repository.namespace, repository.created_by
+    return {
+        "id": repository.id,
+        "repository_id": repository.id,
+        "type": repository.kind,
+        "name": repository.name,
+        "nickname": repository.nickname or repository.name,
+        "description": repository.description,
+        "path": repository.path,
+        "likes": 0,
+        "like_count": 0,
+        "downloads": repository.download_count,
+        "private": repository.is_private,
+        "archived": repository.is_frozen,
+        "license": repository.license,
+        "tags": [],
+        "default_branch": repository.default_branch,
+        "source": "local",
+        "user": {"username": creator.name, "nickname": creator.nickname, "avatar": creator.avatar} if creator else {},
+        "namespace": {
+            "Path": namespace.path,
+            "Type": namespace.kind.value,
+            "Avatar": "",
+            "UUID": namespace.uuid,
+            "path": namespace.path,
+            "type": namespace.kind.value,
+            "uuid": namespace.uuid,
+        },
+        "repository": {
+            "http_clone_url": http_clone_url(context, repository),
+            "ssh_clone_url": ssh_clone_url(context, repository),
+        },
+        "repo_size": repository.git_size_bytes + repository.lfs_size_bytes,
+        "git_size": repository.git_size_bytes,
+        "lfs_size": repository.lfs_size_bytes,
+        "forked": repository.forked_from_id is not None,
+        "user_likes": False,
+        "can_write": access.can_write,
+        "can_manage": access.can_manage,
+        "created_at": repository.created_at,
+        "updated_at": repository.updated_at,
+        "pushed_at": repository.pushed_at,
+    }
+
+
+def push_view(push: Push, username: str) -> dict[str, Any]:
+    """A push record."""
+    return {
+        "id": push.uuid,
+        "username": username,
+        "via": push.via,
+        "changes": push.changes,
+        "created_at": push.created_at,
+    }
+
+
+def job_view(job: Job, *, with_log: bool = False) -> dict[str, Any]:
+    """A job and how far it is; its log when asked."""
+    view: dict[str, Any] = {
+        "id": job.uuid,
+        "name": job.name,
+        "queue": job.queue,
+        "state": job.state.value,
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "progress": {"done": job.progress_done, "total": job.progress_total, "unit": job.progress_unit},
+        "error": job.error,
+        "created_at": job.created_at,
+        "run_after": job.run_after,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }
+    return view | {"log": job.log} if with_log else view
+
+
+def branch_view(branch: Branch | Tag) -> dict[str, Any]:
+    """A branch, or a tag, which has the same members."""
+    return {"name": branch.name, "message": branch.target.message, "commit": {"id": branch.target.id}}
+
+
+def commit_view(commit: Commit) -> dict[str, Any]:
+    """A commit."""
+    return {
+        "id": commit.id,
+        "message": commit.message,
+        "author_name": commit.author.name,
+        "author_email": commit.author.email,
+        "authored_date": _moment(commit.author),
+        "committer_name": commit.committer.name,
+        "committer_email": commit.committer.email,
+        "committer_date": _moment(commit.committer),
+        "created_at": _moment(commit.committer),
+    }
+
+
+def _moment(signature: Signature) -> str:
+    return signature.when.isoformat()
+
+
+def file_change_view(file: FileDiff) -> dict[str, Any]:
+    """One changed file, without its lines."""
+    return {
+        "path": file.new_path or file.old_path,
+        "old_path": file.old_path,
+        "status": file.status.value,
+        "additions": file.additions,
+        "deletions": file.deletions,
+        "binary": file.is_binary,
+        "lfs": bool(file.old_lfs or file.new_lfs),
+        "truncated": file.is_truncated,
+    }
+
+
+def commit_diff_view(view: CommitView) -> dict[str, Any]:
+    """A commit with what it changed."""
+    return commit_view(view.commit) | {
+        "files": [file.new_path or file.old_path for file in view.diff.files],
+        "parents": [{"sha": parent} for parent in view.commit.parent_ids],
+        "diff": _patch(view.diff.files),
+        "stats": _stats_view(view.diff.stat),
+        "changes": [file_change_view(file) for file in view.diff.files],
+        "truncated": view.diff.is_truncated,
+    }
+
+
+def comparison_view(comparison: Comparison) -> dict[str, Any]:
+    """What a head holds that a base does not."""
+    return {
+        "base": comparison.base,
+        "head": comparison.head,
+        "merge_base": comparison.merge_base,
+        "ahead": comparison.ahead,
+        "behind": comparison.behind,
+        "commits": [commit_view(commit) for commit in comparison.commits],
+        "changes": [file_change_view(file) for file in comparison.diff.files],
+        "diff": _patch(comparison.diff.files),
+        "stats": _stats_view(comparison.diff.stat),
+        "truncated": comparison.diff.is_truncated,
+    }
+
+
+def _patch(files: Sequence[FileDiff]) -> str:
+    return base64.b64encode(unified_text(files).encode(errors="replace")).decode()
+
+
+def _stats_view(stat: DiffStat) -> dict[str, Any]:
+    return {
+        "total": stat.additions + stat.deletions,
+        "additions": stat.additions,
+        "deletions": stat.deletions,
+    }
+
+
+def blame_view(hunk: BlameHunk, commits: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Some lines and the commit that brought them. commits: the views of all commits of the blame, by id."""
+    return {
+        "first_line": hunk.first_line,
+        "line_count": hunk.line_count,
+        "commit": commits[hunk.commit.id],
+        "original_path": hunk.original_path,
+        "original_first_line": hunk.original_first_line,
+    }
+
+
+class FileViews:
+    """The views of many entries of one repository at one commit. A page of 500 takes about a millisecond."""
+
+    def __init__(self, context: Context, repository: Repository, commit_id: str) -> None:
+        kind = get_kind(context, repository.kind)
+        collection = kind.api_collection or kind.collection
+        base = f"{context.settings.effective_base_url}{API}/{collection}/{repository.path}/resolve/"
+        self._url = base + "{}?ref=" + commit_id
+
+    def view(self, entry: TreeEntry, last_commit: Commit | None = None) -> dict[str, Any]:
+        """One entry, with its last commit where that is known."""
+        view: dict[str, Any] = {
+            "name": entry.name,
+            "type": entry.kind.value,
+            "size": entry.size_bytes or 0,
+            "path": entry.path,
+            "mode": f"{entry.mode:06o}",
+            "sha": entry.oid,
+            "url": self._url.format(quote(entry.path)),
+            "lfs": entry.lfs is not None,
+        }
+        if entry.lfs is not None:
+            oid = entry.lfs.oid
+            view["lfs_sha256"] = oid
+            view["lfs_pointer_size"] = entry.lfs.pointer_size_bytes
+            view["lfs_relative_path"] = f"{oid[:2]}/{oid[2:4]}/{oid[4:]}"
+        if last_commit is not None:
+            view["commit"] = commit_view(last_commit)
+            view["last_commit_sha"] = last_commit.id
+        return view

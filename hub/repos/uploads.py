@@ -1,0 +1,109 @@
+"""Before and while files come in: how each is to be sent, and where it lies until it is committed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.accounts.policy import Action, Actor
+from hub.base.context import Context
+from hub.base.names import fold_name, normalise_path
+from hub.base.offload import offload
+from hub.db.uow import reading
+from hub.git.repository import find_revision
+from hub.git.tree import find_entry, read_blob
+from hub.git.types import EntryKind
+from hub.repos.attributes import ATTRIBUTES_PATH, MAX_FILE_BYTES, LFSRules
+from hub.repos.ignore import IGNORE_PATH, IgnoreRules
+from hub.repos.lookup import get_for, repository_path
+
+# What a process that was killed left behind is older than any request.
+LEFTOVER_AGE_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class UploadPlan:
+    """How a file is to be sent. path: as it was asked for.
+
+    present_oid: the blob, or the SHA-256 of LFS content, that is at the path now; "" when there is none.
+    """
+
+    path: str
+    is_lfs: bool
+    is_ignored: bool
+    present_oid: str
+    is_directory: bool
+
+
+def plan_uploads(
+    context: Context, *, actor: Actor, repository_id: int, revision: str, files: Sequence[tuple[str, int]]
+) -> list[UploadPlan]:
+    """For each (path, size in bytes) how the file is to be sent to that revision.
+
+    LFS is for files over ``max_blob_size_bytes`` and for those whose name a pattern of ``.gitattributes`` matches,
+    upper and lower case alike (CSGHub contract, section 3.6). A revision that does not exist holds nothing.
+    Raises NotFound, NotSignedIn, Denied: whoever asks must be allowed to write; Invalid (``path_invalid``).
+    """
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+    wanted = [(path, normalise_path(path), size_bytes) for path, size_bytes in files]
+    return offload(
+        _plan,
+        repository_path(context.settings, repository),
+        revision or repository.default_branch,
+        wanted,
+        context.settings.max_blob_size_bytes,
+    )
+
+
+def _plan(
+    path: Path, revision: str, wanted: Sequence[tuple[str, str, int]], max_blob_size_bytes: int
+) -> list[UploadPlan]:
+    commit_id = find_revision(path, revision)
+    lfs_rules = LFSRules.parse(_read(path, commit_id, ATTRIBUTES_PATH), is_folded=True)
+    ignore_rules = IgnoreRules.parse(_read(path, commit_id, IGNORE_PATH))
+    plans = []
+    for given, name, size_bytes in wanted:
+        entry = find_entry(path, commit_id, name) if commit_id else None
+        is_directory = entry is not None and entry.kind is EntryKind.DIRECTORY
+        present = "" if entry is None or is_directory else entry.lfs.oid if entry.lfs else entry.oid
+        is_lfs = size_bytes > max_blob_size_bytes or lfs_rules.matches(fold_name(name))
+        plans.append(UploadPlan(given, is_lfs, ignore_rules.ignores(name), present, is_directory))
+    return plans
+
+
+def _read(path: Path, commit_id: str | None, name: str) -> bytes:
+    entry = find_entry(path, commit_id, name) if commit_id else None
+    if entry is None or entry.kind is not EntryKind.FILE:
+        return b""
+    return read_blob(path, entry.oid, limit_bytes=MAX_FILE_BYTES).data
+
+
+@contextmanager
+def folder(context: Context) -> Iterator[Path]:
+    """An empty folder on the hub's own disk for files that are coming in; it goes with the block."""
+    root = _root(context)
+    root.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=root))
+    try:
+        yield path
+    finally:
+        offload(shutil.rmtree, path, ignore_errors=True)
+
+
+def clear_leftovers(context: Context, *, age_s: float = LEFTOVER_AGE_S) -> int:
+    """Remove folders that killed processes left behind; how many they were."""
+    oldest = time.time() - age_s
+    left = [path for path in _root(context).glob("*") if path.lstat().st_mtime < oldest]
+    for path in left:
+        offload(shutil.rmtree, path, ignore_errors=True)
+    return len(left)
+
+
+def _root(context: Context) -> Path:
+    return context.settings.home / "incoming"
