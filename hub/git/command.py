@@ -55,8 +55,9 @@ _CONFIG = {
     "uploadpack.allowFilter": "true",
     # Protocol v2 lets a client want any object by its id; this gives the older protocols what is reachable, which
     # partial clones need. Hidden refs are hidden from listings only, so nothing secret may stand behind them.
-    "uploadpack.allowReachableSHA1InWant": "true",
+    # The order counts: switching the wider one off switches the narrower one off with it.
     "uploadpack.allowAnySHA1InWant": "false",
+    "uploadpack.allowReachableSHA1InWant": "true",
     # Large files are streamed rather than held in memory and compared with each other.
     "core.bigFileThreshold": "16m",
     "pack.windowMemory": "64m",

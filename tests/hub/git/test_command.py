@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ from hub.git.command import (
     stream_git,
     terminate,
 )
+from hub.git.repository import repository_size_bytes
+from hub.git.tree import list_tree
 from tests.hub.git.conftest import Sandbox, child_commands
 
 
@@ -127,3 +131,61 @@ except RuntimeError as error:
         [sys.executable, "-c", script, str(sandbox.path)], capture_output=True, cwd=root, timeout=60, check=False
     )
     assert finished.stdout.startswith(b"refused:"), finished.stderr.decode()
+
+
+def _push(source: Sandbox, target: Sandbox, *refspecs: str) -> subprocess.CompletedProcess[bytes]:
+    """Push by the real client into a receive-pack that runs with the hub's settings."""
+    receive = shlex.join(["git", *server_config(), "receive-pack"])
+    command = ["git", "-c", "safe.directory=*", f"--git-dir={source.path}", "push", f"--receive-pack={receive}"]
+    environment = git_environment({"GIT_CONFIG_COUNT": "0"})
+    return subprocess.run([*command, str(target.path), *refspecs], capture_output=True, env=environment, check=False)
+
+
+def test_a_push_is_checked_kept_as_one_pack_and_cannot_touch_hidden_refs(
+    sandbox: Sandbox, make_sandbox: Callable[[str], Sandbox]
+) -> None:
+    source = make_sandbox("source.git")
+    commit = source.commit({"a/b": b"1", "c": b"2"})
+    assert _push(source, sandbox, "main").returncode == 0
+    assert len(list(sandbox.path.glob("objects/pack/*.pack"))) == 1
+    assert not list(sandbox.path.glob("objects/??/*"))
+    hidden = _push(source, sandbox, "main:refs/hub/x")
+    assert hidden.returncode != 0
+    assert b"deny updating a hidden ref" in hidden.stderr
+    sandbox.move("refs/hub/y", commit)
+    upload = shlex.join(["git", *server_config(), "upload-pack"])
+    listed = source.git("ls-remote", f"--upload-pack={upload}", str(sandbox.path))
+    assert [line.split("\t")[1] for line in listed.splitlines()] == ["HEAD", "refs/heads/main"]
+
+
+@pytest.mark.parametrize("name", [b".git", b"..", b"GIT~1", b"a/b"])
+def test_a_push_of_a_tree_that_would_harm_a_clone_is_refused(
+    sandbox: Sandbox, make_sandbox: Callable[[str], Sandbox], name: bytes
+) -> None:
+    source = make_sandbox("source.git")
+    source.plant_commit(source.plant_tree(("100644", source.plant_blob(b"1"), name)), branch="main")
+    pushed = _push(source, sandbox, "main")
+    assert pushed.returncode != 0, pushed.stderr
+    assert sandbox.tip("main") is None
+    assert repository_size_bytes(sandbox.path) < 1000  # nothing stayed
+
+
+def test_an_old_history_with_padded_modes_may_come_in(sandbox: Sandbox, make_sandbox: Callable[[str], Sandbox]) -> None:
+    source = make_sandbox("source.git")
+    inner = source.plant_tree(("100644", source.plant_blob(b"1"), b"f"))
+    commit = source.plant_commit(source.plant_tree(("040000", inner, b"dir")), branch="main")
+    assert _push(source, sandbox, "main").returncode == 0
+    assert sandbox.tip("main") == commit
+    assert [entry.kind for entry in list_tree(sandbox.path, "main").entries] == ["dir"]
+
+
+@pytest.mark.parametrize("version", ["0", "2"])
+def test_a_client_may_ask_for_a_commit_that_is_no_tip(
+    sandbox: Sandbox, make_sandbox: Callable[[str], Sandbox], version: str
+) -> None:
+    first = sandbox.commit({"a": b"1"})
+    sandbox.commit({"a": b"2"})
+    client = make_sandbox("client.git")
+    upload = shlex.join(["git", *server_config(), "upload-pack"])
+    client.git("-c", f"protocol.version={version}", "fetch", f"--upload-pack={upload}", str(sandbox.path), first)
+    assert client.git("cat-file", "-t", first).strip() == "commit"
