@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.base.context import Context
@@ -47,6 +47,18 @@ def collect_garbage(context: Context, *, now: datetime, grace: timedelta = GRACE
     report = GarbageReport(count, uploads, swept.count, size_bytes + swept.size_bytes)
     log.info("lfs_garbage_collected", objects=count, uploads=uploads, staged=swept.count, size_bytes=report.size_bytes)
     return report
+
+
+def preview_garbage(context: Context, *, now: datetime, grace: timedelta = GRACE) -> GarbageReport:
+    """What ``collect_garbage`` would remove by what the database knows: contents without a row are not counted."""
+    with reading(context) as work:
+        unlinked = select(func.count(), func.coalesce(func.sum(LFSObject.size_bytes), 0)).where(
+            LFSObject.created_at < now - grace, _is_unlinked()
+        )
+        count, size_bytes = work.session.execute(unlinked).one()
+        expired = select(func.count()).select_from(LFSUpload).where(LFSUpload.expires_at <= now)
+        uploads = work.session.scalar(expired) or 0
+    return GarbageReport(count, uploads, 0, int(size_bytes))
 
 
 def _remove_expired_uploads(context: Context, now: datetime) -> int:

@@ -105,10 +105,10 @@ def purge_repository(context: Context, *, repository_id: int) -> bool:
     return True
 
 
-def collect_garbage(context: Context, *, orphan_age_s: int = ORPHAN_AGE_S) -> int:
+def collect_garbage(context: Context, *, orphan_age_s: int = ORPHAN_AGE_S, dry_run: bool = False) -> int:
     """Purge what is due though its job was lost, and remove directories that no row knows. How many went.
 
-    orphan_age_s: directories changed more recently are left alone.
+    orphan_age_s: directories changed more recently are left alone. dry_run: only count.
     """
     with reading(context) as work:
         oldest = work.now() - timedelta(seconds=work.settings.undelete_ttl_s)
@@ -117,7 +117,7 @@ def collect_garbage(context: Context, *, orphan_age_s: int = ORPHAN_AGE_S) -> in
                 or_(Repository.state == RepositoryState.DELETING, Repository.deleted_at <= oldest)
             )
         ).all()
-    removed = sum(purge_repository(context, repository_id=repository_id) for repository_id in due)
+    removed = sum(dry_run or purge_repository(context, repository_id=repository_id) for repository_id in due)
     root = context.settings.repositories_path
     # The disk is listed before the table is read: a row is written before its directory, so none is missed.
     on_disk = offload(lambda: list(directories.uuids_on_disk(root)))
@@ -126,8 +126,9 @@ def collect_garbage(context: Context, *, orphan_age_s: int = ORPHAN_AGE_S) -> in
     for storage, uuid in on_disk:
         path = path_of_uuid(context.settings, storage, uuid)
         if (storage, uuid) not in known and directories.age_s(path, now=time.time()) >= orphan_age_s:
-            directories.remove(path)
-            log.info("repository_orphan_removed", uuid=uuid)
+            if not dry_run:
+                directories.remove(path)
+                log.info("repository_orphan_removed", uuid=uuid)
             removed += 1
     return removed
 
