@@ -3,42 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import Schema, fields, validate
 
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import MAX_PASSWORD_LENGTH
-
-
-class Body(Schema):
-    """A request body; members that are not ours are ignored, as clients send more than they need."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-
-class RoleEnvelope(Schema):
-    msg = fields.String(metadata={"description": "OK"})
-    data = fields.String(metadata={"description": "owner, admin, write, read, or empty for none"})
-
-
-def enveloped(schema: type[Schema] | None = None, *, many: bool = False, paged: bool = False) -> type[Schema]:
-    """The schema of ``{"msg", "data", "total"?}`` around a schema; paged: ``data`` holds ``{"data", "total"}``.
-
-    These are the list shapes A (many) and B (paged) of the contract's section 1.4.
-    """
-    members: dict[str, Any] = {"msg": fields.String(metadata={"description": "OK"})}
-    name = "Done" if schema is None else schema.__name__.removesuffix("Schema")
-    if schema is not None and paged:
-        inner = {"data": fields.List(fields.Nested(schema)), "total": fields.Integer()}
-        page = Schema.from_dict(inner, name=f"{name}Page")  # type: ignore[arg-type]  # a dict is a mapping
-        members["data"] = fields.Nested(page)
-        name = f"{name}List"
-    elif schema is not None:
-        members["data"] = fields.List(fields.Nested(schema)) if many else fields.Nested(schema)
-        name = f"{name}s" if many else name
-    return Schema.from_dict(members, name=f"{name}Envelope")
+from hub.api.schemas import Body, PageQuery
 
 
 class NamespaceSchema(Schema):
@@ -215,11 +185,6 @@ class SSHKeyBody(Body):
 
 class UserQuery(Body):
     type = fields.String(load_default="", metadata={"description": "uuid: the path holds the user's uuid"})
-
-
-class PageQuery(Body):
-    page = fields.String(metadata={"description": "from 1"})
-    per = fields.String(metadata={"description": "1 to 100, default 50"})
 
 
 class SearchQuery(PageQuery):

@@ -8,7 +8,6 @@ from hub.accounts import service
 from hub.accounts.models import AccessToken, Organization, Role, SSHKey, User
 from hub.accounts.policy import Action, Actor, can
 from hub.accounts.service.organizations import MemberView
-from hub.api.envelope import ok
 from hub.base.paging import PageArgs
 from hub.db.uow import UnitOfWork
 
@@ -133,8 +132,3 @@ def key_view(key: SSHKey) -> dict[str, Any]:
         "created_at": key.created_at,
         "updated_at": key.created_at,
     }
-
-
-def paged(items: list[dict[str, Any]], total: int) -> dict[str, Any]:
-    """List shape B: the page inside ``data``."""
-    return ok({"data": items, "total": total})

@@ -15,18 +15,16 @@ from hub.accounts.passwords import hash_password
 from hub.accounts.policy import Action, Actor, can
 from hub.accounts.service.sessions import csrf_token_of
 from hub.api import account_schemas as schemas
-from hub.api.account_schemas import enveloped
 from hub.api.account_views import (
     key_view,
     new_token_view,
     organization_view,
-    paged,
     private_user_view,
     public_user_view,
     token_view,
     user_view,
 )
-from hub.api.envelope import ok
+from hub.api.envelope import enveloped, ok, paged
 from hub.base.errors import Denied, NotFound
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import (

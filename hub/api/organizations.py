@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from flask_smorest import Blueprint
+from marshmallow import fields
 
 from hub.accounts import service
 from hub.accounts.models import Organization, Role
 from hub.accounts.policy import Actor
 from hub.api import account_schemas as schemas
-from hub.api.account_schemas import enveloped
-from hub.api.account_views import member_view, organization_view, paged
-from hub.api.envelope import ok
+from hub.api.account_views import member_view, organization_view
+from hub.api.envelope import enveloped, ok, paged, valued
+from hub.api.schemas import PageQuery
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
@@ -100,7 +101,7 @@ def delete_organization(namespace: str) -> dict[str, Any]:
 
 
 @blp.get("/organization/<namespace>/members")
-@blp.arguments(schemas.PageQuery, location="query")
+@blp.arguments(PageQuery, location="query")
 @blp.response(200, enveloped(schemas.MemberSchema, paged=True))
 def list_members(query: dict[str, Any], namespace: str) -> dict[str, Any]:
     """The members by name; roles and last sign-ins for members only."""
@@ -129,7 +130,7 @@ def add_members(body: dict[str, Any], namespace: str) -> dict[str, Any]:
 
 
 @blp.get("/organization/<namespace>/members/<username>")
-@blp.response(200, schemas.RoleEnvelope)
+@blp.response(200, valued(fields.String(), "Role"))
 def get_member(namespace: str, username: str) -> dict[str, Any]:
     """The user's role, or "" for none; for the user and for members."""
     actor = current_actor()
