@@ -82,6 +82,7 @@ def load_context(*, migrate: bool = False) -> Context:
     settings = load_settings().settings
     log.configure(level=settings.log_level, style=settings.log_style)
     context = build_context(settings)
+    click.get_current_context().call_on_close(context[DATABASE].dispose)
     if migrate:
         from hub.db import migrate as migrations
 
