@@ -32,6 +32,7 @@ from hub.git.repository import (
     resolve_revision,
     set_head,
 )
+from hub.git.tree import read_blob, walk_tree
 from hub.git.types import HIDDEN_REFS
 from tests.hub.git.conftest import Sandbox
 
@@ -318,3 +319,33 @@ def test_what_killed_processes_left_is_removed_once_it_is_old(sandbox: Sandbox) 
     assert not quarantine.exists()
     assert not any(lock.exists() for lock in locks)
     assert sandbox.commit({"a": b"2"}) != first
+
+
+def test_readers_see_a_whole_repository_while_it_is_repacked(sandbox: Sandbox) -> None:
+    _fill(sandbox)
+    is_done = threading.Event()
+    failures: list[BaseException] = []
+    pages = 0
+
+    def read() -> None:
+        nonlocal pages
+        while not is_done.is_set():
+            try:
+                for entry in walk_tree(sandbox.path, "main").entries:
+                    if entry.kind == "file":
+                        read_blob(sandbox.path, entry.oid)
+                pages += 1
+            except HubError as error:
+                failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(6):
+        _fill(sandbox, 2)
+        maintain(sandbox.path, full=number % 2 == 0)
+    is_done.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+    assert pages > 0
