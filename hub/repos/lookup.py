@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.orm import contains_eager
 
 from hub.accounts.models import Namespace
@@ -31,19 +31,24 @@ def is_live() -> ColumnElement[bool]:
     return and_(Repository.state == RepositoryState.READY, Repository.deleted_at.is_(None))
 
 
+# Built once: every Git and LFS request asks it, and building it takes longer than running it.
+_BY_PATH = (
+    select(Repository)
+    .join(Repository.namespace)
+    .options(contains_eager(Repository.namespace))
+    .where(
+        Repository.kind == bindparam("kind"),
+        Namespace.path_key == bindparam("namespace_key"),
+        Repository.name_key == bindparam("name_key"),
+        is_live(),
+    )
+)
+
+
 def find_repository(work: UnitOfWork, kind: str, namespace: str, name: str) -> Repository | None:
     """The live repository of that kind and path, whoever asks, or None. Case does not matter."""
-    found: Repository | None = work.session.scalar(
-        select(Repository)
-        .join(Repository.namespace)
-        .options(contains_eager(Repository.namespace))
-        .where(
-            Repository.kind == kind,
-            Namespace.path_key == fold_name(namespace),
-            Repository.name_key == fold_name(name),
-            is_live(),
-        )
-    )
+    keys = {"kind": kind, "namespace_key": fold_name(namespace), "name_key": fold_name(name)}
+    found: Repository | None = work.session.scalar(_BY_PATH, keys)
     return found
 
 

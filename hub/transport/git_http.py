@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from tempfile import TemporaryFile
@@ -30,6 +30,7 @@ from hub.git.uploadpack import (
     Advertisement,
     LsRefs,
     PlainFetch,
+    VisibleRef,
     answer_ls_refs,
     digest_of,
     list_visible_refs,
@@ -61,6 +62,9 @@ blueprint = Blueprint("git_http", __name__)
 # The longest text of a fetch's wants and haves, unpacked; 50 bytes an object id, more than a million of them.
 MAX_NEGOTIATION_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 256 * 1024
+# So many refs are read in less time than a thread takes to be woken.
+_FEW_REFS = 200
+_REMEMBERED_COUNTS = 10_000
 _TOOLS = "hub_git_tools"
 
 _NO_CACHE = {
@@ -124,7 +128,7 @@ def upload_pack(address: RepositoryAddress) -> Response:
         return _respond(_start(access, UPLOAD_PACK, body=chain((start,), body)), content_type)
     asked = parse_request(start, _version())
     if isinstance(asked, LsRefs):
-        return _respond(answer_ls_refs(offload(list_visible_refs, access.path), asked), content_type)
+        return _respond(answer_ls_refs(_list_refs(access), asked), content_type)
     if isinstance(asked, PlainFetch) and _tools().packs.takes(access.git_size_bytes):
         return _answer_from_cache(access, asked, start, content_type)
     return _respond(_start(access, UPLOAD_PACK, body=start), content_type)
@@ -133,7 +137,7 @@ def upload_pack(address: RepositoryAddress) -> Response:
 def _answer_from_cache(access: Access, asked: PlainFetch, body: bytes, content_type: str) -> Response:
     """The pack that a clone wants, made once for all clones of these refs. The reader's right was judged before."""
     tools, settings = _tools(), current_context().settings
-    key = cache_key(access.uuid, digest_of(offload(list_visible_refs, access.path)), asked.text)
+    key = cache_key(access.uuid, digest_of(_list_refs(access)), asked.text)
     finished = tools.packs.open(key)
     if finished is not None:
         return _send_file(finished, content_type)
@@ -153,6 +157,19 @@ def _answer_from_cache(access: Access, asked: PlainFetch, body: bytes, content_t
     return _respond(
         tools.packs.follow(key, start, tools.slots.give_back, timeout_s=settings.git_timeout_s), content_type
     )
+
+
+def _list_refs(access: Access) -> list[VisibleRef]:
+    """The repository's refs as they are now. A thread of its own is worth its price for many refs only."""
+    counts = _tools().ref_counts
+    if counts.get(access.uuid, _FEW_REFS) < _FEW_REFS:
+        refs = list_visible_refs(access.path)
+    else:
+        refs = offload(list_visible_refs, access.path)
+    if len(counts) >= _REMEMBERED_COUNTS:
+        counts.clear()
+    counts[access.uuid] = len(refs)
+    return refs
 
 
 def _send_file(stream: IO[bytes], content_type: str) -> Response:
@@ -202,6 +219,7 @@ class _Tools:
     slots: GitSlots
     packs: PackCache
     advertisement: Advertisement
+    ref_counts: dict[str, int]  # by repository uuid, as last seen
 
 
 def _tools() -> _Tools:
@@ -211,7 +229,7 @@ def _tools() -> _Tools:
         packs = PackCache(
             settings.cache_path / "packs", settings.pack_cache_size_bytes, min_free_bytes=settings.min_free_disk_bytes
         )
-        tools = _Tools(GitSlots(settings.git_concurrency), packs, Advertisement())
+        tools = _Tools(GitSlots(settings.git_concurrency), packs, Advertisement(), {})
         tools = current_app.extensions.setdefault(_TOOLS, tools)
     return tools
 
@@ -305,5 +323,5 @@ class _Prefixed:
         self._exchange.close()
 
 
-def _respond(body: Any, content_type: str) -> Response:
+def _respond(body: bytes | Iterable[bytes], content_type: str) -> Response:
     return Response(body, content_type=content_type, headers=_NO_CACHE)
