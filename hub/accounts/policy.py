@@ -217,7 +217,7 @@ def _roles_on_each(work: UnitOfWork, actor: Actor, resources: Sequence[Resource]
             Organization.namespace_id.in_({resource.namespace_id for resource in resources}),
         )
     )
-    in_namespace = dict(memberships.tuples().all())
+    in_namespace = dict(memberships.all())
     if actor.namespace_id is not None:
         in_namespace[actor.namespace_id] = Role.OWNER
     granted = work.session.execute(
@@ -227,7 +227,7 @@ def _roles_on_each(work: UnitOfWork, actor: Actor, resources: Sequence[Resource]
             Grant.user_id == actor.user_id,
         )
     )
-    roles = dict(granted.tuples().all())
+    roles = dict(granted.all())
     for resource in resources:
         role = in_namespace.get(resource.namespace_id)
         if role and (resource.id not in roles or role.rank > roles[resource.id].rank):

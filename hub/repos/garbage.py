@@ -9,9 +9,11 @@ from hub.git.packcache import PackCache
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, prune, register
+from hub.repos import derived
 from hub.repos.lfs.garbage import collect_garbage as collect_lfs_garbage
 from hub.repos.lfs.garbage import preview_garbage as preview_lfs_garbage
 from hub.repos.service import collect_garbage as collect_repositories
+from hub.repos.uploads import clear_leftovers
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Collected:
 
 
 def collect_everything(context: Context, *, dry_run: bool = False) -> Collected:
-    """Remove purged repositories, unlinked LFS objects, leftovers of uploads, cached packs over the limit, old jobs.
+    """Remove purged repositories, unlinked LFS objects, leftovers of uploads, cached packs over the limit,
+    old answers about commits, old jobs.
 
     Everything has a grace of a day against what is still being written; it may run beside itself and beside pushes.
     dry_run: remove nothing and say what would go, as far as the database and the directories tell.
@@ -41,6 +44,8 @@ def collect_everything(context: Context, *, dry_run: bool = False) -> Collected:
     else:
         lfs = collect_lfs_garbage(context, now=now)
         jobs = prune(context)
+        clear_leftovers(context)
+        derived.prune(context)
         settings = context.settings
         PackCache(settings.cache_path / "packs", settings.pack_cache_size_bytes).shrink()
     return Collected(repositories, lfs.objects, lfs.uploads, lfs.staged, lfs.size_bytes, jobs)

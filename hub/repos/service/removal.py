@@ -122,7 +122,8 @@ def collect_garbage(context: Context, *, orphan_age_s: int = ORPHAN_AGE_S, dry_r
     # The disk is listed before the table is read: a row is written before its directory, so none is missed.
     on_disk = offload(lambda: list(directories.uuids_on_disk(root)))
     with reading(context) as work:
-        known = set(work.session.execute(select(Repository.storage, Repository.uuid)).tuples())
+        rows = work.session.execute(select(Repository.storage, Repository.uuid))
+        known = {(storage, uuid) for storage, uuid in rows}
     for storage, uuid in on_disk:
         path = path_of_uuid(context.settings, storage, uuid)
         if (storage, uuid) not in known and directories.age_s(path, now=time.time()) >= orphan_age_s:
