@@ -3,11 +3,23 @@
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import select
 
 from hub.accounts import service
 from hub.accounts.models import Role, TokenScope
-from hub.accounts.policy import ANONYMOUS, SYSTEM, Action, Actor, can, require, require_site_admin
+from hub.accounts.policy import (
+    ANONYMOUS,
+    SYSTEM,
+    Action,
+    Actor,
+    can,
+    can_each,
+    readable,
+    require,
+    require_site_admin,
+)
 from hub.base.errors import Denied, HubError, NotFound, NotSignedIn
+from hub.repos.models import Repository
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,58 @@ def test_each_role_may_do_exactly_what_the_table_says(work, people):
         assert allowed(work, actor, NAMESPACE_ACTIONS, acme.namespace) == rights, who
         assert can(work, actor, Action.SITE_ADMIN) == (who in ("site admin", "system")), who
     assert {row[0] for row in ROWS} == set(actors)
+
+
+def things_of(namespace_id):
+    """Private, public and archived things; the grants of ``people`` are on the first."""
+    return [
+        Thing(namespace_id),
+        Thing(namespace_id, id=8, is_public=True),
+        Thing(namespace_id, id=9, is_frozen=True),
+        Thing(namespace_id, id=10, is_public=True, is_frozen=True),
+    ]
+
+
+def test_many_things_are_judged_at_once_as_each_is_by_itself(work, people, make_user, count_queries):
+    actors, acme = people
+    stranger = service.get_user(work, "stranger")
+    things = [*things_of(acme.namespace_id), Thing(stranger.namespace_id, id=11)]
+    for who, actor in actors.items():
+        with count_queries() as queries:
+            allowed_ids = can_each(work, actor, CONTENT_ACTIONS, things)
+        assert len(queries) <= 2
+        for action in CONTENT_ACTIONS:
+            assert allowed_ids[action] == {thing.id for thing in things if can(work, actor, action, thing)}, who
+    assert can_each(work, actors["stranger"], [READ], []) == {READ: set()}
+
+
+def test_a_list_holds_what_each_may_read_and_nothing_else(work, people):
+    actors, acme = people
+    for thing in things_of(acme.namespace_id):
+        work.session.add(
+            Repository(
+                id=thing.id,
+                kind="model",
+                namespace_id=thing.namespace_id,
+                name=f"thing-{thing.id}",
+                name_key=f"thing-{thing.id}",
+                is_private=not thing.is_public,
+                created_at=work.now(),
+                updated_at=work.now(),
+            )
+        )
+    work.session.flush()
+    rows = work.session.scalars(select(Repository)).all()
+    for who, actor in actors.items():
+        condition = readable(
+            actor,
+            resource_type=Repository.resource_type,
+            id=Repository.id,
+            namespace_id=Repository.namespace_id,
+            is_private=Repository.is_private,
+        )
+        listed = set(work.session.scalars(select(Repository.id).where(condition)))
+        assert listed == {row.id for row in rows if can(work, actor, READ, row)}, who
 
 
 def test_a_grant_reaches_one_resource_and_no_other(work, people):
