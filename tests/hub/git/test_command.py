@@ -110,10 +110,8 @@ from hub.base.offload import offload
 from hub.git import archive, history, incoming, repository, tree
 path = Path(sys.argv[1])
 ticks = []
-def tick():
-    while True:
-        ticks.append(1); gevent.sleep(0.001)
-gevent.spawn(tick)
+timer = gevent.get_hub().loop.timer(0.001, 0.001)
+timer.start(lambda: ticks.append(1))
 commit = offload(repository.resolve_revision, path, "main")
 entry = offload(tree.get_entry, path, "main", "a")
 assert sum(map(len, tree.open_blob_range(path, entry.oid, 5, 1_900_000))) == 1_900_000
