@@ -29,8 +29,7 @@ class Collected:
 
 
 def collect_everything(context: Context, *, dry_run: bool = False) -> Collected:
-    """Remove purged repositories, unlinked LFS objects, leftovers of uploads, cached packs over the limit,
-    old answers about commits, old jobs.
+    """Remove purged repositories, unlinked LFS objects, leftovers of uploads, old jobs, and caches over their limits.
 
     Everything has a grace of a day against what is still being written; it may run beside itself and beside pushes.
     dry_run: remove nothing and say what would go, as far as the database and the directories tell.
