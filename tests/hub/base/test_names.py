@@ -3,8 +3,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hub.base.errors import Invalid
-from hub.base.names import branch_ref, fold_name, normalise_path, validate_name, validate_namespace, validate_oid
-from hub.base.names import validate_ref
+from hub.base.names import (
+    branch_ref,
+    fold_name,
+    normalise_path,
+    validate_name,
+    validate_namespace,
+    validate_oid,
+    validate_ref,
+)
 
 
 @pytest.mark.parametrize("name", ["ab", "Qwen2.5-7B", "a_b-c.d", "a" * 64, "x-_y"])
@@ -67,8 +74,8 @@ def test_paths_come_out_in_their_one_form(given_path, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", ".", "..", "a/../b", "a//b", "a/./b", "a\0b", "a\nb", "a\\b", ".git/config", "x/.GIT", ".g\u200cit/x", "git~1",
-     ".git ", ".git.", ".git::$INDEX", "a" * 256, "/".join(["abcdefgh"] * 130), "\ud800"],
+    ["", "/", ".", "..", "a/../b", "a//b", "a/./b", "a\0b", "a\nb", "a\\b", ".git/config", "x/.GIT", ".g\u200cit/x",
+     "git~1", ".git ", ".git.", ".git::$INDEX", "a" * 256, "/".join(["abcdefgh"] * 130), "\ud800"],
 )  # fmt: skip
 def test_hostile_paths_are_refused(path):
     with pytest.raises(Invalid) as refusal:
