@@ -343,7 +343,7 @@ def any_hub(request: pytest.FixtureRequest) -> HubServer:
 @pytest.fixture
 def account(hub_server: HubServer) -> Account:
     """A fresh account on the running hub."""
-    return hub_server.create_user()
+    return hub_server.new_account()
 
 
 @pytest.fixture

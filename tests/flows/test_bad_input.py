@@ -41,7 +41,7 @@ def test_a_repository_cannot_have_this_name(account, name):
     answer = account.api.post("/api/v1/models", {"name": name})
     assert answer.status in (400, 422), answer.body
     assert answer.json["msg"]
-    assert account.api.get(f"/api/v1/user/{account.name}/models").json["data"] == []
+    assert account.api.get(f"/api/v1/models?namespace={account.name}").json["data"] == []
 
 
 @pytest.mark.parametrize("name", ["api", "models", "admin", "-", "static"])
@@ -138,7 +138,7 @@ def test_a_credential_that_is_none_is_refused(hub_server, header):
 
 
 def test_a_stranger_may_not_change_anothers_things(checkout, hub_server):
-    stranger = hub_server.create_user()
+    stranger = hub_server.new_account()
     file = {"path": "a.txt", "action": "create", "content": "eA=="}
     for method, path, body in (
         ("PUT", f"/api/v1/{checkout.path}", {"description": "mine"}),

@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import threading
 from urllib.parse import urlsplit
 
@@ -37,14 +36,8 @@ def own(hub, make_checkout):
     return make_checkout(hub.create_user("ada"))
 
 
-def rows(hub, query, *values):
-    """Rows straight from the hub's database, without asking the hub."""
-    with contextlib.closing(sqlite3.connect(f"file:{hub.home / 'hub.db'}?mode=ro", uri=True)) as database:
-        return database.execute(query, values).fetchall()
-
-
 def push_states(hub):
-    return [state for (state,) in rows(hub, "SELECT state FROM pushes ORDER BY id")]
+    return [state for (state,) in hub.rows("SELECT state FROM pushes ORDER BY id")]
 
 
 def all_files(hub, folder):
@@ -137,10 +130,10 @@ def test_everything_dies_between_the_ref_and_its_record(own, hub):
     assert own.remote_refs()["refs/heads/main"] == pushed
     hub.cli("reconcile")
     assert "pending" not in push_states(hub)
-    [(changes,)] = rows(hub, "SELECT changes FROM pushes WHERE state = 'applied' ORDER BY id DESC LIMIT 1")
+    [(changes,)] = hub.rows("SELECT changes FROM pushes WHERE state = 'applied' ORDER BY id DESC LIMIT 1")
     assert [(change["ref"], change["new"]) for change in json.loads(changes)] == [("refs/heads/main", pushed)]
     wait_until(
-        lambda: not rows(hub, "SELECT 1 FROM jobs WHERE name = 'repos.after_push' AND state IN ('queued', 'running')"),
+        lambda: not hub.rows("SELECT 1 FROM jobs WHERE name = 'repos.after_push' AND state IN ('queued', 'running')"),
         what="the jobs after the push",
     )
     assert_sound(own, pushed)
@@ -174,7 +167,7 @@ def test_everything_dies_at_random_moments_of_many_pushes(own, hub):
         assert own.user.git("merge-base", "--is-ancestor", acknowledged, main, cwd=own.work_tree).ok
         hub.cli("reconcile")
         # A push whose refs never moved is given up only after its grace; one whose refs moved is recorded now.
-        for changes, state in rows(hub, "SELECT changes, state FROM pushes WHERE repository_id = 1"):
+        for changes, state in hub.rows("SELECT changes, state FROM pushes WHERE repository_id = 1"):
             if any(change["new"] == main for change in json.loads(changes)):
                 assert state == "applied"
     assert_sound(own, main)
@@ -242,7 +235,7 @@ def test_an_object_that_no_commit_uses_goes_and_one_that_is_used_stays(own, hub,
 
 
 def job_states(hub, name):
-    return dict(rows(hub, "SELECT uuid, state FROM jobs WHERE name = ?", name))
+    return dict(tuple(row) for row in hub.rows("SELECT uuid, state FROM jobs WHERE name = :name", name=name))
 
 
 def test_a_job_whose_worker_is_killed_runs_again(own, hub):

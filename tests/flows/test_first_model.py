@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def account(any_hub):
-    return any_hub.create_user()
+    return any_hub.new_account()
 
 
 def push_model(git_user, address, work_tree, model_file):
@@ -81,9 +81,7 @@ def test_the_weights_can_be_read_in_ranges(any_hub, account, git_user, model_fil
 
 
 def test_a_real_model_goes_in_and_out_over_ssh(any_hub, account, git_user, model_file, tmp_path):
-    public_key = git_user.create_ssh_key()
-    added = account.api.post(f"/api/v1/user/{account.name}/ssh_keys", {"name": "laptop", "content": public_key})
-    assert added.status == 200, added.body
+    account.add_ssh_key(git_user.create_ssh_key())
     path = account.create_repository("smollm2", private=True)
     commit = push_model(git_user, any_hub.ssh_address(path), tmp_path / "work", model_file)
 
@@ -93,7 +91,7 @@ def test_a_real_model_goes_in_and_out_over_ssh(any_hub, account, git_user, model
 
 def test_a_stranger_sees_nothing_of_a_private_model(any_hub, account, git_user, tmp_path):
     path = account.create_repository("secret", private=True)
-    stranger = any_hub.create_user()
+    stranger = any_hub.new_account()
     for api in (any_hub.api, stranger.api):
         missing = api.get(f"/api/v1/models/{account.name}/nothing")
         there = api.get(f"/api/v1/{path}")

@@ -132,7 +132,7 @@ def test_every_kind_is_a_repository(account, git_user, tmp_path, collection):
 
 
 def test_a_stranger_reads_what_is_public_and_writes_nothing(checkout, hub_server, tmp_path):
-    stranger = hub_server.create_user()
+    stranger = hub_server.new_account()
     checkout.user.clone(checkout.url, tmp_path / "anonymous")
     checkout.user.clone(stranger.address(checkout.path), tmp_path / "stranger")
     before = checkout.remote_refs()
@@ -144,7 +144,7 @@ def test_a_stranger_reads_what_is_public_and_writes_nothing(checkout, hub_server
 
 def test_a_private_repository_answers_like_none(make_checkout, account, hub_server, git_user, tmp_path):
     private = make_checkout(account, private=True)
-    stranger = hub_server.create_user()
+    stranger = hub_server.new_account()
     there = git_user.clone(stranger.address(private.path), tmp_path / "a", check=False)
     nothing = git_user.clone(stranger.address("models/" + account.name + "/nothing"), tmp_path / "b", check=False)
     assert not there.ok
@@ -180,7 +180,7 @@ def test_a_wrong_secret_is_refused_and_asked_for_again(checkout, secret):
 
 
 def test_a_token_for_reading_does_not_push(checkout, hub_server, tmp_path):
-    token = hub_server.token(checkout.account.name, scope="read")
+    token = hub_server.new_token(checkout.account.name, scope="read")
     address = checkout.account.address(checkout.path, token=token)
     before = checkout.remote_refs()
     checkout.user.clone(address, tmp_path / "clone")
@@ -225,7 +225,7 @@ def test_a_protected_branch_takes_no_force_and_no_deletion(checkout):
     work, user = checkout.work_tree, checkout.user
     user.commit(work, {"a.txt": "1\n"})
     user.push(work, "main:refs/heads/release/1")
-    added = checkout.account.api.post(f"/api/v1/{checkout.path}/protected_branches", {"pattern": "release/*"})
+    added = checkout.account.api.put(f"/api/v1/{checkout.path}/protected_branches/release/*", {})
     assert added.status in (200, 201), added.body
     before = checkout.remote_refs()["refs/heads/release/1"]
     user.git("commit", "--amend", "--quiet", "--message", "Again", cwd=work)
@@ -433,8 +433,7 @@ def test_an_interrupted_git_push_changes_nothing(checkout, noise):
 
 def test_ssh_takes_and_refuses_what_http_does(checkout, hub_server, tmp_path, noise):
     user, account = checkout.user, checkout.account
-    key = user.create_ssh_key()
-    assert account.api.post(f"/api/v1/user/{account.name}/ssh_keys", {"name": "k", "content": key}).status == 200
+    account.add_ssh_key(user.create_ssh_key())
     address = hub_server.ssh_address(checkout.path)
     user.clone(address, tmp_path / "clone", "--depth=1")
     user.clone(address, tmp_path / "partial", "--filter=blob:none")

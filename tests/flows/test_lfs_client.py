@@ -84,7 +84,7 @@ def test_locks_are_taken_shown_respected_and_given_back(checkout, hub_server, tm
     assert lock["owner"]["name"] == checkout.account.name
     assert not user.git("lfs", "lock", "a.dat", cwd=work, check=False).ok
 
-    colleague = hub_server.create_user()
+    colleague = hub_server.new_account()
     added = checkout.account.api.put(f"/api/v1/{checkout.path}/collaborators/{colleague.name}", {"role": "write"})
     assert added.status in (200, 201), added.body
     theirs = tmp_path / "theirs"
@@ -102,7 +102,7 @@ def test_locks_are_taken_shown_respected_and_given_back(checkout, hub_server, tm
 
 
 def test_one_who_may_not_write_sees_locks_and_takes_none(checkout, hub_server, tmp_path):
-    stranger = hub_server.create_user()
+    stranger = hub_server.new_account()
     user = checkout.user
     track(checkout)
     user.commit(checkout.work_tree, {"a.dat": b"1" * 1000})
@@ -203,7 +203,7 @@ def test_a_signed_address_expires(start_hub, noise):
 
 def test_an_object_of_another_repository_is_not_there(lfs, hub_server, noise):
     """Who knows an id but not the content learns nothing and gets nothing."""
-    secret_owner = hub_server.create_user()
+    secret_owner = hub_server.new_account()
     content = noise(50_000)
     LFSClient(secret_owner.api, secret_owner.create_repository("secret", private=True)).upload(content)
 
@@ -221,7 +221,7 @@ def test_an_object_of_another_repository_is_not_there(lfs, hub_server, noise):
 
 
 def test_a_pointer_to_another_repositorys_object_cannot_be_pushed(checkout, hub_server, noise):
-    owner = hub_server.create_user()
+    owner = hub_server.new_account()
     content = noise(50_000)
     LFSClient(owner.api, owner.create_repository("secret", private=True)).upload(content)
     checkout.user.commit(checkout.work_tree, {"stolen.dat2": pointer_to(content)})
@@ -291,9 +291,9 @@ def test_who_may_not_write_gets_no_upload_address(checkout, hub_server, noise):
     anonymous = LFSClient(hub_server.api, checkout.path).batch("upload", objects)
     assert anonymous.status == 401
     assert "LFS-Authenticate" in anonymous.headers or "WWW-Authenticate" in anonymous.headers
-    stranger = hub_server.create_user()
+    stranger = hub_server.new_account()
     assert LFSClient(stranger.api, checkout.path).batch("upload", objects).status == 403
-    reader = HTTPClient(hub_server.url, hub_server.token(checkout.account.name, scope="read"))
+    reader = HTTPClient(hub_server.url, hub_server.new_token(checkout.account.name, scope="read"))
     assert LFSClient(reader, checkout.path).batch("upload", objects).status == 403
     assert LFSClient(stranger.api, f"models/{checkout.account.name}/nothing").batch("upload", objects).status == 404
 
