@@ -101,3 +101,9 @@ class Unavailable(HubError):
     """A server that the hub needs (database, Redis, storage) does not answer; trying again later may help."""
 
     code = "unavailable"
+
+
+class Failed(HubError):
+    """Something broke on the hub's side that no caller could foresee; the log has the cause."""
+
+    code = "failed"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import hub
-from hub.base.errors import HubError, NotFound, Unavailable
+from hub.base.errors import Failed, NotFound, Unavailable
 from hub.base.log import get_logger
 from hub.base.offload import is_cooperative
 from hub.git.types import HIDDEN_REFS, decode_text
@@ -69,7 +69,7 @@ _CONFIG = {
 }
 
 
-class GitError(HubError):
+class GitError(Failed):
     """The git program failed in a way that no caller could foresee. What it said is in the log, not in the message."""
 
     code = "git_failed"
@@ -250,5 +250,5 @@ def stream_git(
 
 def _failure(command: str, returncode: int, errors: bytes) -> GitError:
     stderr = decode_text(errors[:_STDERR_SHOWN_BYTES]).strip()
-    log.info("git_failed", command=command, returncode=returncode, stderr=stderr)
+    log.warning("git_failed", command=command, returncode=returncode, stderr=stderr)
     return GitError("Git could not do this to the repository.", returncode=returncode, stderr=stderr)

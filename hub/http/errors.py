@@ -32,6 +32,7 @@ STATUS: dict[type[errors.HubError], int] = {
     errors.RangeNotSatisfiable: 416,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
+    errors.Failed: 500,
     errors.HubError: 400,
 }
 
