@@ -127,7 +127,6 @@ def count_attempt(counter: AttemptCounter, login: str, address: str) -> None:
     count, left_s = counter.hit(attempt_key(login, address))
     if count > MAX_ATTEMPTS:
         raise RateLimited(
-            f"Too many failed sign-ins. Try again in {-(-left_s // 60)} minutes.",
-            code="too_many_sign_ins",
+            f"Too many attempts from your address. Try again in {-(-left_s // 60)} minutes.",
             retry_after_s=left_s,
         )
