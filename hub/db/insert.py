@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult
+from sqlalchemy import inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,11 +24,12 @@ def insert_new(session: Session, model: type[Model], rows: Sequence[Mapping[str,
     if not rows:
         return 0
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    key = inspect(model).primary_key
     at_once = max(1, _MAX_PARAMETERS // len(rows[0]))
     count = 0
     for start in range(0, len(rows), at_once):
         values = [*rows[start : start + at_once]]
-        result = session.execute(dialect.insert(model).values(values).on_conflict_do_nothing())
-        assert isinstance(result, CursorResult)
-        count += result.rowcount
+        statement = dialect.insert(model).values(values).on_conflict_do_nothing()
+        # Counted by what comes back: with keys that the database numbers, drivers do not tell the number of rows.
+        count += len(session.execute(statement.returning(*key)).all())
     return count

@@ -38,7 +38,7 @@ from hub.repos.lfs.tickets import (
     sign_transfer,
 )
 from hub.repos.lookup import get_readable
-from hub.repos.models import LFSLock, LFSUpload, Repository
+from hub.repos.models import LFSUpload, Repository
 from hub.transport import lfs_json
 from hub.transport.routes import repository_route
 from hub.transport.urls import RepositoryAddress
@@ -407,12 +407,12 @@ def remove_lock(address: RepositoryAddress, lock_id: str) -> Response:
         return _answer({"lock": _render_lock(lock)})
 
 
-def _render_lock(lock: LFSLock) -> dict[str, Any]:
+def _render_lock(lock: locks.Lock) -> dict[str, Any]:
     return {
         "id": str(lock.id),
         "path": lock.path,
         "locked_at": lock.locked_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "owner": {"name": lock.owner.name},
+        "owner": {"name": lock.owner_name},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -19,10 +20,26 @@ MAX_LOCKS = 100
 
 
 @dataclass(frozen=True)
+class Lock:
+    """A file that one user has locked."""
+
+    id: int
+    path: str
+    owner_id: int
+    owner_name: str
+    locked_at: datetime
+
+    @classmethod
+    def of_row(cls, row: LFSLock) -> Lock:
+        """The lock of a loaded row."""
+        return cls(row.id, row.path, row.owner_id, row.owner.name, row.locked_at)
+
+
+@dataclass(frozen=True)
 class LockPage:
     """Some locks in the order they were made. next_cursor: what to ask the next ones with; None at the end."""
 
-    locks: Sequence[LFSLock]
+    locks: Sequence[Lock]
     next_cursor: str | None
 
 
@@ -31,12 +48,12 @@ class LockExists(Conflict):
 
     code = "lock_exists"
 
-    def __init__(self, lock: LFSLock) -> None:
-        super().__init__(f"{lock.path!r} is already locked by {lock.owner.name}.")
+    def __init__(self, lock: Lock) -> None:
+        super().__init__(f"{lock.path!r} is already locked by {lock.owner_name}.")
         self.lock = lock
 
 
-def create_lock(work: UnitOfWork, *, actor: Actor, repository_id: int, path: str) -> LFSLock:
+def create_lock(work: UnitOfWork, *, actor: Actor, repository_id: int, path: str) -> Lock:
     """Lock a file, which need not exist, for the actor. Raises LockExists, Invalid, NotFound, Denied."""
     repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
     path = normalise_path(path)
@@ -44,9 +61,8 @@ def create_lock(work: UnitOfWork, *, actor: Actor, repository_id: int, path: str
         raise Denied("A lock needs an owner.")
     row = {"repository_id": repository.id, "path": path, "owner_id": actor.user_id, "locked_at": work.now()}
     is_new = insert_new(work.session, LFSLock, [row]) == 1
-    lock = work.session.scalars(
-        select(LFSLock).where(LFSLock.repository_id == repository.id, LFSLock.path == path)
-    ).one()
+    of_path = select(LFSLock).where(LFSLock.repository_id == repository.id, LFSLock.path == path)
+    lock = Lock.of_row(work.session.scalars(of_path).one())
     if not is_new:
         raise LockExists(lock)
     return lock
@@ -98,12 +114,12 @@ def _find_locks(
         if after is None:
             raise Invalid("The cursor is none of this hub's.", code="cursor_invalid")
         query = query.where(LFSLock.id > after)
-    locks = work.session.scalars(query).all()
+    locks = [Lock.of_row(row) for row in work.session.scalars(query)]
     shown = locks[:limit]
     return LockPage(shown, str(shown[-1].id) if len(locks) > limit else None)
 
 
-def remove_lock(work: UnitOfWork, *, actor: Actor, repository_id: int, lock_id: str, force: bool = False) -> LFSLock:
+def remove_lock(work: UnitOfWork, *, actor: Actor, repository_id: int, lock_id: str, force: bool = False) -> Lock:
     """Unlock a file and return the lock that was.
 
     force: remove somebody else's lock, for which the actor must administer the repository.
@@ -120,7 +136,7 @@ def remove_lock(work: UnitOfWork, *, actor: Actor, repository_id: int, lock_id: 
             raise Denied(f"The lock belongs to {lock.owner.name}{hint}.", code="lock_not_owned")
         require(work, actor, Action.REPOSITORY_ADMIN, repository)
     work.session.delete(lock)
-    return lock
+    return Lock.of_row(lock)
 
 
 def _parse_id(text: str) -> int | None:
