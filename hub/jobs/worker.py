@@ -93,6 +93,21 @@ class Worker(RQWorker):
     max_connection_wait_time = 5.0
     # Held by a scheduler in this process while it works: what a thread holds at a fork stays held in the child.
     fork_lock = threading.Lock()
+    is_told_to_stop = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The first signal: the running job may end."""
+        self.is_told_to_stop = True
+        super().request_stop(signum, frame)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()  # type: ignore[no-untyped-call]
+        except (redis.RedisError, OSError):
+            # Redis is away and cannot be told; what it remembers of this worker expires.
+            listener: Any = self.pubsub_thread
+            if listener is not None:
+                listener.stop()
 
     def fork_work_horse(self, job: RQJob, queue: Any) -> None:
         with self.fork_lock:
@@ -162,19 +177,34 @@ def work(
         logging.getLogger(name).setLevel(logging.WARNING)
     # A client of its own: the worker waits in one command for longer than others may.
     client = connect(context.settings, is_waiting=True)
+    with _scheduling(context) if with_scheduler else contextlib.nullcontext():
+        while not _work_until_stopped_or_lost(client, queues, is_burst=is_burst):
+            # RQ gives up when Redis goes away at the wrong moment; nothing is lost by beginning anew.
+            log.warning("worker_begins_anew", pid=os.getpid())
+    log.info("worker_stopped", pid=os.getpid())
+
+
+def _work_until_stopped_or_lost(client: redis.Redis, queues: Sequence[str], *, is_burst: bool) -> bool:
+    """Work; whether the end was asked for, rather than Redis lost."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # While waiting there is nothing to end gently.
+        signal.signal(number, signal.SIG_DFL)
     _wait_for_redis(client)
     courier = RedisQueue(client)
-    worker = Worker(
-        [courier.rq_queue(name) for name in queues],
-        connection=client,
-        serializer="json",
-        maintenance_interval=_MAINTENANCE_INTERVAL_S,
-        worker_ttl=_WORKER_TTL_S,
-    )
-    log.info("worker_started", queues=",".join(queues), pid=os.getpid())
-    with _scheduling(context) if with_scheduler else contextlib.nullcontext():
+    try:
+        worker = Worker(
+            [courier.rq_queue(name) for name in queues],
+            connection=client,
+            serializer="json",
+            maintenance_interval=_MAINTENANCE_INTERVAL_S,
+            worker_ttl=_WORKER_TTL_S,
+        )
+        log.info("worker_started", queues=",".join(queues), pid=os.getpid())
         worker.work(burst=is_burst, logging_level="WARNING")
-    log.info("worker_stopped", pid=os.getpid())
+    except (redis.RedisError, OSError) as error:
+        log.warning("worker_lost_redis", reason=type(error).__name__)
+        return False
+    return is_burst or worker.is_told_to_stop
 
 
 def _wait_for_redis(client: redis.Redis) -> None:

@@ -1,0 +1,155 @@
+"""A real worker process on a real Redis, and what happens when either dies."""
+
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+from sqlalchemy import update
+
+from hub.base.settings import Settings
+from hub.db.uow import unit_of_work
+from hub.jobs.models import Job, JobState
+from hub.jobs.queue import QUEUE, RedisQueue, connect
+from hub.jobs.service import cancel_job
+from hub.jobs.sweep import STALE_S, sweep
+from tests.support.processes import wait_until
+
+
+def runs(directory):
+    return sorted(int(path.name.rpartition("-")[2]) for path in Path(directory).glob("ran-*"))
+
+
+def age_heartbeats(context):
+    with unit_of_work(context) as work:
+        stale = work.now() - timedelta(seconds=STALE_S + 1)
+        work.session.execute(update(Job).where(Job.state == JobState.RUNNING).values(heartbeat_at=stale))
+
+
+def test_jobs_run_report_and_end(worker_context, start_worker, request_run, ended, tmp_path):
+    jobs = [request_run("note") for _ in range(3)]
+    start_worker()
+    rows = [ended(job) for job in jobs]
+    assert [row.state for row in rows] == [JobState.SUCCEEDED] * 3
+    assert {(row.progress_done, row.progress_unit, row.log) for row in rows} == {(3, "steps", "noted\n")}
+    assert len(runs(tmp_path)) == 3
+
+
+def test_a_delivery_that_comes_twice_runs_once(worker_context, start_worker, request_run, ended, tmp_path):
+    job = request_run("note")
+    worker_context[QUEUE].send(job)
+    worker_context[QUEUE].send(job)
+    last = request_run("note")
+    start_worker()
+    ended(last)
+    assert ended(job).state == JobState.SUCCEEDED
+    assert len(runs(tmp_path)) == 2
+
+
+def test_a_failing_job_is_tried_again_in_the_worker(start_worker, request_run, ended, tmp_path):
+    job = request_run("fail", times=2)
+    start_worker()
+    assert ended(job).state == JobState.SUCCEEDED
+    assert runs(tmp_path) == [1, 2, 3]
+
+
+def test_a_job_that_keeps_failing_ends_with_its_error_and_no_secret(start_worker, request_run, ended):
+    job = request_run("fail", times=9)
+    start_worker()
+    row = ended(job)
+    assert (row.state, row.attempt) == (JobState.FAILED, 3)
+    assert "attempt 3" in row.error
+    assert "secret-word" not in row.error
+
+
+def test_a_job_whose_process_is_killed_is_tried_again(start_worker, request_run, ended, tmp_path):
+    job = request_run("crash")
+    start_worker()
+    assert ended(job).state == JobState.SUCCEEDED
+    assert runs(tmp_path) == [1, 2]
+
+
+def test_a_job_over_its_time_limit_fails(ask, start_worker, ended, tmp_path):
+    job = ask("test.wait", args={"directory": str(tmp_path)}, timeout_s=1)
+    start_worker()
+    row = ended(job)
+    # The second attempt returns at once.
+    assert (row.state, row.attempt) == (JobState.SUCCEEDED, 2)
+    assert (tmp_path / "cleaned-up").exists()
+
+
+def test_a_running_job_is_cancelled_and_cleans_up(worker_context, start_worker, request_run, ended, tmp_path):
+    job = request_run("wait")
+    worker = start_worker()
+    wait_until((tmp_path / "pid").exists, what="the job to run")
+    with unit_of_work(worker_context) as work:
+        cancel_job(work, job.uuid)
+    assert ended(job).state == JobState.CANCELLED
+    assert (tmp_path / "cleaned-up").exists()
+    wait_until(lambda: len(worker.family()) == 1, what="the job's processes to be gone")
+    after = request_run("note")
+    assert ended(after).state == JobState.SUCCEEDED
+
+
+def test_a_job_that_swallows_errors_is_cancelled_all_the_same(
+    worker_context, start_worker, request_run, ended, tmp_path
+):
+    job = request_run("ignore")
+    start_worker()
+    wait_until(lambda: runs(tmp_path), what="the job to run")
+    with unit_of_work(worker_context) as work:
+        cancel_job(work, job.uuid)
+    assert ended(job).state == JobState.CANCELLED
+
+
+def test_a_killed_worker_takes_its_job_along_and_another_worker_runs_it(
+    worker_context, start_worker, request_run, ended, look, tmp_path
+):
+    job = request_run("wait")
+    worker = start_worker()
+    wait_until((tmp_path / "pid").exists, what="the job to run")
+    pid = int((tmp_path / "pid").read_text())
+    worker.kill()
+    wait_until(lambda: not psutil.pid_exists(pid), what="the job's process to be gone")
+    assert look(job).state == JobState.RUNNING
+    age_heartbeats(worker_context)
+    assert sweep(worker_context).revived == 1
+    start_worker()
+    row = ended(job)
+    assert (row.state, row.attempt) == (JobState.SUCCEEDED, 2)
+
+
+def test_a_worker_told_twice_to_stop_puts_its_job_back(start_worker, request_run, look, tmp_path):
+    job = request_run("wait")
+    worker = start_worker()
+    wait_until((tmp_path / "pid").exists, what="the job to run")
+    worker.terminate()
+
+    def is_gone():
+        # RQ takes a second signal within a second for an echo of the first.
+        worker.terminate()
+        return worker.process.poll() is not None
+
+    wait_until(is_gone, timeout_s=20, what="the worker to stop")
+    assert look(job).state == JobState.QUEUED
+
+
+def test_a_worker_told_to_stop_lets_its_job_end(start_worker, request_run, ended, tmp_path):
+    job = request_run("wait")
+    worker = start_worker()
+    wait_until((tmp_path / "pid").exists, what="the job to run")
+    worker.terminate()
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    worker.process.wait(20)
+    assert ended(job).state.is_final
+    assert worker.process.returncode == 0
+
+
+def test_redis_of_this_homes_hub_is_found_without_a_setting(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert connect(settings).connection_pool.connection_kwargs["path"].endswith("run/redis.sock")
+    settings.run_path.mkdir()
+    (settings.run_path / "redis.url").write_text("redis://:word@127.0.0.1:7777/0")
+    assert connect(settings).connection_pool.connection_kwargs["port"] == 7777
+    assert isinstance(RedisQueue(connect(settings)).send(Job(uuid="u", name="n", queue="default", attempt=0)), bool)
