@@ -47,24 +47,12 @@ class Account:
         parts = urlsplit(self.hub.url)
         return f"{parts.scheme}://{self.name}:{token or self.token}@{parts.netloc}/{path}.git"
 
-    def add_ssh_key(self, public_key: str) -> None:
+    def add_ssh_key(self, public_key: str, *, name: str = "laptop") -> None:
         """Add a public key; a token would need the scope "admin" for that, a password does not."""
         headers = {"Authorization": basic(self.name, self.password)}
-        body = {"name": "laptop", "content": public_key}
+        body = {"name": name, "content": public_key}
         answer = self.api.post(f"/api/v1/user/{self.name}/ssh_keys", body, headers=headers)
         assert answer.status == 200, answer.body
-
-    def create_repository(self, name: str = "thing", *, collection: str = "models", **fields: Any) -> str:
-        """Create a repository by REST and return ``models/ada/thing``."""
-        answer = self.api.post(f"/api/v1/{collection}", {"name": name, **fields})
-        assert answer.status == 200, f"{answer.status}: {answer.body!r}"
-        return f"{collection}/{fields.get('namespace', self.name)}/{name}"
-
-    def add_ssh_key(self, public_key: str, *, name: str = "laptop") -> None:
-        """Add a public key to the account. Credentials take a token of scope admin, whatever the account's own is."""
-        api = HTTPClient(self.hub.url, self.hub.token(self.name, scope="admin"))
-        answer = api.post(f"/api/v1/user/{self.name}/ssh_keys", {"name": name, "content": public_key})
-        assert answer.status == 200, f"{answer.status}: {answer.body!r}"
 
 
 class HubServer:
