@@ -47,6 +47,12 @@ class Account:
         parts = urlsplit(self.hub.url)
         return f"{parts.scheme}://{self.name}:{token or self.token}@{parts.netloc}/{path}.git"
 
+    def create_repository(self, name: str = "thing", *, collection: str = "models", **fields: Any) -> str:
+        """Create a repository by REST and return ``models/ada/thing``."""
+        answer = self.api.post(f"/api/v1/{collection}", {"name": name, **fields})
+        assert answer.status == 200, f"{answer.status}: {answer.body!r}"
+        return f"{collection}/{fields.get('namespace', self.name)}/{name}"
+
     def add_ssh_key(self, public_key: str, *, name: str = "laptop") -> None:
         """Add a public key; a token would need the scope "admin" for that, a password does not."""
         headers = {"Authorization": basic(self.name, self.password)}
