@@ -98,7 +98,7 @@ class Worker(RQWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """The first signal: the running job may end."""
         self.is_told_to_stop = True
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def teardown(self) -> None:
         try:
@@ -138,8 +138,14 @@ class Worker(RQWorker):
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         """The second signal: the running job is killed, and goes back to the queue."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A third signal would only interrupt what the second began.
+            signal.signal(number, signal.SIG_IGN)
         try:
             super().request_force_stop(signum, frame)
+            # RQ took the signal for an echo of the first.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self.request_force_stop)
         except SystemExit:
             for execution in list(self.executions.values()):
                 with contextlib.suppress(redis.RedisError):
