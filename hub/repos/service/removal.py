@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, or_, select
 
 from hub.accounts.models import Namespace
-from hub.accounts.policy import Action, Actor, require
+from hub.accounts.policy import Action, Actor, can
 from hub.accounts.service import remove_all_grants
 from hub.base.context import Context
-from hub.base.errors import NotFound
+from hub.base.errors import NotFound, NotSignedIn
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import fold_name
@@ -50,6 +50,8 @@ def undelete_repository(work: UnitOfWork, *, actor: Actor, kind: str, path: str)
     Raises NotFound when there is none, its time is over or the actor did not administer it; Conflict
     (``REPO-ERR-0``) when its name is taken by now; NotSignedIn.
     """
+    if actor.is_anonymous:
+        raise NotSignedIn("Sign in, or send an access token, to bring a repository back.")
     namespace, _, name = path.partition("/")
     oldest = work.now() - timedelta(seconds=work.settings.undelete_ttl_s)
     repository = work.session.scalar(
@@ -65,9 +67,9 @@ def undelete_repository(work: UnitOfWork, *, actor: Actor, kind: str, path: str)
         .order_by(Repository.deleted_at.desc(), Repository.id.desc())
         .limit(1)
     )
-    if repository is None:
+    # What is deleted is gone for everybody else, however public it was.
+    if repository is None or not can(work, actor, Action.REPOSITORY_ADMIN, repository):
         raise NotFound("No repository was deleted there, or its time is over.", code="repository_not_found")
-    require(work, actor, Action.REPOSITORY_ADMIN, repository)
     repository.deleted_at = None
     repository.updated_at = work.now()
     flush_name(work, repository)
