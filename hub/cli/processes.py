@@ -20,6 +20,8 @@ GATE_VARIABLE = "HUB_START_GATE_FD"
 
 def _load_app() -> Any:
     from hub.app import create_app_from_environment
+    from hub.http.context import context_of
+    from hub.repos.refs import start_reconciling
 
     app = create_app_from_environment()
     gate = os.environ.get(GATE_VARIABLE)
@@ -27,6 +29,7 @@ def _load_app() -> Any:
         # Requests that come meanwhile wait in the socket's backlog instead of finding no tables.
         while os.read(int(gate), 1):
             pass
+    start_reconciling(context_of(app))
     return app
 
 

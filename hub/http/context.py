@@ -18,4 +18,9 @@ def install(app: Flask, context: Context) -> None:
 
 def current_context() -> Context:
     """The context of the application that serves this request."""
-    return cast(Context, current_app.extensions[_EXTENSION])
+    return context_of(current_app)
+
+
+def context_of(app: Flask) -> Context:
+    """The context that an application is tied to."""
+    return cast(Context, app.extensions[_EXTENSION])

@@ -12,6 +12,7 @@ These functions span Git and the database. They take the context and open short 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -171,6 +172,21 @@ def reconcile(context: Context, *, grace_s: float = GRACE_S, look_for_drift: boo
             except HubError as error:
                 log.warning("repository_not_reconciled", repository_id=repository.id, reason=error.code)
     return Reconciled(settled, abandoned, recorded)
+
+
+def start_reconciling(context: Context) -> None:
+    """Bring the pending pushes to their end in a thread of its own; for a web server that starts, maybe after a crash.
+
+    A failure is logged: the scheduler's turn comes in a few minutes.
+    """
+
+    def run() -> None:
+        try:
+            reconcile(context, look_for_drift=False)
+        except Exception:
+            log.exception("reconcile_failed")
+
+    threading.Thread(target=run, name="reconcile", daemon=True).start()
 
 
 def changes_of(push: Push) -> tuple[RefChange, ...]:

@@ -42,6 +42,7 @@ from hub.http.context import current_context
 from hub.http.errors import speak
 from hub.http.ranges import FileChunks
 from hub.repos import refs
+from hub.repos.downloads import DownloadCounter
 from hub.transport.access import (
     RECEIVE_PACK,
     UPLOAD_PACK,
@@ -129,8 +130,10 @@ def upload_pack(address: RepositoryAddress) -> Response:
     asked = parse_request(start, _version())
     if isinstance(asked, LsRefs):
         return _respond(answer_ls_refs(_list_refs(access), asked), content_type)
-    if isinstance(asked, PlainFetch) and _tools().packs.takes(access.git_size_bytes):
-        return _answer_from_cache(access, asked, start, content_type)
+    if isinstance(asked, PlainFetch):
+        _tools().downloads.count(access.repository_id)
+        if _tools().packs.takes(access.git_size_bytes):
+            return _answer_from_cache(access, asked, start, content_type)
     return _respond(_start(access, UPLOAD_PACK, body=start), content_type)
 
 
@@ -219,17 +222,19 @@ class _Tools:
     slots: GitSlots
     packs: PackCache
     advertisement: Advertisement
+    downloads: DownloadCounter
     ref_counts: dict[str, int]  # by repository uuid, as last seen
 
 
 def _tools() -> _Tools:
     tools: _Tools | None = current_app.extensions.get(_TOOLS)
     if tools is None:
-        settings = current_context().settings
+        context = current_context()
+        settings = context.settings
         packs = PackCache(
             settings.cache_path / "packs", settings.pack_cache_size_bytes, min_free_bytes=settings.min_free_disk_bytes
         )
-        tools = _Tools(GitSlots(settings.git_concurrency), packs, Advertisement(), {})
+        tools = _Tools(GitSlots(settings.git_concurrency), packs, Advertisement(), DownloadCounter(context), {})
         tools = current_app.extensions.setdefault(_TOOLS, tools)
     return tools
 
@@ -256,6 +261,8 @@ def _body(limit_bytes: int | None) -> Iterator[bytes]:
     pieces = _read_whole(request.stream, request.content_length)
     if encoding != "identity":
         pieces = _gunzip(pieces)
+        # Whether it is gzip at all shows in the first bytes; then the answer can still be an error.
+        pieces = chain((next(pieces, b""),), pieces)
     return pieces if limit_bytes is None else _limit(pieces, limit_bytes)
 
 
