@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.accounts import jobs as accounts_jobs
 from hub.accounts.attempts import ATTEMPTS, create_attempt_counter
 from hub.accounts.passwords import PASSWORDS, HashCost, Passwords
 from hub.base.context import Context
@@ -34,6 +35,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None) -> C
     jobs_core.install(context)
     context.provide(PASSWORDS, Passwords(hash_cost))
     context.provide(ATTEMPTS, create_attempt_counter(settings))
+    accounts_jobs.install(context)
     context.provide(KINDS, create_kinds())
     context.provide(CHECKS, create_checks())
     repos_jobs.install(context)

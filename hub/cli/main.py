@@ -110,3 +110,15 @@ def main() -> None:
     except HubError as error:
         click.echo(f"hub: {error}", err=True)
         sys.exit(1)
+    except Exception as error:
+        if not _is_missing_table(error):
+            raise
+        click.echo("hub: the database lacks tables of this release; `hub db upgrade` makes them", err=True)
+        sys.exit(1)
+
+
+def _is_missing_table(error: Exception) -> bool:
+    # SQLAlchemy is not imported for this: a command that did not use it cannot have raised one of its errors.
+    return type(error).__module__ == "sqlalchemy.exc" and any(
+        words in str(error) for words in ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
+    )
