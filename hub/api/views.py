@@ -192,7 +192,8 @@ class FileViews:
         kind = get_kind(context, repository.kind)
         collection = kind.api_collection or kind.collection
         base = f"{context.settings.effective_base_url}{API}/{collection}/{repository.path}/resolve/"
-        self._url = base + "{}?ref=" + commit_id
+        self._base, self._query = base, f"?ref={commit_id}"
+        self._commits: dict[str, dict[str, Any]] = {}
 
     def view(self, entry: TreeEntry, last_commit: Commit | None = None) -> dict[str, Any]:
         """One entry, with its last commit where that is known."""
@@ -203,7 +204,7 @@ class FileViews:
             "path": entry.path,
             "mode": f"{entry.mode:06o}",
             "sha": entry.oid,
-            "url": self._url.format(quote(entry.path)),
+            "url": f"{self._base}{quote(entry.path)}{self._query}",
             "lfs": entry.lfs is not None,
         }
         if entry.lfs is not None:
@@ -212,6 +213,9 @@ class FileViews:
             view["lfs_pointer_size"] = entry.lfs.pointer_size_bytes
             view["lfs_relative_path"] = f"{oid[:2]}/{oid[2:4]}/{oid[4:]}"
         if last_commit is not None:
-            view["commit"] = commit_view(last_commit)
+            # The entries of a directory share a few commits.
+            if last_commit.id not in self._commits:
+                self._commits[last_commit.id] = commit_view(last_commit)
+            view["commit"] = self._commits[last_commit.id]
             view["last_commit_sha"] = last_commit.id
         return view

@@ -42,7 +42,7 @@ def find_last_commits(
         kept = derived.find(context, *_key(repository, commit_id, path, block))
         if kept is None:
             return None
-        found.update({name: _from_json(commit) for name, commit in kept.items()})
+        found.update(_from_json(kept))
     return found
 
 
@@ -66,8 +66,8 @@ def read_last_commits(
     if commits is None:
         commits = last_commits(disk_path, commit_id, tree_path).commits
         for start in range(0, max(len(names), 1), BLOCK):
-            answer = {name: _to_json(commits[name]) for name in names[start : start + BLOCK] if name in commits}
-            derived.keep(context, *_key(repository, commit_id, tree_path, start // BLOCK), answer=answer)
+            in_block = {name: commits[name] for name in names[start : start + BLOCK] if name in commits}
+            derived.keep(context, *_key(repository, commit_id, tree_path, start // BLOCK), answer=_to_json(in_block))
     return [LastCommit(name, commits.get(name)) for name in wanted]
 
 
@@ -75,12 +75,23 @@ def _key(repository: Repository, commit_id: str, path: str, block: int) -> tuple
     return ("last_commits", repository.uuid, commit_id, path, str(block))
 
 
-def _to_json(commit: Commit) -> list[Any]:
+def _to_json(commits: Mapping[str, Commit]) -> dict[str, Any]:
+    """Each commit once, although many names may share it."""
+    rows = {commit.id: _to_row(commit) for commit in commits.values()}
+    return {"commits": list(rows.values()), "names": {name: commit.id for name, commit in commits.items()}}
+
+
+def _from_json(answer: dict[str, Any]) -> dict[str, Commit]:
+    commits = {row[0]: _from_row(row) for row in answer["commits"]}
+    return {name: commits[commit_id] for name, commit_id in answer["names"].items()}
+
+
+def _to_row(commit: Commit) -> list[Any]:
     people = [[who.name, who.email, who.when.isoformat()] for who in (commit.author, commit.committer)]
     return [commit.id, commit.tree_id, commit.parent_ids, commit.message[:_MESSAGE_CHARS], *people]
 
 
-def _from_json(row: list[Any]) -> Commit:
+def _from_row(row: list[Any]) -> Commit:
     commit_id, tree_id, parent_ids, message, author, committer = row
     return Commit(commit_id, tree_id, tuple(parent_ids), _person(author), _person(committer), message)
 
