@@ -98,12 +98,11 @@ def settle(context: Context, push_uuid: str, applied: Sequence[RefChange]) -> Pu
         push = _find_push(work, push_uuid, lock=True)
         if push is None or push.state == PushState.APPLIED:
             return push
-        push.settled_at = work.now()
         if applied:
             push.changes = _as_json(applied)
             _record(work, push, applied)
         else:
-            push.state = PushState.ABANDONED
+            push.state, push.settled_at = PushState.ABANDONED, work.now()
     log.info("push_settled", push_id=push.id, repository_id=push.repository_id, state=push.state, refs=len(applied))
     return push
 
@@ -206,9 +205,9 @@ def _find_push(work: UnitOfWork, push_uuid: str, *, lock: bool = False) -> Push 
 
 def _record(work: UnitOfWork, push: Push, applied: Sequence[RefChange]) -> None:
     """Make a push row the record of these changes, with all that follows from it."""
-    push.state = PushState.APPLIED
+    push.state, push.settled_at = PushState.APPLIED, work.now()
     repository = work.session.get_one(Repository, push.repository_id)
-    repository.pushed_at = repository.updated_at = work.now()
+    repository.pushed_at = repository.updated_at = push.settled_at
     work.session.flush()
     publish(work, RefsUpdated(push.repository_id, push.id, tuple(applied), push.actor_id))
     enqueue(
@@ -295,7 +294,6 @@ def _record_drift(context: Context, repository: Repository) -> bool:
             via="reconcile",
             changes=_as_json(changes),
             created_at=work.now(),
-            settled_at=work.now(),
         )
         work.session.add(push)
         _record(work, push, changes)
