@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, after_this_request, request
-from flask_smorest import Blueprint
 
 from hub.accounts import service
 from hub.accounts.attempts import ATTEMPTS, count_attempt
@@ -25,6 +24,7 @@ from hub.api.account_views import (
     user_view,
 )
 from hub.api.envelope import enveloped, ok, paged
+from hub.api.routing import ApiBlueprint
 from hub.base.errors import Denied, NotFound
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import (
@@ -38,7 +38,7 @@ from hub.http.actor import (
 from hub.http.context import current_context
 from hub.http.paging import page_args
 
-blp = Blueprint("accounts", __name__, url_prefix="/api/v1", description="Sessions, users, tokens and keys")
+blp = ApiBlueprint("accounts", __name__, url_prefix="/api/v1", description="Sessions, users, tokens and keys")
 
 # Who am I: sessions and registration.
 

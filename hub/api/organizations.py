@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import fields
 
 from hub.accounts import service
@@ -13,6 +12,7 @@ from hub.accounts.policy import Actor
 from hub.api import account_schemas as schemas
 from hub.api.account_views import member_view, organization_view
 from hub.api.envelope import enveloped, ok, paged, valued
+from hub.api.routing import ApiBlueprint
 from hub.api.schemas import PageQuery
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -20,7 +20,7 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
 
-blp = Blueprint("organizations", __name__, url_prefix="/api/v1", description="Organisations and their members")
+blp = ApiBlueprint("organizations", __name__, url_prefix="/api/v1", description="Organisations and their members")
 
 MAX_ADDED_MEMBERS = 100
 

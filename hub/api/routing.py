@@ -9,9 +9,11 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from flask_smorest import Blueprint
+from webargs.flaskparser import FlaskParser
 from werkzeug.routing import BaseConverter, Map
 
 from hub.base.context import Context
+from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -81,7 +83,23 @@ class Address:
             return self.load(work)
 
 
-class RepositoryBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes no types
+class BodyParser(FlaskParser):
+    """webargs' parser, to which a body that is nested deeper than Python's stack is as little JSON as any other."""
+
+    def _raw_load_json(self, req: Any) -> Any:
+        try:
+            return super()._raw_load_json(req)
+        except RecursionError:
+            raise Invalid("The request's body is no valid JSON.", code="json_invalid") from None
+
+
+class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes no types
+    """A blueprint of the API."""
+
+    ARGUMENTS_PARSER = BodyParser()
+
+
+class RepositoryBlueprint(ApiBlueprint):
     """A blueprint whose views are given the ``Address`` of a repository instead of three strings."""
 
     def at(self, *suffixes: str, method: str = "GET") -> Callable[[View], View]:

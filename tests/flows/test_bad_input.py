@@ -129,7 +129,7 @@ def test_a_page_that_there_is_not_is_refused_by_name(account, query):
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer", "Bearer ", "Bearer x y", "Basic !!!", "Basic " + "QQ" * 5000, "Digest x", "Bearer \xff"],
+    ["Bearer", "Bearer ", "Bearer x y", "Basic !!!", "Basic " + "QQ" * 2000, "Digest x", "Bearer \xff"],
     ids=["none", "empty", "two", "no base64", "long", "digest", "latin"],
 )
 def test_a_credential_that_is_none_is_refused(hub_server, header):
