@@ -13,6 +13,7 @@ from hub.base.settings import Settings, load
 from hub.db.engine import DATABASE, Database
 from hub.jobs import core as jobs_core
 from hub.objects.store import STORE, create_store
+from hub.repos import garbage
 from hub.repos import jobs as repos_jobs
 from hub.repos.checks import CHECKS, create_checks
 from hub.repos.kinds import KINDS, create_kinds
@@ -39,6 +40,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None) -> C
     context.provide(KINDS, create_kinds())
     context.provide(CHECKS, create_checks())
     repos_jobs.install(context)
+    garbage.install(context)
     return context
 
 
