@@ -181,7 +181,7 @@ def show_logs_tree(query: dict[str, Any], address: Address, ref: str, path: str 
 
 @blp.at("/all_files")
 @blp.arguments(schemas.AllFilesQuery, location="query")
-@blp.response(200, enveloped(schemas.FileSchema, many=True))
+@blp.response(200, schemas.AllFilesSchema)
 def list_all_files(query: dict[str, Any], address: Address) -> dict[str, Any]:
     """Everything in a revision, 100 entries a page, directories included; ``cursor`` leads to the next page."""
     context, repository = current_context(), address.get()
@@ -189,7 +189,7 @@ def list_all_files(query: dict[str, Any], address: Address) -> dict[str, Any]:
         context, repository, revision=query["ref"], limit=ALL_FILES_PER_PAGE, cursor=query["cursor"] or None
     )
     render = views.FileViews(context, repository, directory.commit_id).view
-    return ok([render(entry) for entry in directory.page.entries]) | {"cursor": directory.page.next_cursor or ""}
+    return ok([render(entry) for entry in directory.page.entries], cursor=directory.page.next_cursor or "")
 
 
 @blp.at("/size/<path:branch>")

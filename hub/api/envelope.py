@@ -21,6 +21,7 @@ PLATFORM_CODES = {
     "scope_insufficient": "AUTH-ERR-2",
     "quota_exceeded": "AUTH-ERR-12",
     "bad_request": "REQ-ERR-0",
+    "json_invalid": "REQ-ERR-1",
     "invalid": "REQ-ERR-6",
     "path_invalid": "REQ-ERR-6",
     "ref_invalid": "REQ-ERR-6",
@@ -100,6 +101,7 @@ def enveloped(schema: type[Schema] | Schema | None = None, *, many: bool = False
     elif many:
         members["data"] = fields.List(fields.Nested(schema))
         members["total"] = fields.Integer(metadata={"description": "of all pages; absent: 0"})
+        members["message"] = fields.String(metadata={"description": "OK; on lists of shape C only"})
         name = f"{name}s"
     else:
         members["data"] = fields.Nested(schema)

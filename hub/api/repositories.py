@@ -11,7 +11,7 @@ from hub.accounts import service as accounts
 from hub.accounts.models import Grant
 from hub.accounts.policy import Action, Actor, require
 from hub.api import schemas
-from hub.api.envelope import enveloped, ok, paged
+from hub.api.envelope import enveloped, messaged, ok, paged
 from hub.api.routing import COLLECTION, PREFIX, Address, RepositoryBlueprint
 from hub.api.views import job_view, push_view, repository_view
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -64,6 +64,26 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> dict[str, 
     if kind.name in _KINDS_OF_SHAPE_B:
         return jsonify(paged(schemas.RepositorySchema(many=True).dump(views), page.total))
     return ok(views, total=page.total)
+
+
+@blp.get(f"/user/<namespace>{COLLECTION}")
+@blp.get(f"/organization/<namespace>{COLLECTION}")
+@blp.arguments(schemas.ListQuery, location="query")
+@blp.response(200, enveloped(schemas.RepositorySchema, many=True))
+def list_namespace_repositories(query: dict[str, Any], namespace: str, kind: RepositoryKind) -> dict[str, Any]:
+    """The repositories of a kind that a user or organisation owns, as far as the caller may see them."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        page = service.list_repositories(
+            work,
+            actor=actor,
+            kind=kind.name,
+            namespace=accounts.get_namespace(work, namespace).path,
+            search=query["search"],
+            sort=query["sort"],
+            page=page_args(),
+        )
+        return messaged(_views(work, actor, page.items), page.total)
 
 
 @blp.post(COLLECTION)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from hub.accounts.models import Role
+from hub.api.envelope import enveloped
 from hub.git.types import EntryKind
 
 
@@ -25,6 +28,18 @@ def text(description: str = "", *, required: bool = False, default: str = "") ->
     )
 
 
+class PageNumber(fields.Integer):
+    """Described as a number and taken as it comes: ``page_args`` judges it, in the words that the contract wants."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        return value
+
+
+def _page_number(description: str) -> fields.Raw:
+    # Only described here: ``hub.http.paging`` judges it, with the status and code that the contract wants.
+    return fields.Raw(metadata={"type": "integer", "description": description})
+
+
 # Repositories.
 
 
@@ -32,8 +47,8 @@ class ListQuery(Body):
     search = text("words in the path, nickname or description")
     sort = text("recently_update, trending, most_download, most_favorite or most_star", default="recently_update")
     namespace = text("only this user's or organisation's")
-    page = fields.Integer(metadata={"description": "from 1"})
-    per = fields.Integer(metadata={"description": "1 to 100, 50 by default"})
+    page = PageNumber(metadata={"description": "from 1"})
+    per = PageNumber(metadata={"description": "1 to 100, 50 by default"})
 
 
 class CreateBody(Body):
@@ -171,8 +186,8 @@ class JobSchema(Schema):
 
 
 class PageQuery(Body):
-    page = fields.Integer(metadata={"description": "from 1"})
-    per = fields.Integer(metadata={"description": "1 to 100, 50 by default"})
+    page = PageNumber(metadata={"description": "from 1"})
+    per = PageNumber(metadata={"description": "1 to 100, 50 by default"})
 
 
 class JobsQuery(PageQuery):
@@ -340,6 +355,10 @@ class TreePageSchema(Schema):
 
 class AllFilesQuery(RefQuery):
     cursor = text("the cursor of the page before")
+
+
+class AllFilesSchema(enveloped(FileSchema, many=True)):  # type: ignore[misc]  # the class is made by a function
+    cursor = fields.String(metadata={"description": "leads to the next page; empty at the end"})
 
 
 class LogsTreeQuery(Body):

@@ -132,8 +132,18 @@ def test_lists_are_paged_searched_and_sorted(call: Call) -> None:
     assert [item["name"] for item in data(call("GET", "/models?search=BOUT%20bet"))] == ["beta"]
     for query, member in (("per=101", "per"), ("page=0", "page"), ("per=x", "per"), ("sort=oldest", "sort")):
         refused = call("GET", f"/models?{query}")
-        assert refusal(refused) in ((400, "REQ-ERR-6"), (422, "REQ-ERR-6"))
+        assert refusal(refused) == (400, "REQ-ERR-6")
         assert member in json.dumps(refused.json)
+
+
+def test_what_an_owner_has_is_listed_with_a_message(call: Call, secret: str, thing: str) -> None:
+    mine = call("GET", "/user/ada/models?search=secr")
+    assert mine.json is not None
+    assert (mine.json["msg"], mine.json["message"], mine.json["total"]) == ("OK", "OK", 1)
+    assert [item["path"] for item in data(mine)] == ["ada/secret"]
+    assert [item["path"] for item in data(call("GET", "/user/ADA/models", "bob"))] == ["ada/thing"]
+    assert data(call("GET", "/organization/bob/mcps")) == []
+    assert refusal(call("GET", "/user/nobody/models")) == (404, "REPO-ERR-2")
 
 
 def test_what_is_wrong_with_a_new_repository_is_said_in_the_platforms_codes(call: Call, thing: str) -> None:
@@ -412,6 +422,19 @@ def test_a_tree_does_not_wait_for_its_last_commits(call: Call, thing: str) -> No
     assert all("commit" in file for file in data(call("GET", f"{thing}/refs/main/tree/"))["Files"])
     data(call("POST", f"{thing}/raw/new.txt", json={"content": b64(b"1")}))
     assert all("commit" not in file for file in data(call("GET", f"{thing}/refs/main/tree/"))["Files"])
+
+
+def test_everything_is_listed_behind_a_cursor(call: Call, thing: str) -> None:
+    files = [{"path": f"many/{number:03}", "content": b64(b"1")} for number in range(120)]
+    data(call("POST", f"{thing}/commit/main", json={"message": "m", "files": files}))
+    first = call("GET", f"{thing}/all_files")
+    assert first.json is not None
+    assert len(data(first)) == 100
+    second = call("GET", f"{thing}/all_files?cursor={first.json['cursor']}")
+    assert second.json is not None
+    assert (len(data(second)), second.json["cursor"]) == (23, "")
+    names = {file["path"] for file in [*first.json["data"], *second.json["data"]]}
+    assert len(names) == 123
 
 
 def test_history_is_told_commit_by_commit(call: Call, thing: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,24 @@ def test_a_name_is_taken_in_every_spelling_but_not_for_other_kinds(
         make_repository(ada, "tHING")
     assert refused.value.code == "REPO-ERR-0"
     make_repository(ada, "thing", kind="dataset")
+
+
+def test_of_many_who_want_one_name_at_once_one_gets_it(
+    context: Context, make_user: MakeUser, actor_of: ActorOf
+) -> None:
+    ada = actor_of(make_user("ada"))
+
+    def create(name: str) -> str:
+        try:
+            return service.create_repository(context, actor=ada, namespace="", name=name, kind="model").name
+        except Conflict as error:
+            return error.code
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(create, ["thing", "Thing", "THING", "thinG"]))
+    assert sorted(answers)[:3] == ["REPO-ERR-0"] * 3
+    assert [row.state for row in rows(context)] == [RepositoryState.READY]
+    assert len(list(directories.uuids_on_disk(context.settings.repositories_path))) == 1
 
 
 def test_making_asks_for_the_namespace_and_the_right(context: Context, make_user: MakeUser, actor_of: ActorOf) -> None:
