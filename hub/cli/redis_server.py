@@ -111,19 +111,25 @@ def prepare(settings: Settings) -> RedisServer:
 def _end_leftover(pidfile: Path) -> None:
     try:
         pid = int(pidfile.read_text())
-        if "redis" not in Path(f"/proc/{pid}/cmdline").read_text():
-            return
     except (OSError, ValueError):
         return
-    for sig in (signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not _is_redis(pid):
+            break
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, sig)
+            os.kill(pid, number)
         deadline = time.monotonic() + _STOP_WAIT_S
-        while time.monotonic() < deadline:
-            if not Path(f"/proc/{pid}").exists():
-                pidfile.unlink(missing_ok=True)
-                return
+        while _is_redis(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
+    pidfile.unlink(missing_ok=True)
+
+
+def _is_redis(pid: int) -> bool:
+    """Whether a process of that number is a Redis; one that is dead and waits to be reaped has no command line."""
+    try:
+        return b"redis" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _free_port() -> int:

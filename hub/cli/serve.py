@@ -97,10 +97,8 @@ def _check_port(host: str, port: int, setting: str) -> None:
 
 def _run(settings: Settings) -> None:
     supervisor = Supervisor()
-    read_gate, write_gate = os.pipe()
     try:
-        is_up = _start(supervisor, settings, read_gate, write_gate)
-        if is_up:
+        if _start(supervisor, settings):
             _greet(settings)
             supervisor.run()
             log.get_logger(__name__).info("hub_stops", limit_s=STOP_LIMIT_S)
@@ -108,7 +106,7 @@ def _run(settings: Settings) -> None:
         supervisor.stop()
 
 
-def _start(supervisor: Supervisor, settings: Settings, read_gate: int, write_gate: int) -> bool:
+def _start(supervisor: Supervisor, settings: Settings) -> bool:
     """Start all programs; False when a signal came meanwhile. Raises StartError."""
     redis: RedisServer | None = None
     if not settings.redis_url:
@@ -120,6 +118,7 @@ def _start(supervisor: Supervisor, settings: Settings, read_gate: int, write_gat
     environment = _environment(settings)
     # The web server loads while the database is migrated, and answers once that is done.
     migration = spawn(Program("migration", _hub("db", "upgrade"), environment))
+    read_gate, write_gate = os.pipe()
     gated = environment | {GATE_VARIABLE: str(read_gate)}
     # At the limit running transfers are cut off: SIGQUIT.
     web_stop = ((signal.SIGTERM, STOP_LIMIT_S), (signal.SIGQUIT, 5.0))
@@ -131,9 +130,10 @@ def _start(supervisor: Supervisor, settings: Settings, read_gate: int, write_gat
             return False
     finally:
         _end(migration)
+        # Also when the start has failed: who waits at the gate does not hear that it is told to stop.
+        os.close(write_gate)
     if migration.returncode:
         raise StartError("The database could not be migrated; the lines above say why.")
-    os.close(write_gate)
     if not supervisor.wait_until(lambda: _answers(settings), what="The web server", timeout_s=_START_LIMIT_S):
         return False
     for program in _background(settings, environment):
