@@ -135,23 +135,22 @@ def _parse_old_fetch(packets: Sequence[bytes | Marker]) -> PlainFetch | None:
 
 
 def list_visible_refs(path: Path) -> list[VisibleRef]:
-    """HEAD, when it leads or could lead somewhere, then every ref that is not hidden, by name.
+    """HEAD, then every ref that is not hidden, by name.
 
-    A ref whose object is missing is left out, as git does. Raises NotFound (code ``repository_missing``).
+    A ref that leads to another one which is not there is left out, as git does.
+    Raises NotFound (code ``repository_missing``).
     """
     with open_repository(path) as repository:
         references = sorted(repository.listall_reference_objects(), key=lambda reference: reference.raw_name)
-        head = _describe(repository, repository.references["HEAD"])
-        found = [head] if head is not None else []
-        for reference in references:
-            if not reference.raw_name.startswith(_HIDDEN):
-                ref = _describe(repository, reference)
-                if ref is not None and ref.oid is not None:
-                    found.append(ref)
-        return found
+        found = [_describe(repository, reference) for reference in references if not _is_hidden(reference)]
+        return [_describe(repository, repository.references["HEAD"]), *(ref for ref in found if ref.oid is not None)]
 
 
-def _describe(repository: pygit2.Repository, reference: pygit2.Reference) -> VisibleRef | None:
+def _is_hidden(reference: pygit2.Reference) -> bool:
+    return reference.raw_name.startswith(_HIDDEN)
+
+
+def _describe(repository: pygit2.Repository, reference: pygit2.Reference) -> VisibleRef:
     symref_target: bytes | None = None
     if reference.type == ReferenceType.SYMBOLIC:
         symref_target = bytes(reference.raw_target)  # type: ignore[arg-type]  # bytes for a symbolic one
@@ -161,14 +160,16 @@ def _describe(repository: pygit2.Repository, reference: pygit2.Reference) -> Vis
             return VisibleRef(reference.raw_name, None, symref_target)
     else:
         target = reference.target
+    return VisibleRef(reference.raw_name, str(target).encode(), symref_target, _peel(repository, reference, target))
+
+
+def _peel(repository: pygit2.Repository, reference: pygit2.Reference, target: pygit2.Oid | str) -> bytes | None:
+    """What lies behind an annotated tag; None for a ref to anything else, and to an object that is missing."""
     try:
         kind, _ = repository.odb.read_header(target)
-    except KeyError:
+        return str(reference.peel().id).encode() if kind == ObjectType.TAG else None
+    except (KeyError, pygit2.GitError):
         return None
-    peeled = reference.peel().id if kind == ObjectType.TAG else None
-    return VisibleRef(
-        reference.raw_name, str(target).encode(), symref_target, str(peeled).encode() if peeled is not None else None
-    )
 
 
 def digest_of(refs: Sequence[VisibleRef]) -> str:
