@@ -60,6 +60,7 @@ def create_repository(
     (``REPO-ERR-0``: the name is taken), NotSignedIn, Denied, QuotaExceeded.
     """
     kind_value = get_kind(context, kind)
+    check_repository_name(name)
     check_texts(nickname=nickname, description=description, license=license)
     branch = branch_ref(default_branch).removeprefix("refs/heads/")
     new = NewRepository(namespace or actor.name, name, license, description, dict(options or {}))

@@ -32,8 +32,13 @@ def check_texts(**texts: str | None) -> None:
             continue
         if len(text) > MAX_CHARS[name]:
             raise Invalid(f"'{name}' is longer than {MAX_CHARS[name]} characters.", code="REQ-ERR-6", member=name)
-        if "\0" in text or (name != "description" and not text.isprintable()):
-            raise Invalid(f"'{name}' holds a control character.", code="REQ-ERR-6", member=name)
+        if not _is_storable(text) or (name != "description" and not text.isprintable()):
+            raise Invalid(f"'{name}' holds a character that cannot be shown.", code="REQ-ERR-6", member=name)
+
+
+def _is_storable(text: str) -> bool:
+    """Whether PostgreSQL takes the text (it knows no NUL) and UTF-8 can spell it (it knows no lone surrogates)."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def flush_name(work: UnitOfWork, row: Repository) -> None:
