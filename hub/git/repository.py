@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pygit2
@@ -314,11 +315,24 @@ def clear_leftovers(path: Path, *, older_than_s: float = 3600) -> int:
     """Remove what killed git processes left: lock files, drafts, objects of pushes that never ended; how many.
 
     Git holds locks for milliseconds and writes to a push's objects as long as it lives, so an age of an hour tells
-    the dead from the living. Without this, one lock file left by a power cut would refuse every later push.
+    the dead from the living.
     """
+    return _remove_old(path, _leftovers(path), older_than_s)
+
+
+def clear_ref_locks(path: Path, *, older_than_s: float = 60) -> int:
+    """Remove the ref locks that killed git processes left; how many.
+
+    One lock file left by a crash would refuse every later push to its branch. Refs are locked for milliseconds, so
+    a minute is plenty.
+    """
+    return _remove_old(path, chain(path.glob("*.lock"), (path / "refs").rglob("*.lock")), older_than_s)
+
+
+def _remove_old(path: Path, candidates: Iterator[Path], older_than_s: float) -> int:
     before = time.time() - older_than_s
     removed = 0
-    for candidate in _leftovers(path):
+    for candidate in candidates:
         try:
             if _changed_at(candidate) > before:
                 continue

@@ -13,9 +13,10 @@ These functions span Git and the database. They take the context and open short 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -28,7 +29,7 @@ from hub.base.offload import offload
 from hub.db.base import new_uuid
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.git.incoming import is_ancestor
-from hub.git.repository import list_refs
+from hub.git.repository import clear_ref_locks, list_refs
 from hub.git.types import ZERO_OID, RefChange
 from hub.git.write import sync_refs, update_refs
 from hub.jobs.service import enqueue
@@ -41,6 +42,7 @@ log = get_logger(__name__)
 
 # Between its checks and its refs a push needs moments; after this long it will not come any more.
 GRACE_S = 60.0
+_REPOSITORIES_PAGE = 500
 
 
 def prepare(
@@ -157,8 +159,11 @@ def reconcile(context: Context, *, grace_s: float = GRACE_S, look_for_drift: boo
         is_late = context.clock.now() - push.created_at >= timedelta(seconds=grace_s)
         try:
             applied = _find_applied(context, push)
-            if len(applied) < len(push.changes) and not is_late:
-                continue
+            if len(applied) < len(push.changes):
+                if not is_late:
+                    continue
+                # What cut the push off may have left its locks, which would refuse every later push.
+                clear_ref_locks(_path_of(context, push), older_than_s=grace_s)
             settle(context, push.uuid, applied)
         except HubError as error:
             log.warning("push_not_reconciled", push_id=push.id, reason=error.code)
@@ -234,9 +239,21 @@ def _list_pending(context: Context) -> Sequence[Push]:
         return work.session.scalars(select(Push).where(Push.state == PushState.PENDING).order_by(Push.id)).all()
 
 
-def _list_repositories(context: Context) -> Sequence[Repository]:
+def _list_repositories(context: Context) -> Iterator[Repository]:
+    last_id = 0
+    while True:
+        with reading(context) as work:
+            query = select(Repository).where(is_live(), Repository.id > last_id).order_by(Repository.id)
+            page = work.session.scalars(query.limit(_REPOSITORIES_PAGE)).all()
+        if not page:
+            return
+        yield from page
+        last_id = page[-1].id
+
+
+def _path_of(context: Context, push: Push) -> Path:
     with reading(context) as work:
-        return work.session.scalars(select(Repository).where(is_live()).order_by(Repository.id)).all()
+        return repository_path(context.settings, work.session.get_one(Repository, push.repository_id))
 
 
 def _find_applied(context: Context, push: Push) -> list[RefChange]:

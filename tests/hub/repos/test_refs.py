@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -229,6 +231,20 @@ def test_a_crash_before_the_refs_moved_gives_the_push_up_after_its_grace(bench, 
     late()
     assert refs.reconcile(context) == refs.Reconciled(abandoned=1)
     assert bench.pushes()[0].state == PushState.ABANDONED
+
+
+def test_a_lock_that_a_killed_git_left_is_taken_away_with_the_push(bench, actor, context, late):
+    change = bench.update(bench.commit())
+    prepare(bench, actor, change)
+    lock = bench.path / f"{change.ref}.lock"
+    lock.touch()
+    with pytest.raises(Conflict):
+        receive(bench, actor, change)
+    an_hour_ago = time.time() - 3600
+    os.utime(lock, (an_hour_ago, an_hour_ago))
+    late()
+    refs.reconcile(context)
+    assert receive(bench, actor, change).state == PushState.APPLIED
 
 
 def test_a_push_that_was_given_up_too_early_is_recorded_all_the_same(bench, actor, context, late):
