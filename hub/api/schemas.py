@@ -35,11 +35,6 @@ class PageNumber(fields.Integer):
         return value
 
 
-def _page_number(description: str) -> fields.Raw:
-    # Only described here: ``hub.http.paging`` judges it, with the status and code that the contract wants.
-    return fields.Raw(metadata={"type": "integer", "description": description})
-
-
 # Repositories.
 
 
@@ -457,10 +452,3 @@ class PreuploadFileSchema(Schema):
 
 class PreuploadSchema(Schema):
     files = fields.List(fields.Nested(PreuploadFileSchema))
-
-
-class UploadForm(Body):
-    file = fields.List(fields.Raw(metadata={"type": "string", "format": "binary"}))
-    file_path = fields.List(fields.String())
-    branch = text("empty: the default branch")
-    message = text("of the commit")

@@ -6,7 +6,7 @@ Nothing here holds the database while Git works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -133,20 +133,6 @@ def read_all_files(
     path = repository_path(context.settings, repository)
     commit_id = resolve(context, repository, revision)
     return Directory(commit_id, offload(tree.walk_tree, path, commit_id, limit=limit, cursor=cursor))
-
-
-def find_entries(
-    context: Context, repository: Repository, *, paths: Sequence[str], revision: str = ""
-) -> Mapping[str, TreeEntry]:
-    """The entries at those of the paths that exist, by path. Raises NotFound (``revision_not_found``)."""
-    path = repository_path(context.settings, repository)
-    return offload(_find_entries, path, revision or repository.default_branch, paths)
-
-
-def _find_entries(path: Path, revision: str, paths: Sequence[str]) -> dict[str, TreeEntry]:
-    commit_id = resolve_revision(path, revision)
-    found = ((wanted, tree.find_entry(path, commit_id, wanted)) for wanted in paths)
-    return {wanted: entry for wanted, entry in found if entry is not None}
 
 
 def read_file(

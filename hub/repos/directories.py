@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hub.base.errors import Unavailable
 from hub.base.offload import offload
+from hub.objects.disk import sync_directory
 
 _DRAFT_SUFFIX = ".new"
 _LOCK_SUFFIX = ".lock"
@@ -39,7 +40,7 @@ def building(final: Path) -> Iterator[Path]:
             yield draft
             offload(_sync_tree, draft)
             os.rename(draft, final)
-            _sync_directory(final.parent)
+            sync_directory(final.parent)
         except BaseException:
             offload(_remove_tree, draft)
             raise
@@ -108,14 +109,6 @@ def _locked(final: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _sync_tree(path: Path) -> None:
     for folder, _, names in os.walk(path):
         for name in names:
@@ -124,7 +117,7 @@ def _sync_tree(path: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        _sync_directory(Path(folder))
+        sync_directory(Path(folder))
 
 
 def _remove_tree(path: Path) -> None:
