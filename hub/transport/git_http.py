@@ -282,9 +282,12 @@ def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
         for piece in pieces:
             while piece:
-                yield unpacker.decompress(piece, _READ_BYTES)
+                unpacked = unpacker.decompress(piece, _READ_BYTES)
+                if unpacked:
+                    yield unpacked
                 piece = unpacker.unconsumed_tail
-        yield unpacker.flush()
+        if rest := unpacker.flush():
+            yield rest
     except zlib.error:
         raise Invalid("The request's body is no valid gzip.", code="gzip_invalid") from None
     if not unpacker.eof:
