@@ -88,14 +88,13 @@ def _read_body() -> tuple[list[RefChange], str]:
     request.max_content_length = _MAX_BODY_BYTES
     body: Any = request.get_json(silent=True)
     try:
+        words = [body["quarantine"], *(word for change in body["changes"] for word in change)]
         changes = [RefChange(ref, old, new) for old, new, ref in body["changes"]]
-        quarantine = body["quarantine"]
-        is_text = all(isinstance(word, str) for change in body["changes"] for word in [*change, quarantine])
     except (TypeError, ValueError, KeyError):
-        is_text = False
-    if not is_text:
+        changes = []
+    if not changes or not all(isinstance(word, str) and "\0" not in word for word in words):
         raise Invalid("This is not what the hub's hooks send.", code="hook_body_invalid")
-    return changes, quarantine
+    return changes, body["quarantine"]
 
 
 def _get_actor(work: UnitOfWork, ticket: PushTicket) -> Actor:
