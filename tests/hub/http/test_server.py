@@ -301,3 +301,31 @@ def test_a_killed_master_takes_its_worker_along(own_web):
     worker = own_web.worker()
     own_web.process.kill()
     wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, what="the worker to go")
+
+
+# What the worker relies on: waiting for PostgreSQL lets other requests run.
+_WAIT_BESIDE = """
+from gevent import monkey
+monkey.patch_all()
+import sys, gevent
+from sqlalchemy import text
+from hub.db.engine import Database
+turns = 0
+def count():
+    global turns
+    while True:
+        turns += 1
+        gevent.sleep(0.01)
+counter = gevent.spawn(count)
+with Database(sys.argv[1]).engine.connect() as connection:
+    before = turns
+    connection.execute(text("SELECT pg_sleep(0.5)"))
+    print(turns - before)
+"""
+
+
+def test_waiting_for_postgresql_lets_other_requests_run(postgresql):
+    url = postgresql.url("postgres").replace("postgresql://", "postgresql+psycopg://")
+    command = [sys.executable, "-c", _WAIT_BESIDE, url]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) >= 5
