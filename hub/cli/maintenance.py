@@ -32,8 +32,9 @@ def gc(dry_run: bool, as_json: bool) -> None:
         return
     verb = "Would remove" if dry_run else "Removed"
     click.echo(
-        f"{verb}: {done.repositories} repositories, {done.lfs_objects} LFS objects, {done.lfs_uploads} unfinished "
-        f"uploads and {done.lfs_leftovers} leftovers ({done.lfs_size_bytes:,} bytes in all), {done.jobs} old jobs."
+        f"{verb}: {done.repositories} repositories, {done.git_leftovers} leftovers of pushes, "
+        f"{done.lfs_objects} LFS objects, {done.lfs_uploads} unfinished uploads and {done.lfs_leftovers} of their "
+        f"leftovers ({done.lfs_size_bytes:,} bytes in all), {done.jobs} old jobs."
     )
 
 
