@@ -15,6 +15,7 @@ from hub.base.context import Context
 
 # A commit never changes, so an answer is never wrong; it only falls out of use.
 MAX_AGE_S = 14 * 24 * 3600
+MAX_SIZE_BYTES = 1024 * 1024 * 1024
 _FORMAT = "1"  # part of each key: another format of the answers is another set of keys
 
 
@@ -37,15 +38,22 @@ def keep(context: Context, *parts: str, answer: Any) -> None:
         os.replace(draft, path)
 
 
-def prune(context: Context, *, max_age_s: float = MAX_AGE_S) -> int:
-    """Forget answers made longer ago than this; how many they were."""
-    oldest = time.time() - max_age_s
-    removed = 0
+def prune(context: Context, *, max_age_s: float = MAX_AGE_S, max_size_bytes: int = MAX_SIZE_BYTES) -> int:
+    """Forget answers made longer ago than this, then the oldest until the rest fits; how many they were."""
+    kept: list[tuple[float, int, Path]] = []
     for path in (context.settings.cache_path / "derived").glob("??/*"):
         with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < oldest:
-                path.unlink()
-                removed += 1
+            found = path.stat()
+            kept.append((found.st_mtime, found.st_size, path))
+    size_bytes = sum(size for _, size, _ in kept)
+    oldest = time.time() - max_age_s
+    removed = 0
+    for made_at, size, path in sorted(kept):
+        if made_at >= oldest and size_bytes <= max_size_bytes:
+            break
+        path.unlink(missing_ok=True)
+        size_bytes -= size
+        removed += 1
     return removed
 
 

@@ -118,6 +118,9 @@ def test_kept_answers_are_forgotten_when_old_or_broken(context: Context) -> None
     os.utime(old, (0, 0))
     assert derived.prune(context) == 1
     assert derived.find(context, "a", "b") is None
+    derived.keep(context, "a", "d", answer="x" * 100)
+    assert derived.prune(context, max_size_bytes=102) == 1, "the oldest goes first"
+    assert derived.find(context, "a", "d") == "x" * 100
 
 
 def test_history_is_paged_and_counted(context: Context, thing: Repository) -> None:
