@@ -78,8 +78,10 @@ class FileStore(ObjectStore):
 
     def _publish(self, staged: Path, target: Path, key: str) -> ObjectInfo:
         with explain_disk_errors():
+            # Looked at before it can be seen: somebody may delete it at once.
+            info = _info(key, staged.stat())
             publish_file(staged, target)
-            return _info(key, target.stat())
+            return info
 
     def find(self, key: str) -> ObjectInfo | None:
         with explain_disk_errors(), suppress(FileNotFoundError, NotADirectoryError):
@@ -162,8 +164,9 @@ class FileStore(ObjectStore):
         self, key: str, upload_id: str, parts: Sequence[tuple[int, str]], *, size_bytes: int, sha256: str
     ) -> ObjectInfo:
         target = self._path(key)
-        offload(self._uploads.complete, upload_id, parts, target, size_bytes=size_bytes, sha256=sha256)
-        return _info(key, target.stat())
+        return _info(
+            key, offload(self._uploads.complete, upload_id, parts, target, size_bytes=size_bytes, sha256=sha256)
+        )
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
         offload(self._uploads.abort, upload_id)

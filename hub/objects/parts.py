@@ -82,8 +82,8 @@ class PartUploads:
 
     def complete(
         self, upload_id: str, parts: Sequence[tuple[int, str]], target: Path, *, size_bytes: int, sha256: str
-    ) -> None:
-        """Check the whole and give it its final name."""
+    ) -> os.stat_result:
+        """Check the whole and give it its final name; return what is known of the file."""
         directory = self._directory(upload_id)
         part_size_bytes = self._part_size_bytes(directory)
         received = {part.number: part for part in self.list_parts(upload_id)}
@@ -101,13 +101,15 @@ class PartUploads:
             raise Unprocessable("The parts do not have the sizes that make up the content.", code="parts_mismatch")
         try:
             with explain_disk_errors():
-                self._check_and_publish(directory, target, size_bytes, sha256)
+                return self._check_and_publish(directory, target, size_bytes, sha256)
         except FileNotFoundError:
             # Two completions at once: the other one was faster. Its content passed the same check.
-            if not target.exists():
+            try:
+                return target.stat()
+            except FileNotFoundError:
                 raise _upload_not_found() from None
 
-    def _check_and_publish(self, directory: Path, target: Path, size_bytes: int, sha256: str) -> None:
+    def _check_and_publish(self, directory: Path, target: Path, size_bytes: int, sha256: str) -> os.stat_result:
         with (directory / "content").open("r+b", buffering=0) as content:
             fcntl.flock(content, fcntl.LOCK_EX)
             (directory / "closed").touch()
@@ -117,8 +119,10 @@ class PartUploads:
                 shutil.rmtree(directory, ignore_errors=True)
                 raise hash_mismatch()
             os.fdatasync(content.fileno())
+            status = os.fstat(content.fileno())
         publish_file(directory / "content", target)
         shutil.rmtree(directory, ignore_errors=True)
+        return status
 
     def abort(self, upload_id: str) -> None:
         """Forget an upload; one that is not there is no error."""

@@ -62,8 +62,13 @@ def register_object(work: UnitOfWork, repository: Repository, oid: str, size_byt
 
     Raises Unprocessable (``size_mismatch``) when the object is known with another size.
     """
-    insert_new(work.session, LFSObject, [{"oid": oid, "size_bytes": size_bytes, "created_at": work.now()}])
-    known_bytes = work.session.scalar(select(LFSObject.size_bytes).where(LFSObject.oid == oid))
+    known_bytes = None
+    while known_bytes is None:
+        insert_new(work.session, LFSObject, [{"oid": oid, "size_bytes": size_bytes, "created_at": work.now()}])
+        # On PostgreSQL the lock keeps the garbage collector off the row until the link is committed; where the
+        # collector was faster, there is no row any more. SQLite has one writer at a time and ignores the lock.
+        row = select(LFSObject.size_bytes).where(LFSObject.oid == oid).with_for_update(read=True, key_share=True)
+        known_bytes = work.session.scalar(row)
     if known_bytes != size_bytes:
         raise Unprocessable("The object has another size.", code="size_mismatch")
     return link_objects(work, repository, [oid]) == 1

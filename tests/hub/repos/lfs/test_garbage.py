@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete
 
+from hub.base.errors import Unavailable
 from hub.db.uow import unit_of_work
 from hub.objects.store import STORE
-from hub.repos.lfs import service
+from hub.repos.lfs import garbage, service
 from hub.repos.lfs.contents import prepare_uploads
 from hub.repos.lfs.garbage import GRACE
 from hub.repos.lfs.holdings import object_key, unlink_object
@@ -123,3 +125,55 @@ def test_an_upload_in_parts_lives_as_long_as_its_addresses(context, shelf, now):
     assert service.collect_garbage(context, now=now + lifetime + timedelta(hours=1)).uploads == 1
     assert uploads(context) == []
     assert files_below(context[STORE].root) == set()
+
+
+def test_what_is_linked_while_garbage_is_collected_is_never_lost(context, shelf, make_shelf, now):
+    """Two repositories take up and drop the same three objects while everything without a link is garbage at once."""
+    contents = [random.Random(number).randbytes(1000) for number in range(3)]
+    cut_off = now + timedelta(days=365)
+    finished = threading.Event()
+    failures = []
+
+    def guarded(work):
+        def run():
+            try:
+                work()
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+        return run
+
+    def collect():
+        while not finished.is_set():
+            garbage._adopt_strays(context, cut_off)
+            garbage._remove_unlinked_objects(context, cut_off)
+
+    def use(shelf, seed):
+        choose = random.Random(seed)
+        for _ in range(40):
+            content = choose.choice(contents)
+            try:
+                oid = shelf.put(content)
+            except Unavailable as error:
+                assert error.code == "lfs_object_lost"
+                assert oid_of(content) not in shelf.held()
+                continue
+            assert shelf.get(oid) == content
+            drop(shelf, oid, len(content))
+
+    users = [
+        threading.Thread(target=guarded(lambda one=one: use(*one))) for one in ((shelf, 1), (make_shelf("bob"), 2))
+    ]
+    collector = threading.Thread(target=guarded(collect))
+    for thread in (collector, *users):
+        thread.start()
+    for thread in users:
+        thread.join()
+    finished.set()
+    collector.join()
+    assert failures == []
+    assert shelf.held() == set()
+    assert shelf.size_bytes() == 0
+    assert service.collect_garbage(context, now=cut_off).size_bytes >= 0
+    assert files_below(context[STORE].root) == stored(context) == set()
