@@ -60,6 +60,7 @@ class GitExchange:
 
     service: what the log calls it. timeout_s: the longest time of the whole exchange. on_end runs once, when the
     child has ended.
+    Raises TimeoutError from the iteration when the time is over: the connection is then of no more use.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class GitExchange:
         self._is_body_whole = body is None or isinstance(body, bytes)
         self._ending = threading.Lock()
         self._has_ended = False
+        self._is_expired = False
         slots.take()
         self._errors: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed in _end
         try:
@@ -118,6 +120,7 @@ class GitExchange:
                 try:
                     if is_git_reading:
                         stdin.write(piece)
+                        stdin.flush()
                 except (BrokenPipeError, ValueError):
                     # Git has made up its mind. The rest is read all the same: a client that is still sending when
                     # the connection closes never sees the answer.
@@ -140,7 +143,10 @@ class GitExchange:
             piece = b""
         if piece:
             return piece
-        if self._feeder is not None:
+        if self._is_expired:
+            self._end()
+            raise TimeoutError("git took too long")
+        if self._feeder is not None and not self._has_ended:
             self._feeder.join()
         self._end(leave_s=_LEAVE_S)
         raise StopIteration
@@ -161,6 +167,7 @@ class GitExchange:
 
     def _expire(self) -> None:
         log.warning("git_timeout", service=self._service)
+        self._is_expired = True
         terminate(self._process)
 
     def _end(self, *, leave_s: float = 0) -> None:
