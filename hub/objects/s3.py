@@ -91,6 +91,8 @@ class S3Address:
 class S3Store(ObjectStore):
     """A bucket. It is made on the first write when it is not there."""
 
+    min_part_size_bytes = 5 * MIB
+
     def __init__(self, address: S3Address, *, is_direct: bool = True, public_url: str = "") -> None:
         self.is_direct = is_direct
         self._bucket = address.bucket

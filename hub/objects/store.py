@@ -67,6 +67,9 @@ class ObjectStore(ABC):
     is_direct: bool = False
     """Whether clients transfer straight from and to the store, by presigned addresses."""
 
+    min_part_size_bytes: int = 1
+    """The smallest part of an upload in parts, the last one excepted."""
+
     @classmethod
     @abstractmethod
     def from_settings(cls, settings: Settings) -> ObjectStore:

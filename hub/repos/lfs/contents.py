@@ -192,7 +192,8 @@ def _register(context: Context, *, actor: Actor, repository_id: int, oid: str, s
 
 def part_size_of(context: Context, size_bytes: int) -> int:
     """How large each part of such an object is, the last one excepted. Source: CSGHub contract, section 6.4."""
-    return max(context.settings.lfs_part_size_bytes, -(-size_bytes // MAX_PARTS))
+    smallest = max(context.settings.lfs_part_size_bytes, context[STORE].min_part_size_bytes)
+    return max(smallest, -(-size_bytes // MAX_PARTS))
 
 
 def part_count_of(upload: LFSUpload) -> int:

@@ -341,7 +341,8 @@ def test_a_part_must_say_how_long_it_is(hub, headers):
 @pytest.fixture
 def s3_hub(context, s3_storage_url, repository):
     """The hub on S3, whose clients transfer directly."""
-    context.settings = dataclasses.replace(context.settings, storage_url=s3_storage_url, lfs_part_size_bytes=5 * MIB)
+    # Parts of less than 5 MiB are nothing that S3 takes: the hub asks for larger ones.
+    context.settings = dataclasses.replace(context.settings, storage_url=s3_storage_url, lfs_part_size_bytes=1)
     context._values[STORE.name] = create_store(context.settings)
     app = create_app(context)
     app.testing = True
