@@ -189,19 +189,25 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
+def _command() -> str:
+    """How this very hub is called in another terminal, which knows nothing of our environment."""
+    script = Path(sys.argv[0])
+    return str(script.absolute()) if script.name == "hub" and not os.environ.get("VIRTUAL_ENV") else "hub"
+
+
 def _greet(settings: Settings) -> None:
     url = settings.effective_base_url
     default_home = Settings().home
-    prefix = "" if settings.home == default_home else f"HUB_HOME={settings.home} "
+    hub = _command() if settings.home == default_home else f"HUB_HOME={settings.home} {_command()}"
     lines = [
         "",
         f"  The hub answers at  {url}",
         f"  Its data lies in    {settings.home}",
         "",
         "  Create the first account:",
-        f"    {prefix}hub user create NAME --email NAME@example.org --password-stdin --admin",
+        f"    echo PASSWORD | {hub} user create NAME --email NAME@example.org --password-stdin --admin",
         "  Get a token to push with (it is the password that git asks for):",
-        f"    {prefix}hub token create NAME --name laptop --scope write",
+        f"    {hub} token create NAME --name laptop --scope write",
         "  Clone a model:",
         f"    git clone {url}/models/NAMESPACE/NAME.git",
     ]
