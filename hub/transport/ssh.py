@@ -65,7 +65,7 @@ Process = asyncssh.SSHServerProcess[bytes]
 
 
 def serve(context: Context) -> None:
-    """Serve until SIGTERM or SIGINT; sessions that are under way then get some seconds to end."""
+    """Serve until SIGTERM or SIGINT; sessions that are under way then get some seconds to end, or until a second one."""
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     asyncio.run(_serve(context))
 
@@ -91,13 +91,17 @@ async def _serve(context: Context) -> None:
         window=_WINDOW_BYTES,
         server_version="hub",
     )
-    stopping = asyncio.Event()
+    stopping, hurrying = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        (hurrying if stopping.is_set() else stopping).set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop)
     log.info("ssh_listens", host=settings.ssh_host, port=settings.ssh_port)
     await stopping.wait()
     acceptor.close()
-    await hub.finish(_STOP_GRACE_S)
+    await hub.finish(_STOP_GRACE_S, hurrying)
 
 
 def load_host_key(home: Path) -> asyncssh.SSHKey:
@@ -187,13 +191,15 @@ class GitOverSSH:
         if identity.use is not None:
             await asyncio.to_thread(record_use, self._context, identity.use)
 
-    async def finish(self, grace_s: float) -> None:
+    async def finish(self, grace_s: float, hurrying: asyncio.Event) -> None:
         """Let the sessions end; those that take longer are cut off, their git processes with them."""
         if self._sessions:
-            await asyncio.wait(self._sessions, timeout=grace_s)
-        for session in list(self._sessions):
-            session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+            ended = asyncio.gather(*self._sessions, return_exceptions=True)
+            hurry = asyncio.create_task(hurrying.wait())
+            await asyncio.wait((ended, hurry), timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+            hurry.cancel()
+            ended.cancel()
+            await asyncio.gather(*self._sessions, return_exceptions=True)
 
     async def _run(self, process: Process, actor: Actor) -> int:
         command = process.command
