@@ -5,12 +5,14 @@ Nothing here knows RQ: the worker, Lite and the tests all call ``execute``.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import select, update
@@ -30,6 +32,8 @@ log = get_logger(__name__)
 HEARTBEAT_S = 5.0
 PROGRESS_S = 0.5
 CANCEL_LOOK_S = 1.0
+# A cancelled job has this long for its own cleaning up before its process is killed.
+CANCEL_GRACE_S = 10.0
 MAX_LOG_BYTES = 64 * 1024
 MAX_ERROR_CHARS = 4000
 
@@ -45,6 +49,37 @@ class JobCancelled(BaseException):
     It passes ``except Exception`` blocks on its way out, as ``KeyboardInterrupt`` does: a job that catches its own
     errors must still be stoppable.
     """
+
+
+class Interruption:
+    """Makes ``JobCancelled`` rise in a job that runs in a process of its own, wherever the job is waiting.
+
+    It rises once, and only while the job's own function runs: neither its cleaning up nor the run's book-keeping is
+    cut off by a second request.
+    """
+
+    def __init__(self) -> None:
+        self.is_armed = False
+        self._asked_at: float | None = None
+
+    def listen(self) -> None:
+        """Take SIGTERM for the request; in the process's main thread, where the job runs."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.is_armed:
+            self.is_armed = False
+            raise JobCancelled
+
+    def insist(self) -> None:
+        """Ask from another thread; who asks again after the grace kills the process and what it started."""
+        now = time.monotonic()
+        if self._asked_at is None:
+            self._asked_at = now
+        if now - self._asked_at < CANCEL_GRACE_S:
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -66,14 +101,13 @@ class JobRun:
     and as often as one likes; the row follows at most every half second.
     """
 
-    def __init__(self, context: Context, claim: _Claim, interrupt: Callable[[], None] | None) -> None:
+    def __init__(self, context: Context, claim: _Claim, interruption: Interruption | None) -> None:
         self.context = context
         self.uuid = claim.uuid
         self.name = claim.name
         self.attempt = claim.attempt
-        self.is_interruptible = False
         self._claim = claim
-        self._interrupt = interrupt
+        self._interruption = interruption
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -134,8 +168,8 @@ class JobRun:
             except Exception as error:
                 # A database that is away for a moment must not end the job; the next beat tries again.
                 log.warning("job_heartbeat_failed", job=self.uuid, reason=type(error).__name__)
-            if self._is_cancelled and self._interrupt is not None and self.is_interruptible:
-                self._interrupt()
+            if self._is_cancelled and self._interruption is not None:
+                self._interruption.insist()
             if is_reported:
                 self._ending.wait(PROGRESS_S)
 
@@ -202,11 +236,11 @@ def _claim(context: Context, uuid: str) -> _Claim | None:
         return _Claim(job.id, job.uuid, job.name, job.args, job.attempt, job.log)
 
 
-def execute(context: Context, uuid: str, *, interrupt: Callable[[], None] | None = None) -> JobState | None:
+def execute(context: Context, uuid: str, *, interruption: Interruption | None = None) -> JobState | None:
     """Run a queued job to its end and say how it ended: QUEUED means that it will be tried again.
 
     None when there was nothing to run: a second delivery, a cancelled job, one that is not due.
-    interrupt: called in the run's own thread when the job is cancelled; it makes ``JobCancelled`` rise in the job.
+    interruption: how a cancellation reaches a job that does not look for it; None: it must look.
     """
     claim = _claim(context, uuid)
     if claim is None:
@@ -214,23 +248,25 @@ def execute(context: Context, uuid: str, *, interrupt: Callable[[], None] | None
         return None
     token = bind(job=uuid)
     try:
-        return _run(context, claim, interrupt)
+        return _run(context, claim, interruption)
     finally:
         unbind(token)
 
 
-def _run(context: Context, claim: _Claim, interrupt: Callable[[], None] | None) -> JobState:
+def _run(context: Context, claim: _Claim, interruption: Interruption | None) -> JobState:
     started = time.monotonic()
-    run = JobRun(context, claim, interrupt)
+    run = JobRun(context, claim, interruption)
     run.start()
     error: BaseException | None = None
     try:
         try:
             function = _spec_of(context, claim.name).load()
-            run.is_interruptible = True
+            if interruption is not None:
+                interruption.is_armed = True
             function(run, **claim.args)
         finally:
-            run.is_interruptible = False
+            if interruption is not None:
+                interruption.is_armed = False
     except (Exception, JobCancelled) as caught:
         error = caught
         if not isinstance(caught, HubError | JobCancelled):
@@ -240,7 +276,7 @@ def _run(context: Context, claim: _Claim, interrupt: Callable[[], None] | None) 
     if error is None:
         state = _settle(context, claim, changes)
     elif isinstance(error, JobCancelled):
-        state = _settle(context, claim, changes, is_cancelled=True)
+        state = _settle(context, claim, changes, error="The job was interrupted.", delay_s=0.0)
     else:
         state = _settle(context, claim, changes, error=describe(error), may_retry=_may_succeed_later(error))
     took_s = round(time.monotonic() - started, 3)
@@ -274,13 +310,13 @@ def _settle(
     changes: dict[str, Any],
     *,
     error: str | None = None,
-    is_cancelled: bool = False,
     may_retry: bool = True,
     delay_s: float | None = None,
 ) -> JobState:
     """Write how the run ended. A failed one is queued again while attempts are left, after a pause.
 
-    delay_s: the pause; None: the job's own back-off.
+    One that failed after it was asked to stop is cancelled; a stop that nobody asked for (the whole machine is being
+    shut down) is a failure like any other. delay_s: the pause; None: the job's own back-off.
     """
     with unit_of_work(context) as work:
         job = work.session.scalars(select(Job).where(Job.id == claim.id).with_for_update()).one_or_none()
@@ -288,17 +324,17 @@ def _settle(
             return JobState.CANCELLED if job is None else job.state
         for name, value in changes.items():
             setattr(job, name, value)
-        if error is None and not is_cancelled:
+        if error is None:
             _finish(work, job, JobState.SUCCEEDED)
-        elif is_cancelled or job.is_cancel_requested:
+        elif job.is_cancel_requested:
             _finish(work, job, JobState.CANCELLED)
         elif not may_retry or job.attempt >= job.max_attempts:
-            _finish(work, job, JobState.FAILED, error or "")
+            _finish(work, job, JobState.FAILED, error)
         else:
             spec = context[JOBS].find(job.name)
             if delay_s is None:
                 delay_s = spec.backoff_after(job.attempt) if spec else 60.0
-            _queue_again(work, job, error or "", delay_s)
+            _queue_again(work, job, error, delay_s)
         return job.state
 
 

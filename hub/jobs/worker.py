@@ -25,14 +25,12 @@ from hub.base.context import Context
 from hub.base.log import get_logger
 from hub.db.engine import DATABASE
 from hub.jobs.queue import RedisQueue, connect
-from hub.jobs.run import JobCancelled, execute, settle_dead
+from hub.jobs.run import CANCEL_GRACE_S, Interruption, execute, settle_dead
 from hub.jobs.scheduler import Scheduler
 from hub.jobs.service import QUEUE_NAMES
 
 log = get_logger(__name__)
 
-# A cancelled job has this long for its own cleaning up before its process is killed.
-CANCEL_GRACE_S = 10.0
 # How often RQ looks for ids that a killed worker had taken but not started.
 _MAINTENANCE_INTERVAL_S = 60
 # RQ waits this long in one call for a job, and calls a worker lost after it: short, so that a lost Redis is noticed.
@@ -54,21 +52,9 @@ def _context() -> Context:
 
 def run_job(uuid: str) -> None:
     """What RQ calls in the forked process. Never raises for the job's own failure: the row holds it."""
-    context = _context()
-    is_running = True
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        if is_running:
-            raise JobCancelled
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        execute(context, uuid, interrupt=lambda: os.kill(os.getpid(), signal.SIGTERM))
-    except JobCancelled:
-        # The signal came between two steps of the run's own book-keeping; the sweep settles the row.
-        log.info("job_stopped_outside_its_function", job=uuid)
-    finally:
-        is_running = False
+    interruption = Interruption()
+    interruption.listen()
+    execute(_context(), uuid, interruption=interruption)
 
 
 def settle_stopped(rq_job: RQJob, _connection: redis.Redis) -> None:
@@ -126,7 +112,11 @@ class Worker(RQWorker):
             super().kill_horse(sig)
             return
         pid = self.horse_pid
-        super().kill_horse(signal.SIGTERM)
+        if not pid:  # it has just ended; 0 would mean this process's own group
+            return
+        # To it alone: what it has started, it ends itself, and the rest goes after the grace.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
         def insist() -> None:
             if self.horse_pid == pid:

@@ -48,9 +48,10 @@ def wait(run: JobRun, *, directory: str) -> None:
     if run.attempt > 1:
         return
     place = Path(directory)
-    (place / "pid").write_text(str(os.getpid()))
     child = subprocess.Popen(["sleep", "600"])
     try:
+        (place / "pid.new").write_text(str(os.getpid()))
+        (place / "pid.new").rename(place / "pid")
         child.wait()
     finally:
         child.kill()

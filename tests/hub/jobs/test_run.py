@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 from datetime import timedelta
 
@@ -8,7 +10,7 @@ from hub.base.errors import Invalid
 from hub.db.uow import unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.queue import QUEUE, InlineQueue
-from hub.jobs.run import MAX_LOG_BYTES, JobCancelled, describe, execute, run_due, settle_dead
+from hub.jobs.run import MAX_LOG_BYTES, Interruption, JobCancelled, describe, execute, run_due, settle_dead
 from hub.jobs.service import cancel_job
 from tests.support.processes import wait_until
 
@@ -242,3 +244,31 @@ def test_a_cancelled_job_is_left_alone_by_the_dead_runs_settlement(context, defi
         )
     assert settle_dead(context, job.uuid, attempt=1, reason="gone") == JobState.CANCELLED
     assert settle_dead(context, job.uuid, attempt=1, reason="gone") == JobState.CANCELLED
+
+
+def test_an_interruption_rises_once_and_only_in_the_jobs_own_function(define, ask, context, look):
+    interruption = Interruption()
+    before = signal.getsignal(signal.SIGTERM)
+    steps = []
+
+    def work(job):
+        with unit_of_work(job.context) as unit:
+            cancel_job(unit, job.uuid)
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("not reached")
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("cleaned up")
+
+    define(work)
+    job = ask("test.job")
+    interruption.listen()
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert execute(context, job.uuid, interruption=interruption) == JobState.CANCELLED
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert steps == ["cleaned up"]
+    assert look(job).state == JobState.CANCELLED

@@ -1,7 +1,5 @@
 """A real worker process on a real Redis, and what happens when either dies."""
 
-import os
-import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -140,10 +138,22 @@ def test_a_worker_told_to_stop_lets_its_job_end(start_worker, request_run, ended
     worker = start_worker()
     wait_until((tmp_path / "pid").exists, what="the job to run")
     worker.terminate()
-    os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    running = psutil.Process(int((tmp_path / "pid").read_text()))
+    wait_until(running.children, what="the program that the job waits for")
+    running.children()[0].kill()
+    assert ended(job).state == JobState.SUCCEEDED
+    assert worker.process.wait(20) == 0
+
+
+def test_a_job_that_is_stopped_with_the_machine_is_tried_again(start_worker, request_run, look, tmp_path):
+    job = request_run("wait")
+    worker = start_worker()
+    wait_until((tmp_path / "pid").exists, what="the job to run")
+    # What systemd does to a unit: the same signal to every process of it.
+    for process in worker.family():
+        process.terminate()
     worker.process.wait(20)
-    assert ended(job).state.is_final
-    assert worker.process.returncode == 0
+    assert (look(job).state, look(job).attempt) == (JobState.QUEUED, 1)
 
 
 def test_redis_of_this_homes_hub_is_found_without_a_setting(tmp_path):
