@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -79,11 +78,10 @@ def test_preupload_compares_without_case() -> None:
     assert not LFSRules.parse(b"*.bin filter=lfs\n").matches("Model.BIN")
 
 
+@pytest.mark.timeout(60)  # a matcher that backtracks would take longer than the universe is old
 def test_a_pattern_made_to_be_slow_is_not() -> None:
     hostile = "*a" * 500 + "b filter=lfs\n" + "**/" * 30 + "x filter=lfs\n"
-    started = time.perf_counter()
-    LFSRules.parse(hostile.encode()).matches("/".join(["a" * 200] * 5))
-    assert time.perf_counter() - started < 1
+    assert not LFSRules.parse(hostile.encode()).matches("/".join(["a" * 200] * 5))
 
 
 @given(st.binary(max_size=200))
