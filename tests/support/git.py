@@ -38,6 +38,27 @@ def find_git_lfs() -> str | None:
     return shutil.which("git-lfs") or shutil.which("git-lfs", path=str(tools))
 
 
+_CONFIG = """[user]
+	name = {name}
+	email = {email}
+[init]
+	defaultBranch = main
+[advice]
+	detachedHead = false
+[gc]
+	auto = 0
+"""
+_lfs_config: list[str] = []
+
+
+def _config(user: GitUser, name: str, email: str) -> str:
+    """A person's ``.gitconfig``, with what ``git lfs install`` writes into one: asked once, as it takes a while."""
+    if not _lfs_config:
+        user.git("lfs", "install", "--skip-repo")
+        _lfs_config.append((user.home / ".gitconfig").read_text())
+    return _CONFIG.format(name=name, email=email) + _lfs_config[0]
+
+
 class GitUser:
     """One person's git: their configuration, key and commands."""
 
@@ -57,16 +78,8 @@ class GitUser:
             "GIT_ASKPASS": "true",
             "LC_ALL": "C.UTF-8",
         }
-        for key, value in {
-            "user.name": name,
-            "user.email": email,
-            "init.defaultBranch": "main",
-            "advice.detachedHead": "false",
-            "gc.auto": "0",
-            "protocol.file.allow": "always",
-        }.items():
-            self.git("config", "--global", key, value)
-        self.git("lfs", "install", "--skip-repo")
+        if not (home / ".gitconfig").exists():
+            (home / ".gitconfig").write_text(_config(self, name, email))
 
     def git(
         self,
