@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import secrets
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -358,7 +359,13 @@ def model_file() -> Path:
     return fetch_model()
 
 
-# What a failed test says.
+# How a run ends, and what a failed test says.
+
+
+def pytest_configure() -> None:
+    """Let a run that is told to end stop its servers, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
 
 _LOGS = pytest.StashKey[list[HubServer]]()
 
