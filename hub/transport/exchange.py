@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -17,8 +18,10 @@ from hub.git.command import open_git, terminate
 log = get_logger(__name__)
 
 CHUNK_BYTES = 256 * 1024
-# What a pipe holds for a reader that has not looked yet. Source: pipe(7).
-PIPE_BYTES = 64 * 1024
+# So much is taken by the system for a reader that has not looked yet.
+WHOLE_BYTES = 64 * 1024
+# As much as the system lets us have; Linux takes less by default.
+_INPUT_BUFFER_BYTES = 1024 * 1024
 _STDERR_SHOWN_BYTES = 2000
 
 # After its last byte git needs a moment to leave by itself.
@@ -50,11 +53,22 @@ class GitSlots:
         self._places.release()
 
 
+def _open_input() -> tuple[socket.socket, socket.socket]:
+    """Our end and git's end of what git reads: a pair of sockets rather than a pipe.
+
+    Git takes a pack in pieces of 4 KiB. A pipe that is full lets the writer go on after each of them, two changes of
+    process for every page; a socket does so when most of its buffer has been read.
+    """
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _INPUT_BUFFER_BYTES)
+    return ours, theirs
+
+
 class GitExchange:
     """What git answers, as the iterable body of a response.
 
     A request's body that is still coming is fed to git by a second thread, because git may answer while it still
-    reads; one that is here already (at most ``PIPE_BYTES``) is handed over at once. A client that
+    reads; one that is here already (at most ``WHOLE_BYTES``) is handed over at once. A client that
     leaves ends the child and all that it started. A push is different once its last byte has arrived
     (``outlives_client``): it then runs to its end, since the refs may be about to move.
 
@@ -86,42 +100,38 @@ class GitExchange:
         self._is_expired = False
         slots.take()
         self._errors: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed in _end
+        self._input, git_input = _open_input()
         try:
             self._process = open_git(
-                repo_path,
-                *args,
-                stdin=subprocess.DEVNULL if body is None else subprocess.PIPE,
-                stderr=self._errors,
-                env=env,
-                hooks=hooks,
+                repo_path, *args, stdin=git_input.fileno(), stderr=self._errors, env=env, hooks=hooks
             )
         except BaseException:
             self._errors.close()
+            self._input.close()
             slots.give_back()
             raise
+        finally:
+            git_input.close()
         assert self._process.stdout is not None
         self._output: Any = self._process.stdout
         self._timer = threading.Timer(timeout_s, self._expire)
         self._timer.daemon = True
         self._timer.start()
         self._feeder: threading.Thread | None = None
-        if isinstance(body, bytes):
-            self._feed(iter((body,)))
-        elif body is not None:
+        if body is None or isinstance(body, bytes):
+            self._feed(iter((body or b"",)))
+        else:
             self._feeder = threading.Thread(target=self._feed, args=(body,), daemon=True)
             self._feeder.start()
 
     def _feed(self, body: Iterator[bytes]) -> None:
-        stdin = self._process.stdin
-        assert stdin is not None
         is_git_reading = True
         try:
             for piece in body:
                 try:
                     if is_git_reading:
-                        stdin.write(piece)
-                        stdin.flush()
-                except (BrokenPipeError, ValueError):
+                        self._input.sendall(piece)
+                except OSError:
                     # Git has made up its mind. The rest is read all the same: a client that is still sending when
                     # the connection closes never sees the answer.
                     is_git_reading = False
@@ -130,8 +140,7 @@ class GitExchange:
             log.info("git_body_cut", service=self._service, reason=type(error).__name__)
             terminate(self._process)
         finally:
-            with suppress(OSError, ValueError):
-                stdin.close()
+            self._input.close()
 
     def __iter__(self) -> GitExchange:
         return self

@@ -51,7 +51,7 @@ from hub.transport.access import (
     protocol_environment,
     service_command,
 )
-from hub.transport.exchange import PIPE_BYTES, GitExchange, GitSlots
+from hub.transport.exchange import WHOLE_BYTES, GitExchange, GitSlots
 from hub.transport.routes import repository_route
 from hub.transport.tickets import hook_environment, issue_ticket
 from hub.transport.urls import RepositoryAddress
@@ -125,7 +125,7 @@ def upload_pack(address: RepositoryAddress) -> Response:
     content_type = f"application/x-{UPLOAD_PACK}-result"
     body = _body(MAX_NEGOTIATION_BYTES)
     start = _read_start(body)
-    if len(start) > PIPE_BYTES:
+    if len(start) > WHOLE_BYTES:
         return _respond(_start(access, UPLOAD_PACK, body=chain((start,), body)), content_type)
     asked = parse_request(start, _version())
     if isinstance(asked, LsRefs):
@@ -304,11 +304,11 @@ def _limit(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
 
 
 def _read_start(body: Iterator[bytes]) -> bytes:
-    """The body when it is small, else a beginning of it that is longer than ``PIPE_BYTES``."""
+    """The body when it is small, else a beginning of it that is longer than ``WHOLE_BYTES``."""
     start = b""
     for piece in body:
         start += piece
-        if len(start) > PIPE_BYTES:
+        if len(start) > WHOLE_BYTES:
             break
     return start
 

@@ -65,7 +65,7 @@ Process = asyncssh.SSHServerProcess[bytes]
 
 
 def serve(context: Context) -> None:
-    """Serve until SIGTERM or SIGINT; sessions that are under way then get some seconds to end, or until a second one."""
+    """Serve until SIGTERM or SIGINT. Sessions under way then get some seconds, or the time until a second signal."""
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     asyncio.run(_serve(context))
 
