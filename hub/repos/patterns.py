@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hub.base.errors import Invalid
 
@@ -102,6 +102,22 @@ def _translate(part: str) -> str:
 def _translate_brackets(match: re.Match[str]) -> str:
     negation, members = match.groups()
     classes = [_CLASSES.get(name, "") for name in _POSIX_CLASS.findall(members)]
-    plain = re.sub(r"\\(.)", r"\1", _POSIX_CLASS.sub("", members))
-    escaped = re.sub(r"([\[\]\\^&~|])", r"\\\1", plain)
-    return f"[{'^' if negation else ''}{escaped}{''.join(classes)}]"
+    tokens = re.findall(r"\\?.", _POSIX_CLASS.sub("", members), re.DOTALL)
+    # Each member is written out escaped: Python gives some signs that git takes literally a meaning inside brackets.
+    found = "".join(_translate_members(tokens)) + "".join(classes)
+    if not found:  # nothing but a class that there is not
+        return "." if negation else r"(?!)"
+    return f"[{'^' if negation else ''}{found}]"
+
+
+def _translate_members(tokens: list[str]) -> Iterator[str]:
+    position = 0
+    while position < len(tokens):
+        first = tokens[position][-1]
+        yield re.escape(first)
+        position += 1
+        if tokens[position : position + 1] == ["-"] and position + 1 < len(tokens):
+            last = tokens[position + 1][-1]
+            if first <= last:  # a range that runs backwards holds its first member only, as in git's wildmatch.c
+                yield f"{re.escape(first)}-{re.escape(last)}"
+            position += 2
