@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import os
 import secrets
 import shutil
 import signal
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 from flask.testing import FlaskClient
@@ -365,6 +367,10 @@ def model_file() -> Path:
 def pytest_configure() -> None:
     """Let a run that is told to end stop its servers, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # No test judges by the clock, hypothesis included; where CI is set its own profile also repeats the same examples.
+    if "CI" not in os.environ:
+        hypothesis.settings.register_profile("hub", deadline=None)
+        hypothesis.settings.load_profile("hub")
 
 
 _LOGS = pytest.StashKey[list[HubServer]]()
