@@ -46,9 +46,10 @@ def new_objects(
         given.write("\n".join([*tips, *had, ""]).encode())
         given.seek(0)
         # A plain pipe between the two: the streams of a cooperative process are non-blocking, which git's own
-        # reading of lines takes for the end.
-        receiving, sending = os.pipe()
-        try:
+        # reading of lines takes for the end. And as files: gevent puts ``os.close`` off until its loop turns, and the
+        # second process would wait for the end of its input just as long.
+        read_end, write_end = os.pipe()
+        with os.fdopen(read_end, "rb", buffering=0) as receiving, os.fdopen(write_end, "wb", buffering=0) as sending:
             walk = open_git(
                 path,
                 "rev-list",
@@ -70,9 +71,6 @@ def new_objects(
                 env=env,
             )
             stack.callback(terminate, look)
-        finally:
-            os.close(receiving)
-            os.close(sending)
         assert look.stdout is not None
         for line in look.stdout:
             yield _parse_object(line)

@@ -1,8 +1,9 @@
-"""Protocol v2 of git's upload-pack, as far as it can be answered without a child process.
+"""Git's protocol as far as it can be answered without a child process.
 
-The capability advertisement is git's own, asked for once; the list of refs is written here, byte for byte as git
-writes it. Requests for objects go to git, but those of a plain clone can be told by their text, so that a cache may
-answer the next one. Sources: gitprotocol-v2(5); ls-refs.c and upload-pack.c of git 2.39.
+The capabilities are git's own, asked for once; lists of refs are written here, byte for byte as git writes them: in
+protocol v2 for readers, in protocol v0, which is the only one there, for pushers. Requests for objects go to git,
+but those of a plain clone can be told by their text, so that a cache may answer the next one.
+Sources: gitprotocol-v2(5), gitprotocol-pack(5); ls-refs.c, upload-pack.c and receive-pack.c of git 2.39.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hub.base.errors import Invalid
 from hub.git.command import run_git
 from hub.git.pktline import DELIM, FLUSH, Marker, PktLineReader, encode
 from hub.git.reader import open_repository
-from hub.git.types import HIDDEN_REFS
+from hub.git.types import HIDDEN_REFS, ZERO_OID
 
 # Past this many prefixes git leaves them out of account and lists all. Source: ls-refs.c, TOO_MANY_PREFIXES.
 _MANY_PREFIXES = 65536
@@ -33,7 +34,10 @@ _HIDDEN = HIDDEN_REFS.encode()
 
 @dataclass(frozen=True)
 class VisibleRef:
-    """A ref as clients see it. oid: None for a HEAD whose branch has no commit. peeled: behind an annotated tag."""
+    """A ref as clients see it.
+
+    oid: None for a HEAD whose branch has no commit. peeled: what lies behind an annotated tag.
+    """
 
     name: bytes
     oid: bytes | None
@@ -68,17 +72,25 @@ def version_of(protocol: str | None) -> int:
 
 
 class Advertisement:
-    """What a server of protocol v2 says first: the same for all repositories, so git is asked once."""
+    """What git's servers say that they can do: the same for all repositories, so git is asked once for each."""
 
     def __init__(self) -> None:
-        self._bytes: bytes | None = None
+        self._for_readers: bytes | None = None
+        self._for_pushers: bytes | None = None
 
     def get(self, path: Path) -> bytes:
-        """The capabilities as packet lines; any repository will do as ``path``. Runs git the first time."""
-        if self._bytes is None:
+        """What protocol v2 says first to a reader. Any repository will do as ``path``. Runs git the first time."""
+        if self._for_readers is None:
             command = ("upload-pack", "--stateless-rpc", "--advertise-refs", ".")
-            self._bytes = run_git(path, *command, env={"GIT_PROTOCOL": "version=2"})
-        return self._bytes
+            self._for_readers = run_git(path, *command, env={"GIT_PROTOCOL": "version=2"})
+        return self._for_readers
+
+    def get_for_push(self, path: Path) -> bytes:
+        """The capabilities that receive-pack names behind the first ref. Runs git the first time."""
+        if self._for_pushers is None:
+            answer = run_git(path, "receive-pack", "--stateless-rpc", "--advertise-refs", ".")
+            self._for_pushers = answer.partition(b"\0")[2].partition(b"\n")[0]
+        return self._for_pushers
 
 
 def parse_request(body: bytes, version: int) -> LsRefs | PlainFetch | None:
@@ -196,3 +208,11 @@ def answer_ls_refs(refs: Sequence[VisibleRef], request: LsRefs) -> bytes:
         packets.append(encode(line + b"\n"))
     packets.append(FLUSH.value)
     return b"".join(packets)
+
+
+def advertise_for_push(refs: Sequence[VisibleRef], capabilities: bytes) -> bytes:
+    """What receive-pack says first in protocol v0: every ref but HEAD, the capabilities behind the first of them."""
+    listed = [(ref.oid, ref.name) for ref in refs if ref.oid and ref.name != b"HEAD"]
+    first, *others = listed or [(ZERO_OID.encode(), b"capabilities^{}")]
+    packets = [encode(b"%s %s\0%s\n" % (*first, capabilities)), *(encode(b"%s %s\n" % ref) for ref in others)]
+    return b"".join(packets) + FLUSH.value

@@ -140,6 +140,8 @@ class GitExchange:
             log.info("git_body_cut", service=self._service, reason=type(error).__name__)
             terminate(self._process)
         finally:
+            with suppress(OSError):
+                self._input.shutdown(socket.SHUT_RDWR)
             self._input.close()
 
     def __iter__(self) -> GitExchange:

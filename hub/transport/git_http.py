@@ -31,6 +31,7 @@ from hub.git.uploadpack import (
     LsRefs,
     PlainFetch,
     VisibleRef,
+    advertise_for_push,
     answer_ls_refs,
     digest_of,
     list_visible_refs,
@@ -63,6 +64,7 @@ blueprint = Blueprint("git_http", __name__)
 # The longest text of a fetch's wants and haves, unpacked; 50 bytes an object id, more than a million of them.
 MAX_NEGOTIATION_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 256 * 1024
+_NOTHING = pktline.FLUSH.value
 # So many refs are read in less time than a thread takes to be woken.
 _FEW_REFS = 200
 _REMEMBERED_COUNTS = 10_000
@@ -111,6 +113,9 @@ def advertise_refs(address: RepositoryAddress) -> Response:
     if service == UPLOAD_PACK and _version() == 2:
         return _respond(_tools().advertisement.get(access.path), content_type)
     head = pktline.encode(f"# service={service}\n".encode()) + pktline.FLUSH.value
+    if service == RECEIVE_PACK and _version() == 0:
+        capabilities = _tools().advertisement.get_for_push(access.path)
+        return _respond(head + advertise_for_push(_list_refs(access), capabilities), content_type)
     return _respond(_Prefixed(head, _start(access, service, advertise=True)), content_type)
 
 
@@ -189,17 +194,25 @@ def receive_pack(address: RepositoryAddress) -> Response:
     """A push: the ref changes and their pack. The hooks ask the hub before the refs move, and tell it after."""
     access = _open_repository(address, RECEIVE_PACK)
     _require_request_of(RECEIVE_PACK)
+    content_type = f"application/x-{RECEIVE_PACK}-result"
+    body = _body(None)
+    if request.content_length == len(_NOTHING):
+        start = _read_start(body)
+        if start == _NOTHING:
+            # Before a large push git asks by this whether its credential will do. It does.
+            return _respond(b"", content_type)
+        body = iter((start,))
     context = current_context()
     ticket, signed = issue_ticket(context, actor=access.actor, repository_id=access.repository_id, via="http")
     exchange = _start(
         access,
         RECEIVE_PACK,
-        body=_body(None),
+        body=body,
         env=hook_environment(context, signed),
         outlives_client=True,
         on_end=lambda: refs.finish(context, ticket.push_uuid),
     )
-    return _respond(exchange, f"application/x-{RECEIVE_PACK}-result")
+    return _respond(exchange, content_type)
 
 
 def _start(access: Access, service: str, *, advertise: bool = False, **options: Any) -> GitExchange:

@@ -84,17 +84,19 @@ def post_receive() -> Response:
 
 
 def _read_body() -> tuple[list[RefChange], str]:
-    """The ref changes and the path of the quarantine ("" when there is none, as for deletions)."""
+    """The ref changes and the path of the quarantine ("" when there is none, as for deletions).
+
+    The body is the path on a line of its own, then git's lines as they are: old id, new id, ref.
+    """
     request.max_content_length = _MAX_BODY_BYTES
-    body: Any = request.get_json(silent=True)
+    quarantine, *lines = request.get_data(cache=False).decode("utf-8", "surrogateescape").split("\n")
     try:
-        words = [body["quarantine"], *(word for change in body["changes"] for word in change)]
-        changes = [RefChange(ref, old, new) for old, new, ref in body["changes"]]
-    except (TypeError, ValueError, KeyError):
+        changes = [RefChange(ref, old, new) for old, new, ref in (line.split(" ", 2) for line in lines if line)]
+    except ValueError:
         changes = []
-    if not changes or not all(isinstance(word, str) and "\0" not in word for word in words):
+    if not changes or "\0" in quarantine:
         raise Invalid("This is not what the hub's hooks send.", code="hook_body_invalid")
-    return changes, body["quarantine"]
+    return changes, quarantine
 
 
 def _get_actor(work: UnitOfWork, ticket: PushTicket) -> Actor:

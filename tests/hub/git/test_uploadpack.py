@@ -15,6 +15,7 @@ from hub.git.uploadpack import (
     LsRefs,
     PlainFetch,
     VisibleRef,
+    advertise_for_push,
     answer_ls_refs,
     digest_of,
     list_visible_refs,
@@ -117,6 +118,15 @@ def test_the_list_of_refs_is_byte_for_byte_git_s(state, arguments):
     asked = parse_request(request, 2)
     assert isinstance(asked, LsRefs)
     assert answer_ls_refs(list_visible_refs(state.path), asked) == upload_pack(state.path, request)
+
+
+def test_what_a_pusher_is_told_is_byte_for_byte_git_s(state):
+    command = ["git", *server_config(), f"--git-dir={state.path}", "receive-pack", "--stateless-rpc"]
+    expected = subprocess.run(
+        [*command, "--advertise-refs", "."], cwd=state.path, env=git_environment(), capture_output=True, check=True
+    ).stdout
+    capabilities = Advertisement().get_for_push(state.path)
+    assert advertise_for_push(list_visible_refs(state.path), capabilities) == expected
 
 
 def test_hidden_refs_are_in_no_list(sandbox):

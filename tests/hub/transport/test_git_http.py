@@ -348,11 +348,24 @@ def test_too_many_wants_are_refused(hub, bench, monkeypatch):
     assert upload(hub, body, headers=V2).status_code == 413
 
 
-# A push whose hooks do not reach the hub.
+# Pushes. Flask's test client listens nowhere, so their hooks find no hub.
+
+
+def test_a_pusher_s_probe_is_judged_and_answered_with_nothing(hub, bench, as_ada, as_eve):
+    """Before a push of more than a MiB git sends an empty one, to learn whether its credential will do."""
+    for headers, status in ((as_ada, 200), (as_eve, 403), (None, 401)):
+        answer = hub.post(f"{ROOT}/git-receive-pack", data=b"0000", headers=headers, content_type=RECEIVE)
+        assert answer.status_code == status
+        assert not answer.data or status != 200
+
+
+def test_four_bytes_that_are_no_probe_go_to_git(hub, bench, as_ada):
+    answer = hub.post(f"{ROOT}/git-receive-pack", data=b"zzzz", headers=as_ada, content_type=RECEIVE)
+    assert answer.status_code == 200
+    assert b"unpack ok" not in answer.data
 
 
 def test_a_push_that_the_hub_did_not_allow_is_refused_whole(hub, bench, as_ada, context):
-    """Flask's test client listens nowhere, so the hook finds no hub: nothing may change then."""
     before = bench.refs
     body = push_body(bench, bench.commit())
     answer = hub.post(f"{ROOT}/git-receive-pack", data=body, headers=as_ada, content_type=RECEIVE)

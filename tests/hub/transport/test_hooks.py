@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -28,7 +28,7 @@ class Listener:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                listener.requests.append((self.path, self.headers["X-Hub-Push-Ticket"], json.loads(body)))
+                listener.requests.append((self.path, self.headers["X-Hub-Push-Ticket"], body))
                 self.send_response(listener.status)
                 self.send_header("Content-Length", str(len(listener.answer)))
                 self.end_headers()
@@ -75,11 +75,7 @@ def run_hook(name, url, *, stdin=CHANGES, **environment):
 def test_a_hook_forwards_the_refs_and_the_quarantine(listener, name):
     done = run_hook(name, listener.url, GIT_QUARANTINE_PATH="/somewhere")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    body = {
-        "changes": [["0" * 40, "1" * 40, "refs/heads/main"], ["2" * 40, "3" * 40, "refs/tags/v 1"]],
-        "quarantine": "/somewhere",
-    }
-    assert listener.requests == [(f"/-/internal/{name}", "ticket", body)]
+    assert listener.requests == [(f"/-/internal/{name}", "ticket", b"/somewhere\n" + CHANGES.encode())]
 
 
 def test_a_refusal_is_printed_and_ends_the_push(listener):
@@ -95,9 +91,9 @@ def test_the_pusher_s_terminal_is_safe_from_what_a_push_carries(listener):
 
 
 def test_a_ref_of_any_bytes_is_forwarded(listener):
-    done = run_hook("pre-receive", listener.url, stdin=f"{'0' * 40} {'1' * 40} refs/heads/\udcff\u2028x\n")
-    assert done.returncode == 0
-    assert listener.requests[0][2]["changes"] == [["0" * 40, "1" * 40, "refs/heads/\udcff\u2028x"]]
+    line = f"{'0' * 40} {'1' * 40} refs/heads/\udcff\u2028x\n"
+    assert run_hook("pre-receive", listener.url, stdin=line).returncode == 0
+    assert listener.requests[0][2] == b"\n" + line.encode("utf-8", "surrogateescape")
 
 
 def test_a_hub_that_does_not_answer_lets_nothing_in():
@@ -115,6 +111,24 @@ def test_a_hub_that_does_not_answer_afterwards_disturbs_nobody():
 def test_a_prefix_of_the_hub_s_address_is_kept(listener):
     run_hook("pre-receive", f"{listener.url}/hub")
     assert listener.requests[0][0] == "/hub/-/internal/pre-receive"
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.0\r\n\r\n", b"HTTP/1.0 abc\r\n\r\n"])
+def test_an_answer_that_is_none_lets_nothing_in(answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        done = run_hook("pre-receive", f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["pre-receive", "post-receive"])
