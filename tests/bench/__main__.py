@@ -43,6 +43,8 @@ def main() -> int:
             print(f"{row.name:12} {row.title}")
         return 0
 
+    # A run that is told to end stops its servers, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(
         f"hub {__version__}, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
