@@ -80,9 +80,9 @@ def maintain_recent(run: JobRun) -> None:
         try:
             maintain(path, full=True)
             _note_size(run.context, repository.id, path)
-        except HubError as error:
-            log.warning("maintenance_failed", repository_id=repository.id, reason=error.code)
-            run.log(f"Repository {repository.id}: {error}")
+        except (HubError, OSError) as error:
+            log.warning("maintenance_failed", repository_id=repository.id, reason=repr(error))
+            run.log(f"Repository {repository.id} was passed over: its files could not be read or written.")
         run.progress(number, len(repositories), "repositories")
 
 
