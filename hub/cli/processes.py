@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ def _load_app() -> Any:
         while os.read(int(gate), 1):
             pass
     start_reconciling(context_of(app))
+    # What is loaded now stays to the end; the collector need not walk through it with every generation.
+    gc.collect()
+    gc.freeze()
     return app
 
 

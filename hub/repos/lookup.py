@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, bindparam, select
@@ -31,18 +33,65 @@ def is_live() -> ColumnElement[bool]:
     return and_(Repository.state == RepositoryState.READY, Repository.deleted_at.is_(None))
 
 
-# Built once: every Git and LFS request asks it, and building it takes longer than running it.
-_BY_PATH = (
-    select(Repository)
-    .join(Repository.namespace)
-    .options(contains_eager(Repository.namespace))
-    .where(
-        Repository.kind == bindparam("kind"),
-        Namespace.path_key == bindparam("namespace_key"),
-        Repository.name_key == bindparam("name_key"),
-        is_live(),
-    )
+# Built once: every Git and LFS request asks one of these, and building a query takes longer than running it.
+_IS_AT_PATH = and_(
+    Repository.kind == bindparam("kind"),
+    Namespace.path_key == bindparam("namespace_key"),
+    Repository.name_key == bindparam("name_key"),
+    is_live(),
 )
+_BY_PATH = (
+    select(Repository).join(Repository.namespace).options(contains_eager(Repository.namespace)).where(_IS_AT_PATH)
+)
+_PLACE_BY_PATH = (
+    select(
+        Repository.id,
+        Repository.uuid,
+        Repository.storage,
+        Repository.namespace_id,
+        Repository.is_private,
+        Repository.archived_at,
+        Repository.git_size_bytes,
+    )
+    .join(Namespace, Namespace.id == Repository.namespace_id)
+    .where(_IS_AT_PATH)
+)
+
+
+@dataclass(frozen=True)
+class RepositoryPlace:
+    """As much of a repository as serving its Git objects takes, and the policy asks."""
+
+    id: int
+    uuid: str
+    storage: str
+    namespace_id: int
+    is_private: bool
+    archived_at: datetime | None
+    git_size_bytes: int
+
+    resource_type = "repository"
+
+    @property
+    def is_public(self) -> bool:
+        return not self.is_private
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.archived_at is not None
+
+    @classmethod
+    def of(cls, repository: Repository) -> RepositoryPlace:
+        """The place of a loaded row."""
+        return cls(
+            repository.id,
+            repository.uuid,
+            repository.storage,
+            repository.namespace_id,
+            repository.is_private,
+            repository.archived_at,
+            repository.git_size_bytes,
+        )
 
 
 def find_repository(work: UnitOfWork, kind: str, namespace: str, name: str) -> Repository | None:
@@ -80,6 +129,18 @@ def get_readable(
         raise NotFound("There is no such repository, or you may not see it.", code="repository_not_found")
     require(work, actor, Action.REPOSITORY_READ, repository)
     return repository
+
+
+def get_readable_place(work: UnitOfWork, *, actor: Actor, kind: str, path: str) -> RepositoryPlace:
+    """As ``get_readable``, without the row: a third of the time, which a clone spends three times."""
+    namespace, _, name = path.partition("/")
+    keys = {"kind": kind, "namespace_key": fold_name(namespace), "name_key": fold_name(name)}
+    row = work.session.connection().execute(_PLACE_BY_PATH, keys).first()
+    if row is None:
+        return RepositoryPlace.of(get_readable(work, actor=actor, kind=kind, path=path))
+    place = RepositoryPlace(*row)
+    require(work, actor, Action.REPOSITORY_READ, place)
+    return place
 
 
 def get_for(work: UnitOfWork, *, actor: Actor, action: Action, repository_id: int) -> Repository:

@@ -10,7 +10,7 @@ from hub.accounts.policy import Action, Actor, require
 from hub.base.context import Context
 from hub.base.settings import Settings
 from hub.db.uow import reading
-from hub.repos.lookup import get_readable, repository_path
+from hub.repos.lookup import get_readable_place, path_of_uuid
 from hub.transport.urls import RepositoryAddress
 
 UPLOAD_PACK = "git-upload-pack"
@@ -38,11 +38,11 @@ def open_repository(context: Context, actor: Actor, address: RepositoryAddress, 
     one who may only read.
     """
     with reading(context) as work:
-        repository = get_readable(work, actor=actor, kind=address.kind, path=address.path)
+        place = get_readable_place(work, actor=actor, kind=address.kind, path=address.path)
         if service == RECEIVE_PACK:
-            require(work, actor, Action.REPOSITORY_WRITE, repository)
-        path = repository_path(context.settings, repository)
-        return Access(actor, repository.id, repository.uuid, path, repository.git_size_bytes)
+            require(work, actor, Action.REPOSITORY_WRITE, place)
+    path = path_of_uuid(context.settings, place.storage, place.uuid)
+    return Access(actor, place.id, place.uuid, path, place.git_size_bytes)
 
 
 def service_command(settings: Settings, service: str) -> list[str]:
