@@ -12,6 +12,8 @@ from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
 from hub.db.engine import DATABASE, Database
 from hub.jobs import core as jobs_core
+from hub.licensing import service as licensing
+from hub.licensing.trust import Keyring
 from hub.objects.store import STORE, create_store
 from hub.repos import garbage
 from hub.repos import jobs as repos_jobs
@@ -22,16 +24,18 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-def build_context(settings: Settings, *, hash_cost: HashCost | None = None) -> Context:
+def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyring: Keyring | None = None) -> Context:
     """The rooms' shared values for one hub, without any HTTP: what jobs and commands need.
 
     Nothing is connected to yet: a command that only reads the settings works while the servers are away.
     hash_cost: what a password hash costs; tests set it low, everybody else leaves the default.
+    keyring: whose signatures on licences count; tests have their own, everybody else the vendor's.
     """
     context = Context(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     context.provide(SECRET, load_secret(settings))
     context.provide(DATABASE, Database(settings.effective_database_url))
+    licensing.install(context, keyring)
     context.provide(STORE, create_store(settings))
     jobs_core.install(context)
     context.provide(PASSWORDS, Passwords(hash_cost))

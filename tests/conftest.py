@@ -41,6 +41,7 @@ from hub.repos.models import Repository
 from tests.support.assets import fetch_model
 from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer
+from tests.support.licenses import KEYRING
 from tests.support.processes import tail
 from tests.support.servers import S3, PostgreSQL, Redis, run_postgresql, run_redis, run_s3, scratch_directory
 
@@ -146,7 +147,8 @@ def context(request: pytest.FixtureRequest, settings: Settings, database_url: st
     """A hub's context on a migrated database."""
     # The cheapest password hash that argon2 makes; the real cost has a test of its own.
     cheap = HashCost(passes=1, memory_kib=8, lanes=1)
-    context = build_context(dataclasses.replace(settings, database_url=database_url), hash_cost=cheap)
+    settings = dataclasses.replace(settings, database_url=database_url)
+    context = build_context(settings, hash_cost=cheap, keyring=KEYRING)
     if "clock" in request.fixturenames:
         context.clock = request.getfixturevalue("clock")
     yield context

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from hub.accounts.service.sessions import delete_expired_sessions
+from hub.accounts.service.users import count_active_users
 from hub.base.context import Context
 from hub.db.uow import unit_of_work
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, register
+from hub.licensing import service as licensing
+from hub.licensing.usage import USAGE
 
 
 def install(context: Context) -> None:
-    """Register the room's jobs and their schedules; done once, by ``build_context``."""
+    """Register the room's jobs, their schedules, and the count of seats; done once, by ``build_context``.
+
+    The check of the licence is here because the licences' room stands beside the jobs', not above it.
+    """
     register(context, JobSpec("accounts.expire_sessions", "hub.accounts.jobs:expire_sessions"))
     register_schedule(context, Schedule("accounts.expire_sessions", "5 * * * *", "accounts.expire_sessions"))
+    register(context, JobSpec("licensing.check", "hub.accounts.jobs:check_license"))
+    register_schedule(context, Schedule("licensing.check", "35 * * * *", "licensing.check"))
+    context[USAGE].add("users", count_active_users)
 
 
 def expire_sessions(run: JobRun) -> None:
@@ -21,3 +30,9 @@ def expire_sessions(run: JobRun) -> None:
     with unit_of_work(run.context) as work:
         count = delete_expired_sessions(work)
     run.log(f"Forgot {count} sessions.")
+
+
+def check_license(run: JobRun) -> None:
+    """Judge the licence afresh; see ``hub.licensing.service.check``."""
+    standing = licensing.check(run.context)
+    run.log(f"{standing.state.value}: {standing.message}")

@@ -9,7 +9,7 @@ from flask_smorest import Api
 from marshmallow import Schema, fields
 
 from hub import __version__
-from hub.api import accounts, admin, branches, contents, edits, organizations, repositories
+from hub.api import accounts, admin, branches, contents, edits, licenses, organizations, repositories
 from hub.api.envelope import render_api_error
 from hub.api.routing import CollectionConverter, collection_converter, describe_collection
 from hub.base.context import Context
@@ -55,7 +55,7 @@ def install(app: Flask, context: Context) -> HubApi:
     app.url_map.converters["collection"] = collection_converter(context)
     api = HubApi(app)
     api.register_converter(CollectionConverter, describe_collection)
-    for module in (repositories, branches, contents, edits, accounts, organizations, admin):
+    for module in (repositories, branches, contents, edits, accounts, organizations, admin, licenses):
         api.register_blueprint(module.blp)
     _bound_bodies(app, context)
     return api

@@ -53,6 +53,8 @@ class Settings:
     storage_public_url: str = setting("", "with S3: address that clients reach the store by, when it differs")
     repositories_dir: str = setting("", "directory of the Git repositories; empty: below the home")
     compute: str = setting("local", "compute driver")
+    edition: str = setting("ce", "ce, or lite for one person's machine; a licence makes ce the enterprise edition")
+    license_file: str = setting("", "licence file that is in force instead of an imported one; read again as it changes")
     secret_key: str = setting("", "key of signatures and encryption; empty: made once, kept in the home", secret=True)
     registration: bool = setting(True, "whether people may create accounts themselves")
     max_blob_size_bytes: int = setting(10 * MIB, "largest file in a push that is no LFS object", unit="bytes")

@@ -29,6 +29,7 @@ COMMANDS = {
     "user": ("hub.cli.accounts:user", "Create and manage users."),
     "org": ("hub.cli.accounts:org", "Create and manage organisations."),
     "token": ("hub.cli.accounts:token", "Create and revoke access tokens."),
+    "license": ("hub.cli.license:license", "Show, check, import and remove the licence."),
     "db": ("hub.cli.operate:db", "Migrate the database."),
     "config": ("hub.cli.operate:config", "Show the settings."),
     "doctor": ("hub.cli.doctor:doctor", "Check everything the hub stands on, and say what to do."),

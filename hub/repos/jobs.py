@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -11,14 +11,15 @@ from hub.base.context import Context
 from hub.base.errors import HubError
 from hub.base.log import get_logger
 from hub.base.offload import offload
-from hub.db.uow import reading, unit_of_work
+from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.git.repository import maintain, repository_size_bytes
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, register
+from hub.licensing.marks import WITNESSES
 from hub.repos import refs
 from hub.repos.lookup import is_live, repository_path
-from hub.repos.models import Repository
+from hub.repos.models import Push, Repository
 from hub.repos.service import PURGE_JOB, purge_repository, reconcile_creating
 
 log = get_logger(__name__)
@@ -32,7 +33,7 @@ _RECENTLY_PUSHED = timedelta(hours=26)
 
 
 def install(context: Context) -> None:
-    """Register the room's jobs and their schedules; done once, by ``build_context``."""
+    """Register the room's jobs, their schedules, and a witness of the clock; done once, by ``build_context``."""
     register(context, JobSpec("repos.after_push", "hub.repos.jobs:after_push", timeout_s=1800))
     register(context, JobSpec("repos.reconcile", "hub.repos.jobs:reconcile", timeout_s=3600))
     register(context, JobSpec(PURGE_JOB, "hub.repos.jobs:purge", timeout_s=3600))
@@ -41,6 +42,7 @@ def install(context: Context) -> None:
     drift = {"look_for_drift": True}
     register_schedule(context, Schedule("repos.reconcile_all", "20 4 * * *", "repos.reconcile", drift))
     register_schedule(context, Schedule("repos.maintain", "40 2 * * *", "repos.maintain"))
+    context[WITNESSES].add("repos.pushes", _latest_push_at)
 
 
 def after_push(run: JobRun, *, repository_id: int) -> None:
@@ -84,6 +86,11 @@ def maintain_recent(run: JobRun) -> None:
             log.warning("maintenance_failed", repository_id=repository.id, reason=repr(error))
             run.log(f"Repository {repository.id} was passed over: its files could not be read or written.")
         run.progress(number, len(repositories), "repositories")
+
+
+def _latest_push_at(work: UnitOfWork) -> datetime | None:
+    """When the hub last recorded a push, by its own clock (a commit's times are its author's)."""
+    return work.session.scalar(select(Push.created_at).order_by(Push.id.desc()).limit(1))
 
 
 def _is_scattered(path: Path) -> bool:

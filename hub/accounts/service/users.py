@@ -16,6 +16,7 @@ from hub.base.log import get_logger
 from hub.base.names import fold_name, validate_namespace
 from hub.base.paging import Page, PageArgs
 from hub.db.uow import UnitOfWork
+from hub.licensing.service import check_seat
 
 log = get_logger(__name__)
 
@@ -60,14 +61,15 @@ def create_user(
 
     password: what ``hash_password`` made; None: the account signs in by other means only.
     Site administrators create any account; where registration is open, anonymous people create their own.
-    Raises Invalid, NotSignedIn, Denied; Conflict: USER-ERR-12 (a user has the name), USER-ERR-20 (an organisation has
-    it), USER-ERR-13 (the e-mail address is in use).
+    Raises Invalid, NotSignedIn; Denied, with ``license_seats`` when all seats are taken; Conflict: USER-ERR-12 (a user
+    has the name), USER-ERR-20 (an organisation has it), USER-ERR-13 (the e-mail address is in use).
     """
     if not (actor.is_anonymous and work.settings.registration and not is_admin):
         require_site_admin(work, actor)
     name = validate_namespace(name)
     email = fields.validate_email(email)
     _refuse_taken(work, name, email)
+    check_seat(work)
     now = work.now()
     try:
         # The savepoint keeps the transaction usable when another process took the name a moment ago.
@@ -179,8 +181,13 @@ def deactivate_user(work: UnitOfWork, *, actor: Actor, user: User) -> None:
 
 
 def reactivate_user(work: UnitOfWork, *, actor: Actor, user: User) -> None:
-    """Switch the account on again; its tokens and keys are good again. Raises NotSignedIn, Denied."""
+    """Switch the account on again; its tokens and keys are good again.
+
+    Harmless when it is on already. Raises NotSignedIn; Denied, with ``license_seats`` when all seats are taken.
+    """
     require_site_admin(work, actor)
+    if not user.is_active:
+        check_seat(work)
     user.is_active = True
     user.updated_at = work.now()
     log.info("user_reactivated", user_id=user.id, actor_id=actor.user_id)
@@ -193,6 +200,11 @@ def _refuse_last_site_admin(work: UnitOfWork, user: User) -> None:
     ).all()
     if set(admins) <= {user.id}:
         raise Conflict("This is the last site administrator; make another one first.", code="last_site_admin")
+
+
+def count_active_users(work: UnitOfWork) -> int:
+    """How many accounts are switched on: the seats that a licence counts."""
+    return work.session.scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
 
 
 def list_users(

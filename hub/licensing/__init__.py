@@ -1,0 +1,1 @@
+"""Licences: which edition this hub is, which features it has, and how many people and machines it may serve."""
