@@ -5,20 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hub.accounts import jobs as accounts_jobs
+from hub.accounts import metrics as accounts_metrics
 from hub.accounts.attempts import ATTEMPTS, create_attempt_counter
 from hub.accounts.passwords import PASSWORDS, HashCost, Passwords
+from hub.accounts.policy import PERMISSIONS, create_permissions
 from hub.base.context import Context
+from hub.base.drivers import DRIVER_GROUPS, create_driver_groups
+from hub.base.health import HEALTH, create_health
+from hub.base.metrics import METRICS, create_metrics
+from hub.base.registry import Registry
 from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
 from hub.db.engine import DATABASE, Database
 from hub.jobs import core as jobs_core
+from hub.jobs import metrics as jobs_metrics
 from hub.licensing import service as licensing
 from hub.licensing.trust import Keyring
-from hub.objects.store import STORE, create_store
+from hub.objects.store import STORAGE_DRIVERS, STORE, create_store
+from hub.plugin import host as plugin_host
+from hub.plugin import metrics as plugin_metrics
+from hub.plugin.host import PLUGINS
 from hub.repos import garbage
 from hub.repos import jobs as repos_jobs
-from hub.repos.checks import CHECKS, create_checks
+from hub.repos import metrics as repos_metrics
+from hub.repos.checks import CHECKS, DELETE_CHECKS, create_checks
 from hub.repos.kinds import KINDS, create_kinds
+from hub.web import navigation
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -36,27 +48,52 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     context.provide(SECRET, load_secret(settings))
     context.provide(DATABASE, Database(settings.effective_database_url))
     licensing.install(context, keyring)
+    context.provide(METRICS, create_metrics())
+    context.provide(HEALTH, create_health())
+    context.provide(DRIVER_GROUPS, create_driver_groups())
+    context[DRIVER_GROUPS].add(STORAGE_DRIVERS.name, STORAGE_DRIVERS)
     context.provide(STORE, create_store(settings))
     jobs_core.install(context)
+    context.provide(PERMISSIONS, create_permissions())
     context.provide(PASSWORDS, Passwords(hash_cost))
     context.provide(ATTEMPTS, create_attempt_counter(settings))
     accounts_jobs.install(context)
     context.provide(KINDS, create_kinds())
     context.provide(CHECKS, create_checks())
+    context.provide(DELETE_CHECKS, Registry("delete checks"))
     repos_jobs.install(context)
     garbage.install(context)
+    navigation.install(context)
+    for room in (jobs_metrics, accounts_metrics, repos_metrics, plugin_metrics):
+        room.install(context)
     return context
 
 
 def create_app(context: Context) -> Flask:
-    """The WSGI application on a context."""
+    """The WSGI application on a context, with the plugins that run in it (``hub.plugin.host.install``).
+
+    A plugin that cannot be mounted is noted as broken, and the application is built anew without it.
+    Raises PluginError for it where the start is strict.
+    """
     # Deliberately late: workers and commands that never speak HTTP need not carry Flask.
+    from hub.plugin.mounting import MountFault
+
+    while True:
+        try:
+            return _mount(context)
+        except MountFault as fault:
+            context[PLUGINS].set_broken(fault.name, fault.reason)
+
+
+def _mount(context: Context) -> Flask:
     from flask import Flask
 
     from hub.api import app as api
     from hub.http import context as http_context
     from hub.http import errors, health
+    from hub.plugin import admin, mounting
     from hub.transport import git_http, internal, lfs
+    from hub.web import app as web
 
     app = Flask("hub", static_folder=None)
     app.config["MAX_FORM_MEMORY_SIZE"] = context.settings.request_body_limit_bytes
@@ -66,10 +103,29 @@ def create_app(context: Context) -> Flask:
     app.register_blueprint(internal.blueprint)
     app.register_blueprint(git_http.blueprint)
     lfs.install(app)
-    api.install(app, context)
+    web.install(app, context)
+    rest = api.install(app, context)
+    admin.install(app, rest)
+    if PLUGINS in context:
+        mounting.mount(app, rest, context)
+        context[PLUGINS].freeze()
     return app
 
 
+def preload() -> None:
+    """Import what ``create_app`` will need: a server does it while its database is still being migrated."""
+    import hub.api.app
+    import hub.plugin.admin
+    import hub.plugin.mounting
+    import hub.transport.git_http
+    import hub.transport.internal
+    import hub.transport.lfs
+    import hub.web.app  # noqa: F401
+
+
 def create_app_from_environment() -> Flask:
-    """For WSGI servers: the application with settings from ``HUB_*`` variables and ``hub.toml``."""
-    return create_app(build_context(load().settings))
+    """For WSGI servers: the application with settings from ``HUB_*`` variables and ``hub.toml``, and its plugins."""
+    loaded = load()
+    context = build_context(loaded.settings)
+    plugin_host.install(context, loaded.sections)
+    return create_app(context)

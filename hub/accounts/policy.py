@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -10,7 +10,9 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, SQLColumnExpression, literal, or_, select, true, union_all
 
 from hub.accounts.models import Grant, Member, Organization, Role, TokenScope, User
+from hub.base.context import Key
 from hub.base.errors import Denied, NotFound, NotSignedIn
+from hub.base.registry import Registry
 from hub.db.uow import UnitOfWork
 
 
@@ -84,27 +86,81 @@ class Resource(Protocol):
     def is_frozen(self) -> bool: ...
 
 
-# The weakest role that each action on a repository-like resource needs, and the weakest token scope.
-_RESOURCE_ROLES = {
-    Action.REPOSITORY_READ: Role.READ,
-    Action.REPOSITORY_WRITE: Role.WRITE,
-    Action.REPOSITORY_ADMIN: Role.ADMIN,
+class Subject(StrEnum):
+    """What a permission is about, and so whose role decides."""
+
+    REPOSITORY = "repository"  # a repository, or a plugin's thing in a namespace
+    NAMESPACE = "namespace"
+    ACCOUNT = "account"
+    SITE = "site"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One thing that can be allowed.
+
+    name: ``scope:resource:action``. meaning: one line for people. role: the weakest role on the subject that has it;
+    it counts for repositories and namespaces only: an account's are its owner's, the site's its administrators'.
+    scope: the weakest scope of a token that allows it.
+    """
+
+    name: str
+    meaning: str
+    on: Subject = Subject.REPOSITORY
+    role: Role = Role.WRITE
+    scope: TokenScope = TokenScope.WRITE
+
+
+CORE_PERMISSIONS: Mapping[str, Permission] = {
+    permission.name: permission
+    for permission in (
+        Permission(Action.REPOSITORY_READ, "read a repository", role=Role.READ, scope=TokenScope.READ),
+        Permission(Action.REPOSITORY_WRITE, "push to a repository and change its files"),
+        Permission(Action.REPOSITORY_ADMIN, "change a repository's settings, delete it", role=Role.ADMIN),
+        Permission(
+            Action.NAMESPACE_READ,
+            "see that private things are in a namespace",
+            on=Subject.NAMESPACE,
+            role=Role.READ,
+            scope=TokenScope.READ,
+        ),
+        Permission(Action.NAMESPACE_CREATE, "create repositories in a namespace", on=Subject.NAMESPACE),
+        Permission(
+            Action.ORGANIZATION_ADMIN, "change an organisation and its members", on=Subject.NAMESPACE, role=Role.ADMIN
+        ),
+        Permission(
+            Action.ORGANIZATION_OWN,
+            "delete an organisation, change its owners",
+            on=Subject.NAMESPACE,
+            role=Role.OWNER,
+            scope=TokenScope.ADMIN,
+        ),
+        Permission(Action.ACCOUNT_READ, "see an account's e-mail address", on=Subject.ACCOUNT, scope=TokenScope.READ),
+        Permission(Action.ACCOUNT_WRITE, "change an account", on=Subject.ACCOUNT),
+        Permission(
+            Action.ACCOUNT_CREDENTIALS,
+            "change an account's password, tokens and keys",
+            on=Subject.ACCOUNT,
+            scope=TokenScope.ADMIN,
+        ),
+        Permission(Action.SITE_ADMIN, "administer the whole hub", on=Subject.SITE, scope=TokenScope.ADMIN),
+    )
 }
-_NAMESPACE_ROLES = {
-    Action.NAMESPACE_READ: Role.READ,
-    Action.NAMESPACE_CREATE: Role.WRITE,
-    Action.ORGANIZATION_ADMIN: Role.ADMIN,
-    Action.ORGANIZATION_OWN: Role.OWNER,
-}
-_ACCOUNT_ACTIONS = frozenset({Action.ACCOUNT_READ, Action.ACCOUNT_WRITE, Action.ACCOUNT_CREDENTIALS})
-_SCOPES = {
-    Action.REPOSITORY_READ: TokenScope.READ,
-    Action.NAMESPACE_READ: TokenScope.READ,
-    Action.ACCOUNT_READ: TokenScope.READ,
-    Action.ACCOUNT_CREDENTIALS: TokenScope.ADMIN,
-    Action.SITE_ADMIN: TokenScope.ADMIN,
-    Action.ORGANIZATION_OWN: TokenScope.ADMIN,
-}  # every other action: WRITE
+
+PERMISSIONS: Key[Registry[Permission]] = Key("accounts.permissions")
+
+
+def create_permissions() -> Registry[Permission]:
+    """A registry holding the core's permissions; plugins add theirs before it is frozen."""
+    permissions: Registry[Permission] = Registry("permissions")
+    for name, permission in CORE_PERMISSIONS.items():
+        permissions.add(name, permission)
+    return permissions
+
+
+def _get_permission(work: UnitOfWork, action: str) -> Permission:
+    # The core's own are asked for most often and are the same for every hub.
+    return CORE_PERMISSIONS.get(action) or work.context[PERMISSIONS][action]
 
 
 def role_in_namespace(work: UnitOfWork, actor: Actor, namespace_id: int) -> Role | None:
@@ -144,54 +200,64 @@ def role_on(work: UnitOfWork, actor: Actor, resource: Resource) -> Role | None:
     return max(roles, key=lambda role: role.rank, default=None)
 
 
-def _scope_allows(actor: Actor, action: Action) -> bool:
-    return actor.scope is None or actor.scope.rank >= _SCOPES.get(action, TokenScope.WRITE).rank
+def _scope_allows(actor: Actor, permission: Permission) -> bool:
+    return actor.scope is None or actor.scope.rank >= permission.scope.rank
 
 
-def can(work: UnitOfWork, actor: Actor, action: Action, resource: Resource | None = None) -> bool:
+def can(work: UnitOfWork, actor: Actor, action: str, resource: Resource | None = None) -> bool:
     """Whether the actor may do this to the resource.
 
-    resource: a repository-like thing, a ``Namespace``/``Organization`` (for NAMESPACE_* and ORGANIZATION_* actions),
-    a ``User`` (for ACCOUNT_* actions), or None (for SITE_ADMIN).
+    action: an ``Action``, or the name of a plugin's permission. resource: what the permission is about: a
+    repository-like thing, a ``Namespace`` or ``Organization``, a ``User``, or None for the site.
     Nobody, the hub's own jobs excepted, writes to a frozen (archived) resource.
     """
+    permission = _get_permission(work, action)
 
     def find_role() -> Role | None:
         if resource is None:
             return None
-        if action in _RESOURCE_ROLES:
+        if permission.on == Subject.REPOSITORY:
             return role_on(work, actor, resource)
         return role_in_namespace(work, actor, resource.namespace_id)
 
-    return _can(actor, action, resource, find_role)
+    return _can(actor, permission, resource, find_role)
 
 
-def _can(actor: Actor, action: Action, resource: Resource | None, find_role: Callable[[], Role | None]) -> bool:
+def _can(actor: Actor, permission: Permission, resource: Resource | None, find_role: Callable[[], Role | None]) -> bool:
     if actor.is_system:
         return True
-    if resource is not None and action == Action.REPOSITORY_READ and resource.is_public:
+    if resource is not None and _is_reading(permission) and resource.is_public:
         return True
-    if actor.user_id is None or not _scope_allows(actor, action):
+    if actor.user_id is None or not _scope_allows(actor, permission):
         return False
-    if action == Action.SITE_ADMIN:
+    if permission.on == Subject.SITE:
         return actor.is_admin
     if resource is None:
         return False
-    if action in _ACCOUNT_ACTIONS:
+    if permission.on == Subject.ACCOUNT:
         return actor.is_admin or (resource.resource_type == "user" and actor.user_id == resource.id)
-    if action == Action.REPOSITORY_WRITE and resource.is_frozen:
+    if _needs_thawed(permission) and resource.is_frozen:
         return False
     if actor.is_admin:
         return True
-    needed = _RESOURCE_ROLES.get(action) or _NAMESPACE_ROLES[action]
     role = find_role()
-    return role is not None and role.rank >= needed.rank
+    return role is not None and role.rank >= permission.role.rank
+
+
+def _is_reading(permission: Permission) -> bool:
+    """Whether everybody has it on what is public: reading a repository, and a plugin's things likewise."""
+    return permission.on == Subject.REPOSITORY and permission.role == Role.READ and permission.scope == TokenScope.READ
+
+
+def _needs_thawed(permission: Permission) -> bool:
+    """Whether it writes to a resource. Settings stay open: they are where an archived one is brought back."""
+    return permission.on == Subject.REPOSITORY and permission.role == Role.WRITE
 
 
 def can_each(
-    work: UnitOfWork, actor: Actor, actions: Sequence[Action], resources: Sequence[Resource]
-) -> dict[Action, set[int]]:
-    """For each REPOSITORY_* action the ids of those resources, all of one type, that the actor may do it to.
+    work: UnitOfWork, actor: Actor, actions: Sequence[str], resources: Sequence[Resource]
+) -> dict[str, set[int]]:
+    """For each action on repositories the ids of those resources, all of one type, that the actor may do it to.
 
     The same answers as ``can``, in two queries however many resources there are.
     """
@@ -200,9 +266,9 @@ def can_each(
         action: {
             resource.id
             for resource in resources
-            if _can(actor, action, resource, lambda resource=resource: roles.get(resource.id))  # type: ignore[misc]
+            if _can(actor, permission, resource, lambda resource=resource: roles.get(resource.id))  # type: ignore[misc]
         }
-        for action in actions
+        for action, permission in [(action, _get_permission(work, action)) for action in actions]
     }
 
 
@@ -246,7 +312,7 @@ def readable(
     """REPOSITORY_READ as a condition on the columns of a table of resources, for lists."""
     if actor.is_system or actor.is_admin:
         return true()
-    if actor.user_id is None or not _scope_allows(actor, Action.REPOSITORY_READ):
+    if actor.user_id is None or not _scope_allows(actor, CORE_PERMISSIONS[Action.REPOSITORY_READ]):
         return is_private.is_(False)
     organizations = (
         select(Organization.namespace_id)
@@ -262,7 +328,7 @@ def readable(
     )
 
 
-def require(work: UnitOfWork, actor: Actor, action: Action, resource: Resource, *, what: str = "repository") -> None:
+def require(work: UnitOfWork, actor: Actor, action: str, resource: Resource, *, what: str = "repository") -> None:
     """Return when the actor may; raise what the actor may know otherwise.
 
     Raises NotFound when the actor may not even see the thing; NotSignedIn when an anonymous actor may see it but
@@ -270,16 +336,17 @@ def require(work: UnitOfWork, actor: Actor, action: Action, resource: Resource, 
     """
     if can(work, actor, action, resource):
         return
-    is_hidden = action == Action.REPOSITORY_READ or (
-        action in _RESOURCE_ROLES and not can(work, actor, Action.REPOSITORY_READ, resource)
+    permission = _get_permission(work, action)
+    is_hidden = _is_reading(permission) or (
+        permission.on == Subject.REPOSITORY and not can(work, actor, Action.REPOSITORY_READ, resource)
     )
     if is_hidden:
         raise NotFound(f"There is no such {what}, or you may not see it.", code=f"{what}_not_found")
     if actor.is_anonymous:
         raise NotSignedIn("Sign in, or send an access token, to do this.")
-    if not _scope_allows(actor, action):
+    if not _scope_allows(actor, permission):
         raise Denied("This access token's scope does not allow this.", code="scope_insufficient")
-    if action == Action.REPOSITORY_WRITE and resource.is_frozen:
+    if _needs_thawed(permission) and resource.is_frozen:
         raise Denied(f"This {what} is archived and can only be read.", code="archived")
     raise Denied("Your role does not allow this.")
 

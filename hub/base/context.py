@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from hub.base.clock import Clock, SystemClock
 from hub.base.events import EventBus
+from hub.base.registry import Registry
 from hub.base.settings import Settings
 
 T = TypeVar("T")
@@ -45,3 +46,7 @@ class Context:
 
     def __contains__(self, key: Key[Any]) -> bool:
         return key.name in self._values
+
+    def registries(self) -> list[Registry[Any]]:
+        """Every registry that a room has provided."""
+        return [value for value in self._values.values() if isinstance(value, Registry)]

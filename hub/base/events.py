@@ -24,19 +24,26 @@ class EventBus:
     """Who listens to which event class. Listeners are held strongly and guarded one by one."""
 
     def __init__(self) -> None:
-        self._listeners: dict[type, list[Callable[[Any], None]]] = defaultdict(list)
+        self._listeners: dict[type, list[tuple[str, Callable[[Any], None]]]] = defaultdict(list)
 
-    def subscribe(self, event_class: type, listener: Callable[[Any], None]) -> None:
+    def subscribe(self, event_class: type, listener: Callable[[Any], None], *, owner: str = "hub") -> None:
         """Call ``listener(event)`` after each commit that published an event of this very class."""
-        self._listeners[event_class].append(listener)
+        self._listeners[event_class].append((owner, listener))
+
+    def discard(self, owner: str) -> None:
+        """Forget the listeners of an owner: of a plugin whose installation failed half-way."""
+        for listeners in self._listeners.values():
+            listeners[:] = [(other, listener) for other, listener in listeners if other != owner]
 
     def deliver(self, event: object) -> None:
         """Tell every listener; one listener's failure is logged and does not reach the next."""
-        for listener in self._listeners[type(event)]:
+        for owner, listener in self._listeners[type(event)]:
             try:
                 listener(event)
             except Exception:
-                log.exception("event_listener_failed", event_name=type(event).__name__, listener=repr(listener))
+                log.exception(
+                    "event_listener_failed", event_name=type(event).__name__, owner=owner, listener=repr(listener)
+                )
 
 
 def publish(work: CommitHook, event: object) -> None:

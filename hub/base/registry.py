@@ -43,6 +43,15 @@ class Registry(Generic[T]):
             raise RegistryError(f"{self.title}: {name!r} of {owner} is already taken by {first}")
         self._entries[name] = Entry(name, value, owner)
 
+    def discard(self, owner: str) -> None:
+        """Take back all that an owner has added: what is left of a plugin whose installation failed half-way.
+
+        Raises RegistryError once the registry is frozen.
+        """
+        if self._frozen:
+            raise RegistryError(f"{self.title}: what {owner} has added cannot be taken back after the start")
+        self._entries = {name: entry for name, entry in self._entries.items() if entry.owner != owner}
+
     def freeze(self) -> None:
         """Close the registry; done once, when every room and plugin is installed."""
         self._frozen = True

@@ -8,8 +8,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
+
+S = TypeVar("S")
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -54,7 +56,9 @@ class Settings:
     repositories_dir: str = setting("", "directory of the Git repositories; empty: below the home")
     compute: str = setting("local", "compute driver")
     edition: str = setting("ce", "ce, or lite for one person's machine; a licence makes ce the enterprise edition")
-    license_file: str = setting("", "licence file that is in force instead of an imported one; read again as it changes")
+    license_file: str = setting(
+        "", "licence file that is in force instead of an imported one; read again as it changes"
+    )
     secret_key: str = setting("", "key of signatures and encryption; empty: made once, kept in the home", secret=True)
     registration: bool = setting(True, "whether people may create accounts themselves")
     max_blob_size_bytes: int = setting(10 * MIB, "largest file in a push that is no LFS object", unit="bytes")
@@ -73,6 +77,10 @@ class Settings:
     request_body_limit_bytes: int = setting(32 * MIB, "largest JSON or form body", unit="bytes")
     session_ttl_s: int = setting(1_209_600, "how long a browser session lasts unused", unit="seconds")
     undelete_ttl_s: int = setting(604_800, "how long a deleted repository can be brought back", unit="seconds")
+    theme: str = setting("default", "theme of the pages: a folder in themes/")
+    plugins: str = setting("", "names of plugins to run beside those of the edition, with commas between")
+    plugins_disabled: str = setting("", "names of plugins not to run, with commas between; their tables stay")
+    plugins_strict: bool = setting(False, "whether a plugin that is broken stops the start")
     log_level: str = setting("info", "debug, info, warning or error")
     log_style: str = setting("text", "text or json")
 
@@ -126,11 +134,60 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class SectionValues:
+    """What an operator has set for the plugins, not yet judged: that takes the plugins' own declarations.
+
+    tables: the file's ``[plugin.NAME]`` tables by name. environ: the variables, of which ``HUB_NAME_KEY`` counts.
+    """
+
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LoadedSettings:
     """Settings together with where each value came from: "default", "file" or "environment"."""
 
     settings: Settings
     origins: Mapping[str, str]
+    sections: SectionValues
+
+
+def load_section(cls: type[S], name: str, given: SectionValues) -> tuple[S, dict[str, str]]:
+    """A plugin's settings and the origin of each value.
+
+    cls: a frozen dataclass whose fields are made by ``setting``. Raises SettingsError for a key that it does not
+    have, in the file or in a variable, and for a value that cannot be used.
+    """
+    kinds = get_type_hints(cls)
+    prefix = f"HUB_{name.upper()}_"
+    names = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]  # the host lets dataclasses in only
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(names, "default")
+    core = {f"HUB_{item.name.upper()}" for item in dataclasses.fields(Settings)}
+    from_environ = {
+        variable.removeprefix(prefix).lower(): raw
+        for variable, raw in given.environ.items()
+        if variable.startswith(prefix) and variable not in core
+    }
+    table = given.tables.get(name, {})
+    for origin, source in (("file", table), ("environment", from_environ)):
+        for key, raw in source.items():
+            where = f"[plugin.{name}] {key}" if origin == "file" else f"{prefix}{key.upper()}"
+            if key not in names:
+                known = ", ".join(names) or "none"
+                raise SettingsError(f"{where}: the plugin {name!r} has no setting {key!r}; it has: {known}")
+            values[key] = _parse(where, kinds[key], raw)
+            origins[key] = origin
+    try:
+        return cls(**values), origins
+    except ValueError as error:
+        raise SettingsError(f"settings of the plugin {name!r}: {error}") from None
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The names in a setting that lists them: separated by commas, blanks or lines; each once."""
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))
 
 
 def _parse(name: str, kind: type, raw: Any) -> Any:
@@ -168,8 +225,11 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
 
     home = Path(environ["HUB_HOME"]).expanduser().absolute() if environ.get("HUB_HOME") else _default_home()
     path = file or (Path(environ["HUB_CONFIG"]) if environ.get("HUB_CONFIG") else home / "hub.toml")
+    tables: dict[str, Mapping[str, Any]] = {}
     if file or environ.get("HUB_CONFIG") or path.exists():
-        for name, raw in _read_file(path).items():
+        content = _read_file(path)
+        tables = _plugin_tables(path, content.pop("plugin", {}))
+        for name, raw in content.items():
             if name not in kinds or name.startswith("_"):
                 raise SettingsError(f"{path.name}: there is no setting {name!r}; `hub config show` lists them all")
             values[name] = _parse(name, kinds[name], raw)
@@ -179,7 +239,14 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         if raw is not None:
             values[item.name] = _parse(f"HUB_{item.name.upper()}", kinds[item.name], raw)
             origins[item.name] = "environment"
-    return LoadedSettings(Settings(**values), origins)
+    hub_variables = {name: value for name, value in environ.items() if name.startswith("HUB_")}
+    return LoadedSettings(Settings(**values), origins, SectionValues(tables, hub_variables))
+
+
+def _plugin_tables(path: Path, found: Any) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(found, dict) or not all(isinstance(table, dict) for table in found.values()):
+        raise SettingsError(f"{path.name}: 'plugin' holds tables only: [plugin.NAME]")
+    return found
 
 
 def _read_file(path: Path) -> dict[str, Any]:

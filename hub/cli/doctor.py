@@ -20,25 +20,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.base.context import Context
 from hub.base.errors import HubError
+from hub.base.health import Check, CheckStatus, fail, ok, warn
 from hub.cli.main import load_context, print_json
 from hub.cli.redis_server import RedisMissing, find_binary
 from hub.db.engine import DATABASE
 from hub.git.command import hooks_path
 from hub.http.health import (
-    Check,
-    CheckStatus,
     check_database,
     check_migrations,
     check_redis,
     check_storage,
-    fail,
     instance_id,
-    ok,
     run_check,
-    warn,
+    run_plugin_checks,
 )
 from hub.jobs.queue import REDIS
+from hub.licensing.judge import LicenseState
+from hub.licensing.service import LICENSING
 from hub.objects.store import STORE
+from hub.plugin.host import PLUGINS
+from hub.plugin.states import PluginState
 
 # Partial clones, protocol v2 and atomic reference transactions as the hub uses them.
 _GIT_NEEDED = (2, 34)
@@ -196,6 +197,25 @@ def check_base_url(context: Context) -> Check:
     return ok("base-url", f"{url} leads here.")
 
 
+def check_plugins(context: Context) -> Check:
+    """Whether all plugins that are asked for run."""
+    broken = [hosted for hosted in context[PLUGINS].list_all() if hosted.state == PluginState.BROKEN]
+    if broken:
+        told = "; ".join(f"{hosted.name}: {hosted.reason}" for hosted in broken)
+        return warn("plugins", f"Broken are {told}.", "Mend or uninstall them, or name them in HUB_PLUGINS_DISABLED.")
+    return ok("plugins", f"{len(context[PLUGINS].active())} plugins run.")
+
+
+def check_license(context: Context) -> Check:
+    """Whether the licence, if there is one, is in force."""
+    standing = context[LICENSING].standing()
+    if standing.license is None and standing.state == LicenseState.NONE:
+        return ok("license", f"Edition {context[LICENSING].edition.title}; no licence is installed.")
+    if standing.is_in_force:
+        return ok("license", standing.message)
+    return warn("license", standing.message, "See `hub license show`.")
+
+
 _BASE_URL_ADVICE = "Point HUB_BASE_URL, or the proxy behind it, to this hub."
 
 CHECKS: Sequence[Callable[[Context], Check]] = (
@@ -209,6 +229,8 @@ CHECKS: Sequence[Callable[[Context], Check]] = (
     check_disk,
     check_clock,
     check_base_url,
+    check_plugins,
+    check_license,
 )
 _MARKS = {CheckStatus.OK: ("ok  ", "green"), CheckStatus.WARN: ("warn", "yellow"), CheckStatus.FAIL: ("FAIL", "red")}
 
@@ -218,7 +240,7 @@ _MARKS = {CheckStatus.OK: ("ok  ", "green"), CheckStatus.WARN: ("warn", "yellow"
 def doctor(as_json: bool) -> None:
     """Check everything the hub stands on, and say what to do. Exit status 1 when something keeps it from working."""
     context = load_context()
-    found = [run_check(check, context) for check in CHECKS]
+    found = [run_check(check, context) for check in CHECKS] + run_plugin_checks(context)
     if as_json:
         print_json([dataclasses.asdict(check) for check in found])
     else:

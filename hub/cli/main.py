@@ -5,19 +5,21 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage.
 
 from __future__ import annotations
 
-import importlib
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from hub import __version__
+from hub.base.dotted import load_dotted
 from hub.base.errors import HubError
+from hub.base.output import print_json, print_table
 from hub.base.settings import LoadedSettings, SettingsError, load
 
 if TYPE_CHECKING:
     from hub.base.context import Context
+
+__all__ = ["COMMANDS", "cli", "load_context", "load_settings", "main", "print_json", "print_table"]
 
 # name -> ("module:attribute", the line that `hub --help` shows)
 COMMANDS = {
@@ -32,6 +34,7 @@ COMMANDS = {
     "license": ("hub.cli.license:license", "Show, check, import and remove the licence."),
     "db": ("hub.cli.operate:db", "Migrate the database."),
     "config": ("hub.cli.operate:config", "Show the settings."),
+    "plugin": ("hub.cli.plugin:plugin", "List plugins and drivers, remove a plugin's tables."),
     "doctor": ("hub.cli.doctor:doctor", "Check everything the hub stands on, and say what to do."),
     "gc": ("hub.cli.maintenance:gc", "Remove what nothing refers to."),
     "reconcile": ("hub.cli.maintenance:reconcile", "Finish what a crash cut off."),
@@ -40,21 +43,30 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module only when the command is called."""
+    """A group that imports a command's module only when the command is called.
+
+    A name that is none of the core's is looked for among the plugins.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        if cmd_name in COMMANDS:
+            return cast(click.Command, load_dotted(COMMANDS[cmd_name][0]))
+        from hub.cli.plugin import find_command
+
+        return find_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from hub.cli.plugin import list_commands
+
         with formatter.section("Commands"):
             formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+        rows = list_commands()
+        if rows:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(rows)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -71,37 +83,38 @@ def load_settings() -> LoadedSettings:
         raise click.ClickException(str(error)) from None
 
 
-def load_context(*, migrate: bool = False) -> Context:
-    """The context for a command: settings, logs to standard error, database.
+def load_context(*, migrate: bool = False, plugins: bool = True, freeze: bool = False) -> Context:
+    """The context for a command: settings, logs to standard error, database, plugins.
 
     migrate: bring a database up to date first, so that ``hub user create`` works before the first ``hub serve``.
+    plugins: whether they run; without them a command works on the tables alone. freeze: nothing is added later.
+    Exits with status 1 and the reason when settings cannot be used, or a strict start meets a broken plugin.
     """
     from hub.app import build_context
     from hub.base import log
     from hub.db.engine import DATABASE
+    from hub.plugin import host, migrations
+    from hub.plugin.states import PluginError
 
-    settings = load_settings().settings
-    log.configure(level=settings.log_level, style=settings.log_style)
-    context = build_context(settings)
-    click.get_current_context().call_on_close(context[DATABASE].dispose)
-    if migrate:
-        from hub.db import migrate as migrations
+    loaded = load_settings()
+    log.configure(level=loaded.settings.log_level, style=loaded.settings.log_style)
+    try:
+        context = build_context(loaded.settings)
+        command = click.get_current_context(silent=True)  # none in a thread that a server has started
+        if command is not None:
+            command.call_on_close(context[DATABASE].dispose)
+        if migrate:
+            from hub.db import migrate as core
 
-        migrations.upgrade(context[DATABASE])
+            core.upgrade(context[DATABASE])
+            migrations.upgrade_plugins(context)
+        if plugins:
+            host.install(context, loaded.sections)
+    except (SettingsError, PluginError) as error:
+        raise click.ClickException(str(error)) from None
+    if freeze:
+        context[host.PLUGINS].freeze()
     return context
-
-
-def print_json(value: Any) -> None:
-    """Write a value to standard output as JSON, times in ISO 8601."""
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
-
-
-def print_table(headers: list[str], rows: list[list[Any]]) -> None:
-    """Write rows under their headers in columns wide enough; nothing but the headers when there are none."""
-    texts = [[str(cell) for cell in row] for row in rows]
-    widths = [max([len(header), *(len(row[i]) for row in texts)]) for i, header in enumerate(headers)]
-    for line in [headers, *texts]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def main() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
-from hub.base.settings import Settings
 from hub.cli.main import load_context, load_settings, print_json, print_table
 
 MASK = "********"
@@ -19,12 +20,24 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Apply the migrations that the database lacks; harmless when it lacks none."""
+    """Apply the migrations that the database lacks, the core's and the plugins'; harmless when it lacks none.
+
+    A plugin that cannot be migrated is named, and the rest goes on; with HUB_PLUGINS_STRICT the exit status is 1.
+    """
     from hub.db import migrate
     from hub.db.engine import DATABASE
+    from hub.plugin.migrations import upgrade_plugins
+    from hub.plugin.states import PluginError
 
-    changed = migrate.upgrade(load_context()[DATABASE])
-    click.echo("The database is up to date now." if changed else "The database was up to date.")
+    context = load_context(plugins=False)
+    changed = migrate.upgrade(context[DATABASE])
+    try:
+        done = upgrade_plugins(context)
+    except PluginError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("The database is up to date now." if changed or done.changed else "The database was up to date.")
+    for name, reason in done.failed.items():
+        click.echo(f"The plugin {name!r} could not be migrated and will not run: {reason}", err=True)
 
 
 @db.command()
@@ -34,7 +47,7 @@ def status(as_json: bool) -> None:
     from hub.db import migrate
     from hub.db.engine import DATABASE
 
-    database = load_context()[DATABASE]
+    database = load_context(plugins=False)[DATABASE]
     current, expected = migrate.current_heads(database), migrate.expected_heads()
     if as_json:
         print_json({"current": sorted(current), "expected": sorted(expected), "is_current": current == expected})
@@ -47,12 +60,19 @@ def status(as_json: bool) -> None:
 @db.command(hidden=True)
 @click.argument("message")
 @click.option("--id", "revision_id", required=True, help="Such as 0002_quotas.")
-def revision(message: str, revision_id: str) -> None:
+@click.option("--plugin", "name", default="", help="The plugin whose tables it is about; default: the core's.")
+def revision(message: str, revision_id: str, name: str) -> None:
     """Write a migration from the difference between models and database (for developers)."""
     from hub.db import migrate
     from hub.db.engine import DATABASE
+    from hub.db.revisions import CORE
+    from hub.plugin.discovery import find_installed
 
-    migrate.create_revision(load_context()[DATABASE], message, revision_id=revision_id)
+    installed = find_installed()
+    branch = installed[name].find_branch() if name in installed else CORE if not name else None
+    if branch is None:
+        raise click.ClickException(f"no plugin {name!r} with a folder 'migrations' is installed")
+    migrate.create_revision(load_context()[DATABASE], message, revision_id=revision_id, branch=branch)
 
 
 @click.group()
@@ -63,25 +83,38 @@ def config() -> None:
 @config.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(as_json: bool) -> None:
-    """Show every setting: value, where it came from, and what it is for. Secrets are masked."""
+    """Show every setting, those of plugins too: value, where it came from, what it is for. Secrets are masked."""
     loaded = load_settings()
-    rows = []
-    for item in dataclasses.fields(Settings):
-        value = getattr(loaded.settings, item.name)
-        if item.metadata["secret"] and value:
-            value = MASK
-        rows.append(
-            {
-                "name": item.name,
-                "value": value,
-                "origin": loaded.origins[item.name],
-                "unit": item.metadata["unit"],
-                "help": item.metadata["help"],
-            }
-        )
+    rows = [
+        *_rows(loaded.settings, loaded.origins),
+        *(row for section in _plugin_sections() for row in _rows(*section)),
+    ]
     if as_json:
         print_json(rows)
     else:
         print_table(
             ["SETTING", "VALUE", "FROM", "WHAT FOR"], [[r["name"], r["value"], r["origin"], r["help"]] for r in rows]
         )
+
+
+def _rows(section: Any, origins: Mapping[str, str], prefix: str = "") -> Iterator[dict[str, Any]]:
+    for item in dataclasses.fields(section):
+        value = getattr(section, item.name)
+        yield {
+            "name": f"{prefix}{item.name}",
+            "value": MASK if item.metadata["secret"] and value else value,
+            "origin": origins[item.name],
+            "unit": item.metadata["unit"],
+            "help": item.metadata["help"],
+        }
+
+
+def _plugin_sections() -> Iterator[tuple[Any, Mapping[str, str], str]]:
+    """The settings of every plugin that is asked for, active or locked. Exits with status 1 for a faulty one."""
+    from hub.plugin.host import PLUGINS
+
+    host = load_context()[PLUGINS]
+    origins = host.settings_origins()
+    for hosted in host.list_all():
+        if hosted.plugin is not None and hosted.plugin.settings is not None:
+            yield host.settings_of(hosted.plugin.settings), origins[hosted.name], f"plugin.{hosted.name}."

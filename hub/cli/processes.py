@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hub.base.log import get_logger
+from hub.base.settings import SettingsError
 from hub.cli.main import load_context, load_settings
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from hub.base.context import Context
+
+# Gunicorn's own: a worker that ends with it ends the server.
+_APP_LOAD_ERROR = 4
 
 # Set by `hub serve`: a pipe that it closes once the database is migrated.
 GATE_VARIABLE = "HUB_START_GATE_FD"
 
 
-def _load_app() -> Any:
-    from hub.app import create_app_from_environment
+def _load_app(ask_reload: Callable[[], None]) -> Any:
+    from hub import app as application
     from hub.http.context import context_of
+    from hub.plugin.states import PluginError
+    from hub.plugin.watch import Watch
     from hub.repos.refs import start_reconciling
 
-    app = create_app_from_environment()
+    application.preload()
     gate = os.environ.get(GATE_VARIABLE)
     if gate:
         # Requests that come meanwhile wait in the socket's backlog instead of finding no tables.
         while os.read(int(gate), 1):
             pass
-    start_reconciling(context_of(app))
+    try:
+        app = application.create_app_from_environment()
+    except (SettingsError, PluginError) as error:
+        get_logger(__name__).error("start_refused", reason=str(error))
+        # By this status the server knows that trying again is of no use.
+        sys.exit(_APP_LOAD_ERROR)
+    context = context_of(app)
+    start_reconciling(context)
+    Watch(context, ask_reload).start()
     # What is loaded now stays to the end; the collector need not walk through it with every generation.
     gc.collect()
     gc.freeze()
@@ -56,12 +76,14 @@ def web() -> None:
 def worker(queues: tuple[str, ...], burst: bool, with_scheduler: bool) -> None:
     """Run a job worker. SIGTERM lets the running job end, a second one puts it back into the queue."""
     from hub.jobs.service import QUEUE_NAMES
-    from hub.jobs.worker import work
+    from hub.jobs.worker import Worker, work
 
     for name in queues:
         if name not in QUEUE_NAMES:
             raise click.UsageError(f"there is no queue {name!r}; there are: {', '.join(QUEUE_NAMES)}")
-    work(load_context(), queues=queues or QUEUE_NAMES, is_burst=burst, with_scheduler=with_scheduler)
+    context = load_context(freeze=True)
+    with _beginning_anew(context, lambda: os.kill(os.getpid(), signal.SIGTERM), turn=Worker.fork_lock):
+        work(context, queues=queues or QUEUE_NAMES, is_burst=burst, with_scheduler=with_scheduler)
 
 
 @click.command()
@@ -69,14 +91,45 @@ def scheduler() -> None:
     """Run the scheduler of periodic jobs. Of several, one is active and the others stand by."""
     from hub.jobs.scheduler import Scheduler
 
-    loop = Scheduler(load_context())
+    context = load_context(freeze=True)
+    loop = Scheduler(context)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         loop.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    loop.run()
+    with _beginning_anew(context, loop.stop):
+        loop.run()
+
+
+@contextlib.contextmanager
+def _beginning_anew(
+    context: Context, end: Callable[[], None], *, turn: contextlib.AbstractContextManager[object] | None = None
+) -> Iterator[None]:
+    """Run the block; when the licence changes the set of plugins, have it end and begin the program anew.
+
+    The process keeps its id, so its supervisor sees nothing of it. end: makes the block end gently.
+    """
+    from hub.db.engine import DATABASE
+    from hub.plugin.watch import Watch
+
+    has_changed = threading.Event()
+
+    def leave() -> None:
+        has_changed.set()
+        end()
+
+    watch = Watch(context, leave, turn=turn)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.stop()
+        if has_changed.is_set():
+            context[DATABASE].dispose()
+            sys.stderr.flush()
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the very same program
 
 
 @click.command()
@@ -84,4 +137,34 @@ def ssh() -> None:
     """Run the SSH server: Git over SSH with the public keys of the accounts."""
     from hub.transport.ssh import serve
 
-    serve(load_context())
+    current = _CurrentContext(load_context)
+    serve(current.get)
+
+
+class _CurrentContext:
+    """A context that is replaced when the licence changes the set of plugins.
+
+    A server whose sessions are long takes the next one from it instead of ending.
+    """
+
+    def __init__(self, load: Callable[[], Context]) -> None:
+        self._load = load
+        self._context = self._renew()
+
+    def get(self) -> Context:
+        """The context of now."""
+        return self._context
+
+    def _renew(self) -> Context:
+        from hub.plugin.watch import Watch
+
+        context = self._load()
+        Watch(context, self._replace).start()
+        return context
+
+    def _replace(self) -> None:
+        from hub.db.engine import DATABASE
+
+        old, self._context = self._context, self._renew()
+        # Connections that are in use are closed when they are given back.
+        old[DATABASE].dispose()

@@ -133,7 +133,7 @@ def _start(supervisor: Supervisor, settings: Settings) -> bool:
         # Also when the start has failed: who waits at the gate does not hear that it is told to stop.
         os.close(write_gate)
     if migration.returncode:
-        raise StartError("The database could not be migrated; the lines above say why.")
+        raise StartError("The hub could not be set up; the lines above say why.")
     if not supervisor.wait_until(lambda: _answers(settings), what="The web server", timeout_s=_START_LIMIT_S):
         return False
     for program in _background(settings, environment):
@@ -168,8 +168,8 @@ def _hub(*arguments: str) -> list[str]:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """This process's variables, with the settings as they are here."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    variables |= environment_of(settings)
+    # What plugins read comes along as it is: HUB_NAME_KEY, and the tables of the file.
+    variables = dict(os.environ) | environment_of(settings)
     # A checkout that is not installed is found by its children, too.
     place = str(Path(hub.__file__).parent.parent)
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, [place, os.environ.get("PYTHONPATH")]))

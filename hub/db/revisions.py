@@ -17,7 +17,30 @@ from sqlalchemy import inspect, text
 
 from hub.db.engine import Database
 
-VERSIONS_PATH = Path(__file__).parent / "migrations" / "versions"
+
+@dataclass(frozen=True)
+class Branch:
+    """One history of migrations: the core's, or a plugin's. path: the directory of its files.
+
+    prefix: with what the names of its owner's tables begin; empty for the core, which owns what nobody else does.
+    """
+
+    name: str
+    path: Path
+    version_table: str
+    prefix: str = ""
+
+    def owns(self, table: str) -> bool:
+        """Whether a table of that name is this owner's."""
+        return table.startswith(self.prefix) and not table.startswith("alembic_version")
+
+    @classmethod
+    def of_plugin(cls, name: str, path: Path) -> Branch:
+        """The history of a plugin, whose tables are all called ``NAME_...``."""
+        return cls(name, path, f"alembic_version_{name}", f"{name}_")
+
+
+CORE = Branch("hub", Path(__file__).parent / "migrations" / "versions", "alembic_version")
 
 
 @dataclass(frozen=True)
@@ -29,7 +52,7 @@ class Revisions:
 
 
 @cache
-def read_revisions(directory: Path = VERSIONS_PATH) -> Revisions:
+def read_revisions(directory: Path = CORE.path) -> Revisions:
     """The revisions of the migration files in a directory. The files are read, not run."""
     known: set[str] = set()
     covered: set[str] = set()
@@ -61,15 +84,16 @@ def _names(value: str | Iterable[str] | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def current_revisions(database: Database) -> set[str]:
+def current_revisions(database: Database, branch: Branch = CORE) -> set[str]:
     """The revisions that the database has; empty for a new one."""
     with database.engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        if not inspect(connection).has_table(branch.version_table):
             return set()
-        return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
+        # The name is made of a plugin's name, which is plain letters, digits and underscores.
+        return set(connection.scalars(text(f"SELECT version_num FROM {branch.version_table}")))  # noqa: S608
 
 
-def is_current(database: Database) -> bool:
+def is_current(database: Database, branch: Branch = CORE) -> bool:
     """Whether the database has every migration of this release. One that is newer passes, too: a rolling upgrade."""
-    release, current = read_revisions(), current_revisions(database)
+    release, current = read_revisions(branch.path), current_revisions(database, branch)
     return bool(current) and (current == release.heads or not current <= release.known)

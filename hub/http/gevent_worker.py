@@ -26,6 +26,8 @@ log = get_logger(__name__)
 
 # A client that neither takes nor sends a byte for this long is gone, whatever its connection says.
 STALL_TIMEOUT_S = 300.0
+# A worker that was replaced has this long for its last transfers; one that is stopped has what the master gives it.
+REPLACED_TIMEOUT_S = 24 * 3600
 # A connection that has just been accepted has a request under way; one that is idle for longer may be closed.
 _IDLE_GRACE_S = 1.0
 
@@ -132,6 +134,9 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
         # Called every second, also while the last requests are waited for.
         super().notify()
         if not self.alive:
+            if self.app.generations.is_replaced:
+                # Nobody waits for this worker to end: others serve meanwhile.
+                self.cfg.set("graceful_timeout", REPLACED_TIMEOUT_S)
             now = time.monotonic()
             for greenlet, since in list(self._idle_since.items()):
                 if now - since > _IDLE_GRACE_S:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 
 import redis
 from flask import Blueprint, Response, current_app
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub import __version__
 from hub.base.context import Context
 from hub.base.errors import HubError
+from hub.base.health import HEALTH, Check, CheckStatus, HealthCheck, fail, ok
 from hub.base.log import get_logger
 from hub.base.secrets import SECRET, Signer
 from hub.db import revisions
@@ -32,39 +32,6 @@ log = get_logger(__name__)
 # Load balancers ask often, and anybody may ask; what stands now stands for this long.
 _READY_TTL_S = 2.0
 _READINESS = "hub_readiness"
-
-
-class CheckStatus(StrEnum):
-    """``warn``: the hub works, but not all of it or not for long."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was found about one thing that the hub needs. advice: what to do about it; empty when all is well."""
-
-    name: str
-    status: CheckStatus
-    message: str
-    advice: str = ""
-
-
-def ok(name: str, message: str) -> Check:
-    """All is well."""
-    return Check(name, CheckStatus.OK, message)
-
-
-def warn(name: str, message: str, advice: str) -> Check:
-    """The hub works without it, or not for long."""
-    return Check(name, CheckStatus.WARN, message, advice)
-
-
-def fail(name: str, message: str, advice: str) -> Check:
-    """The hub cannot work like this."""
-    return Check(name, CheckStatus.FAIL, message, advice)
 
 
 def check_database(context: Context) -> Check:
@@ -110,17 +77,26 @@ def check_storage(context: Context) -> Check:
     return ok("storage", "The object store answers.")
 
 
-READY_CHECKS: Sequence[Callable[[Context], Check]] = (check_database, check_migrations, check_redis, check_storage)
+READY_CHECKS: Sequence[HealthCheck] = (check_database, check_migrations, check_redis, check_storage)
 
 
-def run_check(check: Callable[[Context], Check], context: Context) -> Check:
+def run_check(check: HealthCheck, context: Context, *, name: str = "") -> Check:
     """The check's finding; a check that itself breaks has found a failure."""
     try:
         return check(context)
     except Exception as error:
-        name = check.__name__.removeprefix("check_")
+        name = name or getattr(check, "__name__", "check").removeprefix("check_")
         log.exception("check_broke", check=name)
         return fail(name, f"The check itself failed ({type(error).__name__}).", "See the log.")
+
+
+def run_plugin_checks(context: Context) -> list[Check]:
+    """What the plugins' own checks have found, each under its plugin's name."""
+    found = []
+    for entry in context[HEALTH].entries():
+        check = run_check(entry.value, context, name=entry.name)
+        found.append(replace(check, name=entry.name))
+    return found
 
 
 def instance_id(context: Context) -> str:
@@ -146,7 +122,12 @@ class _Readiness:
 
     def look(self, context: Context) -> list[Check]:
         if time.monotonic() >= self.good_until:
-            self.checks = [run_check(check, context) for check in READY_CHECKS]
+            # A plugin that is unwell is told of, but takes no load balancer away from the forge.
+            told = [
+                replace(check, status=CheckStatus.WARN) if check.status == CheckStatus.FAIL else check
+                for check in run_plugin_checks(context)
+            ]
+            self.checks = [run_check(check, context) for check in READY_CHECKS] + told
             if all(check.status == CheckStatus.OK for check in self.checks):
                 self.good_until = time.monotonic() + _READY_TTL_S
         return self.checks

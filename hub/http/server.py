@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import mmap
+import os
+import signal
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +18,7 @@ from hub.base.settings import Settings
 
 # Git and LFS clients pause between the requests of one operation; the pause of a person is longer.
 KEEPALIVE_S = 15
-# Running transfers may take this long to end after a reload or stop; `hub serve` insists earlier when it stops.
+# Running transfers may take this long to end after a stop; `hub serve` insists earlier.
 GRACEFUL_TIMEOUT_S = 120
 # The event loop is called hung after this; a long request does not count, a blocked loop does.
 HANG_TIMEOUT_S = 120
@@ -56,13 +60,62 @@ class _Worker(Worker):  # type: ignore[misc]  # gunicorn publishes no types
             self.booted = worker.booted
 
 
+class Generations:
+    """How often the workers were replaced, in memory that the master and all workers share.
+
+    Any worker may find that it should be replaced; the first one of its generation tells the master.
+    """
+
+    _LAYOUT = struct.Struct("QQ")  # the generation of now, and the one that was asked for
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, self._LAYOUT.size)
+        self._own = 0
+
+    def advance(self) -> None:
+        """Begin the next generation; in the master, before it forks the new workers."""
+        self._own = self.current + 1
+        self._LAYOUT.pack_into(self._memory, 0, self._own, self._own)
+
+    def join(self) -> None:
+        """Belong to the generation of now; in a worker, before it loads what may become stale."""
+        self._own = self.current
+
+    @property
+    def current(self) -> int:
+        """The generation whose workers take new connections."""
+        return int(self._LAYOUT.unpack_from(self._memory)[0])
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether this worker's place is taken, so that it only ends what it has begun."""
+        return self.current > self._own
+
+    def ask(self) -> None:
+        """Have the master replace the workers; once a generation, but for two that ask in the same instant."""
+        current, asked = self._LAYOUT.unpack_from(self._memory)
+        if current == self._own and asked <= current:
+            self._LAYOUT.pack_into(self._memory, 0, current, current + 1)
+            os.kill(os.getppid(), signal.SIGHUP)
+
+
+# Takes a function by which the worker has itself and all others replaced; returns the WSGI application.
+AppLoader = Callable[[Callable[[], None]], Any]
+
+
 class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
     """The gunicorn application. ``load_app`` is called in each worker, after gevent has patched it."""
 
-    def __init__(self, settings: Settings, load_app: Callable[[], Any]) -> None:
+    def __init__(self, settings: Settings, load_app: AppLoader) -> None:
         self._settings = settings
         self._load_app = load_app
+        self.generations = Generations()
         super().__init__(prog="hub web")
+
+    def reload(self) -> None:
+        """What gunicorn calls in the master at SIGHUP, before it replaces the workers."""
+        self.generations.advance()
+        super().reload()
 
     def load_config(self) -> None:
         settings = self._settings
@@ -85,10 +138,11 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return self._load_app()
+        self.generations.join()
+        return self._load_app(self.generations.ask)
 
 
-def serve(settings: Settings, load_app: Callable[[], Any]) -> None:
+def serve(settings: Settings, load_app: AppLoader) -> None:
     """Serve until a signal says stop; SIGHUP replaces the workers without dropping a transfer.
 
     Which proxies may name the client's address and scheme is gunicorn's ``FORWARDED_ALLOW_IPS`` (default: loopback).

@@ -7,16 +7,16 @@ callers on higher floors: accounts are above this room.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.base.context import Context, Key
+from hub.base.dotted import load_dotted
 from hub.base.errors import Conflict, NotFound
 from hub.base.paging import Page, PageArgs
 from hub.base.registry import Registry
@@ -56,10 +56,7 @@ class JobSpec:
 
     def load(self) -> Callable[..., Any]:
         """The function itself. Raises ImportError or AttributeError when the dotted path leads nowhere."""
-        if not isinstance(self.function, str):
-            return self.function
-        module, _, name = self.function.partition(":")
-        return cast(Callable[..., Any], getattr(importlib.import_module(module), name))
+        return load_dotted(self.function)
 
     def backoff_after(self, attempt: int) -> float:
         """Seconds to wait after the attempt of that number (from 1) has failed."""

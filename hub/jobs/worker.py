@@ -184,7 +184,7 @@ def _work_until_stopped_or_lost(client: redis.Redis, queues: Sequence[str], *, i
     """Work; whether the end was asked for, rather than Redis lost."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # While waiting there is nothing to end gently.
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, _leave)
     _wait_for_redis(client)
     courier = RedisQueue(client)
     try:
@@ -201,6 +201,10 @@ def _work_until_stopped_or_lost(client: redis.Redis, queues: Sequence[str], *, i
         log.warning("worker_lost_redis", reason=type(error).__name__)
         return False
     return is_burst or worker.is_told_to_stop
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
 
 
 def _wait_for_redis(client: redis.Redis) -> None:

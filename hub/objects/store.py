@@ -13,12 +13,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from stevedore import DriverManager
-
 from hub.base.context import Key
+from hub.base.drivers import DriverGroup, load_driver
 from hub.base.errors import Invalid
 from hub.base.offload import offload
 from hub.base.settings import Settings, SettingsError
@@ -208,20 +206,18 @@ class ObjectStore(ABC):
 
 STORE: Key[ObjectStore] = Key("objects.store")
 
+# A group is named by its abstract class; mypy thinks of making one.
+STORAGE_DRIVERS: DriverGroup[ObjectStore] = DriverGroup("hub.storage", ObjectStore, "storage driver")  # type: ignore[type-abstract]
+
 
 def create_store(settings: Settings) -> ObjectStore:
     """The store that ``storage_url`` names, by the driver of its scheme. Raises SettingsError."""
     scheme = urlsplit(settings.effective_storage_url).scheme
     try:
-        manager: Any = DriverManager("hub.storage", scheme, on_load_failure_callback=_raise)
-    except RuntimeError as error:  # stevedore's NoMatches is one
-        raise SettingsError(f"setting storage_url: there is no storage driver {scheme!r} ({error})") from error
-    driver: type[ObjectStore] = manager.driver
+        driver = load_driver(STORAGE_DRIVERS, scheme)
+    except SettingsError as error:
+        raise SettingsError(f"setting storage_url: {error}") from error
     return driver.from_settings(settings)
-
-
-def _raise(_manager: Any, _entry_point: Any, error: BaseException) -> None:
-    raise error
 
 
 def validate_key(key: str) -> str:

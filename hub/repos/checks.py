@@ -97,6 +97,10 @@ class IncomingPush:
 PreReceiveCheck = Callable[[IncomingPush], None]
 CHECKS: Key[Registry[PreReceiveCheck]] = Key("repos.checks")
 
+# Asked inside the transaction that deletes: ``check(work, repository, actor)`` raises a HubError to refuse.
+DeleteCheck = Callable[[UnitOfWork, Repository, Actor], None]
+DELETE_CHECKS: Key[Registry[DeleteCheck]] = Key("repos.delete_checks")
+
 
 def create_checks() -> Registry[PreReceiveCheck]:
     """A registry holding the core's checks; plugins add theirs before it is frozen."""

@@ -15,6 +15,7 @@ import secrets
 import shlex
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -64,20 +65,24 @@ _TERMINATE_GRACE_S = 5.0
 Process = asyncssh.SSHServerProcess[bytes]
 
 
-def serve(context: Context) -> None:
-    """Serve until SIGTERM or SIGINT. Sessions under way then get some seconds, or the time until a second signal."""
+def serve(find_context: Callable[[], Context]) -> None:
+    """Serve until SIGTERM or SIGINT. Sessions under way then get some seconds, or the time until a second signal.
+
+    find_context: the hub's context of the moment. It is asked for each time, because the licence may change which
+    plugins, and so which kinds of asset, there are; sessions under way go on with the next one.
+    """
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
-    asyncio.run(_serve(context))
+    asyncio.run(_serve(find_context))
 
 
-async def _serve(context: Context) -> None:
-    settings = context.settings
+async def _serve(find_context: Callable[[], Context]) -> None:
+    settings = find_context().settings
     loop = asyncio.get_running_loop()
-    hub = GitOverSSH(context)
+    hub = GitOverSSH(find_context)
     acceptor = await asyncssh.listen(
         settings.ssh_host,
         settings.ssh_port,
-        server_factory=lambda: _Connection(context),
+        server_factory=lambda: _Connection(find_context()),
         process_factory=hub.handle,
         server_host_keys=[load_host_key(settings.home)],
         encoding=None,
@@ -163,10 +168,14 @@ def _identify(context: Context, key: str) -> Identity | None:
 class GitOverSSH:
     """Answers the commands of signed-in clients."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._slots = asyncio.Semaphore(context.settings.git_concurrency)
+    def __init__(self, find_context: Callable[[], Context]) -> None:
+        self._find_context = find_context
+        self._slots = asyncio.Semaphore(find_context().settings.git_concurrency)
         self._sessions: set[asyncio.Task[None]] = set()
+
+    @property
+    def _context(self) -> Context:
+        return self._find_context()
 
     async def handle(self, process: Process) -> None:
         """One session: one command."""

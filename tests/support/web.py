@@ -34,7 +34,7 @@ class _Noted:
         self._path.touch()
 
 
-def load_app() -> Callable[[dict[str, Any], StartResponse], Any]:
+def load_app(_ask_reload: Callable[[], None]) -> Callable[[dict[str, Any], StartResponse], Any]:
     """The application: ``/file`` sends, ``/upload`` digests, ``/endless`` never ends, ``/wait`` waits for a file."""
     directory = Path(os.environ["TEST_DIRECTORY"])
 

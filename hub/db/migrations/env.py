@@ -16,10 +16,19 @@ def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return False
 
 
-connection = context.config.attributes["connection"]
+attributes = context.config.attributes
+
+
+def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+    """Autogenerate looks at the tables of the branch's owner only."""
+    return kind != "table" or bool(attributes["owns"](str(name)))
+
+
 context.configure(
-    connection=connection,
+    connection=attributes["connection"],
     target_metadata=Model.metadata,
+    version_table=attributes["version_table"],
+    include_object=include_object,
     render_as_batch=True,  # SQLite alters a table by copying it
     compare_type=True,
     compare_server_default=False,

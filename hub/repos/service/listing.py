@@ -15,6 +15,7 @@ from hub.base.errors import Invalid
 from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
 from hub.db.uow import UnitOfWork
+from hub.repos.kinds import KINDS
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
 
@@ -59,8 +60,8 @@ def list_repositories(
         raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
     page = page or PageArgs()
     query = _visible(actor).join(Repository.namespace)
-    if kind is not None:
-        query = query.where(Repository.kind == kind)
+    # A kind whose plugin does not run is as if it did not exist: its repositories have no address.
+    query = query.where(Repository.kind == kind if kind is not None else Repository.kind.in_(work.context[KINDS]))
     if namespace is not None:
         query = query.where(Namespace.path_key == fold_name(namespace))
     if search.strip():

@@ -19,6 +19,7 @@ from hub.base.offload import offload
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.jobs.service import enqueue
 from hub.repos import directories
+from hub.repos.checks import DELETE_CHECKS
 from hub.repos.events import RepositoryDeleted, RepositoryPurged, RepositoryUndeleted
 from hub.repos.lookup import get_for, path_of_uuid, repository_path
 from hub.repos.models import Repository, RepositoryState
@@ -34,9 +35,12 @@ ORPHAN_AGE_S = 24 * 3600
 def delete_repository(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Repository:
     """The repository, gone for its users and its name free; it can be brought back for ``undelete_ttl_s``.
 
-    Its files go with the job that is queued for then. Raises NotFound, NotSignedIn, Denied.
+    Its files go with the job that is queued for then. Raises NotFound, NotSignedIn, Denied; what a plugin's check
+    refuses with.
     """
     repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    for check in work.context[DELETE_CHECKS].values():
+        check(work, repository, actor)
     repository.deleted_at = work.now()
     _queue_purge(work, repository, actor.user_id)
     publish(work, RepositoryDeleted(repository.id, actor.user_id))

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hub.base.settings import environment_of
 from hub.cli import doctor
 from hub.cli.main import cli
-from hub.http.health import CheckStatus
+from hub.base.health import CheckStatus
 from hub.jobs.queue import REDIS
 
 

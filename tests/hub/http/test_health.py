@@ -5,7 +5,8 @@ from sqlalchemy import text
 
 from hub.db import migrate, revisions
 from hub.db.engine import DATABASE
-from hub.http.health import CheckStatus, instance_id, run_check
+from hub.base.health import CheckStatus
+from hub.http.health import instance_id, run_check
 from hub.jobs.queue import REDIS
 
 

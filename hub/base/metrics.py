@@ -1,0 +1,54 @@
+"""Figures that the hub can be asked for. Rooms and plugins name them; what shows them asks when it is asked itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.base.context import Context, Key
+from hub.base.registry import Registry
+
+
+class MetricKind(StrEnum):
+    """``counter`` only grows while the hub's data stand; ``gauge`` goes up and down."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One figure: the values of its labels, and the number."""
+
+    value: float
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One family of figures.
+
+    name: ``hub_...`` with its unit (``hub_jobs``, ``hub_storage_bytes``); a plugin's begins with ``hub_PLUGIN_``.
+    labels: the names that each sample gives a value for. read: what the figures are now; it is called at each
+    scrape, in any process, so it asks the database or Redis and keeps nothing, and is quick.
+    """
+
+    name: str
+    help: str
+    read: Callable[[Context], Iterable[Sample]]
+    labels: tuple[str, ...] = ()
+    kind: MetricKind = MetricKind.GAUGE
+
+
+METRICS: Key[Registry[Metric]] = Key("base.metrics")
+
+
+def create_metrics() -> Registry[Metric]:
+    """An empty registry; rooms and plugins add theirs."""
+    return Registry("metrics")
+
+
+def add_metric(context: Context, metric: Metric, *, owner: str = "hub") -> None:
+    """Add one family of figures under its name. Raises RegistryError when the name is taken."""
+    context[METRICS].add(metric.name, metric, owner=owner)

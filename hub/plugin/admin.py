@@ -1,0 +1,83 @@
+"""For site administrators: the plugins over REST, and on the page ``/-/plugins``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, request
+from marshmallow import Schema, fields
+
+from hub.accounts.policy import require_site_admin
+from hub.api.app import HubApi
+from hub.api.envelope import enveloped, ok
+from hub.api.routing import PREFIX, ApiBlueprint
+from hub.db.uow import reading
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.http.errors import speak
+from hub.licensing.service import LICENSING
+from hub.plugin.overview import list_plugins
+from hub.plugin.states import PluginState
+from hub.web.errors import render_html_error
+from hub.web.pages import render_page
+
+blp = ApiBlueprint("plugins", __name__, url_prefix=f"{PREFIX}/admin", description="Plugins, for site administrators")
+pages = Blueprint("plugin_pages", __name__)
+speak(pages, render_html_error)
+
+
+def install(app: Flask, api: HubApi) -> None:
+    """Mount both; done once, by ``create_app``."""
+    api.register_blueprint(blp)
+    app.register_blueprint(pages)
+
+
+class PluginsQuery(Schema):
+    """How the list is narrowed."""
+
+    state = fields.String(load_default="", metadata={"description": "enabled, read_only, locked, disabled, broken"})
+
+
+class PluginSchema(Schema):
+    """A plugin and what became of it."""
+
+    name = fields.String()
+    title = fields.String()
+    description = fields.String()
+    state = fields.String(metadata={"description": "enabled, read_only, locked, disabled or broken"})
+    reason = fields.String(metadata={"description": "why it is not enabled; empty when it is"})
+    version = fields.String()
+    distribution = fields.String(metadata={"description": "the Python distribution that brought it"})
+    feature = fields.String(allow_none=True, metadata={"description": "the word of the licence; null: none needed"})
+    requires = fields.List(fields.String())
+    points = fields.List(fields.String(), metadata={"description": "the extension points that it uses"})
+    migrations = fields.String(metadata={"description": "none, current, pending, absent or unknown"})
+
+
+def _require_admin() -> None:
+    with reading(current_context()) as work:
+        require_site_admin(work, current_actor())
+
+
+@blp.get("/plugins")
+@blp.arguments(PluginsQuery, location="query")
+@blp.response(200, enveloped(PluginSchema, many=True))
+def list_all_plugins(query: dict[str, Any]) -> dict[str, Any]:
+    """Every plugin that is installed or asked for, by name, as the process that answers sees it."""
+    _require_admin()
+    found = list_plugins(current_context(), state=query["state"])
+    return ok(found, total=len(found))
+
+
+@pages.get("/-/plugins")
+def show_plugins() -> Response:
+    """The same as a page."""
+    _require_admin()
+    context, state = current_context(), request.args.get("state", "")
+    return render_page(
+        "hub/plugins.html",
+        plugins=list_plugins(context, state=state),
+        state=state,
+        states=[word.value for word in PluginState],
+        edition=context[LICENSING].edition,
+    )

@@ -1,0 +1,24 @@
+"""The seam: REST. Views are thin: parse, call one function of the plugin's service, render."""
+
+from __future__ import annotations
+
+from hub.api.envelope import enveloped, ok, paged
+from hub.api.routing import PREFIX, Address, ApiBlueprint, RepositoryBlueprint
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.http.paging import page_args
+from hub.plugin.open_views import keep_open
+
+__all__ = [
+    "PREFIX",
+    "Address",
+    "ApiBlueprint",
+    "RepositoryBlueprint",
+    "current_actor",
+    "current_context",
+    "enveloped",
+    "keep_open",
+    "ok",
+    "page_args",
+    "paged",
+]

@@ -1,0 +1,62 @@
+"""Which plugins are installed: read from the distributions' entry points, without importing anything of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from hub.db.revisions import Branch
+
+GROUP = "hub.plugins"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An entry point of the group ``hub.plugins``. target: ``"package.plugin:Class"``.
+
+    rivals: other distributions that have brought an entry point of the same name, which makes the plugin broken.
+    """
+
+    name: str
+    target: str
+    distribution: str
+    version: str
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def package(self) -> str:
+        """The package that holds the plugin's modules and folders."""
+        return self.target.partition(":")[0].rpartition(".")[0]
+
+    def find_branch(self) -> Branch | None:
+        """The plugin's history of migrations; None when its package has no folder ``migrations``."""
+        folder = self._find_folder()
+        path = folder / "migrations" if folder else None
+        return Branch.of_plugin(self.name, path) if path is not None and path.is_dir() else None
+
+    def _find_folder(self) -> Path | None:
+        # Only the packages above the plugin's own are imported, which is none for a distribution of its own.
+        try:
+            spec = importlib.util.find_spec(self.package)
+        except (ImportError, ValueError):
+            return None
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        return Path(places[0]) if places else None
+
+
+def find_installed() -> Mapping[str, Installed]:
+    """The installed plugins by name, in the order of their names."""
+    found: dict[str, Installed] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        distribution = point.dist.name if point.dist else "an unknown distribution"
+        version = point.dist.version if point.dist else ""
+        first = found.get(point.name)
+        if first is None:
+            found[point.name] = Installed(point.name, point.value, distribution, version)
+        elif first.target != point.value:
+            rivals = (*first.rivals, distribution)
+            found[point.name] = Installed(point.name, first.target, first.distribution, first.version, rivals)
+    return found

@@ -1,0 +1,221 @@
+"""Putting what a plugin contributes into the rooms' registries; what needs Flask is in ``mounting.py``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hub.accounts.policy import PERMISSIONS, Permission
+from hub.base.context import Context
+from hub.base.dotted import load_dotted
+from hub.base.drivers import DRIVER_GROUPS, DriverGroup
+from hub.base.health import HEALTH
+from hub.base.metrics import METRICS, Metric
+from hub.base.registry import Registry, RegistryError
+from hub.db.base import Model
+from hub.jobs.schedule import SCHEDULES, Schedule
+from hub.jobs.service import JOBS, JobSpec
+from hub.plugin.manifest import CheckPoint, Plugin
+from hub.plugin.services import SERVICES, Service
+from hub.plugin.states import PluginError
+from hub.repos.checks import CHECKS, DELETE_CHECKS
+from hub.repos.kinds import KINDS, RepositoryKind, add_kind
+from hub.web.navigation import NavItem, Panel, add_nav_item, add_panel
+
+
+def install_plugin(context: Context, plugin: Plugin) -> list[str]:
+    """Add all that a plugin contributes, and say which extension points it uses.
+
+    Raises PluginError for a contribution that is not what it must be, or that another owner has; nothing of the
+    plugin is left then.
+    """
+    points: list[str] = []
+    try:
+        for point, install in _INSTALLERS.items():
+            if install(context, plugin):
+                points.append(point)
+    except RegistryError as error:
+        discard(context, plugin.name)
+        raise PluginError(str(error)) from error
+    except Exception:
+        discard(context, plugin.name)
+        raise
+    return points
+
+
+def discard(context: Context, name: str) -> None:
+    """Take back all that a plugin has contributed."""
+    for registry in context.registries():
+        registry.discard(name)
+    context.events.discard(name)
+
+
+def _each(plugin: Plugin, contribution: str, kind: type[Any]) -> list[Any]:
+    """What the method of that name gives. Raises PluginError when something of it is of another kind."""
+    found = getattr(plugin, contribution)()
+    if not isinstance(found, Iterable):
+        raise PluginError(f"{contribution}() gives {found!r} instead of a tuple")
+    items = list(found)
+    for item in items:
+        if not isinstance(item, kind):
+            raise PluginError(f"{contribution}() gives {item!r}, which is no {kind.__name__}")
+    return items
+
+
+def _named(plugin: Plugin, contribution: str, name: str, prefix: str) -> str:
+    if not name.startswith(prefix):
+        raise PluginError(f"{contribution}: {name!r} does not begin with {prefix!r}")
+    return name
+
+
+def _install_models(_context: Context, plugin: Plugin) -> int:
+    if plugin.models is None:
+        return 0
+    before = set(Model.metadata.tables)
+    importlib.import_module(plugin.models)
+    prefix = f"{plugin.name}_"
+    # Once imported, a module's tables stay: what is judged is what is new, and what already bears the name.
+    strangers = {name for name in set(Model.metadata.tables) - before if not name.startswith(prefix)}
+    if strangers:
+        raise PluginError(f"its tables {', '.join(sorted(strangers))} do not begin with {prefix!r}")
+    return sum(1 for name in Model.metadata.tables if name.startswith(prefix))
+
+
+def _install_permissions(context: Context, plugin: Plugin) -> int:
+    for permission in plugin.permissions:
+        assert isinstance(permission, Permission)
+        context[PERMISSIONS].add(permission.name, permission, owner=plugin.name)
+    return len(plugin.permissions)
+
+
+def _install_kinds(context: Context, plugin: Plugin) -> int:
+    kinds = _each(plugin, "kinds", RepositoryKind)
+    for kind in kinds:
+        add_kind(context[KINDS], kind, owner=plugin.name)
+    return len(kinds)
+
+
+def _install_jobs(context: Context, plugin: Plugin) -> int:
+    jobs = _each(plugin, "jobs", JobSpec)
+    for spec in jobs:
+        context[JOBS].add(_named(plugin, "jobs()", spec.name, f"{plugin.name}."), spec, owner=plugin.name)
+    return len(jobs)
+
+
+def _install_schedules(context: Context, plugin: Plugin) -> int:
+    schedules = _each(plugin, "schedules", Schedule)
+    for schedule in schedules:
+        name = _named(plugin, "schedules()", schedule.name, f"{plugin.name}.")
+        if schedule.job not in context[JOBS]:
+            raise PluginError(f"the schedule {name!r} asks for the job {schedule.job!r}, which nobody has")
+        context[SCHEDULES].add(name, schedule, owner=plugin.name)
+    return len(schedules)
+
+
+def _install_listeners(context: Context, plugin: Plugin) -> int:
+    listeners = plugin.listeners()
+    for event_class, function in listeners.items():
+        if not isinstance(event_class, type):
+            raise PluginError(f"listeners() names {event_class!r}, which is no class of events")
+        context.events.subscribe(event_class, _listener(context, function), owner=plugin.name)
+    return len(listeners)
+
+
+def _listener(context: Context, function: str | Callable[[Context, Any], None]) -> Callable[[Any], None]:
+    def listen(event: Any) -> None:
+        load_dotted(function)(context, event)
+
+    return listen
+
+
+def _install_checks(context: Context, plugin: Plugin) -> int:
+    registries: Mapping[CheckPoint, Registry[Any]] = {
+        CheckPoint.PRE_RECEIVE: context[CHECKS],
+        CheckPoint.BEFORE_REPOSITORY_DELETE: context[DELETE_CHECKS],
+    }
+    checks = plugin.checks()
+    for point, function in checks.items():
+        if point not in registries:
+            raise PluginError(f"checks() names {point!r}, which is no member of CheckPoint")
+        registries[point].add(plugin.name, _check(function), owner=plugin.name)
+    return len(checks)
+
+
+def _check(function: str | Callable[..., None]) -> Callable[..., None]:
+    def check(*subject: Any) -> None:
+        load_dotted(function)(*subject)
+
+    return check
+
+
+def _install_driver_groups(context: Context, plugin: Plugin) -> int:
+    groups = _each(plugin, "driver_groups", DriverGroup)
+    for group in groups:
+        context[DRIVER_GROUPS].add(group.name, group, owner=plugin.name)
+    return len(groups)
+
+
+def _install_services(context: Context, plugin: Plugin) -> int:
+    services = plugin.services()
+    for name, make in services.items():
+        context[SERVICES].add(name, Service(make), owner=plugin.name)
+    return len(services)
+
+
+def _install_metrics(context: Context, plugin: Plugin) -> int:
+    metrics = _each(plugin, "metrics", Metric)
+    for metric in metrics:
+        name = _named(plugin, "metrics()", metric.name, f"hub_{plugin.name}_")
+        context[METRICS].add(name, metric, owner=plugin.name)
+    return len(metrics)
+
+
+def _install_health(context: Context, plugin: Plugin) -> int:
+    check = plugin.health()
+    if check is None:
+        return 0
+    context[HEALTH].add(plugin.name, check, owner=plugin.name)
+    return 1
+
+
+def _install_navigation(context: Context, plugin: Plugin) -> int:
+    items = _each(plugin, "nav_items", NavItem)
+    for item in items:
+        _named(plugin, "nav_items()", item.endpoint, f"{plugin.name}_web")
+        add_nav_item(context, item, owner=plugin.name)
+    return len(items)
+
+
+def _install_panels(context: Context, plugin: Plugin) -> int:
+    panels = _each(plugin, "panels", Panel)
+    for panel in panels:
+        _named(plugin, "panels()", panel.name, plugin.name)
+        add_panel(context, panel, owner=plugin.name)
+    return len(panels)
+
+
+def _note_attribute(attribute: str) -> Callable[[Context, Plugin], int]:
+    """For what the host reads elsewhere: whether it is declared."""
+    return lambda _context, plugin: bool(getattr(plugin, attribute))
+
+
+_INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
+    "licence": _note_attribute("feature"),
+    "settings": _note_attribute("settings"),
+    "tables": _install_models,
+    "migrations": _note_attribute("migrations"),
+    "permissions": _install_permissions,
+    "kinds": _install_kinds,
+    "jobs": _install_jobs,
+    "schedules": _install_schedules,
+    "listeners": _install_listeners,
+    "checks": _install_checks,
+    "driver groups": _install_driver_groups,
+    "services": _install_services,
+    "metrics": _install_metrics,
+    "health": _install_health,
+    "navigation": _install_navigation,
+    "panels": _install_panels,
+    "commands": _note_attribute("cli"),
+}

@@ -1,0 +1,146 @@
+"""Importing manifests with stevedore, judging what they declare, and ordering them by what they require."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from stevedore import NamedExtensionManager
+
+from hub.accounts.policy import Permission
+from hub.base.settings import Settings
+from hub.plugin.discovery import GROUP, Installed
+from hub.plugin.manifest import Plugin, WhenExpired
+from hub.plugin.states import PluginError
+
+# Names of tables, of at most 63 bytes on PostgreSQL, begin with it.
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,29}\Z")
+_PERMISSION = re.compile(r"[a-z0-9_]+:[a-z0-9_]+:[a-z0-9_]+\Z")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
+
+
+def load_plugin(installed: Installed) -> Plugin:
+    """The plugin's manifest: its module imported, its declarations judged, its class instantiated.
+
+    Raises PluginError with the reason for whatever goes wrong, an interpreter that the module wants to exit included.
+    """
+    if installed.rivals:
+        names = ", ".join((installed.distribution, *installed.rivals))
+        raise PluginError(f"several distributions bring a plugin of this name: {names}; uninstall all but one")
+    try:
+        # One by one: stevedore lets an AssertionError of one plugin stop all of them.
+        manager: Any = NamedExtensionManager(
+            GROUP, [installed.name], on_load_failure_callback=_raise, warn_on_missing_entrypoint=False
+        )
+        found = [extension.plugin for extension in manager]
+        if not found:
+            raise PluginError(f"its entry point {installed.target} is gone")
+        judge_class(installed.name, found[0])
+        plugin: Plugin = found[0]()
+        judge_declarations(plugin)
+    except PluginError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(describe(error)) from error
+    return plugin
+
+
+def _raise(_manager: Any, _entry_point: Any, error: BaseException) -> None:
+    raise error
+
+
+def describe(error: BaseException) -> str:
+    """An error of a plugin in one line."""
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def judge_class(name: str, found: object) -> None:
+    """Return for a class that can be a plugin of that name. Raises PluginError."""
+    if not (isinstance(found, type) and issubclass(found, Plugin)):
+        raise PluginError(f"its entry point names {found!r}, which does not derive hub.plugin.Plugin")
+    if found.name != name:
+        raise PluginError(f"its class calls it {found.name!r}, its entry point {name!r}")
+    if not _NAME.match(name):
+        raise PluginError("a plugin's name has 2 to 30 lower-case letters, digits and underscores, a letter first")
+    if not (found.__doc__ or "").strip():
+        raise PluginError("its class has no docstring, whose first line is the plugin's title")
+
+
+def judge_declarations(plugin: Plugin) -> None:
+    """Return when the class attributes are what they must be. Raises PluginError."""
+    if not _are_words(plugin.requires) or plugin.name in plugin.requires:
+        raise PluginError("'requires' is a tuple of names of other plugins")
+    if plugin.feature is not None and not (isinstance(plugin.feature, str) and plugin.feature):
+        raise PluginError("'feature' is a word of the licence, or None")
+    if not isinstance(plugin.when_expired, WhenExpired):
+        raise PluginError("'when_expired' is a member of WhenExpired")
+    for attribute in ("url_prefixes", "repository_paths"):
+        paths = getattr(plugin, attribute)
+        if not isinstance(paths, tuple) or not all(isinstance(path, str) and _PATH.match(path) for path in paths):
+            raise PluginError(f"'{attribute}' is a tuple of paths such as '/reports', without a slash at the end")
+    _judge_permissions(plugin)
+    _judge_settings(plugin)
+
+
+def _are_words(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(word, str) and word for word in value)
+
+
+def _judge_permissions(plugin: Plugin) -> None:
+    for permission in plugin.permissions:
+        if not isinstance(permission, Permission):
+            raise PluginError("'permissions' is a tuple of Permission")
+        if not _PERMISSION.match(permission.name) or not permission.name.startswith(f"{plugin.name}:"):
+            raise PluginError(f"the permission {permission.name!r} is not named '{plugin.name}:resource:action'")
+        if not permission.meaning:
+            raise PluginError(f"the permission {permission.name!r} does not say what it allows")
+
+
+def _judge_settings(plugin: Plugin) -> None:
+    cls = plugin.settings
+    if cls is None:
+        return
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise PluginError("'settings' is a dataclass whose fields are made by hub.plugin.setting")
+    core = {item.name for item in dataclasses.fields(Settings)}
+    for item in dataclasses.fields(cls):
+        if not item.metadata.get("help"):
+            raise PluginError(f"the setting {item.name!r} does not say what it is for; make it by hub.plugin.setting")
+        if item.name.endswith(("_s", "_bytes")) and not item.metadata.get("unit"):
+            raise PluginError(f"the setting {item.name!r} does not say its unit")
+        if f"{plugin.name}_{item.name}" in core:
+            variable = f"HUB_{plugin.name}_{item.name}".upper()
+            raise PluginError(f"the setting {item.name!r} would share the variable {variable} with one of the hub's")
+
+
+def order(plugins: Iterable[Plugin]) -> tuple[list[Plugin], Mapping[str, str]]:
+    """The plugins so that each comes after those it requires; beside them, name -> reason of those that cannot run.
+
+    plugins: those that would run. Among plugins that do not require each other the order is that of their names.
+    """
+    found = {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.name)}
+    reasons: dict[str, str] = {}
+    while True:
+        missing = {
+            name: needed
+            for name, plugin in found.items()
+            for needed in plugin.requires
+            if needed not in found and name not in reasons
+        }
+        for name, needed in missing.items():
+            reasons[name] = f"it requires the plugin {needed!r}, which does not run"
+            del found[name]
+        if missing:
+            continue
+        try:
+            sorter = TopologicalSorter({name: sorted(plugin.requires) for name, plugin in found.items()})
+            return [found[name] for name in sorter.static_order()], reasons
+        except CycleError as error:
+            names = error.args[1]
+            for name in set(names):
+                reasons[name] = f"the plugins require each other: {' -> '.join(reversed(names))}"
+                del found[name]

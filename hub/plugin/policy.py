@@ -1,0 +1,22 @@
+"""The seam: who may do what, asked in services before any effect."""
+
+from __future__ import annotations
+
+from hub.accounts.models import Grant, Member, Namespace, Organization, User
+from hub.accounts.policy import ANONYMOUS, SYSTEM, Actor, can, can_each, readable, require, require_site_admin
+
+__all__ = [
+    "ANONYMOUS",
+    "SYSTEM",
+    "Actor",
+    "Grant",
+    "Member",
+    "Namespace",
+    "Organization",
+    "User",
+    "can",
+    "can_each",
+    "readable",
+    "require",
+    "require_site_admin",
+]

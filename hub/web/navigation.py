@@ -1,0 +1,110 @@
+"""What pages show of rooms and plugins: navigation items and panels. Nothing here needs Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.accounts.policy import Actor
+from hub.base.context import Context, Key
+from hub.base.registry import Registry
+
+
+class Audience(StrEnum):
+    """Who sees something. It hides what would only be refused; what is allowed is the services' word."""
+
+    EVERYONE = "everyone"
+    SIGNED_IN = "signed_in"
+    ADMINS = "admins"
+
+    def includes(self, viewer: Actor) -> bool:
+        """Whether the viewer belongs to it."""
+        if self == Audience.EVERYONE:
+            return True
+        return viewer.is_admin if self == Audience.ADMINS else not viewer.is_anonymous
+
+
+class Section(StrEnum):
+    """Where in the navigation an item stands."""
+
+    MAIN = "main"  # the bar at the top
+    REPOSITORY = "repository"  # a repository's tabs; the endpoint takes kind, namespace and name
+    USER = "user"  # the menu of who is signed in
+    NEW = "new"  # what can be made anew
+    ADMIN = "admin"  # for site administrators
+
+
+class Slot(StrEnum):
+    """The places that panels stand in, each with what its panels are given beside the viewer."""
+
+    HOME = "home"
+    REPOSITORY = "repository"  # repository
+    PROFILE = "profile"  # namespace
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One entry of the navigation.
+
+    endpoint: of the page, as ``url_for`` takes it. weight: lighter items come first, equal ones by label.
+    kinds: for repository tabs, the kinds of asset that have it; empty: all.
+    """
+
+    label: str
+    endpoint: str
+    section: Section = Section.MAIN
+    weight: int = 100
+    audience: Audience = Audience.EVERYONE
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A piece of a page. render: called with ``viewer`` and what the slot gives, all by keyword; returns safe HTML.
+
+    One that raises is logged and left out: the page stands without it.
+    """
+
+    name: str
+    slot: Slot
+    render: str | Callable[..., str]
+    weight: int = 100
+    audience: Audience = Audience.EVERYONE
+
+
+NAVIGATION: Key[Registry[NavItem]] = Key("web.navigation")
+PANELS: Key[Registry[Panel]] = Key("web.panels")
+
+
+def install(context: Context) -> None:
+    """Provide the registries, empty; done once, by ``build_context``."""
+    context.provide(NAVIGATION, Registry[NavItem]("navigation"))
+    context.provide(PANELS, Registry[Panel]("panels"))
+
+
+def add_nav_item(context: Context, item: NavItem, *, owner: str = "hub") -> None:
+    """Add an item. Raises RegistryError when its section has another of that label."""
+    context[NAVIGATION].add(f"{item.section.value}/{item.label}", item, owner=owner)
+
+
+def add_panel(context: Context, panel: Panel, *, owner: str = "hub") -> None:
+    """Add a panel. Raises RegistryError when its name is taken."""
+    context[PANELS].add(panel.name, panel, owner=owner)
+
+
+def list_nav_items(context: Context, section: Section, *, viewer: Actor, kind: str = "") -> list[NavItem]:
+    """The items of a section that the viewer may see, in order. kind: of the repository whose tabs are asked for."""
+    found = [
+        item
+        for item in context[NAVIGATION].values()
+        if item.section == section and item.audience.includes(viewer) and (not item.kinds or kind in item.kinds)
+    ]
+    return sorted(found, key=lambda item: (item.weight, item.label))
+
+
+def list_panels(context: Context, slot: Slot, *, viewer: Actor) -> list[Panel]:
+    """The panels of a slot that the viewer may see, in order."""
+    found = [panel for panel in context[PANELS].values() if panel.slot == slot and panel.audience.includes(viewer)]
+    return sorted(found, key=lambda panel: (panel.weight, panel.name))

@@ -1,0 +1,1 @@
+"""Figures for Prometheus at ``/-/metrics``: the hub's own, and those of every plugin."""

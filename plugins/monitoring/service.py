@@ -1,0 +1,62 @@
+"""The figures as Prometheus reads them. Source: its text exposition format, version 0.0.4."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from hub.plugin import Actor, Context, MetricKind, get_logger
+from hub.plugin.db import reading
+from hub.plugin.metrics import list_metrics
+from hub.plugin.policy import require_site_admin
+from hub.plugin.settings import settings_of
+from plugins.monitoring.plugin import MonitoringSettings
+
+log = get_logger(__name__)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def is_scraper(context: Context, authorization: str) -> bool:
+    """Whether the ``Authorization`` header carries the token of the settings; never while that is empty."""
+    token = settings_of(context, MonitoringSettings).token
+    return bool(token) and hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode())
+
+
+def render_metrics(context: Context, *, actor: Actor | None) -> bytes:
+    """Every figure of the hub and its plugins at this moment.
+
+    actor: who asks; None: a scraper whose token was right. Raises NotSignedIn, Denied for who is no administrator.
+    """
+    if actor is not None:
+        with reading(context) as work:
+            require_site_admin(work, actor)
+    registry = CollectorRegistry()
+    registry.register(_Figures(context))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """None: the figures are read once, when they are asked for."""
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """One family after the other; one that cannot be read is logged and left out."""
+        for metric in list_metrics(self._context):
+            make = CounterMetricFamily if metric.kind == MetricKind.COUNTER else GaugeMetricFamily
+            family = make(metric.name, metric.help, labels=metric.labels)
+            try:
+                for sample in metric.read(self._context):
+                    family.add_metric([sample.labels[label] for label in metric.labels], sample.value)
+            except Exception:
+                log.exception("metric_failed", metric=metric.name)
+                continue
+            yield family

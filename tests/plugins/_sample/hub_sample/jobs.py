@@ -1,0 +1,22 @@
+"""Jobs and listeners: each a few lines around the service."""
+
+from __future__ import annotations
+
+from hub.plugin import Context
+from hub.plugin.db import unit_of_work
+from hub.plugin.events import RepositoryCreated
+from hub.plugin.jobs import JobRun
+from hub_sample import service
+
+
+def expire_notes(run: JobRun) -> None:
+    """Forget the notes whose time is over."""
+    with unit_of_work(run.context) as work:
+        count = service.expire_notes(work)
+    run.log(f"Forgot {count} notes.")
+
+
+def note_creation(context: Context, event: RepositoryCreated) -> None:
+    """Write the first note on a new repository."""
+    with unit_of_work(context) as work:
+        service.add_note(work, repository_id=event.repository_id, text="This repository was created.")
