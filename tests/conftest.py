@@ -23,6 +23,7 @@ import hypothesis
 import pytest
 import redis
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 import hub.jobs.models
 import hub.repos.models  # noqa: F401 - every table must be known before the first migration
@@ -164,6 +165,28 @@ def work(context: Context) -> Iterator[UnitOfWork]:
     """
     with unit_of_work(context) as work:
         yield work
+
+
+@pytest.fixture
+def count_queries(context: Context) -> Callable[[], Any]:
+    """``with count_queries() as queries:`` collects the statements that the block sends, without BEGIN and the like."""
+
+    @contextmanager
+    def collect() -> Iterator[list[str]]:
+        seen: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            if statement.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):
+                seen.append(statement)
+
+        engine = context[DATABASE].engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+    return collect
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from hub.licensing.marks import advance_marks
 from hub.licensing.models import LicenseStatus, StoredLicense, StoredRevocations
 from hub.licensing.payload import License
 from hub.licensing.service.face import LICENSING
-from hub.licensing.snapshot import find_revocations, is_newer, list_stored, load_facts
+from hub.licensing.snapshot import find_revocations, is_newer, list_stored, load_facts, load_snapshot
 from hub.licensing.usage import count_usage
 
 log = get_logger(__name__)
@@ -30,7 +30,11 @@ MAX_REMARK_LENGTH = 255
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did. stored: the licence; None: it was a revocation list, with ``revoked`` entries."""
+    """What an import did.
+
+    standing: of the licence; after a revocation list, which has ``revoked`` entries, of the one in force. stored: the
+    licence; None: it was a revocation list.
+    """
 
     standing: Standing
     stored: StoredLicense | None = None
@@ -136,7 +140,9 @@ def _import_revocations(work: UnitOfWork, text: str, *, actor_id: int | None) ->
     work.session.add(StoredRevocations(text=text, issued_at=found.issued_at, created_at=work.now()))
     work.session.flush()
     _announce(work, LicenseChanged("", "revoked", actor_id))
-    return Imported(licensing.standing(work), revoked=len(found.revoked))
+    now = load_snapshot(work, licensing.verifier)
+    standing = judge(now.license, work.now(), replace(now.facts, usage=count_usage(work)))
+    return Imported(standing, revoked=len(found.revoked))
 
 
 def verify_license(context: Context, text: str) -> Standing:

@@ -1,0 +1,111 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from hub.base.errors import Invalid
+from hub.base.secrets import SECRET, Signer
+from hub.db.uow import reading, unit_of_work
+from hub.licensing.marks import find_high_water
+from hub.licensing.models import Installation
+from hub.licensing.service import WITNESSES, advance_clock
+from tests.support.licenses import NOW, install, make_license
+from tests.support.pushes import Workbench
+
+DAY = timedelta(days=1)
+
+
+def high_water(context):
+    with reading(context) as work:
+        return find_high_water(work)
+
+
+def spoil_row(context, moment, signature="forged"):
+    with unit_of_work(context) as work:
+        work.session.execute(update(Installation).values(high_water_at=moment, high_water_signature=signature))
+
+
+@pytest.fixture
+def file(settings):
+    return settings.home / "license-clock"
+
+
+def test_marks_move_forward_only(context, clock, file):
+    assert high_water(context) is None
+    for offset, expected in ((0, 0), (5, 5), (3, 5), (6, 6)):
+        clock.moment = NOW + offset * DAY
+        advance_clock(context)
+        assert high_water(context) == NOW + expected * DAY
+    assert file.read_text().startswith("2026-11-29T12:00:00+00:00 ")
+
+
+def test_a_clock_that_is_set_back_makes_the_licence_invalid_until_it_is_right_again(context, licensing, clock):
+    install(context, make_license())
+    clock.moment = NOW - DAY
+    assert licensing.standing().state == "valid"
+    clock.moment = NOW - DAY - timedelta(seconds=1)
+    standing = licensing.standing()
+    assert (standing.state, standing.reason, licensing.has("billing")) == ("invalid", "clock", False)
+    assert "Set the clock right" in standing.message
+    with pytest.raises(Invalid) as caught:
+        install(context, make_license())
+    assert caught.value.code == "license_clock"
+    clock.moment = NOW
+    assert licensing.has("billing")
+
+
+def test_either_mark_alone_remembers(context, licensing, clock, file):
+    install(context, make_license())
+    content = file.read_text()
+    clock.moment = NOW - 2 * DAY
+    file.unlink()
+    licensing.refresh()
+    assert licensing.standing().reason == "clock"
+    file.write_text(content)
+    spoil_row(context, None)
+    licensing.refresh()
+    assert licensing.standing().reason == "clock"
+
+
+@pytest.mark.parametrize("text", ["", "never", "2099-01-01T00:00:00+00:00 forged", "\0" * 1000, "ü x"])
+def test_a_mark_that_is_forged_or_damaged_counts_as_none(context, licensing, file, text):
+    install(context, make_license())
+    file.write_text(text)
+    spoil_row(context, NOW + 999 * DAY)
+    licensing.refresh()
+    assert licensing.standing().state == "valid"
+    assert high_water(context) is None
+    advance_clock(context)
+    assert high_water(context) == NOW
+
+
+def test_a_mark_is_signed_for_this_purpose(context, file):
+    moment = "2099-01-01T00:00:00+00:00"
+    file.write_text(f"{moment} {Signer(context[SECRET], 'another').sign(moment)}")
+    assert high_water(context) is None
+
+
+def test_a_home_that_cannot_be_written_to_stops_nothing(context, clock, file):
+    file.mkdir()
+    advance_clock(context)
+    assert high_water(context) == NOW
+
+
+def test_witnesses_are_heard_and_one_that_fails_is_passed_over(context, licensing, clock):
+    def fail(work):
+        raise RuntimeError
+
+    context[WITNESSES].add("ledger", lambda work: NOW + 2 * DAY)
+    context[WITNESSES].add("silent", lambda work: None)
+    context[WITNESSES].add("broken", fail)
+    assert high_water(context) == NOW + 2 * DAY
+
+
+def test_the_latest_push_bears_witness(context, licensing, clock, make_user, make_repository):
+    install(context, make_license())
+    clock.moment = NOW + 5 * DAY
+    bench = Workbench(context, make_repository(make_user("ada"), "thing"))
+    bench.update(bench.commit({"a.txt": b"a"}, message="late"))
+    clock.moment = NOW + 3 * DAY
+    licensing.refresh()
+    assert licensing.standing().reason == "clock"
