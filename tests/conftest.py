@@ -43,6 +43,7 @@ from tests.support.assets import fetch_model
 from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer
 from tests.support.licenses import KEYRING
+from tests.support.plugins import bring  # noqa: F401 - a fixture
 from tests.support.processes import tail
 from tests.support.servers import S3, PostgreSQL, Redis, run_postgresql, run_redis, run_s3, scratch_directory
 

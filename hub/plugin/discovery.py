@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hub.db.revisions import Branch
 
 GROUP = "hub.plugins"
+_UNKNOWN = "an unknown distribution"
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,29 @@ class Installed:
         return Branch.of_plugin(self.name, path) if path is not None and path.is_dir() else None
 
     def _find_folder(self) -> Path | None:
-        # Only the packages above the plugin's own are imported, which is none for a distribution of its own.
+        # Only the packages above the plugin's own are imported, which is none for a distribution of its own. They may
+        # raise anything; it is told when the manifest is loaded.
         try:
             spec = importlib.util.find_spec(self.package)
-        except (ImportError, ValueError):
+        except (Exception, SystemExit):
             return None
         places = list(spec.submodule_search_locations or ()) if spec else []
         return Path(places[0]) if places else None
+
+
+def _name_distribution(point: EntryPoint) -> tuple[str, str]:
+    """The name and version of what has brought an entry point, even when its metadata are damaged."""
+    try:
+        return (point.dist.name or _UNKNOWN, point.dist.version or "") if point.dist else (_UNKNOWN, "")
+    except (KeyError, TypeError, OSError, ValueError):
+        return _UNKNOWN, ""
 
 
 def find_installed() -> Mapping[str, Installed]:
     """The installed plugins by name, in the order of their names."""
     found: dict[str, Installed] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
-        distribution = point.dist.name if point.dist else "an unknown distribution"
-        version = point.dist.version if point.dist else ""
+        distribution, version = _name_distribution(point)
         first = found.get(point.name)
         if first is None:
             found[point.name] = Installed(point.name, point.value, distribution, version)
