@@ -112,7 +112,7 @@ def import_file(file: str, remark: str, as_json: bool) -> None:
     if as_json:
         print_json({**describe(done.standing), "revoked": done.revoked})
     elif done.stored is None:
-        click.echo(f"Imported a revocation list with {done.revoked} licences.")
+        click.echo(f"Imported a list of {done.revoked} revoked licences. {done.standing.message}")
     else:
         click.echo(f"Imported the licence of {done.stored.company}. {done.standing.message}")
 
