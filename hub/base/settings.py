@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 S = TypeVar("S")
 
+# What a value can be read as.
+SETTING_TYPES = (str, int, bool, Path)
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 

@@ -125,7 +125,8 @@ class PluginHost:
         log.error("plugin_broken", plugin=name, reason=reason)
         if self._context.settings.plugins_strict:
             raise PluginError(f"the plugin {name!r} is broken: {reason}")
-        discard(self._context, name)
+        if hosted.plugin is not None:  # else it has contributed nothing, and its name may be anybody's
+            discard(self._context, name)
         for other in self._order:
             if name in other.requires and self._hosted[other.name].state.is_active:
                 self.set_broken(other.name, f"it requires the plugin {name!r}, which does not run")

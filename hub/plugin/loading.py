@@ -6,18 +6,20 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, get_type_hints
 
 from stevedore import NamedExtensionManager
 
 from hub.accounts.policy import Permission
-from hub.base.settings import Settings
+from hub.base.settings import SETTING_TYPES, Settings
 from hub.plugin.discovery import GROUP, Installed
 from hub.plugin.manifest import Plugin, WhenExpired
 from hub.plugin.states import PluginError
 
 # Names of tables, of at most 63 bytes on PostgreSQL, begin with it.
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,29}\Z")
+# What is the core's is known by the owner's name "hub"; the tables of the other hold the revisions.
+_RESERVED = ("hub", "alembic_version")
 _PERMISSION = re.compile(r"[a-z0-9_]+:[a-z0-9_]+:[a-z0-9_]+\Z")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
 
@@ -33,7 +35,7 @@ def load_plugin(installed: Installed) -> Plugin:
     try:
         # One by one: stevedore lets an AssertionError of one plugin stop all of them.
         manager: Any = NamedExtensionManager(
-            GROUP, [installed.name], on_load_failure_callback=_raise, warn_on_missing_entrypoint=False
+            GROUP, [installed.name], on_load_failure_callback=_raise, on_missing_entrypoints_callback=_go_on
         )
         found = [extension.plugin for extension in manager]
         if not found:
@@ -52,6 +54,10 @@ def _raise(_manager: Any, _entry_point: Any, error: BaseException) -> None:
     raise error
 
 
+def _go_on(_missing: Iterable[str]) -> None:
+    """What is missing shows in what was found."""
+
+
 def describe(error: BaseException) -> str:
     """An error of a plugin in one line."""
     text = " ".join(str(error).split())[:300]
@@ -66,6 +72,8 @@ def judge_class(name: str, found: object) -> None:
         raise PluginError(f"its class calls it {found.name!r}, its entry point {name!r}")
     if not _NAME.match(name):
         raise PluginError("a plugin's name has 2 to 30 lower-case letters, digits and underscores, a letter first")
+    if name in _RESERVED:
+        raise PluginError(f"the name {name!r} is the hub's own")
     if not (found.__doc__ or "").strip():
         raise PluginError("its class has no docstring, whose first line is the plugin's title")
 
@@ -91,6 +99,8 @@ def _are_words(value: object) -> bool:
 
 
 def _judge_permissions(plugin: Plugin) -> None:
+    if not isinstance(plugin.permissions, tuple):
+        raise PluginError("'permissions' is a tuple of Permission")
     for permission in plugin.permissions:
         if not isinstance(permission, Permission):
             raise PluginError("'permissions' is a tuple of Permission")
@@ -107,9 +117,15 @@ def _judge_settings(plugin: Plugin) -> None:
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise PluginError("'settings' is a dataclass whose fields are made by hub.plugin.setting")
     core = {item.name for item in dataclasses.fields(Settings)}
+    kinds = get_type_hints(cls)
     for item in dataclasses.fields(cls):
-        if not item.metadata.get("help"):
+        if not item.metadata.get("help") or not {"unit", "secret"} <= set(item.metadata):
             raise PluginError(f"the setting {item.name!r} does not say what it is for; make it by hub.plugin.setting")
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            raise PluginError(f"the setting {item.name!r} has no default")
+        if kinds[item.name] not in SETTING_TYPES:
+            words = ", ".join(kind.__name__ for kind in SETTING_TYPES)
+            raise PluginError(f"the setting {item.name!r} is of no type that a setting can have: {words}")
         if item.name.endswith(("_s", "_bytes")) and not item.metadata.get("unit"):
             raise PluginError(f"the setting {item.name!r} does not say its unit")
         if f"{plugin.name}_{item.name}" in core:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -113,7 +114,7 @@ class Shelf:
         name = name or (plugin if isinstance(plugin, str) else getattr(plugin, "name", ""))
         distribution = distribution or f"hub-test-{name}"
         place = self.root / f"place{next(_NUMBERS)}"
-        package = place / f"hub_test_{name}"
+        package = place / re.sub(r"\W", "_", f"hub_test_{name}")
         package.mkdir(parents=True)
         if not isinstance(plugin, str):
             number = next(_NUMBERS)
