@@ -111,7 +111,7 @@ def test_each_storage_driver_is_an_entry_point(name):
 def test_the_commands_that_others_build_on_are_there():
     done = subprocess.run([Path(sys.executable).with_name("hub"), "--help"], capture_output=True, text=True, check=True)
     commands = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and line.split()}
-    names = "serve web worker scheduler ssh user token db config doctor gc reconcile"
+    names = "serve web worker scheduler ssh user token license db config doctor gc reconcile"
     assert set(names.split()) <= commands
     for name in names.split():
         shown = subprocess.run(

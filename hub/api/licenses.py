@@ -10,14 +10,13 @@ from hub.accounts.service import licenses as service
 from hub.api import license_schemas as schemas
 from hub.api.envelope import enveloped, ok
 from hub.api.routing import ApiBlueprint
-from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.licensing.judge import Audience, Standing
 from hub.licensing.models import StoredLicense
 from hub.licensing.service import LICENSING
-from hub.licensing.usage import count_usage
 
 blp = ApiBlueprint("licenses", __name__, url_prefix="/api/v1/licenses", description="The hub's licence")
 
@@ -61,7 +60,7 @@ def import_license(body: dict[str, Any]) -> dict[str, Any]:
         done = service.import_license(work, actor=actor, text=body["data"], remark=body["remark"])
     with reading(current_context()) as work:
         # What is in force now, which after a revocation list is not what was imported.
-        view = status_view(work, service.get_license_status(work, actor=actor), is_admin=True)
+        view = status_view(service.get_license_status(work, actor=actor), is_admin=True)
     return ok(view | {"revoked": done.revoked})
 
 
@@ -72,7 +71,7 @@ def verify_license(body: dict[str, Any]) -> dict[str, Any]:
     """What a licence would be worth on this hub, without installing it; for site administrators."""
     with reading(current_context()) as work:
         standing = service.verify_license(work, actor=current_actor(), text=body["data"])
-        return ok(status_view(work, standing, is_admin=True))
+        return ok(status_view(standing, is_admin=True))
 
 
 @blp.delete("/<int:license_id>")
@@ -89,7 +88,7 @@ def show_status() -> dict[str, Any]:
     """How the hub stands with its licence, and what the caller should know about it."""
     actor = current_actor()
     with reading(current_context()) as work:
-        return ok(status_view(work, service.get_license_status(work, actor=actor), is_admin=actor.is_admin))
+        return ok(status_view(service.get_license_status(work, actor=actor), is_admin=actor.is_admin))
 
 
 @blp.get("/request")
@@ -112,21 +111,19 @@ def stored_view(stored: StoredLicense) -> dict[str, Any]:
     return {name: getattr(stored, name) for name in names} | {"status": stored.status.value}
 
 
-def status_view(work: UnitOfWork, standing: Standing, *, is_admin: bool) -> dict[str, Any]:
+def status_view(standing: Standing, *, is_admin: bool) -> dict[str, Any]:
     """A standing as clients read it. Notices for administrators are left out for everybody else."""
-    licensing = work.context[LICENSING]
     license = standing.license
-    limits = {name: licensing.limit(name) for name in licensing.edition.limits}
     view: dict[str, Any] = {
         "id": standing.row_id,
-        "users": standing.usage.get("users", count_usage(work)["users"]),
+        "users": standing.usage["users"],
         "state": standing.state.value,
         "reason": standing.reason,
         "message": standing.message,
         "days_left": standing.days_left,
         "active_edition": standing.edition_name,
         "features": sorted(license.features) if license and standing.is_in_force else [],
-        "limits": {name: most for name, most in limits.items() if most is not None},
+        "limits": current_context()[LICENSING].limits(standing),
         "notices": [
             {"audience": notice.audience.value, "text": notice.text}
             for notice in standing.notices

@@ -106,7 +106,7 @@ def judge(license: License | None, now: datetime, facts: Facts) -> Standing:
     """
     if license is None and facts.fault is None:
         message = "No licence is installed; the features of this edition work without one."
-        return Standing(LicenseState.NONE, "", message, None, facts.default_edition)
+        return Standing(LicenseState.NONE, "", message, None, facts.default_edition, usage=facts.usage)
     reason, message = _find_fault(license, now, facts)
     days_left = None
     if license is not None and license.expire_time is not None:

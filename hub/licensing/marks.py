@@ -28,12 +28,20 @@ _FILE_NAME = "license-clock"
 _MAX_FILE_BYTES = 256
 
 
-def find_high_water(work: UnitOfWork) -> datetime | None:
+def find_high_water(work: UnitOfWork, *, log_faults: bool = False) -> datetime | None:
     """The latest moment that any mark or witness knows of; None: there is none.
 
     A mark whose signature does not fit counts as none, and a witness that fails as silent; the others still stand.
+    log_faults: say so in the log, which every look of every process need not do.
     """
-    moments = [_read_row(work.context, find_row(work)), _read_file(work.context), *_hear_witnesses(work)]
+    faults: list[str] = []
+    moments = [
+        _read_row(work.context, find_row(work), faults),
+        _read_file(work.context, faults),
+        *_hear_witnesses(work, faults),
+    ]
+    for fault in faults if log_faults else ():
+        log.warning("license_clock_fault", fault=fault)
     return max((moment for moment in moments if moment is not None), default=None)
 
 
@@ -46,45 +54,51 @@ def advance_clock(context: Context) -> None:
 def advance_marks(work: UnitOfWork) -> None:
     """As ``advance_clock``, in a unit of work; the file follows after the commit."""
     row = lock_row(work)
-    latest = max(filter(None, (work.now(), _read_row(work.context, row), _read_file(work.context))))
+    marks = (_read_row(work.context, row, []), _read_file(work.context, []))
+    latest = max([work.now(), *filter(None, marks)])
     row.high_water_at = latest
     row.high_water_signature = _signer(work.context).sign(_spell(latest))
     work.session.flush()
     work.after_commit(lambda: _write_file(work.context, latest))
 
 
-def _read_row(context: Context, row: Installation | None) -> datetime | None:
+def _read_row(context: Context, row: Installation | None, faults: list[str]) -> datetime | None:
     if row is None or row.high_water_at is None:
         return None
-    return _check(context, _spell(row.high_water_at), row.high_water_signature, place="database")
+    moment = _check(context, _spell(row.high_water_at), row.high_water_signature)
+    if moment is None:
+        faults.append("the mark in the database is not signed by this hub")
+    return moment
 
 
-def _read_file(context: Context) -> datetime | None:
+def _read_file(context: Context, faults: list[str]) -> datetime | None:
     try:
         with _path(context).open("rb") as stream:
             text, _, signature = stream.read(_MAX_FILE_BYTES).decode(errors="replace").strip().partition(" ")
     except FileNotFoundError:
         return None
     except OSError as error:
-        log.warning("license_clock_unreadable", reason=repr(error))
+        faults.append(f"the mark in the home cannot be read: {error.strerror}")
         return None
-    return _check(context, text, signature, place="home")
+    moment = _check(context, text, signature)
+    if moment is None:
+        faults.append("the mark in the home is not signed by this hub")
+    return moment
 
 
-def _check(context: Context, text: str, signature: str, *, place: str) -> datetime | None:
-    if not _signer(context).verify(text, signature):
-        log.warning("license_clock_mark_rejected", place=place)
-        return None
-    return datetime.fromisoformat(text)
+def _check(context: Context, text: str, signature: str) -> datetime | None:
+    return datetime.fromisoformat(text) if _signer(context).verify(text, signature) else None
 
 
-def _hear_witnesses(work: UnitOfWork) -> list[datetime | None]:
+def _hear_witnesses(work: UnitOfWork, faults: list[str]) -> list[datetime | None]:
     heard = []
     for entry in work.context[WITNESSES].entries():
         try:
-            heard.append(entry.value(work))
-        except Exception:
-            log.exception("license_witness_failed", witness=entry.name, owner=entry.owner)
+            # A statement that fails must not take the caller's transaction with it.
+            with work.session.begin_nested():
+                heard.append(entry.value(work))
+        except Exception as error:
+            faults.append(f"the witness {entry.name!r} of {entry.owner} failed: {error!r}")
     return heard
 
 
@@ -95,7 +109,7 @@ def _write_file(context: Context, moment: datetime) -> None:
         draft.write_text(f"{text} {_signer(context).sign(text)}\n")
         draft.replace(_path(context))
     except OSError as error:
-        # The mark in the database stands; a home that cannot be written to is told of by `hub doctor`.
+        # The mark in the database stands.
         log.warning("license_clock_not_written", reason=repr(error))
 
 

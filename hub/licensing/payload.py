@@ -69,6 +69,12 @@ class License:
         return _ALL_FEATURES in self.features or feature in self.features
 
     @property
+    def limits(self) -> dict[str, int]:
+        """What the licence limits, by name: its quotas (-1: none) and those of its four numbers that are limits."""
+        numbers = {"users": self.max_user, "nodes": self.max_node, "gpus": self.max_gpu, "clusters": self.max_cluster}
+        return {**self.quotas, **{name: most for name, most in numbers.items() if most != _UNLIMITED}}
+
+    @property
     def grace_until(self) -> datetime | None:
         """The last moment at which everything still works; None: perpetual."""
         return self.expire_time + timedelta(days=self.grace_days) if self.expire_time else None

@@ -81,8 +81,8 @@ def list_stored(work: UnitOfWork, verifier: Verifier) -> list[License]:
     return [license for license, _ in (_read(verifier, text) for text in texts) if license is not None]
 
 
-def find_revocations(work: UnitOfWork, verifier: Verifier) -> RevocationList | None:
-    """The newest revocation list whose signature fits, or None."""
+def find_revocations(work: UnitOfWork, verifier: Verifier, *, log_faults: bool = False) -> RevocationList | None:
+    """The newest revocation list whose signature fits, or None. log_faults: as for ``find_high_water``."""
     lists = []
     for id, text in work.session.execute(
         select(StoredRevocations.id, StoredRevocations.text).order_by(StoredRevocations.id.desc()).limit(_MAX_ROWS)
@@ -90,7 +90,8 @@ def find_revocations(work: UnitOfWork, verifier: Verifier) -> RevocationList | N
         try:
             lists.append(verifier.read_revocations(text))
         except Invalid as error:
-            log.error("license_revocations_rejected", row_id=id, reason=error.code)
+            if log_faults:
+                log.error("license_revocations_rejected", row_id=id, reason=error.code)
     return max(lists, key=lambda found: found.issued_at, default=None)
 
 
@@ -107,8 +108,7 @@ def _read_file(name: str) -> str | Invalid:
     try:
         with Path(name).expanduser().open("rb") as stream:
             return stream.read(MAX_TEXT_BYTES + 1).decode(errors="replace")
-    except OSError as error:
-        log.error("license_file_unreadable", reason=error.strerror)
+    except OSError:
         return Invalid(
             "The licence file that the setting license_file names cannot be read. Put it there, or change the setting.",
             code="license_file",

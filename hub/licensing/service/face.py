@@ -17,7 +17,6 @@ from hub.db.uow import UnitOfWork, reading
 from hub.licensing.editions import NO_LIMIT, Edition, load_editions, load_features
 from hub.licensing.judge import Facts, LicenseState, Standing, judge
 from hub.licensing.marks import WITNESSES
-from hub.licensing.payload import License
 from hub.licensing.snapshot import Snapshot, load_snapshot
 from hub.licensing.trust import VENDOR_KEYS, Keyring
 from hub.licensing.usage import USAGE, count_usage
@@ -88,19 +87,23 @@ class Licensing:
 
     def limit(self, name: str) -> int | None:
         """The most of something ("users", "nodes", "gpus", "clusters", or a quota's word); None: no limit."""
-        standing = self.standing()
-        most = self._edition_of(standing).limits.get(name, NO_LIMIT)
+        return self.limits().get(name)
+
+    def limits(self, standing: Standing | None = None) -> dict[str, int]:
+        """Every limit that there is under a standing (None: the one now); what is absent has no limit."""
+        standing = standing or self.standing()
+        limits = dict(self._edition_of(standing).limits)
         if standing.is_in_force and standing.license is not None:
-            most = _license_limit(standing.license, name, most)
-        return None if most == NO_LIMIT else most
+            # The licence's own numbers replace the edition's; where it sets none, the edition's stand.
+            limits |= standing.license.limits
+        return {name: most for name, most in limits.items() if most != NO_LIMIT}
 
     def seat_limit(self) -> int | None:
         """How many active users there may be, the licence's overage included; None: no limit."""
         standing = self.standing()
         if standing.is_in_force and standing.license is not None and standing.license.seats is not None:
             return standing.license.seats
-        most = self._edition_of(standing).limits.get("users", NO_LIMIT)
-        return None if most == NO_LIMIT else most
+        return self.limits(standing).get("users")
 
     def standing(self, work: UnitOfWork | None = None) -> Standing:
         """How the hub stands with its licence now.
@@ -138,16 +141,6 @@ class Licensing:
 _NEEDS_LICENSE = (
     "This needs a licence, and none is installed. Ask the vendor for one, and import it with `hub license import FILE`."
 )
-
-
-def _license_limit(license: License, name: str, otherwise: int) -> int:
-    own = {
-        "users": license.max_user,
-        "nodes": license.max_node,
-        "gpus": license.max_gpu,
-        "clusters": license.max_cluster,
-    }.get(name, NO_LIMIT)
-    return own if own != NO_LIMIT else license.quotas.get(name, otherwise)
 
 
 def _is_missing_table(error: Exception) -> bool:

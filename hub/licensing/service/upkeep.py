@@ -9,8 +9,9 @@ from hub.db.uow import UnitOfWork, unit_of_work
 from hub.licensing.events import LicenseExpiring
 from hub.licensing.installation import lock_row
 from hub.licensing.judge import LicenseState, Standing
-from hub.licensing.marks import advance_marks
+from hub.licensing.marks import advance_marks, find_high_water
 from hub.licensing.service.face import LICENSING
+from hub.licensing.snapshot import find_revocations
 
 log = get_logger(__name__)
 
@@ -23,6 +24,8 @@ def check(context: Context) -> Standing:
     licensing = context[LICENSING]
     licensing.refresh()
     with unit_of_work(context) as work:
+        find_high_water(work, log_faults=True)
+        find_revocations(work, licensing.verifier, log_faults=True)
         advance_marks(work)
         standing = licensing.standing(work)
         _warn_of_end(work, standing)

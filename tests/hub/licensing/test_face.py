@@ -1,4 +1,6 @@
 import dataclasses
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -170,3 +172,22 @@ def test_while_the_database_is_away_what_was_read_last_stands(licensing, context
     assert fresh[LICENSING].standing().state == "none"
     for built in (away, fresh):
         built[DATABASE].dispose()
+
+
+def test_a_hub_without_a_licence_does_not_load_the_cryptography_of_licences(tmp_path):
+    code = """
+import sys, pathlib
+from hub.base.context import Context
+from hub.base.secrets import SECRET
+from hub.base.settings import Settings
+from hub.db.engine import DATABASE, Database
+from hub.licensing.service import LICENSING, install
+context = Context(Settings(home=pathlib.Path(sys.argv[1])))
+context.provide(SECRET, b"word")
+context.provide(DATABASE, Database(context.settings.effective_database_url))
+install(context)
+assert not context[LICENSING].has("billing")
+print([name for name in sys.modules if name.startswith("cryptography")])
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n", done.stderr

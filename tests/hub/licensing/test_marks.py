@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from hub.base.errors import Invalid
 from hub.base.secrets import SECRET, Signer
@@ -98,7 +98,10 @@ def test_witnesses_are_heard_and_one_that_fails_is_passed_over(context, licensin
     context[WITNESSES].add("ledger", lambda work: NOW + 2 * DAY)
     context[WITNESSES].add("silent", lambda work: None)
     context[WITNESSES].add("broken", fail)
+    context[WITNESSES].add("lost", lambda work: work.session.scalar(text("SELECT a FROM no_such_table")))
     assert high_water(context) == NOW + 2 * DAY
+    clock.moment = NOW + 2 * DAY
+    assert install(context, make_license()).standing.state == "valid"
 
 
 def test_the_latest_push_bears_witness(context, licensing, clock, make_user, make_repository):

@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from hub.db.uow import unit_of_work
 from hub.jobs.models import JobState
@@ -9,7 +10,8 @@ from hub.jobs.run import run_due
 from hub.jobs.schedule import SCHEDULES
 from hub.jobs.service import enqueue, get_job
 from hub.licensing.events import LicenseExpiring
-from hub.licensing.service import check
+from hub.licensing.models import Installation, StoredRevocations
+from hub.licensing.service import WITNESSES, check
 from tests.support.licenses import NOW, install, make_license, plant
 
 DAY = timedelta(days=1)
@@ -70,6 +72,23 @@ def test_an_invalid_licence_is_an_alarm_in_the_log(context, caplog):
         assert check(context).state == "invalid"
     [alarm] = [record for record in caplog.records if record.message == "license_invalid"]
     assert (alarm.levelname, alarm.hub_fields["reason"]) == ("ERROR", "malformed")
+
+
+def test_what_was_forged_is_in_the_log_once_an_hour_and_not_at_every_look(context, licensing, settings, caplog):
+    install(context, make_license())
+    (settings.home / "license-clock").write_text("2099-01-01T00:00:00+00:00 forged")
+    context[WITNESSES].add("broken", lambda work: 1 / 0)
+    with unit_of_work(context) as work:
+        work.session.execute(update(Installation).values(high_water_signature="forged"))
+        work.session.add(StoredRevocations(text="edited", issued_at=NOW, created_at=NOW))
+    with caplog.at_level(logging.WARNING):
+        licensing.refresh()
+        assert caplog.records == []
+        assert check(context).state == "valid"
+    assert [record.message for record in caplog.records] == [
+        *["license_clock_fault"] * 3,
+        "license_revocations_rejected",
+    ]
 
 
 def test_the_job_runs_every_hour(context):
