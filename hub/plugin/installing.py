@@ -63,6 +63,24 @@ def _each(plugin: Plugin, contribution: str, kind: type[Any]) -> list[Any]:
     return items
 
 
+def _each_function(plugin: Plugin, contribution: str, *, dotted: bool = True) -> Mapping[Any, Any]:
+    """What the method of that name maps to functions. Raises PluginError when it is something else.
+
+    dotted: whether a function may also be named as "module:name".
+    """
+    found = getattr(plugin, contribution)()
+    if not isinstance(found, Mapping):
+        raise PluginError(f"{contribution}() gives {found!r} instead of a mapping")
+    for function in found.values():
+        _judge_function(contribution, function, dotted=dotted)
+    return found
+
+
+def _judge_function(contribution: str, function: object, *, dotted: bool) -> None:
+    if not callable(function) and not (dotted and isinstance(function, str) and ":" in function):
+        raise PluginError(f"{contribution}() gives {function!r}, which is no function")
+
+
 def _named(plugin: Plugin, contribution: str, name: str, prefix: str) -> str:
     if not name.startswith(prefix):
         raise PluginError(f"{contribution}: {name!r} does not begin with {prefix!r}")
@@ -114,7 +132,7 @@ def _install_schedules(context: Context, plugin: Plugin) -> int:
 
 
 def _install_listeners(context: Context, plugin: Plugin) -> int:
-    listeners = plugin.listeners()
+    listeners = _each_function(plugin, "listeners")
     for event_class, function in listeners.items():
         if not isinstance(event_class, type):
             raise PluginError(f"listeners() names {event_class!r}, which is no class of events")
@@ -134,7 +152,7 @@ def _install_checks(context: Context, plugin: Plugin) -> int:
         CheckPoint.PRE_RECEIVE: context[CHECKS],
         CheckPoint.BEFORE_REPOSITORY_DELETE: context[DELETE_CHECKS],
     }
-    checks = plugin.checks()
+    checks = _each_function(plugin, "checks")
     for point, function in checks.items():
         if point not in registries:
             raise PluginError(f"checks() names {point!r}, which is no member of CheckPoint")
@@ -157,7 +175,7 @@ def _install_driver_groups(context: Context, plugin: Plugin) -> int:
 
 
 def _install_services(context: Context, plugin: Plugin) -> int:
-    services = plugin.services()
+    services = _each_function(plugin, "services", dotted=False)
     for name, make in services.items():
         context[SERVICES].add(name, Service(make), owner=plugin.name)
     return len(services)
@@ -175,6 +193,7 @@ def _install_health(context: Context, plugin: Plugin) -> int:
     check = plugin.health()
     if check is None:
         return 0
+    _judge_function("health", check, dotted=False)
     context[HEALTH].add(plugin.name, check, owner=plugin.name)
     return 1
 
@@ -190,7 +209,7 @@ def _install_navigation(context: Context, plugin: Plugin) -> int:
 def _install_panels(context: Context, plugin: Plugin) -> int:
     panels = _each(plugin, "panels", Panel)
     for panel in panels:
-        _named(plugin, "panels()", panel.name, plugin.name)
+        _named(plugin, "panels()", panel.name, f"{plugin.name}.")
         add_panel(context, panel, owner=plugin.name)
     return len(panels)
 

@@ -198,7 +198,7 @@ def test_a_plugin_that_breaks_half_way_leaves_nothing_behind(context, bring):
     bring(make_plugin("alpha", **HALF_WAY))
     before = {registry.title: list(registry) for registry in context.registries()}
     start_host(context, plugins="alpha")
-    assert state_of(context, "alpha") == ("broken", "panels(): 'beta.wrong' does not begin with 'alpha'")
+    assert state_of(context, "alpha") == ("broken", "panels(): 'beta.wrong' does not begin with 'alpha.'")
     assert contributions(context, "alpha") == {}
     assert context[PLUGINS].find("alpha").points == []
     after = {registry.title: list(registry) for registry in context.registries()}
