@@ -49,14 +49,16 @@ def mount(app: Flask, api: HubApi, context: Context) -> None:
         except (Exception, SystemExit) as error:
             raise MountFault(hosted.name, describe(error)) from error
     for hosted in host.locked():
-        _mount_locked(app, hosted, owners)
+        _mount_locked(app, context, hosted, owners)
     if any(hosted.state == PluginState.READ_ONLY for hosted in host.active()):
         app.before_request(_refuse_writes)
 
 
 def plugin_of_request() -> HostedPlugin | None:
     """The plugin that serves this request, or None."""
-    name = current_app.extensions[_OWNERS].get(request.blueprint)
+    owners = current_app.extensions[_OWNERS]
+    # From the innermost outward: a plugin's blueprint may hold further ones.
+    name = next((owners[blueprint] for blueprint in request.blueprints if blueprint in owners), None)
     return current_context()[PLUGINS].find(name) if name else None
 
 
@@ -112,10 +114,8 @@ def _is_below(path: str, prefix: str) -> bool:
 def _refuse_taken_prefixes(context: Context, hosted: HostedPlugin, host: PluginHost, owners: dict[str, str]) -> None:
     """Raise PluginError when a declared prefix lies in somebody else's ground, or theirs in it."""
     assert hosted.plugin is not None
-    segments = {segment for kind in context[KINDS].values() for segment in kind.segments}
     for prefix in hosted.plugin.url_prefixes:
-        first = prefix.removeprefix("/api/v1").split("/")[1:2]
-        if prefix in ("/api", "/api/v1") or segments & set(first):
+        if _is_of_repositories(context, prefix):
             raise PluginError(f"its prefix {prefix!r} is already taken by hub")
     for prefix in _prefixes(hosted):
         for rule, owner in owners.items():
@@ -129,7 +129,14 @@ def _refuse_taken_prefixes(context: Context, hosted: HostedPlugin, host: PluginH
                     raise PluginError(f"its prefix {prefix!r} is already taken by {other.name}")
 
 
-def _mount_locked(app: Flask, hosted: HostedPlugin, owners: dict[str, str]) -> None:
+def _is_of_repositories(context: Context, prefix: str) -> bool:
+    """Whether addresses of repositories begin so; the rules of the application spell these with variables."""
+    first = prefix.removeprefix("/api/v1").split("/")[1:2]
+    segments = {segment for kind in context[KINDS].values() for segment in kind.segments}
+    return prefix in ("/api", "/api/v1") or bool(segments & set(first))
+
+
+def _mount_locked(app: Flask, context: Context, hosted: HostedPlugin, owners: dict[str, str]) -> None:
     name = hosted.name
 
     def answer_locked(**_values: Any) -> Response:
@@ -142,8 +149,9 @@ def _mount_locked(app: Flask, hosted: HostedPlugin, owners: dict[str, str]) -> N
 
     app.view_functions[f"locked_{name}"] = answer_locked
     for prefix in _prefixes(hosted):
-        # Ground that somebody who runs has: their routes stand.
-        if not any(_is_below(rule, prefix) for rule in owners):
+        # Ground that the hub, or somebody who runs, has: their routes stand.
+        is_taken = _is_of_repositories(context, prefix) or any(_is_below(rule, prefix) for rule in owners)
+        if not is_taken:
             for rule in (prefix, f"{prefix}/<path:_rest>"):
                 app.add_url_rule(rule, f"locked_{name}", methods=_ALL_METHODS, strict_slashes=False)
 
