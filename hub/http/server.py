@@ -12,6 +12,7 @@ from typing import Any
 
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from hub.base.settings import Settings
@@ -99,6 +100,46 @@ class Generations:
             os.kill(os.getppid(), signal.SIGHUP)
 
 
+class _Master(Arbiter):  # type: ignore[misc]  # gunicorn publishes no types
+    """Gunicorn's master, which does not wait for the workers that it has replaced.
+
+    Gunicorn's own stands still until their last transfers have ended, and hears no signal meanwhile: neither the next
+    reload nor the end.
+    """
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app)
+        self._leaving: dict[int, Any] = {}
+        self._is_stopping = False
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        super().kill_worker(pid, sig)
+        if sig == signal.SIGTERM and not self._is_stopping and pid in self.WORKERS:
+            self._leaving[pid] = self.WORKERS.pop(pid)
+
+    def reap_workers(self) -> None:
+        super().reap_workers()
+        for pid, worker in list(self._leaving.items()):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                worker.tmp.close()
+                del self._leaving[pid]
+
+    def murder_workers(self) -> None:
+        # One that hangs is killed, whether it leaves or not.
+        serving, self.WORKERS = self.WORKERS, {**self.WORKERS, **self._leaving}
+        try:
+            super().murder_workers()
+        finally:
+            self.WORKERS = serving
+
+    def stop(self, graceful: bool = True) -> None:
+        self._is_stopping = True
+        self.WORKERS.update(self._leaving)
+        super().stop(graceful)
+
+
 # Takes a function by which the worker has itself and all others replaced; returns the WSGI application.
 AppLoader = Callable[[Callable[[], None]], Any]
 
@@ -136,6 +177,9 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
         }
         for name, value in values.items():
             self.cfg.set(name, value)
+
+    def run(self) -> None:
+        _Master(self).run()
 
     def load(self) -> Any:
         self.generations.join()

@@ -200,6 +200,13 @@ class HubServer:
         with engine.connect() as connection:
             return list(connection.execute(text(query), values).all())
 
+    def execute(self, statement: str, **values: Any) -> None:
+        """Change the hub's database behind its back."""
+        url = load(self.environment).settings.effective_database_url
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text(statement), values)
+
     def repository_path(self, path: str) -> Path:
         """The bare repository of ``models/ada/thing`` on disk."""
         _, namespace, name = path.split("/")
