@@ -195,6 +195,8 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def _parse(name: str, kind: type, raw: Any) -> Any:
     try:
+        if not isinstance(raw, (str, int, float, Path)):
+            raise ValueError("not a single value")
         if kind is bool:
             if isinstance(raw, bool):
                 return raw

@@ -183,7 +183,23 @@ class PluginHost:
                 if self._values.tables.get(hosted.name):
                     raise SettingsError(f"[plugin.{hosted.name}]: the plugin has no settings")
                 continue
-            self._settings[cls], self._origins[hosted.name] = load_section(cls, hosted.name, self._values)
+            try:
+                loaded: tuple[Any, dict[str, str]] = load_section(
+                    cls, hosted.name, self._values_of(hosted.name, installed)
+                )
+            except SettingsError:
+                raise
+            except (Exception, SystemExit) as error:
+                hosted.plugin = None
+                self.set_broken(hosted.name, describe(error))
+                continue
+            self._settings[cls], self._origins[hosted.name] = loaded
+
+    def _values_of(self, name: str, installed: Iterable[str]) -> SectionValues:
+        """What has been set, without the variables of plugins whose names begin with this one's."""
+        longer = tuple(f"HUB_{other.upper()}_" for other in installed if other.startswith(f"{name}_"))
+        environ = {key: raw for key, raw in self._values.environ.items() if not key.startswith(longer)}
+        return SectionValues(self._values.tables, environ)
 
     def _judge(self) -> dict[str, Judgement]:
         """For each loaded plugin what the edition and the licence of this moment make of it."""

@@ -72,3 +72,11 @@ def test_a_signature_holds_for_its_text_purpose_and_key_only():
     assert not signer.verify("text", "ü")
     assert not Signer(b"key", "push").verify("text", signature)
     assert not Signer(b"yek", "lfs").verify("text", signature)
+
+
+@pytest.mark.parametrize("line", ['plugins = ["alpha", "beta"]', "port = [1]", "host = {}", "port = 2026-11-23"])
+def test_a_value_that_is_not_a_single_one_is_refused(tmp_path, line):
+    file = tmp_path / "hub.toml"
+    file.write_text(f"{line}\n")
+    with pytest.raises(SettingsError, match="not a single value"):
+        load({}, file=file)
