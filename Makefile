@@ -51,6 +51,10 @@ bench: $(VENV)/.installed-bench ## Measure speed against other servers; ROW=clon
 licenses: test-tools ## List the licences of everything that the hub runs on.
 	python deploy/licences.py
 
+.PHONY: docs
+docs: test-tools ## Write the generated parts of deploy/docs anew.
+	python deploy/reference.py
+
 .PHONY: pins
 pins: ## Resolve the newest versions afresh and write them to deploy/constraints.txt.
 	rm -rf $(VENV)/pins

@@ -1,4 +1,4 @@
-"""What plugins offer each other by name: a plugin never imports another.
+"""The seam: what plugins offer each other by name, as none imports another.
 
 ``find(context, "metering")`` gives the object that some plugin, or the hub, offers under that name, or None when
 nobody does: it may be of another edition, disabled or broken. Its methods are written down where it is offered.
