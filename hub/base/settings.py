@@ -15,6 +15,8 @@ S = TypeVar("S")
 
 # What a value can be read as.
 SETTING_TYPES = (str, int, bool, Path)
+# What it can be read from: what else TOML has would be taken for a text.
+_SINGLE = (str, int, bool, float)
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -195,7 +197,7 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def _parse(name: str, kind: type, raw: Any) -> Any:
     try:
-        if not isinstance(raw, (str, int, float, Path)):
+        if type(raw) not in _SINGLE:
             raise ValueError("not a single value")
         if kind is bool:
             if isinstance(raw, bool):

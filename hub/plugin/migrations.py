@@ -51,7 +51,7 @@ def upgrade_plugins(context: Context, installed: Iterable[Installed] | None = No
             if migrate.upgrade(context[DATABASE], branch):
                 changed.append(plugin.name)
                 log.info("plugin_migrated", plugin=plugin.name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failed[plugin.name] = describe(error)
             log.exception("plugin_migration_failed", plugin=plugin.name)
             if context.settings.plugins_strict:
