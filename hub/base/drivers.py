@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from stevedore import DriverManager
-from stevedore.exception import NoMatches
+from stevedore.exception import MultipleMatches, NoMatches
 
 from hub.base.context import Key
 from hub.base.registry import Registry
@@ -51,7 +51,7 @@ def list_drivers(group: str) -> list[InstalledDriver]:
         InstalledDriver(point.name, point.value, point.dist.name if point.dist else "")
         for point in entry_points(group=group)
     ]
-    return sorted(found, key=lambda driver: driver.name)
+    return sorted(found, key=lambda driver: (driver.name, driver.distribution))
 
 
 def load_driver(group: DriverGroup[T], name: str) -> type[T]:
@@ -64,7 +64,12 @@ def load_driver(group: DriverGroup[T], name: str) -> type[T]:
     except NoMatches:
         names = ", ".join(driver.name for driver in list_drivers(group.name)) or "none"
         raise SettingsError(f"there is no {group.title} {name!r}; installed are: {names}") from None
-    except Exception as error:
+    except MultipleMatches:
+        rivals = ", ".join(driver.distribution for driver in list_drivers(group.name) if driver.name == name)
+        raise SettingsError(
+            f"several distributions bring a {group.title} {name!r}: {rivals}; uninstall all but one"
+        ) from None
+    except (Exception, SystemExit) as error:
         raise SettingsError(f"the {group.title} {name!r} cannot be loaded: {error}") from error
     driver = manager.driver
     if not (isinstance(driver, type) and issubclass(driver, group.base)):
