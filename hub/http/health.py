@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ log = get_logger(__name__)
 # Load balancers ask often, and anybody may ask; what stands now stands for this long.
 _READY_TTL_S = 2.0
 _READINESS = "hub_readiness"
+# A plugin that hangs must not take the forge's own answer with it.
+_PLUGIN_LIMIT_S = 2.0
 
 
 def check_database(context: Context) -> Check:
@@ -83,20 +86,37 @@ READY_CHECKS: Sequence[HealthCheck] = (check_database, check_migrations, check_r
 def run_check(check: HealthCheck, context: Context, *, name: str = "") -> Check:
     """The check's finding; a check that itself breaks has found a failure."""
     try:
-        return check(context)
+        found = check(context)
+        if not isinstance(found, Check):
+            raise TypeError("no Check")
+        return found
     except Exception as error:
         name = name or getattr(check, "__name__", "check").removeprefix("check_")
         log.exception("check_broke", check=name)
         return fail(name, f"The check itself failed ({type(error).__name__}).", "See the log.")
 
 
-def run_plugin_checks(context: Context) -> list[Check]:
-    """What the plugins' own checks have found, each under its plugin's name."""
-    found = []
-    for entry in context[HEALTH].entries():
-        check = run_check(entry.value, context, name=entry.name)
-        found.append(replace(check, name=entry.name))
-    return found
+def run_plugin_checks(context: Context, *, limit_s: float = _PLUGIN_LIMIT_S) -> list[Check]:
+    """What the plugins' own checks have found, each under its plugin's name.
+
+    They run at once, each in a thread. limit_s: one that takes longer is told of as failed and waited for no more.
+    """
+    found: dict[str, Check] = {}
+
+    def look(name: str, check: HealthCheck) -> None:
+        found[name] = replace(run_check(check, context, name=name), name=name)
+
+    threads = {
+        entry.name: threading.Thread(target=look, args=(entry.name, entry.value), daemon=True)
+        for entry in context[HEALTH].entries()
+    }
+    for thread in threads.values():
+        thread.start()
+    deadline = time.monotonic() + limit_s
+    for name, thread in threads.items():
+        thread.join(max(0.0, deadline - time.monotonic()))
+        found.setdefault(name, fail(name, f"The check did not end within {limit_s:.0f} s.", "See the plugin's log."))
+    return [found[name] for name in threads]
 
 
 def instance_id(context: Context) -> str:
@@ -144,7 +164,11 @@ def show_readiness() -> Response:
     readiness: _Readiness = current_app.extensions[_READINESS]
     checks = readiness.look(current_context())
     is_ready = not any(check.status == CheckStatus.FAIL for check in checks)
-    found = {check.name: {"status": check.status.value, "message": check.message} for check in checks}
+    found: dict[str, object] = {}
+    for check in checks:
+        # The hub's own come first; a plugin of such a name does not speak for them.
+        name = f"plugin {check.name}" if check.name in found else check.name
+        found[name] = {"status": check.status.value, "message": check.message}
     return _json(200 if is_ready else 503, {"status": "ready" if is_ready else "not ready", "checks": found})
 
 

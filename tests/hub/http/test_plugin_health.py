@@ -1,0 +1,114 @@
+"""What plugins say of themselves in ``/-/ready`` and ``hub doctor``."""
+
+import dataclasses
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from hub.base.settings import environment_of
+from hub.cli.main import cli
+from hub.plugin.health import fail, ok, warn
+from tests.support.plugins import make_plugin, open_client, start_host
+
+
+@pytest.fixture
+def settings(settings, redis_url):
+    return dataclasses.replace(settings, redis_url=redis_url)
+
+
+def be_well(context):
+    return ok("whatever", "All is well.")
+
+
+def be_unwell(context):
+    return fail("whatever", "The ink is dry.", "Buy ink.")
+
+
+def be_tired(context):
+    return warn("whatever", "The ink runs out.", "Buy ink soon.")
+
+
+def break_down(context):
+    raise ZeroDivisionError
+
+
+@pytest.fixture
+def ready(context, bring):
+    """``ready(look)``: status and checks of ``/-/ready`` with a plugin whose check that is."""
+
+    def ask(look, name="alpha"):
+        bring(make_plugin(name, health=look))
+        start_host(context, plugins=name)
+        answer = open_client(context).get("/-/ready")
+        return answer.status_code, answer.json["checks"]
+
+    return ask
+
+
+def test_a_plugin_that_is_well_is_told_under_its_name(ready):
+    status, checks = ready(be_well)
+    assert status == 200
+    assert checks["alpha"] == {"status": "ok", "message": "All is well."}
+
+
+@pytest.mark.parametrize("look, message", [(be_unwell, "The ink is dry."), (be_tired, "The ink runs out.")])
+def test_a_plugin_that_is_unwell_is_told_and_the_hub_stays_ready(ready, look, message):
+    status, checks = ready(look)
+    assert status == 200
+    assert checks["alpha"] == {"status": "warn", "message": message}
+
+
+def test_a_check_that_breaks_is_told_as_that_and_the_hub_stays_ready(ready):
+    status, checks = ready(break_down)
+    assert status == 200
+    assert checks["alpha"] == {"status": "warn", "message": "The check itself failed (ZeroDivisionError)."}
+
+
+@pytest.mark.parametrize("answer", [None, "well"])
+def test_a_check_that_answers_something_else_is_as_one_that_breaks(ready, answer):
+    status, checks = ready(lambda context: answer)
+    assert status == 200
+    assert checks["alpha"]["status"] == "warn"
+    assert "itself failed" in checks["alpha"]["message"]
+
+
+def test_a_plugin_cannot_speak_for_the_hubs_own_checks(ready):
+    status, checks = ready(be_unwell, name="database")
+    assert status == 200
+    assert checks["database"]["status"] == "ok"
+    assert checks["plugin database"]["message"] == "The ink is dry."
+
+
+@pytest.fixture
+def doctor(context):
+    """``doctor(HUB_PLUGINS="alpha")``: what the command finds, by name, and its exit status."""
+
+    def run(**environ):
+        done = CliRunner().invoke(cli, ["doctor", "--json"], env={**environment_of(context.settings), **environ})
+        return {check["name"]: check for check in json.loads(done.stdout)}, done.exit_code
+
+    return run
+
+
+def test_the_doctor_asks_plugins_and_a_failure_counts(bring, doctor):
+    bring(make_plugin("alpha", health=be_unwell))
+    found, status = doctor(HUB_PLUGINS="alpha")
+    assert status == 1
+    assert (found["alpha"]["status"], found["alpha"]["advice"]) == ("fail", "Buy ink.")
+    assert found["plugins"]["status"] == "ok"
+
+
+def test_the_doctor_names_broken_plugins_with_their_reasons(bring, doctor):
+    bring("alpha", source="import nothing_of_this_name")
+    found, status = doctor(HUB_PLUGINS="alpha,beta", HUB_LOG_LEVEL="critical")
+    assert status == 0
+    assert found["plugins"]["status"] == "warn"
+    assert "alpha: ModuleNotFoundError" in found["plugins"]["message"]
+    assert "beta: it is not installed" in found["plugins"]["message"]
+    assert "HUB_PLUGINS_DISABLED" in found["plugins"]["advice"]
+
+
+def test_the_doctor_of_a_hub_whose_plugins_run_says_so(doctor):
+    found, status = doctor()
+    assert (found["plugins"]["status"], status) == ("ok", 0)
