@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hub.base.log import get_logger
+from hub.base.settings import SettingsError
 from hub.cli.main import COMMANDS, load_context, print_json, print_table
 
 log = get_logger(__name__)
@@ -26,10 +27,14 @@ def list_all(state: str, as_json: bool) -> None:
     """List every plugin that is installed or asked for, and what becomes of it when the hub starts now."""
     from hub.app import create_app
     from hub.plugin.overview import list_plugins
+    from hub.plugin.states import PluginError
 
     context = load_context()
     # Whether its pages can be mounted shows only when they are.
-    create_app(context)
+    try:
+        create_app(context)
+    except (PluginError, SettingsError) as error:
+        raise click.ClickException(str(error)) from None
     rows = list_plugins(context, state=state)
     if as_json:
         print_json(rows)
@@ -106,8 +111,12 @@ def find_command(ctx: click.Context, name: str) -> click.Command | None:
         raise click.ClickException(f"the plugin {name!r} is {hosted.state.value}: {hosted.reason}")
     if hosted.plugin is None or hosted.plugin.cli is None:
         return None
-    found: Any = load_dotted(hosted.plugin.cli)
-    assert isinstance(found, click.Command)
+    try:
+        found: Any = load_dotted(hosted.plugin.cli)
+    except (Exception, SystemExit) as error:
+        raise click.ClickException(f"the commands of the plugin {name!r} cannot be loaded: {error!r}") from error
+    if not isinstance(found, click.Command):
+        raise click.ClickException(f"the commands of the plugin {name!r} cannot be loaded: {found!r} is none")
     return found
 
 
