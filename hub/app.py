@@ -23,7 +23,7 @@ from hub.licensing import service as licensing
 from hub.licensing.trust import Keyring
 from hub.objects.store import STORAGE_DRIVERS, STORE, create_store
 from hub.plugin import host as plugin_host
-from hub.plugin import metrics as plugin_metrics
+from hub.plugin import own as plugin_own
 from hub.plugin.host import PLUGINS
 from hub.repos import garbage
 from hub.repos import jobs as repos_jobs
@@ -64,7 +64,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     repos_jobs.install(context)
     garbage.install(context)
     navigation.install(context)
-    for room in (jobs_metrics, accounts_metrics, repos_metrics, plugin_metrics):
+    for room in (jobs_metrics, accounts_metrics, repos_metrics, plugin_own):
         room.install(context)
     return context
 

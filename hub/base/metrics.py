@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from hub.base.context import Context, Key
 from hub.base.registry import Registry
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 class MetricKind(StrEnum):
@@ -39,6 +42,12 @@ class Metric:
     read: Callable[[Context], Iterable[Sample]]
     labels: tuple[str, ...] = ()
     kind: MetricKind = MetricKind.GAUGE
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.name):
+            raise ValueError(f"metric {self.name!r}: a name has lower-case letters, digits and underscores")
+        if not all(_NAME.match(label) for label in self.labels) or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"metric {self.name!r}: its labels {self.labels} are no names, or not all different")
 
 
 METRICS: Key[Registry[Metric]] = Key("base.metrics")

@@ -197,6 +197,8 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def _parse(name: str, kind: type, raw: Any) -> Any:
     try:
+        if isinstance(raw, list) and kind is str and all(type(item) in _SINGLE for item in raw):
+            return ",".join(map(str, raw))  # TOML has lists where a variable has commas
         if type(raw) not in _SINGLE:
             raise ValueError("not a single value")
         if kind is bool:

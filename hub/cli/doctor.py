@@ -26,13 +26,13 @@ from hub.cli.redis_server import RedisMissing, find_binary
 from hub.db.engine import DATABASE
 from hub.git.command import hooks_path
 from hub.http.health import (
+    PluginChecks,
     check_database,
     check_migrations,
     check_redis,
     check_storage,
     instance_id,
     run_check,
-    run_plugin_checks,
 )
 from hub.jobs.queue import REDIS
 from hub.licensing.judge import LicenseState
@@ -240,7 +240,7 @@ _MARKS = {CheckStatus.OK: ("ok  ", "green"), CheckStatus.WARN: ("warn", "yellow"
 def doctor(as_json: bool) -> None:
     """Check everything the hub stands on, and say what to do. Exit status 1 when something keeps it from working."""
     context = load_context()
-    found = [run_check(check, context) for check in CHECKS] + run_plugin_checks(context)
+    found = [run_check(check, context) for check in CHECKS] + PluginChecks().run(context)
     if as_json:
         print_json([dataclasses.asdict(check) for check in found])
     else:

@@ -96,27 +96,33 @@ def run_check(check: HealthCheck, context: Context, *, name: str = "") -> Check:
         return fail(name, f"The check itself failed ({type(error).__name__}).", "See the log.")
 
 
-def run_plugin_checks(context: Context, *, limit_s: float = _PLUGIN_LIMIT_S) -> list[Check]:
-    """What the plugins' own checks have found, each under its plugin's name.
+class PluginChecks:
+    """Looks at what the plugins stand on, all at once, each in a thread, and waits for none of them for long."""
 
-    They run at once, each in a thread. limit_s: one that takes longer is told of as failed and waited for no more.
-    """
-    found: dict[str, Check] = {}
+    def __init__(self) -> None:
+        self._looking: dict[str, threading.Thread] = {}
 
-    def look(name: str, check: HealthCheck) -> None:
-        found[name] = replace(run_check(check, context, name=name), name=name)
+    def run(self, context: Context, *, limit_s: float = _PLUGIN_LIMIT_S) -> list[Check]:
+        """What each plugin's check has found, under its plugin's name.
 
-    threads = {
-        entry.name: threading.Thread(target=look, args=(entry.name, entry.value), daemon=True)
-        for entry in context[HEALTH].entries()
-    }
-    for thread in threads.values():
-        thread.start()
-    deadline = time.monotonic() + limit_s
-    for name, thread in threads.items():
-        thread.join(max(0.0, deadline - time.monotonic()))
-        found.setdefault(name, fail(name, f"The check did not end within {limit_s:.0f} s.", "See the plugin's log."))
-    return [found[name] for name in threads]
+        limit_s: one that takes longer is told of as failed. While it still runs, it is not begun anew.
+        """
+        found: dict[str, Check] = {}
+
+        def look(name: str, check: HealthCheck) -> None:
+            found[name] = replace(run_check(check, context, name=name), name=name)
+
+        entries = list(context[HEALTH].entries())
+        for entry in entries:
+            if entry.name not in self._looking or not self._looking[entry.name].is_alive():
+                thread = threading.Thread(target=look, args=(entry.name, entry.value), daemon=True)
+                self._looking[entry.name] = thread
+                thread.start()
+        deadline = time.monotonic() + limit_s
+        for entry in entries:
+            self._looking[entry.name].join(max(0.0, deadline - time.monotonic()))
+        late = f"The check did not end within {limit_s:.0f} s."
+        return [found.get(entry.name) or fail(entry.name, late, "See the plugin's log.") for entry in entries]
 
 
 def instance_id(context: Context) -> str:
@@ -139,13 +145,14 @@ class _Readiness:
     def __init__(self) -> None:
         self.good_until = 0.0
         self.checks: list[Check] = []
+        self._plugins = PluginChecks()
 
     def look(self, context: Context) -> list[Check]:
         if time.monotonic() >= self.good_until:
             # A plugin that is unwell is told of, but takes no load balancer away from the forge.
             told = [
                 replace(check, status=CheckStatus.WARN) if check.status == CheckStatus.FAIL else check
-                for check in run_plugin_checks(context)
+                for check in self._plugins.run(context)
             ]
             self.checks = [run_check(check, context) for check in READY_CHECKS] + told
             if all(check.status == CheckStatus.OK for check in self.checks):

@@ -109,6 +109,7 @@ class _Master(Arbiter):  # type: ignore[misc]  # gunicorn publishes no types
 
     def __init__(self, app: Any) -> None:
         super().__init__(app)
+        self.WORKERS: dict[int, Any] = {}
         self._leaving: dict[int, Any] = {}
         self._is_stopping = False
 

@@ -34,6 +34,9 @@ PROGRESS_S = 0.5
 CANCEL_LOOK_S = 1.0
 # A cancelled job has this long for its own cleaning up before its process is killed.
 CANCEL_GRACE_S = 10.0
+# What a plugin was asked for waits for it: its licence may come back, its upgrade may end.
+PLUGIN_WAIT_S = 300.0
+PLUGIN_PATIENCE_S = 7 * 24 * 3600.0
 MAX_LOG_BYTES = 64 * 1024
 MAX_ERROR_CHARS = 4000
 
@@ -277,6 +280,16 @@ def _run(context: Context, claim: _Claim, interruption: Interruption | None) -> 
         state = _settle(context, claim, changes)
     elif isinstance(error, JobCancelled):
         state = _settle(context, claim, changes, error="The job was interrupted.", delay_s=0.0)
+    elif isinstance(error, _JobUnknown):
+        state = _settle(
+            context,
+            claim,
+            changes,
+            error=str(error),
+            may_retry=False,
+            delay_s=PLUGIN_WAIT_S,
+            patience_s=PLUGIN_PATIENCE_S,
+        )
     else:
         state = _settle(context, claim, changes, error=describe(error), may_retry=_may_succeed_later(error))
     took_s = round(time.monotonic() - started, 3)
@@ -284,10 +297,16 @@ def _run(context: Context, claim: _Claim, interruption: Interruption | None) -> 
     return state
 
 
+class _JobUnknown(NotFound):
+    """No plugin that runs has a job of that name."""
+
+    code = "job_unknown"
+
+
 def _spec_of(context: Context, name: str) -> JobSpec:
     spec = context[JOBS].find(name)
     if spec is None:
-        raise NotFound(f"No job is registered under the name {name!r}; its plugin may be gone.", code="job_unknown")
+        raise _JobUnknown(f"No job is registered under the name {name!r}: its plugin is locked, disabled or gone.")
     return spec
 
 
@@ -312,11 +331,13 @@ def _settle(
     error: str | None = None,
     may_retry: bool = True,
     delay_s: float | None = None,
+    patience_s: float = 0.0,
 ) -> JobState:
     """Write how the run ended. A failed one is queued again while attempts are left, after a pause.
 
     One that failed after it was asked to stop is cancelled; a stop that nobody asked for (the whole machine is being
-    shut down) is a failure like any other. delay_s: the pause; None: the job's own back-off.
+    shut down) is a failure like any other. delay_s: the pause; None: the job's own back-off. patience_s: for so long
+    after it was asked for, this failure costs the job no attempt.
     """
     with unit_of_work(context) as work:
         job = work.session.scalars(select(Job).where(Job.id == claim.id).with_for_update()).one_or_none()
@@ -328,6 +349,9 @@ def _settle(
             _finish(work, job, JobState.SUCCEEDED)
         elif job.is_cancel_requested:
             _finish(work, job, JobState.CANCELLED)
+        elif work.now() - job.created_at < timedelta(seconds=patience_s):
+            job.max_attempts += 1
+            _queue_again(work, job, error, delay_s or 0.0)
         elif not may_retry or job.attempt >= job.max_attempts:
             _finish(work, job, JobState.FAILED, error)
         else:

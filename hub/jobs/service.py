@@ -211,7 +211,8 @@ def retry_job(work: UnitOfWork, uuid: str) -> Job:
     """Queue a failed or cancelled job again, with all its attempts.
 
     When another job with its unique key waits already, that one is returned. Raises NotFound, and Conflict
-    (``job_not_finished``, ``job_finished``) for one that is live or has succeeded.
+    (``job_not_finished``, ``job_finished``) for one that is live or has succeeded, (``job_unknown``) for one whose
+    plugin does not run.
     """
     job = _lock(work, uuid)
     if not job.state.is_final:
@@ -224,8 +225,11 @@ def retry_job(work: UnitOfWork, uuid: str) -> Job:
             return waiting
     job.state = JobState.QUEUED
     job.is_cancel_requested = False
+    spec = work.context[JOBS].find(job.name)
+    if spec is None:
+        raise Conflict("The plugin that this job belongs to does not run.", code="job_unknown")
     # Attempts are counted on, never back: the number tells one run from another.
-    job.max_attempts = job.attempt + work.context[JOBS][job.name].max_attempts
+    job.max_attempts = job.attempt + spec.max_attempts
     job.run_after = work.now()
     job.error = ""
     job.finished_at = None

@@ -200,8 +200,8 @@ def _explain(state: LicenseState, license: License, facts: Facts, days_left: int
     match state:
         case LicenseState.EXPIRED:
             return (
-                "The licence has expired. What needs it takes nothing new: it can only be read, or is closed. No data is "
-                "lost, and everything else works. Import a new licence to go on."
+                "The licence has expired. What needs it takes nothing new: it can only be read, or is closed. No data "
+                "is lost, and everything else works. Import a new licence to go on."
             )
         case LicenseState.OVER_SEATS:
             return (

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from hub.plugin import Actor, Context, MetricKind, get_logger
+from hub.plugin import Actor, Context, Metric, MetricKind, get_logger
 from hub.plugin.db import reading
 from hub.plugin.metrics import list_metrics
 from hub.plugin.policy import require_site_admin
@@ -51,12 +51,15 @@ class _Figures(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """One family after the other; one that cannot be read is logged and left out."""
         for metric in list_metrics(self._context):
-            make = CounterMetricFamily if metric.kind == MetricKind.COUNTER else GaugeMetricFamily
-            family = make(metric.name, metric.help, labels=metric.labels)
             try:
-                for sample in metric.read(self._context):
-                    family.add_metric([sample.labels[label] for label in metric.labels], sample.value)
+                yield self._read(metric)
             except Exception:
                 log.exception("metric_failed", metric=metric.name)
-                continue
-            yield family
+
+    def _read(self, metric: Metric) -> GaugeMetricFamily | CounterMetricFamily:
+        make = CounterMetricFamily if metric.kind == MetricKind.COUNTER else GaugeMetricFamily
+        # What is of a wrong type must fail here: later it would take the whole page along.
+        family = make(metric.name, str(metric.help), labels=metric.labels)
+        for sample in metric.read(self._context):
+            family.add_metric([str(sample.labels[label]) for label in metric.labels], float(sample.value))
+        return family

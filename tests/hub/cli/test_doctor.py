@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from hub.base.health import CheckStatus
 from hub.base.settings import environment_of
 from hub.cli import doctor
 from hub.cli.main import cli
-from hub.base.health import CheckStatus
 from hub.jobs.queue import REDIS
 
 
@@ -135,7 +135,8 @@ def test_the_command_names_every_check_and_fails_when_one_does(context, monkeypa
     done = CliRunner().invoke(cli, ["doctor", "--json"], env=environment)
     found = {check["name"]: check["status"] for check in json.loads(done.stdout)}
     assert set(found) == {
-        "git", "git-lfs", "hooks", "database", "migrations", "redis", "storage", "disk", "clock", "base-url"
+        "git", "git-lfs", "hooks", "database", "migrations", "redis", "storage", "disk", "clock", "base-url", "plugins",
+        "license",
     }  # fmt: skip
     assert done.exit_code == 0
     monkeypatch.setenv("PATH", os.devnull)

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 from sqlalchemy import text
 
+from hub.base.health import CheckStatus
 from hub.db import migrate, revisions
 from hub.db.engine import DATABASE
-from hub.base.health import CheckStatus
 from hub.http.health import instance_id, run_check
 from hub.jobs.queue import REDIS
 

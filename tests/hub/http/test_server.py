@@ -221,6 +221,47 @@ def test_the_answer_is_closed_when_the_client_goes(web):
     wait_until(note.exists, what="the answer to be closed")
 
 
+def test_a_reload_is_heard_while_the_transfers_of_replaced_workers_still_run(own_web):
+    content = hashlib.sha256(b"content").digest() * (1 << 19)  # 16 MiB: more than the sockets hold
+    (own_web.directory / "file").write_bytes(content)
+    workers = [own_web.worker().pid]
+    with contextlib.ExitStack() as stack:
+        transfers = []
+        for _ in range(3):
+            connection = stack.enter_context(own_web.connect())
+            connection.sendall(get("/file", "Connection: close"))
+            transfers.append(connection.makefile("rb"))
+            assert transfers[-1].readline().split()[1] == b"200"
+            own_web.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: own_web.worker().pid not in workers, what="a new worker to answer")
+            workers.append(own_web.worker().pid)
+        assert all(psutil.pid_exists(pid) for pid in workers)
+        for stream in transfers:
+            assert stream.read().endswith(content)
+    wait_until(lambda: not any(map(is_alive, workers[:-1])), what="the replaced workers to end")
+    assert is_alive(workers[-1])
+
+
+def test_the_end_cuts_off_the_transfers_of_replaced_workers_too(own_web):
+    (own_web.directory / "file").write_bytes(bytes(16 * MIB))
+    first = own_web.worker().pid
+    with own_web.connect() as connection:
+        connection.sendall(get("/file"))
+        assert connection.recv(100)
+        own_web.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: own_web.worker().pid != first, what="a new worker to answer")
+        own_web.process.send_signal(signal.SIGQUIT)
+        assert own_web.process.wait(30) == 0
+        wait_until(lambda: not is_alive(first), what="the replaced worker to end")
+
+
+def is_alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_a_fast_download_does_not_keep_others_waiting(web):
     with (web.directory / "file").open("wb") as file:
         file.truncate(4096 * MIB)  # sparse: it takes no room

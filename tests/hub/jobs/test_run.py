@@ -6,12 +6,22 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from hub.base.errors import Invalid
+from hub.base.errors import Conflict, Invalid
 from hub.db.uow import unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.queue import QUEUE, InlineQueue
-from hub.jobs.run import MAX_LOG_BYTES, Interruption, JobCancelled, describe, execute, run_due, settle_dead
-from hub.jobs.service import cancel_job
+from hub.jobs.run import (
+    MAX_LOG_BYTES,
+    PLUGIN_PATIENCE_S,
+    PLUGIN_WAIT_S,
+    Interruption,
+    JobCancelled,
+    describe,
+    execute,
+    run_due,
+    settle_dead,
+)
+from hub.jobs.service import cancel_job, retry_job
 from tests.support.processes import wait_until
 
 
@@ -108,14 +118,38 @@ def test_what_is_refused_as_such_is_not_tried_again(define, ask, run, look):
     assert look(job).attempt == 1
 
 
-def test_a_job_whose_plugin_is_gone_fails_with_its_name(context, define, ask, look):
+def rename_job(context, name):
+    with unit_of_work(context) as work:
+        work.session.execute(update(Job).values(name=name))
+
+
+def test_a_job_whose_plugin_is_away_waits_for_it_and_loses_no_attempt(clock, context, define, ask, look):
+    ran = []
+    define(lambda job: ran.append(job.attempt))
+    job = ask("test.job")
+    left = look(job).max_attempts
+    rename_job(context, "away.job")
+    for _ in range(5):
+        run_due(context)
+        assert look(job).state == JobState.QUEUED
+        assert "away.job" in look(job).error
+        clock.advance(PLUGIN_WAIT_S)
+    rename_job(context, "test.job")
+    run_due(context)
+    assert (look(job).state, ran) == (JobState.SUCCEEDED, [6])
+    assert look(job).max_attempts - look(job).attempt == left - 1
+
+
+def test_a_job_whose_plugin_stays_away_fails_with_its_name(clock, context, define, ask, look):
     define(lambda job: None)
     job = ask("test.job")
-    with unit_of_work(context) as work:
-        work.session.execute(update(Job).values(name="gone.job"))
+    rename_job(context, "gone.job")
+    clock.advance(PLUGIN_PATIENCE_S)
     run_due(context)
     assert look(job).state == JobState.FAILED
     assert "gone.job" in look(job).error
+    with pytest.raises(Conflict, match="does not run"), unit_of_work(context) as work:
+        retry_job(work, job.uuid)
 
 
 def test_a_dotted_name_is_imported_at_the_run(define, ask, run, look):
