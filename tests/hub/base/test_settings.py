@@ -74,7 +74,13 @@ def test_a_signature_holds_for_its_text_purpose_and_key_only():
     assert not Signer(b"yek", "lfs").verify("text", signature)
 
 
-@pytest.mark.parametrize("line", ['plugins = ["alpha", "beta"]', "port = [1]", "host = {}", "port = 2026-11-23"])
+def test_the_file_may_list_what_a_variable_separates_by_commas(tmp_path):
+    file = tmp_path / "hub.toml"
+    file.write_text('plugins = ["alpha", "beta"]\n')
+    assert load({}, file=file).settings.plugins == "alpha,beta"
+
+
+@pytest.mark.parametrize("line", ['plugins = [["alpha"]]', "port = [1]", "host = {}", "port = 2026-11-23"])
 def test_a_value_that_is_not_a_single_one_is_refused(tmp_path, line):
     file = tmp_path / "hub.toml"
     file.write_text(f"{line}\n")
