@@ -40,6 +40,7 @@ STATUS: dict[type[errors.HubError], int] = {
 Renderer = Callable[[int, str, str, dict[str, Any]], Response]
 
 _RENDERERS = "hub_renderers"
+_NOBODY = ""
 
 
 def status_of(error: errors.HubError) -> int:
@@ -57,10 +58,15 @@ def speak_in(app: Flask, blueprint_name: str, renderer: Renderer) -> None:
     app.extensions.setdefault(_RENDERERS, {})[blueprint_name] = renderer
 
 
+def speak_elsewhere(app: Flask, renderer: Renderer) -> None:
+    """As ``speak``, for requests to addresses that no blueprint serves."""
+    app.extensions.setdefault(_RENDERERS, {})[_NOBODY] = renderer
+
+
 def renderer_for_request(app: Flask) -> Renderer:
     """The dialect of the request's blueprint; the platform's JSON where none is set."""
     renderers: dict[str, Renderer] = app.extensions.get(_RENDERERS, {})
-    for name in request.blueprints:
+    for name in request.blueprints or [_NOBODY]:
         if name in renderers:
             return renderers[name]
     return render_platform_json
