@@ -1,5 +1,7 @@
 """Plugins for tests: real distributions on disk, whose entry points the host reads as it reads any others.
 
+Their tables are plain ``Table``s on the metadata of ``Model``, without a mapped class: they go with the test.
+
 bring(make_plugin("alpha", requires=("beta",), jobs=[JobSpec("alpha.tidy", tidy)]))
 start_host(context, plugins="alpha")
 """
@@ -10,7 +12,7 @@ import importlib
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,8 +163,11 @@ class Shelf:
         """Forget all that was imported: modules, classes, tables."""
         for package in self._packages:
             self._forget(package)
+        # A module of the hub's that a test was the first to import has mapped its tables: those stay.
+        mapped = {mapper.local_table for mapper in Model.registry.mappers}
         for name in set(Model.metadata.tables) - self._tables:
-            Model.metadata.remove(Model.metadata.tables[name])
+            if Model.metadata.tables[name] not in mapped:
+                Model.metadata.remove(Model.metadata.tables[name])
         _GIVEN.clear()
         begin_anew()
 
@@ -221,6 +226,3 @@ def contributions(context: Context, owner: str) -> dict[str, list[str]]:
         if other == owner
     ]
     return {title: names for title, names in found.items() if names}
-
-
-Bring = Callable[..., Path]

@@ -33,7 +33,7 @@ def test_every_setting_is_shown_with_its_origin_and_no_secret(hub, monkeypatch):
     monkeypatch.setenv("HUB_REDIS_URL", "redis://:hidden@127.0.0.1/0")
     shown = hub("config", "show", "--json")
     rows = {row["name"]: row for row in json.loads(shown.stdout)}
-    assert set(rows) == set(Settings.__dataclass_fields__)
+    assert {name for name in rows if not name.startswith("plugin.")} == set(Settings.__dataclass_fields__)
     assert (rows["secret_key"]["value"], rows["secret_key"]["origin"]) == ("********", "environment")
     assert rows["port"]["origin"] == "default"
     text = shown.stdout + hub("config", "show").stdout
