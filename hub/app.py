@@ -9,6 +9,7 @@ from hub.accounts import metrics as accounts_metrics
 from hub.accounts.attempts import ATTEMPTS, create_attempt_counter
 from hub.accounts.passwords import PASSWORDS, HashCost, Passwords
 from hub.accounts.policy import PERMISSIONS, create_permissions
+from hub.accounts.service.namespaces import RESERVED_PATHS
 from hub.base.context import Context
 from hub.base.drivers import DRIVER_GROUPS, create_driver_groups
 from hub.base.health import HEALTH, create_health
@@ -19,6 +20,7 @@ from hub.base.settings import Settings, load
 from hub.db.engine import DATABASE, Database
 from hub.jobs import core as jobs_core
 from hub.jobs import metrics as jobs_metrics
+from hub.licensing import metrics as licensing_metrics
 from hub.licensing import service as licensing
 from hub.licensing.trust import Keyring
 from hub.objects.store import STORAGE_DRIVERS, STORE, create_store
@@ -55,6 +57,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     context.provide(STORE, create_store(settings))
     jobs_core.install(context)
     context.provide(PERMISSIONS, create_permissions())
+    context.provide(RESERVED_PATHS, Registry("reserved paths"))
     context.provide(PASSWORDS, Passwords(hash_cost))
     context.provide(ATTEMPTS, create_attempt_counter(settings))
     accounts_jobs.install(context)
@@ -64,7 +67,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     repos_jobs.install(context)
     garbage.install(context)
     navigation.install(context)
-    for room in (jobs_metrics, accounts_metrics, repos_metrics, plugin_own):
+    for room in (licensing_metrics, jobs_metrics, accounts_metrics, repos_metrics, plugin_own):
         room.install(context)
     return context
 

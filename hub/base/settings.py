@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ S = TypeVar("S")
 SETTING_TYPES = (str, int, bool, Path)
 # What it can be read from: what else TOML has would be taken for a text.
 _SINGLE = (str, int, bool, float)
+
+# What Kubernetes puts into every container for a service that is called hub-NAME.
+_SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -173,7 +177,7 @@ def load_section(cls: type[S], name: str, given: SectionValues) -> tuple[S, dict
     from_environ = {
         variable.removeprefix(prefix).lower(): raw
         for variable, raw in given.environ.items()
-        if variable.startswith(prefix) and variable not in core
+        if variable.startswith(prefix) and variable not in core and not _is_service_link(variable, raw)
     }
     table = given.tables.get(name, {})
     for origin, source in (("file", table), ("environment", from_environ)):
@@ -188,6 +192,11 @@ def load_section(cls: type[S], name: str, given: SectionValues) -> tuple[S, dict
         return cls(**values), origins
     except ValueError as error:
         raise SettingsError(f"settings of the plugin {name!r}: {error}") from None
+
+
+def _is_service_link(variable: str, raw: str) -> bool:
+    is_address = variable.endswith("_PORT") and raw.partition("://")[0] in ("tcp", "udp", "sctp")
+    return is_address or _SERVICE_LINK.fullmatch(variable) is not None
 
 
 def split_names(text: str) -> tuple[str, ...]:

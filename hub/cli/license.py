@@ -11,6 +11,7 @@ import click
 
 from hub.accounts.policy import SYSTEM
 from hub.accounts.service import licenses as service
+from hub.base.context import Context
 from hub.cli.main import load_context, print_json
 from hub.db.uow import reading, unit_of_work
 from hub.licensing.armour import MAX_TEXT_BYTES
@@ -72,6 +73,11 @@ def print_standing(standing: Standing, *, as_json: bool) -> None:
         click.echo(f"{name.ljust(width)}  {'-' if text in (None, '') else text}")
 
 
+def _load_context(*, migrate: bool = False) -> Context:
+    # The licence is what mends a hub whose plugins cannot start.
+    return load_context(migrate=migrate, is_strict=False)
+
+
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 
 
@@ -84,7 +90,7 @@ def license() -> None:
 @json_option
 def show(as_json: bool) -> None:
     """Show the licence that is in force, and how the hub stands with it."""
-    with reading(load_context()) as work:
+    with reading(_load_context()) as work:
         standing = service.get_license_status(work, actor=SYSTEM)
     print_standing(standing, as_json=as_json)
 
@@ -94,7 +100,7 @@ def show(as_json: bool) -> None:
 @json_option
 def verify(file: str, as_json: bool) -> None:
     """Show what the licence in FILE (-: standard input) would be worth here; exit status 1 when nothing."""
-    with reading(load_context()) as work:
+    with reading(_load_context()) as work:
         standing = service.verify_license(work, actor=SYSTEM, text=read_text(file))
     print_standing(standing, as_json=as_json)
     if not standing.is_in_force:
@@ -107,7 +113,7 @@ def verify(file: str, as_json: bool) -> None:
 @json_option
 def import_file(file: str, remark: str, as_json: bool) -> None:
     """Install the licence, or the revocation list, in FILE (-: standard input)."""
-    with unit_of_work(load_context(migrate=True)) as work:
+    with unit_of_work(_load_context(migrate=True)) as work:
         done = service.import_license(work, actor=SYSTEM, text=read_text(file), remark=remark)
     if as_json:
         print_json({**describe(done.standing), "revoked": done.revoked})
@@ -121,7 +127,7 @@ def import_file(file: str, remark: str, as_json: bool) -> None:
 @json_option
 def request(as_json: bool) -> None:
     """Print what to send to the vendor for a licence that is bound to this hub."""
-    with unit_of_work(load_context(migrate=True)) as work:
+    with unit_of_work(_load_context(migrate=True)) as work:
         text = service.make_request(work, actor=SYSTEM)
     if as_json:
         print_json({"request": text})
@@ -134,7 +140,7 @@ def request(as_json: bool) -> None:
 @json_option
 def remove(yes: bool, as_json: bool) -> None:
     """Take the licence out of force: the hub goes on with the features that need none. Data stays."""
-    context = load_context()
+    context = _load_context()
     if not yes:
         click.confirm("Take the licence out of force?", abort=True, err=True)
     with unit_of_work(context) as work:

@@ -83,11 +83,14 @@ def load_settings() -> LoadedSettings:
         raise click.ClickException(str(error)) from None
 
 
-def load_context(*, migrate: bool = False, plugins: bool = True, freeze: bool = False) -> Context:
+def load_context(
+    *, migrate: bool = False, plugins: bool = True, freeze: bool = False, is_strict: bool | None = None
+) -> Context:
     """The context for a command: settings, logs to standard error, database, plugins.
 
     migrate: bring a database up to date first, so that ``hub user create`` works before the first ``hub serve``.
     plugins: whether they run; without them a command works on the tables alone. freeze: nothing is added later.
+    is_strict: whether a broken plugin refuses the command; None: as the settings say.
     Exits with status 1 and the reason when settings cannot be used, or a strict start meets a broken plugin.
     """
     from hub.app import build_context
@@ -109,7 +112,7 @@ def load_context(*, migrate: bool = False, plugins: bool = True, freeze: bool = 
             core.upgrade(context[DATABASE])
             migrations.upgrade_plugins(context)
         if plugins:
-            host.install(context, loaded.sections)
+            host.install(context, loaded.sections, is_strict=is_strict)
     except (SettingsError, PluginError) as error:
         raise click.ClickException(str(error)) from None
     if freeze:

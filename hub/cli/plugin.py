@@ -47,6 +47,14 @@ def list_all(state: str, as_json: bool) -> None:
     )
 
 
+@plugin.command(hidden=True)
+def rehearse() -> None:
+    """Start everything that a web process starts, and end: what running processes do before they begin anew."""
+    from hub.app import create_app
+
+    create_app(load_context())
+
+
 @plugin.command()
 @json_option
 def drivers(as_json: bool) -> None:

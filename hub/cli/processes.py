@@ -6,9 +6,10 @@ import contextlib
 import gc
 import os
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from hub.base.context import Context
+    from hub.plugin.watch import Watch
 
 # Gunicorn's own: a worker that ends with it ends the server.
 _APP_LOAD_ERROR = 4
+# How long a start may take on a busy machine.
+_REHEARSAL_LIMIT_S = 60.0
 
 # Set by `hub serve`: a pipe that it closes once the database is migrated.
 GATE_VARIABLE = "HUB_START_GATE_FD"
@@ -33,7 +37,6 @@ def _load_app(ask_reload: Callable[[], None]) -> Any:
     from hub import app as application
     from hub.http.context import context_of
     from hub.plugin.states import PluginError
-    from hub.plugin.watch import Watch
     from hub.repos.refs import start_reconciling
 
     application.preload()
@@ -50,7 +53,7 @@ def _load_app(ask_reload: Callable[[], None]) -> Any:
         sys.exit(_APP_LOAD_ERROR)
     context = context_of(app)
     start_reconciling(context)
-    Watch(context, ask_reload).start()
+    _watch(context, ask_reload)
     # What is loaded now stays to the end; the collector need not walk through it with every generation.
     gc.collect()
     gc.freeze()
@@ -76,14 +79,20 @@ def web() -> None:
 def worker(queues: tuple[str, ...], burst: bool, with_scheduler: bool) -> None:
     """Run a job worker. SIGTERM lets the running job end, a second one puts it back into the queue."""
     from hub.jobs.service import QUEUE_NAMES
-    from hub.jobs.worker import Worker, work
+    from hub.jobs.worker import Worker, begin_anew, work
 
     for name in queues:
         if name not in QUEUE_NAMES:
             raise click.UsageError(f"there is no queue {name!r}; there are: {', '.join(QUEUE_NAMES)}")
     context = load_context(freeze=True)
-    with _beginning_anew(context, lambda: os.kill(os.getpid(), signal.SIGTERM), turn=Worker.fork_lock):
-        work(context, queues=queues or QUEUE_NAMES, is_burst=burst, with_scheduler=with_scheduler)
+    if burst:
+        work(context, queues=queues or QUEUE_NAMES, is_burst=True, with_scheduler=with_scheduler)
+        return
+    watch = _watch(context, begin_anew, turn=Worker.fork_lock)
+    is_to_begin_anew = work(context, queues=queues or QUEUE_NAMES, with_scheduler=with_scheduler)
+    watch.stop()
+    if is_to_begin_anew:
+        _begin_anew(context)
 
 
 @click.command()
@@ -93,43 +102,59 @@ def scheduler() -> None:
 
     context = load_context(freeze=True)
     loop = Scheduler(context)
+    has_changed, is_told_to_stop = threading.Event(), threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        is_told_to_stop.set()
+        loop.stop()
+
+    def leave() -> None:
+        has_changed.set()
         loop.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with _beginning_anew(context, loop.stop):
-        loop.run()
+    watch = _watch(context, leave)
+    loop.run()
+    watch.stop()
+    if has_changed.is_set() and not is_told_to_stop.is_set():
+        _begin_anew(context)
 
 
-@contextlib.contextmanager
-def _beginning_anew(
-    context: Context, end: Callable[[], None], *, turn: contextlib.AbstractContextManager[object] | None = None
-) -> Iterator[None]:
-    """Run the block; when the licence changes the set of plugins, have it end and begin the program anew.
-
-    The process keeps its id, so its supervisor sees nothing of it. end: makes the block end gently.
-    """
-    from hub.db.engine import DATABASE
+def _watch(
+    context: Context, on_change: Callable[[], None], *, turn: contextlib.AbstractContextManager[object] | None = None
+) -> Watch:
     from hub.plugin.watch import Watch
 
-    has_changed = threading.Event()
-
-    def leave() -> None:
-        has_changed.set()
-        end()
-
-    watch = Watch(context, leave, turn=turn)
+    watch = Watch(context, on_change, rehearse=_rehearse, turn=turn)
     watch.start()
-    try:
-        yield
-    finally:
-        watch.stop()
-        if has_changed.is_set():
-            context[DATABASE].dispose()
-            sys.stderr.flush()
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the very same program
+    return watch
+
+
+def _rehearse() -> str:
+    """Whether a process with the plugins of now would start: why it would not, or an empty text.
+
+    In a process of its own, so that whatever goes wrong there leaves this one as it is.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "hub.cli", "plugin", "rehearse"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_REHEARSAL_LIMIT_S,
+    )
+    if not done.returncode:
+        return ""
+    return " ".join(done.stderr.split()[-60:]) or f"status {done.returncode}"
+
+
+def _begin_anew(context: Context) -> None:
+    """Become the same program again, with the plugins of now. The process keeps its id: its supervisor sees nothing."""
+    from hub.db.engine import DATABASE
+
+    context[DATABASE].dispose()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the very same program
 
 
 @click.command()
@@ -137,7 +162,7 @@ def ssh() -> None:
     """Run the SSH server: Git over SSH with the public keys of the accounts."""
     from hub.transport.ssh import serve
 
-    current = _CurrentContext(load_context)
+    current = _CurrentContext(lambda: load_context(freeze=True))
     serve(current.get)
 
 
@@ -156,10 +181,8 @@ class _CurrentContext:
         return self._context
 
     def _renew(self) -> Context:
-        from hub.plugin.watch import Watch
-
         context = self._load()
-        Watch(context, self._replace).start()
+        _watch(context, self._replace)
         return context
 
     def _replace(self) -> None:

@@ -11,7 +11,7 @@ from flask import Response, after_this_request, g, request
 from hub.accounts.authentication import Identity, identify_basic, identify_session, identify_token, record_use
 from hub.accounts.policy import ANONYMOUS, Actor
 from hub.accounts.service.sessions import csrf_token_of
-from hub.base.errors import Denied, NotSignedIn
+from hub.base.errors import Denied, HubError, NotSignedIn
 from hub.db.uow import reading
 from hub.http.context import current_context
 
@@ -27,9 +27,16 @@ def current_actor() -> Actor:
     as none. A write by session must carry the session's word in ``X-CSRF-Token``.
     Raises NotSignedIn (AUTH-ERR-5) for a bad header, Denied (``csrf_failed``), RateLimited.
     """
+    if "hub_actor_error" in g:
+        # A page that tells of a bad credential asks again who looks at it; that is no second attempt.
+        raise g.hub_actor_error
     if "hub_actor" not in g:
-        actor = _actor_of_header()
-        g.hub_actor = _actor_of_session() if actor is None else actor
+        try:
+            actor = _actor_of_header()
+            g.hub_actor = _actor_of_session() if actor is None else actor
+        except HubError as error:
+            g.hub_actor_error = error
+            raise
     return g.hub_actor  # type: ignore[no-any-return]  # flask.g is untyped
 
 

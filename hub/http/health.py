@@ -149,15 +149,21 @@ class _Readiness:
 
     def look(self, context: Context) -> list[Check]:
         if time.monotonic() >= self.good_until:
-            # A plugin that is unwell is told of, but takes no load balancer away from the forge.
-            told = [
-                replace(check, status=CheckStatus.WARN) if check.status == CheckStatus.FAIL else check
-                for check in self._plugins.run(context)
-            ]
+            told = [_tell_anybody(check) for check in self._plugins.run(context)]
             self.checks = [run_check(check, context) for check in READY_CHECKS] + told
-            if all(check.status == CheckStatus.OK for check in self.checks):
+            if not any(check.status == CheckStatus.FAIL for check in self.checks):
                 self.good_until = time.monotonic() + _READY_TTL_S
         return self.checks
+
+
+def _tell_anybody(check: Check) -> Check:
+    """What a plugin's check has found, without its words: anybody may ask, and ``hub doctor`` has them.
+
+    A plugin that is unwell takes no load balancer away from the forge.
+    """
+    if check.status == CheckStatus.OK:
+        return replace(check, message="The plugin is well.")
+    return replace(check, status=CheckStatus.WARN, message="The plugin is unwell; `hub doctor` says why.")
 
 
 @blueprint.record

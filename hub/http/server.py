@@ -96,7 +96,8 @@ class Generations:
         """Have the master replace the workers; once a generation, but for two that ask in the same instant."""
         current, asked = self._LAYOUT.unpack_from(self._memory)
         if current == self._own and asked <= current:
-            self._LAYOUT.pack_into(self._memory, 0, current, current + 1)
+            # The second word only: the first is the master's.
+            struct.pack_into("Q", self._memory, struct.calcsize("Q"), current + 1)
             os.kill(os.getppid(), signal.SIGHUP)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
@@ -37,6 +38,13 @@ class Schedule:
     def __post_init__(self) -> None:
         if not croniter.is_valid(self.cron_utc):
             raise ValueError(f"schedule {self.name!r}: {self.cron_utc!r} is no cron expression")
+        try:
+            self.next_after(datetime.now(UTC))
+            json.dumps(dict(self.args))
+        except (CroniterError, TypeError) as error:
+            raise ValueError(
+                f"schedule {self.name!r}: it is never due, or its arguments are no JSON: {error}"
+            ) from error
 
     def next_after(self, moment: datetime) -> datetime:
         """The first moment after this one at which the job is due."""
@@ -72,10 +80,14 @@ def enqueue_due(context: Context) -> list[str]:
         last = last_runs.get(schedule.name)
         if last is not None and schedule.next_after(last) > now:
             continue
-        with unit_of_work(context) as work:
-            if _take_turn(work, schedule):
-                enqueue(work, schedule.job, args=schedule.args, unique_key=f"schedule:{schedule.name}")
-                names.append(schedule.name)
+        try:
+            with unit_of_work(context) as work:
+                if _take_turn(work, schedule):
+                    enqueue(work, schedule.job, args=schedule.args, unique_key=f"schedule:{schedule.name}")
+                    names.append(schedule.name)
+        except Exception:
+            # One that cannot be asked for keeps no other from its turn.
+            log.exception("schedule_failed", schedule=schedule.name)
     return names
 
 

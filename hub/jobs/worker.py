@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -37,6 +38,8 @@ _MAINTENANCE_INTERVAL_S = 60
 _WORKER_TTL_S = 60
 
 _REDIS_WAIT_S = 1.0
+# By which the process tells itself that its loop shall end and begin anew; nobody else sends it.
+ANEW_SIGNAL = signal.SIGUSR2
 
 _PR_SET_PDEATHSIG = 1
 
@@ -80,6 +83,18 @@ class Worker(RQWorker):
     # Held by a scheduler in this process while it works: what a thread holds at a fork stays held in the child.
     fork_lock = threading.Lock()
     is_told_to_stop = False
+    is_to_begin_anew = False
+
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
+        signal.signal(ANEW_SIGNAL, self._begin_anew)
+        if Worker.is_to_begin_anew:  # it was asked for while this worker was not yet listening
+            os.kill(os.getpid(), ANEW_SIGNAL)
+
+    def _begin_anew(self, _signum: int, _frame: FrameType | None) -> None:
+        """The running job may end, then so does the loop. A signal to stop is still the first one."""
+        self.handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
+        self._shutdown()  # type: ignore[no-untyped-call]
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """The first signal: the running job may end."""
@@ -155,33 +170,51 @@ def die_with_parent(sig: signal.Signals) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, sig)
 
 
+def begin_anew() -> None:
+    """Have this process's ``work`` return, once the running job has ended; from any thread."""
+    Worker.is_to_begin_anew = True
+    os.kill(os.getpid(), ANEW_SIGNAL)
+
+
 def work(
     context: Context,
     *,
     queues: Sequence[str] = QUEUE_NAMES,
     is_burst: bool = False,
     with_scheduler: bool = False,
-) -> None:
+) -> bool:
     """Work until a signal says stop: the first lets the running job end, the second puts it back.
 
     queues: in the order of preference. is_burst: return as soon as the queues are empty. with_scheduler: a thread of
-    this process schedules, too, which saves a small machine a process.
+    this process schedules, too, which saves a small machine a process. Returns whether it ended to begin anew
+    (``begin_anew``), and nobody has told it to stop.
     """
     global _process_context
     _process_context = context
+    # Noted, and looked at as soon as there is a worker to end.
+    signal.signal(ANEW_SIGNAL, lambda _number, _frame: None)
     for name in ("rq.worker", "rq.job"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # A client of its own: the worker waits in one command for longer than others may.
     client = connect(context.settings, is_waiting=True)
     with _scheduling(context) if with_scheduler else contextlib.nullcontext():
-        while not _work_until_stopped_or_lost(client, queues, is_burst=is_burst):
-            # RQ gives up when Redis goes away at the wrong moment; nothing is lost by beginning anew.
-            log.warning("worker_begins_anew", pid=os.getpid())
+        while (end := _work_until_stopped_or_lost(client, queues, is_burst=is_burst)) is _End.LOST:
+            # RQ gives up when Redis goes away at the wrong moment; nothing is lost by trying again.
+            log.warning("worker_tries_again", pid=os.getpid())
     log.info("worker_stopped", pid=os.getpid())
+    return end is _End.ANEW
 
 
-def _work_until_stopped_or_lost(client: redis.Redis, queues: Sequence[str], *, is_burst: bool) -> bool:
-    """Work; whether the end was asked for, rather than Redis lost."""
+class _End(Enum):
+    """Why a worker's loop has ended."""
+
+    STOPPED = "stopped"
+    LOST = "lost"  # Redis went away at the wrong moment
+    ANEW = "anew"
+
+
+def _work_until_stopped_or_lost(client: redis.Redis, queues: Sequence[str], *, is_burst: bool) -> _End:
+    """Work, and say why it has ended."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # While waiting there is nothing to end gently.
         signal.signal(number, _leave)
@@ -199,8 +232,10 @@ def _work_until_stopped_or_lost(client: redis.Redis, queues: Sequence[str], *, i
         worker.work(burst=is_burst, logging_level="WARNING")
     except (redis.RedisError, OSError) as error:
         log.warning("worker_lost_redis", reason=type(error).__name__)
-        return False
-    return is_burst or worker.is_told_to_stop
+        return _End.LOST
+    if is_burst or worker.is_told_to_stop:
+        return _End.STOPPED
+    return _End.ANEW if Worker.is_to_begin_anew else _End.LOST
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

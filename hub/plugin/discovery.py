@@ -29,8 +29,9 @@ class Installed:
 
     @property
     def package(self) -> str:
-        """The package that holds the plugin's modules and folders."""
-        return self.target.partition(":")[0].rpartition(".")[0]
+        """The package that holds the plugin's modules and folders: that of its manifest, or the manifest itself."""
+        module = self.target.partition(":")[0]
+        return module.rpartition(".")[0] or module
 
     def find_branch(self) -> Branch | None:
         """The plugin's history of migrations; None when its package has no folder ``migrations``."""
@@ -43,7 +44,9 @@ class Installed:
         # raise anything; it is told when the manifest is loaded.
         try:
             spec = importlib.util.find_spec(self.package)
-        except (Exception, SystemExit):
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return None
         places = list(spec.submodule_search_locations or ()) if spec else []
         return Path(places[0]) if places else None

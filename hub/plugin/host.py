@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.accounts.service.namespaces import RESERVED_PATHS
 from hub.base.context import Context, Key
 from hub.base.errors import FeatureLocked, HubError
 from hub.base.log import get_logger
@@ -20,14 +21,16 @@ from hub.base.registry import Registry
 from hub.base.settings import SectionValues, SettingsError, load_section, split_names
 from hub.db import revisions
 from hub.db.engine import DATABASE
+from hub.db.revisions import Branch
 from hub.db.uow import reading
-from hub.licensing.judge import LicenseState
 from hub.licensing.service import LICENSING, Licensing
 from hub.plugin.discovery import Installed, find_installed
 from hub.plugin.installing import discard, install_plugin
-from hub.plugin.loading import describe, load_plugin, order
-from hub.plugin.manifest import Plugin, WhenExpired
+from hub.plugin.judging import Judgement, judge_plugins, locked_error
+from hub.plugin.loading import blaming, describe, load_plugin, order
+from hub.plugin.manifest import Plugin
 from hub.plugin.models import PluginFault
+from hub.plugin.names import find_name_fault
 from hub.plugin.services import SERVICES
 from hub.plugin.states import HostedPlugin, PluginError, PluginState
 
@@ -35,21 +38,20 @@ log = get_logger(__name__)
 
 S = TypeVar("S")
 
-# A plugin's state and its reason, as the licence and the edition of this moment have it.
-Judgement = tuple[PluginState, str]
-
 
 class PluginHost:
     """The plugins of one application. Built at the start of each process; afterwards only read."""
 
-    def __init__(self, context: Context, values: SectionValues | None = None) -> None:
+    def __init__(self, context: Context, values: SectionValues | None = None, *, is_strict: bool | None = None) -> None:
         self._context = context
         self._values = values or SectionValues()
+        self._is_strict = context.settings.plugins_strict if is_strict is None else is_strict
         self._hosted: dict[str, HostedPlugin] = {}
         self._order: list[Plugin] = []
         self._settings: dict[type, Any] = {}
         self._origins: dict[str, dict[str, str]] = {}
         self._judged: Mapping[str, Judgement] = {}
+        self._awaited: list[Branch] = []
 
     # What became of the plugins.
 
@@ -72,13 +74,11 @@ class PluginHost:
 
     def locked_error(self, hosted: HostedPlugin) -> FeatureLocked:
         """How a request to a locked plugin, or a write to a read-only one, is refused."""
-        assert hosted.plugin is not None
-        state, _ = self._judge_one(hosted.plugin)
-        if state == PluginState.ENABLED:
-            # The licence has just come; this process is about to be replaced by one that knows it.
-            message = "The hub is taking up a new licence; try again in a few seconds."
-            return FeatureLocked(message, code="LICENSE-ERR-0", feature=hosted.plugin.feature)
-        return self._licensing.locked_error(hosted.plugin.feature)
+        return locked_error(self._context, hosted, self._judge()[hosted.name])
+
+    def is_licensable(self, hosted: HostedPlugin) -> bool:
+        """Whether some licence would open a locked plugin."""
+        return self._judged[hosted.name].is_licensable
 
     def settings_of(self, cls: type[S]) -> S:
         """A plugin's settings. Raises KeyError when no plugin that is loaded declares the class."""
@@ -103,8 +103,9 @@ class PluginHost:
                 self._load(hosted)
         self._load_settings(installed)
         self._judged = self._judge()
-        for name, (state, reason) in self._judged.items():
-            self._hosted[name].state, self._hosted[name].reason = state, reason
+        for name, judgement in self._judged.items():
+            self._hosted[name].state, self._hosted[name].reason = judgement.state, judgement.reason
+            self._reserve_paths(name)
         faults = self._read_faults()
         runnable = [h.plugin for h in self._hosted.values() if h.plugin is not None and h.state.is_active]
         self._order, reasons = order(plugin for plugin in runnable if self._is_migrated(plugin, faults))
@@ -123,7 +124,7 @@ class PluginHost:
         hosted = self._hosted[name]
         hosted.state, hosted.reason, hosted.points = PluginState.BROKEN, reason, []
         log.error("plugin_broken", plugin=name, reason=reason)
-        if self._context.settings.plugins_strict:
+        if self._is_strict:
             raise PluginError(f"the plugin {name!r} is broken: {reason}")
         if hosted.plugin is not None:  # else it has contributed nothing, and its name may be anybody's
             discard(self._context, name)
@@ -137,11 +138,13 @@ class PluginHost:
             registry.freeze()
 
     def is_stale(self) -> bool:
-        """Whether the licence of this moment asks for another set of plugins than the one that was started."""
+        """Whether another set of plugins would start now: the licence has changed, or tables have come."""
         self._licensing.refresh()
-        return {name: state for name, (state, _) in self._judge().items()} != {
-            name: state for name, (state, _) in self._judged.items()
-        }
+        was = {name: judgement.state for name, judgement in self._judged.items()}
+        if {name: judgement.state for name, judgement in self._judge().items()} != was:
+            return True
+        # A process that starts before the database is migrated must not stay without its plugins.
+        return any(revisions.is_current(self._context[DATABASE], branch) for branch in self._awaited)
 
     @property
     def _licensing(self) -> Licensing:
@@ -163,6 +166,8 @@ class PluginHost:
                 hosted.reason = f"no edition has it; HUB_PLUGINS={name} runs it"
             elif hosted.installed is None:
                 self.set_broken(name, "it is not installed in this environment; pip can do that")
+            elif fault := find_name_fault(self._context, hosted.installed):
+                self.set_broken(name, fault)
 
     def _load(self, hosted: HostedPlugin) -> None:
         assert hosted.installed is not None
@@ -184,16 +189,23 @@ class PluginHost:
                     raise SettingsError(f"[plugin.{hosted.name}]: the plugin has no settings")
                 continue
             try:
-                loaded: tuple[Any, dict[str, str]] = load_section(
-                    cls, hosted.name, self._values_of(hosted.name, installed)
-                )
-            except SettingsError:
-                raise
-            except (Exception, SystemExit) as error:
+                self._load_section(cls, hosted.name, installed)
+            except PluginError as error:
                 hosted.plugin = None
-                self.set_broken(hosted.name, describe(error))
-                continue
-            self._settings[cls], self._origins[hosted.name] = loaded
+                self.set_broken(hosted.name, str(error))
+
+    def _load_section(self, cls: type[Any], name: str, installed: Iterable[str]) -> None:
+        if cls in self._settings:
+            raise PluginError(f"its settings class {cls.__name__} is another plugin's, too")
+        refused: SettingsError | None = None
+        with blaming():
+            try:
+                self._settings[cls], self._origins[name] = load_section(cls, name, self._values_of(name, installed))
+            except SettingsError as error:
+                refused = error
+        if refused is not None:
+            # What the operator wrote is at fault, not the plugin.
+            raise refused
 
     def _values_of(self, name: str, installed: Iterable[str]) -> SectionValues:
         """What has been set, without the variables of plugins whose names begin with this one's."""
@@ -201,28 +213,17 @@ class PluginHost:
         environ = {key: raw for key, raw in self._values.environ.items() if not key.startswith(longer)}
         return SectionValues(self._values.tables, environ)
 
+    def _reserve_paths(self, name: str) -> None:
+        """Keep namespaces off the plugin's pages, locked or not: it may run at any time."""
+        for prefix in self._hosted[name].url_prefixes:
+            first = prefix.split("/")[1].lower()
+            if first not in ("api", "-") and first not in self._context[RESERVED_PATHS]:
+                self._context[RESERVED_PATHS].add(first, prefix, owner=name)
+
     def _judge(self) -> dict[str, Judgement]:
         """For each loaded plugin what the edition and the licence of this moment make of it."""
-        found = {}
-        for hosted in self._hosted.values():
-            if hosted.plugin is not None:
-                found[hosted.name] = self._judge_one(hosted.plugin)
-        return found
-
-    def _judge_one(self, plugin: Plugin) -> Judgement:
-        licensing, settings = self._licensing, self._context.settings
-        edition = licensing.edition
-        is_asked = plugin.name in split_names(settings.plugins)
-        if (is_asked or plugin.name in edition.plugins) and (plugin.feature is None or licensing.has(plugin.feature)):
-            return PluginState.ENABLED, ""
-        has_expired = licensing.standing().state is LicenseState.EXPIRED
-        if has_expired and plugin.feature is not None and licensing.was_granted(plugin.feature):
-            if plugin.when_expired == WhenExpired.READ_ONLY:
-                return PluginState.READ_ONLY, "the licence has expired: nothing new can be begun"
-            return PluginState.LOCKED, f"the licence that carried {plugin.feature!r} has expired"
-        if is_asked or plugin.name in edition.plugins:
-            return PluginState.LOCKED, f"no licence in force carries {plugin.feature!r}"
-        return PluginState.LOCKED, f"it is not in the edition {edition.title}"
+        loaded = {hosted.name: hosted.plugin for hosted in self._hosted.values() if hosted.plugin is not None}
+        return judge_plugins(self._context, loaded)
 
     def _read_faults(self) -> Mapping[str, str]:
         try:
@@ -249,6 +250,7 @@ class PluginHost:
         except (OSError, ValueError, KeyError, SyntaxError) as error:
             self.set_broken(plugin.name, f"its migrations cannot be read: {describe(error)}")
             return False
+        self._awaited.append(branch)
         fault = faults.get(plugin.name)
         self.set_broken(
             plugin.name,
@@ -264,17 +266,18 @@ class PluginHost:
             hosted.points = install_plugin(self._context, plugin)
         except PluginError as error:
             self.set_broken(plugin.name, str(error))
-        except (Exception, SystemExit) as error:
-            self.set_broken(plugin.name, describe(error))
 
 
 PLUGINS: Key[PluginHost] = Key("plugin.host")
 
 
-def install(context: Context, values: SectionValues | None = None) -> PluginHost:
-    """Start the plugins of a process; done once, after ``build_context`` and before any use. Raises as ``start``."""
+def install(context: Context, values: SectionValues | None = None, *, is_strict: bool | None = None) -> PluginHost:
+    """Start the plugins of a process; done once, after ``build_context`` and before any use. Raises as ``start``.
+
+    is_strict: whether a broken plugin stops the start; None: as the settings say.
+    """
     context.provide(SERVICES, Registry("services"))
-    host = context.provide(PLUGINS, PluginHost(context, values))
+    host = context.provide(PLUGINS, PluginHost(context, values, is_strict=is_strict))
     host.start()
     return host
 
@@ -288,4 +291,4 @@ def wanted(context: Context, installed: Iterable[Installed]) -> list[Installed]:
     names = {name for edition in context[LICENSING].editions.values() for name in edition.plugins}
     names |= set(split_names(settings.plugins))
     names -= set(split_names(settings.plugins_disabled))
-    return [plugin for plugin in installed if plugin.name in names]
+    return [plugin for plugin in installed if plugin.name in names and not find_name_fault(context, plugin)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,10 +13,11 @@ from hub.base.dotted import load_dotted
 from hub.base.drivers import DRIVER_GROUPS, DriverGroup
 from hub.base.health import HEALTH
 from hub.base.metrics import METRICS, Metric
-from hub.base.registry import Registry, RegistryError
+from hub.base.registry import Registry
 from hub.db.base import Model
 from hub.jobs.schedule import SCHEDULES, Schedule
 from hub.jobs.service import JOBS, JobSpec
+from hub.plugin.loading import blaming
 from hub.plugin.manifest import CheckPoint, Plugin
 from hub.plugin.services import SERVICES, Service
 from hub.plugin.states import PluginError
@@ -32,13 +34,11 @@ def install_plugin(context: Context, plugin: Plugin) -> list[str]:
     """
     points: list[str] = []
     try:
-        for point, install in _INSTALLERS.items():
-            if install(context, plugin):
-                points.append(point)
-    except RegistryError as error:
-        discard(context, plugin.name)
-        raise PluginError(str(error)) from error
-    except Exception:
+        with blaming():
+            for point, install in _INSTALLERS.items():
+                if install(context, plugin):
+                    points.append(point)
+    except PluginError:
         discard(context, plugin.name)
         raise
     return points
@@ -77,8 +77,21 @@ def _each_function(plugin: Plugin, contribution: str, *, dotted: bool = True) ->
 
 
 def _judge_function(contribution: str, function: object, *, dotted: bool) -> None:
-    if not callable(function) and not (dotted and isinstance(function, str) and ":" in function):
+    if dotted and isinstance(function, str) and ":" in function:
+        _judge_dotted(contribution, function)
+    elif not callable(function):
         raise PluginError(f"{contribution}() gives {function!r}, which is no function")
+
+
+def _judge_dotted(contribution: str, name: str) -> None:
+    """Whether there is such a module; only when the function is called is it imported."""
+    module = name.partition(":")[0]
+    try:
+        is_there = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        is_there = False
+    if not is_there:
+        raise PluginError(f"{contribution} names {name!r}, and there is no module {module!r}")
 
 
 def _named(plugin: Plugin, contribution: str, name: str, prefix: str) -> str:
@@ -91,10 +104,12 @@ def _install_models(_context: Context, plugin: Plugin) -> int:
     if plugin.models is None:
         return 0
     before = set(Model.metadata.tables)
-    importlib.import_module(plugin.models)
-    prefix = f"{plugin.name}_"
-    # Once imported, a module's tables stay: what is judged is what is new, and what already bears the name.
-    strangers = {name for name in set(Model.metadata.tables) - before if not name.startswith(prefix)}
+    module = importlib.import_module(plugin.models)
+    prefix, package = f"{plugin.name}_", module.__name__.rpartition(".")[0] or module.__name__
+    mappers = [m for m in Model.registry.mappers if f"{m.class_.__module__}.".startswith(f"{package}.")]
+    # The tables of its classes, whenever they were imported, and whatever else has come with the module.
+    tables = {str(getattr(mapper.local_table, "name", "")) for mapper in mappers} | set(Model.metadata.tables) - before
+    strangers = {name for name in tables if not name.startswith(prefix)}
     if strangers:
         raise PluginError(f"its tables {', '.join(sorted(strangers))} do not begin with {prefix!r}")
     return sum(1 for name in Model.metadata.tables if name.startswith(prefix))
@@ -117,6 +132,7 @@ def _install_kinds(context: Context, plugin: Plugin) -> int:
 def _install_jobs(context: Context, plugin: Plugin) -> int:
     jobs = _each(plugin, "jobs", JobSpec)
     for spec in jobs:
+        _judge_function("jobs", spec.function, dotted=True)
         context[JOBS].add(_named(plugin, "jobs()", spec.name, f"{plugin.name}."), spec, owner=plugin.name)
     return len(jobs)
 
@@ -156,15 +172,9 @@ def _install_checks(context: Context, plugin: Plugin) -> int:
     for point, function in checks.items():
         if point not in registries:
             raise PluginError(f"checks() names {point!r}, which is no member of CheckPoint")
-        registries[point].add(plugin.name, _check(function), owner=plugin.name)
+        # Imported now: one that is not there would refuse every push.
+        registries[point].add(plugin.name, load_dotted(function), owner=plugin.name)
     return len(checks)
-
-
-def _check(function: str | Callable[..., None]) -> Callable[..., None]:
-    def check(*subject: Any) -> None:
-        load_dotted(function)(*subject)
-
-    return check
 
 
 def _install_driver_groups(context: Context, plugin: Plugin) -> int:
@@ -210,8 +220,16 @@ def _install_panels(context: Context, plugin: Plugin) -> int:
     panels = _each(plugin, "panels", Panel)
     for panel in panels:
         _named(plugin, "panels()", panel.name, f"{plugin.name}.")
+        _judge_function("panels", panel.render, dotted=True)
         add_panel(context, panel, owner=plugin.name)
     return len(panels)
+
+
+def _install_commands(_context: Context, plugin: Plugin) -> int:
+    if plugin.cli is None:
+        return 0
+    _judge_dotted("cli", plugin.cli)
+    return 1
 
 
 def _note_attribute(attribute: str) -> Callable[[Context, Plugin], int]:
@@ -236,5 +254,5 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "health": _install_health,
     "navigation": _install_navigation,
     "panels": _install_panels,
-    "commands": _note_attribute("cli"),
+    "commands": _install_commands,
 }

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, get_type_hints
 
 from stevedore import NamedExtensionManager
 
-from hub.accounts.policy import Permission
+from hub.accounts.models import Role, TokenScope
+from hub.accounts.policy import Permission, Subject
+from hub.base.registry import RegistryError
 from hub.base.settings import SETTING_TYPES, Settings
 from hub.plugin.discovery import GROUP, Installed
 from hub.plugin.manifest import Plugin, WhenExpired
 from hub.plugin.states import PluginError
 
-# Names of tables, of at most 63 bytes on PostgreSQL, begin with it.
-_NAME = re.compile(r"[a-z][a-z0-9_]{1,29}\Z")
-# What is the core's is known by the owner's name "hub"; the tables of the other hold the revisions.
-_RESERVED = ("hub", "alembic_version")
 _PERMISSION = re.compile(r"[a-z0-9_]+:[a-z0-9_]+:[a-z0-9_]+\Z")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
 
@@ -29,10 +28,7 @@ def load_plugin(installed: Installed) -> Plugin:
 
     Raises PluginError with the reason for whatever goes wrong, an interpreter that the module wants to exit included.
     """
-    if installed.rivals:
-        names = ", ".join((installed.distribution, *installed.rivals))
-        raise PluginError(f"several distributions bring a plugin of this name: {names}; uninstall all but one")
-    try:
+    with blaming():
         # One by one: stevedore lets an AssertionError of one plugin stop all of them.
         manager: Any = NamedExtensionManager(
             GROUP, [installed.name], on_load_failure_callback=_raise, on_missing_entrypoints_callback=_go_on
@@ -43,11 +39,23 @@ def load_plugin(installed: Installed) -> Plugin:
         judge_class(installed.name, found[0])
         plugin: Plugin = found[0]()
         judge_declarations(plugin)
-    except PluginError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(describe(error)) from error
     return plugin
+
+
+@contextmanager
+def blaming() -> Iterator[None]:
+    """Run a plugin's code: whatever it raises becomes a PluginError, but for an interruption from the keyboard.
+
+    Not only errors: a module may call ``sys.exit``, and native code raises panics that are no ``Exception``.
+    """
+    try:
+        yield
+    except (PluginError, KeyboardInterrupt):
+        raise
+    except RegistryError as error:
+        raise PluginError(str(error)) from error
+    except BaseException as error:
+        raise PluginError(describe(error)) from error
 
 
 def _raise(_manager: Any, _entry_point: Any, error: BaseException) -> None:
@@ -60,7 +68,10 @@ def _go_on(_missing: Iterable[str]) -> None:
 
 def describe(error: BaseException) -> str:
     """An error of a plugin in one line."""
-    text = " ".join(str(error).split())[:300]
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:
+        text = "it cannot even be told"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -70,10 +81,6 @@ def judge_class(name: str, found: object) -> None:
         raise PluginError(f"its entry point names {found!r}, which does not derive hub.plugin.Plugin")
     if found.name != name:
         raise PluginError(f"its class calls it {found.name!r}, its entry point {name!r}")
-    if not _NAME.match(name):
-        raise PluginError("a plugin's name has 2 to 30 lower-case letters, digits and underscores, a letter first")
-    if name in _RESERVED:
-        raise PluginError(f"the name {name!r} is the hub's own")
     if not (found.__doc__ or "").strip():
         raise PluginError("its class has no docstring, whose first line is the plugin's title")
 
@@ -108,6 +115,9 @@ def _judge_permissions(plugin: Plugin) -> None:
             raise PluginError(f"the permission {permission.name!r} is not named '{plugin.name}:resource:action'")
         if not permission.meaning:
             raise PluginError(f"the permission {permission.name!r} does not say what it allows")
+        words = ((permission.on, Subject), (permission.role, Role), (permission.scope, TokenScope))
+        if not all(isinstance(value, kind) for value, kind in words):
+            raise PluginError(f"the permission {permission.name!r} is made of Subject, Role and TokenScope")
 
 
 def _judge_settings(plugin: Plugin) -> None:

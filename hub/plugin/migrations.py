@@ -20,6 +20,7 @@ from hub.plugin.discovery import Installed, find_installed
 from hub.plugin.host import wanted
 from hub.plugin.loading import describe
 from hub.plugin.models import PluginFault
+from hub.plugin.names import find_name_fault
 from hub.plugin.states import PluginError
 
 log = get_logger(__name__)
@@ -51,7 +52,9 @@ def upgrade_plugins(context: Context, installed: Iterable[Installed] | None = No
             if migrate.upgrade(context[DATABASE], branch):
                 changed.append(plugin.name)
                 log.info("plugin_migrated", plugin=plugin.name)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
             failed[plugin.name] = describe(error)
             log.exception("plugin_migration_failed", plugin=plugin.name)
             if context.settings.plugins_strict:
@@ -69,7 +72,9 @@ def _remember(context: Context, name: str, reason: str | None) -> None:
 
 def migration_state(context: Context, installed: Installed | None) -> str:
     """Of a plugin's tables: "none" (it has none), "current", "pending", "absent" or "unknown" (no database)."""
-    branch = installed.find_branch() if installed else None
+    branch = None
+    if installed is not None and find_name_fault(context, installed) is None:
+        branch = installed.find_branch()
     if branch is None:
         return "none"
     try:
@@ -90,6 +95,8 @@ def find_removable(context: Context, name: str) -> Branch:
     plugin = installed.get(name)
     if plugin is None:
         raise NotFound(f"No plugin {name!r} is installed; only its own migrations can take its tables away.")
+    if fault := find_name_fault(context, plugin):
+        raise Conflict(f"The plugin {name!r} cannot be removed: {fault}.", code="plugin_broken")
     if wanted(context, [plugin]):
         raise Conflict(
             f"The plugin {name!r} is in use. Take it out of HUB_PLUGINS, or name it in HUB_PLUGINS_DISABLED, and let "
@@ -107,8 +114,8 @@ def remove_plugin(context: Context, name: str) -> None:
     from hub.db import migrate  # deliberate, as above
 
     branch = find_removable(context, name)
-    migrate.downgrade(context[DATABASE], branch)
     pattern = f"{name.replace('_', '!_')}.%"
+    # The tables last: as long as they are there, a removal that was cut off can be done again.
     with unit_of_work(context) as work:
         work.session.execute(delete(PluginFault).where(PluginFault.name == name))
         work.session.execute(delete(ScheduleRun).where(ScheduleRun.name.like(pattern, escape="!")))
@@ -118,4 +125,5 @@ def remove_plugin(context: Context, name: str) -> None:
             .values(state=JobState.CANCELLED, is_cancel_requested=True, finished_at=work.now())
             .execution_options(synchronize_session=False)
         )
+    migrate.downgrade(context[DATABASE], branch)
     log.info("plugin_removed", plugin=name)

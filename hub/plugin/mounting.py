@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, current_app, request
-from werkzeug.routing import Rule
 
 from hub.api.app import HubApi
-from hub.api.routing import REPOSITORY
 from hub.base.context import Context
 from hub.http.context import current_context
-from hub.plugin.host import PLUGINS, PluginHost
-from hub.plugin.loading import describe
+from hub.plugin.ground import Ground, list_prefixes, refuse_hooks, snapshot_hooks
+from hub.plugin.host import PLUGINS
+from hub.plugin.loading import blaming
 from hub.plugin.open_views import stays_open
 from hub.plugin.states import HostedPlugin, PluginError, PluginState
-from hub.repos.kinds import KINDS
 from hub.web.errors import wants_html
+from hub.web.navigation import NAVIGATION
 from hub.web.pages import render_page
 
-API_REPOSITORY = f"/api/v1{REPOSITORY}"
 _OWNERS = "hub_plugin_of_blueprint"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -39,17 +37,17 @@ def mount(app: Flask, api: HubApi, context: Context) -> None:
     """Mount every plugin that runs, and answer in place of those that are locked. Raises MountFault."""
     host = context[PLUGINS]
     app.extensions[_OWNERS] = {}
-    owners = {rule.rule: "hub" for rule in app.url_map.iter_rules()}
+    ground = Ground(app, context, host)
     for hosted in host.active():
         try:
-            _refuse_taken_prefixes(context, hosted, host, owners)
-            _mount_one(app, api, hosted, owners)
+            with blaming():
+                ground.refuse_kinds(hosted)
+                ground.refuse_prefixes(hosted)
+                _mount_one(app, api, context, hosted, ground)
         except PluginError as error:
             raise MountFault(hosted.name, str(error)) from error
-        except (Exception, SystemExit) as error:
-            raise MountFault(hosted.name, describe(error)) from error
     for hosted in host.locked():
-        _mount_locked(app, context, hosted, owners)
+        _mount_locked(app, hosted, ground)
     if any(hosted.state == PluginState.READ_ONLY for hosted in host.active()):
         app.before_request(_refuse_writes)
 
@@ -62,10 +60,10 @@ def plugin_of_request() -> HostedPlugin | None:
     return current_context()[PLUGINS].find(name) if name else None
 
 
-def _mount_one(app: Flask, api: HubApi, hosted: HostedPlugin, owners: dict[str, str]) -> None:
+def _mount_one(app: Flask, api: HubApi, context: Context, hosted: HostedPlugin, ground: Ground) -> None:
     plugin = hosted.plugin
     assert plugin is not None
-    before = {id(rule) for rule in app.url_map.iter_rules()}
+    before, hooks = {id(rule) for rule in app.url_map.iter_rules()}, snapshot_hooks(app)
     contributions: tuple[tuple[str, str, list[Any], Callable[[Any], None]], ...] = (
         ("API routes", "api", list(plugin.api_blueprints()), api.register_blueprint),
         ("pages", "web", list(plugin.web_blueprints()), app.register_blueprint),
@@ -78,65 +76,15 @@ def _mount_one(app: Flask, api: HubApi, hosted: HostedPlugin, owners: dict[str, 
             app.extensions[_OWNERS][blueprint.name] = plugin.name
         if blueprints and point not in hosted.points:
             hosted.points.append(point)
-    for rule in app.url_map.iter_rules():
-        if id(rule) not in before:
-            _judge_rule(rule, hosted, owners)
-            owners[rule.rule] = plugin.name
-    for item in plugin.nav_items():
-        if item.endpoint not in app.view_functions:
-            raise PluginError(f"its navigation item {item.label!r} leads to {item.endpoint!r}, which is no page")
+    refuse_hooks(app, hooks)
+    ground.take(hosted, (rule for rule in app.url_map.iter_rules() if id(rule) not in before))
+    for entry in context[NAVIGATION].entries():
+        if entry.owner == plugin.name and entry.value.endpoint not in app.view_functions:
+            label, endpoint = entry.value.label, entry.value.endpoint
+            raise PluginError(f"its navigation item {label!r} leads to {endpoint!r}, which is no page")
 
 
-def _judge_rule(rule: Rule, hosted: HostedPlugin, owners: dict[str, str]) -> None:
-    assert hosted.plugin is not None
-    if not any(_is_below(rule.rule, prefix) for prefix in _prefixes(hosted)):
-        raise PluginError(
-            f"its route {rule.rule} lies under none of its url_prefixes {hosted.plugin.url_prefixes} "
-            f"or repository_paths {hosted.plugin.repository_paths}"
-        )
-    owner = owners.get(rule.rule, hosted.name)
-    if owner != hosted.name:
-        raise PluginError(f"its route {rule.rule} is already taken by {owner}")
-
-
-def _prefixes(hosted: HostedPlugin) -> Iterator[str]:
-    assert hosted.plugin is not None
-    yield from hosted.plugin.url_prefixes
-    for path in hosted.plugin.repository_paths:
-        yield f"{API_REPOSITORY}{path}"
-        yield f"{REPOSITORY}{path}"
-
-
-def _is_below(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith(f"{prefix}/")
-
-
-def _refuse_taken_prefixes(context: Context, hosted: HostedPlugin, host: PluginHost, owners: dict[str, str]) -> None:
-    """Raise PluginError when a declared prefix lies in somebody else's ground, or theirs in it."""
-    assert hosted.plugin is not None
-    for prefix in hosted.plugin.url_prefixes:
-        if _is_of_repositories(context, prefix):
-            raise PluginError(f"its prefix {prefix!r} is already taken by hub")
-    for prefix in _prefixes(hosted):
-        for rule, owner in owners.items():
-            if _is_below(rule, prefix) and owner != hosted.name:
-                raise PluginError(f"its prefix {prefix!r} is already taken by {owner}")
-        for other in host.active():
-            if other is hosted:
-                break
-            for taken in _prefixes(other):
-                if _is_below(prefix, taken) or _is_below(taken, prefix):
-                    raise PluginError(f"its prefix {prefix!r} is already taken by {other.name}")
-
-
-def _is_of_repositories(context: Context, prefix: str) -> bool:
-    """Whether addresses of repositories begin so; the rules of the application spell these with variables."""
-    first = prefix.removeprefix("/api/v1").split("/")[1:2]
-    segments = {segment for kind in context[KINDS].values() for segment in kind.segments}
-    return prefix in ("/api", "/api/v1") or bool(segments & set(first))
-
-
-def _mount_locked(app: Flask, context: Context, hosted: HostedPlugin, owners: dict[str, str]) -> None:
+def _mount_locked(app: Flask, hosted: HostedPlugin, ground: Ground) -> None:
     name = hosted.name
 
     def answer_locked(**_values: Any) -> Response:
@@ -144,14 +92,14 @@ def _mount_locked(app: Flask, context: Context, hosted: HostedPlugin, owners: di
         locked = host.find(name)
         assert locked is not None
         if wants_html():
-            return render_page("hub/not_in_this_edition.html", status=404, plugin=locked)
+            is_licensable = host.is_licensable(locked)
+            return render_page("hub/not_in_this_edition.html", status=404, plugin=locked, is_licensable=is_licensable)
         raise host.locked_error(locked)
 
     app.view_functions[f"locked_{name}"] = answer_locked
-    for prefix in _prefixes(hosted):
-        # Ground that the hub, or somebody who runs, has: their routes stand.
-        is_taken = _is_of_repositories(context, prefix) or any(_is_below(rule, prefix) for rule in owners)
-        if not is_taken:
+    for prefix in list_prefixes(hosted):
+        # Where the hub, a namespace, or a plugin that runs has addresses, theirs stand.
+        if not ground.find_owner(hosted, prefix):
             for rule in (prefix, f"{prefix}/<path:_rest>"):
                 app.add_url_rule(rule, f"locked_{name}", methods=_ALL_METHODS, strict_slashes=False)
 

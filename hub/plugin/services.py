@@ -21,15 +21,22 @@ class Service:
 
     def __init__(self, make: Callable[[Context], object]) -> None:
         self._make = make
-        self._lock = threading.Lock()
-        self._found: object | None = None
+        self._lock = threading.RLock()
+        self._is_being_made = False
+        self._found: list[object] = []
 
     def get(self, context: Context) -> object:
-        """The object, made at the first call."""
+        """The object, made at the first call. Raises RuntimeError when making it asks for itself."""
         with self._lock:
-            if self._found is None:
-                self._found = self._make(context)
-            return self._found
+            if not self._found:
+                if self._is_being_made:
+                    raise RuntimeError("a service is made of itself")
+                self._is_being_made = True
+                try:
+                    self._found.append(self._make(context))
+                finally:
+                    self._is_being_made = False
+            return self._found[0]
 
 
 SERVICES: Key[Registry[Service]] = Key("plugin.services")

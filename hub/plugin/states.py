@@ -48,6 +48,11 @@ class HostedPlugin:
         return self.plugin.title if self.plugin else self.name
 
     @property
+    def url_prefixes(self) -> tuple[str, ...]:
+        """What it has declared; none while its manifest is not loaded."""
+        return self.plugin.url_prefixes if self.plugin else ()
+
+    @property
     def version(self) -> str:
         """Of the distribution that brought it; empty when it is not installed."""
         return self.installed.version if self.installed else ""

@@ -1,13 +1,15 @@
-"""Noticing that the licence asks for another set of plugins than this process started with.
+"""Noticing that another set of plugins would start now than this process started with.
 
 Every process looks for itself, so every replica follows within seconds, whoever imported the licence and wherever.
-What looks at the database alone also needs no Redis.
+What looks at the database alone also needs no Redis. Before a process gives up what it has, the start of its successor
+is rehearsed: a setting that was mistyped meanwhile, or a plugin that cannot start, must not take the forge down.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 
 from hub.base.context import Context
@@ -17,12 +19,15 @@ from hub.plugin.host import PLUGINS
 log = get_logger(__name__)
 
 LOOK_EVERY_S = 2.0
+# After a rehearsal that has failed; whoever mends what was wrong need not wait for long.
+REHEARSE_EVERY_S = 10.0
 
 
 class Watch:
     """Looks every two seconds, and calls ``on_change`` once: the process is then to be replaced.
 
-    turn: held during each look, by a process that forks meanwhile.
+    rehearse: why a successor would not start, or an empty text. turn: held during each look, by a process that forks
+    meanwhile.
     """
 
     def __init__(
@@ -30,11 +35,14 @@ class Watch:
         context: Context,
         on_change: Callable[[], None],
         *,
+        rehearse: Callable[[], str] = str,
         turn: contextlib.AbstractContextManager[object] | None = None,
         every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._context = context
         self._on_change = on_change
+        self._rehearse = rehearse
+        self._next_rehearsal_s = 0.0
         self._turn = turn or contextlib.nullcontext()
         self._every_s = every_s
         self._stop = threading.Event()
@@ -63,7 +71,13 @@ class Watch:
         """One look; whether the set has changed, in which case ``on_change`` has been called."""
         with self._turn:
             is_stale = self._context[PLUGINS].is_stale()
-        if is_stale:
-            log.info("plugins_changed")
-            self._on_change()
-        return is_stale
+        if not is_stale or time.monotonic() < self._next_rehearsal_s:
+            return False
+        reason = self._rehearse()
+        if reason:
+            self._next_rehearsal_s = time.monotonic() + REHEARSE_EVERY_S
+            log.error("plugins_cannot_change", reason=reason)
+            return False
+        log.info("plugins_changed")
+        self._on_change()
+        return True

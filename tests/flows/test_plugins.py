@@ -233,6 +233,25 @@ def test_no_request_fails_while_the_set_of_plugins_changes(hub: HubServer):
     assert statuses == {200}
 
 
+def test_a_switch_that_would_end_badly_is_not_made(sample: None, start_hub):
+    """What was mistyped for the next start must not take the forge down when the licence goes."""
+    server: HubServer = start_hub(plugins="sample")
+    license_hub(server)
+    settings = server.home / "hub.toml"
+    settings.write_text("[plugin.sample]\nkeep_as = 5\n")
+    server.execute("UPDATE licenses SET status = 'inactive'")
+    wait_until(
+        lambda: server.log_path.read_text().count("plugins_cannot_change") >= 3,
+        timeout_s=SWITCH_LIMIT_S,
+        what="web, worker and SSH to refuse the switch",
+    )
+    assert "[plugin.sample] keep_as: the plugin 'sample' has no setting 'keep_as'" in server.log_path.read_text()
+    assert serves_sample(server)
+    assert server.answers("/-/ready")
+    settings.unlink()
+    wait_until(lambda: not serves_sample(server), timeout_s=SWITCH_LIMIT_S, what="the hub to follow after all")
+
+
 def test_every_replica_follows_whoever_imports_the_licence(
     sample: None, postgresql: PostgreSQL, redis_server: Redis, s3_server: S3, tmp_path: Path
 ):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from hub.base.context import Context
 from hub.base.settings import load
 from hub.jobs.run import JobRun
 from hub.jobs.service import JobSpec, register
-from hub.jobs.worker import work
+from hub.jobs.worker import begin_anew, work
 
 
 def note(run: JobRun, *, directory: str) -> None:
@@ -76,12 +78,18 @@ def register_jobs(context: Context, **changes: Any) -> None:
         register(context, JobSpec(f"test.{function.__name__}", f"tests.support.jobs:{function.__name__}", **spec))
 
 
+# The exit status of a worker that has ended to begin anew.
+ANEW_STATUS = 7
+
+
 def main() -> None:
-    """Work until told to stop."""
+    """Work until told to stop; SIGUSR1 asks to begin anew, as a change of plugins does."""
     log.configure(level="info")
     context = build_context(load().settings)
     register_jobs(context)
-    work(context, with_scheduler=bool(os.environ.get("TEST_WITH_SCHEDULER")))
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: threading.Thread(target=begin_anew).start())
+    if work(context, with_scheduler=bool(os.environ.get("TEST_WITH_SCHEDULER"))):
+        sys.exit(ANEW_STATUS)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ from typing import NoReturn
 from sqlalchemy import select
 
 from hub.accounts.models import Namespace, NamespaceKind
-from hub.base.errors import Conflict, NotFound
+from hub.base.context import Key
+from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name
+from hub.base.registry import Registry
 from hub.db.uow import UnitOfWork
 
 
@@ -25,8 +27,14 @@ def get_namespace(work: UnitOfWork, path: str) -> Namespace:
     return namespace
 
 
+# First segments of plugins' pages, in lower case: a namespace of that name would be hidden by them.
+RESERVED_PATHS: Key[Registry[str]] = Key("accounts.reserved_paths")
+
+
 def new_namespace(work: UnitOfWork, path: str, kind: NamespaceKind) -> Namespace:
-    """A namespace added to the session, its path already validated."""
+    """A namespace added to the session, its path already validated. Raises Invalid (``name_reserved``)."""
+    if fold_name(path) in work.context[RESERVED_PATHS]:
+        raise Invalid(f"The name {path!r} is reserved.", code="name_reserved")
     namespace = Namespace(path=path, path_key=fold_name(path), kind=kind, created_at=work.now())
     work.session.add(namespace)
     return namespace

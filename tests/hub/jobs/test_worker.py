@@ -1,5 +1,6 @@
 """A real worker process on a real Redis, and what happens when either dies."""
 
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hub.jobs.models import Job, JobState
 from hub.jobs.queue import QUEUE, RedisQueue, connect
 from hub.jobs.service import cancel_job
 from hub.jobs.sweep import STALE_S, sweep
+from tests.support.jobs import ANEW_STATUS
 from tests.support.processes import wait_until
 
 
@@ -138,6 +140,39 @@ def test_a_worker_told_to_stop_lets_its_job_end(start_worker, request_run, ended
     worker = start_worker()
     wait_until((tmp_path / "pid").exists, what="the job to run")
     worker.terminate()
+    running = psutil.Process(int((tmp_path / "pid").read_text()))
+    wait_until(running.children, what="the program that the job waits for")
+    running.children()[0].kill()
+    assert ended(job).state == JobState.SUCCEEDED
+    assert worker.process.wait(20) == 0
+
+
+def test_a_worker_that_is_to_begin_anew_lets_its_job_end(start_worker, request_run, ended, tmp_path):
+    job = request_run("wait")
+    worker = start_worker()
+    wait_until((tmp_path / "pid").exists, what="the job to run")
+    worker.process.send_signal(signal.SIGUSR1)
+    running = psutil.Process(int((tmp_path / "pid").read_text()))
+    wait_until(running.children, what="the program that the job waits for")
+    running.children()[0].kill()
+    assert ended(job).state == JobState.SUCCEEDED
+    assert worker.process.wait(20) == ANEW_STATUS
+
+
+def test_a_worker_without_a_job_begins_anew_at_once(start_worker, request_run, ended):
+    worker = start_worker()
+    ended(request_run("note"))
+    worker.process.send_signal(signal.SIGUSR1)
+    assert worker.process.wait(20) == ANEW_STATUS
+
+
+def test_whoever_stops_a_worker_that_is_to_begin_anew_has_the_last_word(start_worker, request_run, ended, tmp_path):
+    """And it is the first signal, not the second: the job may still end."""
+    job = request_run("wait")
+    worker = start_worker()
+    wait_until((tmp_path / "pid").exists, what="the job to run")
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        worker.process.send_signal(number)
     running = psutil.Process(int((tmp_path / "pid").read_text()))
     wait_until(running.children, what="the program that the job waits for")
     running.children()[0].kill()
