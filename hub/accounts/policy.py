@@ -101,7 +101,8 @@ class Permission:
 
     name: ``scope:resource:action``. meaning: one line for people. role: the weakest role on the subject that has it;
     it counts for repositories and namespaces only: an account's are its owner's, the site's its administrators'.
-    scope: the weakest scope of a token that allows it.
+    scope: the weakest scope of a token that allows it. What needs no more than READ of both, on a repository, is
+    everybody's where the repository is public; what needs the role WRITE is nobody's where it is archived.
     """
 
     name: str

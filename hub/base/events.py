@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from hub.base.log import get_logger
+from hub.base.registry import RegistryError
 
 log = get_logger(__name__)
 
@@ -25,15 +26,25 @@ class EventBus:
 
     def __init__(self) -> None:
         self._listeners: dict[type, list[tuple[str, Callable[[Any], None]]]] = defaultdict(list)
+        self._is_frozen = False
 
     def subscribe(self, event_class: type, listener: Callable[[Any], None], *, owner: str = "hub") -> None:
-        """Call ``listener(event)`` after each commit that published an event of this very class."""
+        """Call ``listener(event)`` after each commit that published an event of this very class.
+
+        Raises RegistryError once the bus is frozen.
+        """
+        if self._is_frozen:
+            raise RegistryError(f"events: {owner} came with a listener to {event_class.__name__} after the start")
         self._listeners[event_class].append((owner, listener))
 
     def discard(self, owner: str) -> None:
         """Forget the listeners of an owner: of a plugin whose installation failed half-way."""
         for listeners in self._listeners.values():
             listeners[:] = [(other, listener) for other, listener in listeners if other != owner]
+
+    def freeze(self) -> None:
+        """Take no more listeners; done once, when every room and plugin is installed."""
+        self._is_frozen = True
 
     def deliver(self, event: object) -> None:
         """Tell every listener; one listener's failure is logged and does not reach the next."""

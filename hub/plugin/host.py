@@ -136,6 +136,7 @@ class PluginHost:
         """Close all registries: nothing is contributed after the start."""
         for registry in self._context.registries():
             registry.freeze()
+        self._context.events.freeze()
 
     def is_stale(self) -> bool:
         """Whether another set of plugins would start now: the licence has changed, or tables have come."""
