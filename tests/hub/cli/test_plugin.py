@@ -47,6 +47,19 @@ def make_alpha(**members):
 
 
 @pytest.fixture
+def bring_alpha(bring):
+    """``bring_alpha(requires=...)``: install the plugin alpha with its commands."""
+
+    def install(files=None, **members):
+        version = members.pop("version", "1.0")
+        entry_points = members.pop("entry_points", None)
+        files = {"commands.py": COMMANDS, **(files or {})}
+        bring(make_alpha(**members), files=files, version=version, entry_points=entry_points)
+
+    return install
+
+
+@pytest.fixture
 def hub(context):
     """``hub("plugin", "list", plugins="alpha")``: what the command did on the test's hub."""
 
@@ -63,8 +76,8 @@ def listed(done):
     return {row["name"]: row for row in json.loads(done.stdout)}
 
 
-def test_the_list_tells_of_each_plugin_what_the_admin_api_tells(hub, bring):
-    bring(make_alpha(jobs=[JobSpec("alpha.tidy", print)]), version="2.1")
+def test_the_list_tells_of_each_plugin_what_the_admin_api_tells(hub, bring, bring_alpha):
+    bring_alpha(jobs=[JobSpec("alpha.tidy", print)], version="2.1")
     bring("beta", source="raise SystemExit(3)")
     rows = listed(hub("plugin", "list", "--json", plugins="alpha,beta"))
     assert rows["alpha"] == {
@@ -92,28 +105,28 @@ def test_the_list_for_people_has_the_reason_in_it(hub, bring):
     assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in line
 
 
-def test_the_list_is_narrowed_by_state(hub, bring):
-    bring(make_alpha())
+def test_the_list_is_narrowed_by_state(hub, bring, bring_alpha):
+    bring_alpha()
     bring("beta", source="1/0")
     assert set(listed(hub("plugin", "list", "--json", "--state", "broken", plugins="alpha,beta"))) == {"beta"}
     done = hub("plugin", "list", "--state", "asleep")
     assert "must be one of enabled" in str(done.exception)
 
 
-def test_what_cannot_be_mounted_shows_in_the_list(hub, bring):
+def test_what_cannot_be_mounted_shows_in_the_list(hub, bring_alpha):
     pages = Blueprint("alpha_web", __name__, url_prefix="/elsewhere")
     pages.add_url_rule("", "show", lambda: "")
-    bring(make_alpha(web_blueprints=(pages,)))
+    bring_alpha(web_blueprints=(pages,))
     row = listed(hub("plugin", "list", "--json", plugins="alpha"))["alpha"]
     assert row["state"] == "broken"
     assert "/elsewhere lies under none of its url_prefixes" in row["reason"]
 
 
 @pytest.mark.parametrize("fault", ["import", "mount"])
-def test_a_strict_list_ends_with_the_reason_and_without_a_trace(hub, bring, fault):
+def test_a_strict_list_ends_with_the_reason_and_without_a_trace(hub, bring, bring_alpha, fault):
     pages = Blueprint("beta_web", __name__)
     if fault == "mount":
-        bring(make_alpha(web_blueprints=(pages,)))
+        bring_alpha(web_blueprints=(pages,))
     else:
         bring("alpha", source="1/0")
     done = hub("plugin", "list", plugins="alpha", plugins_strict="1")
@@ -122,9 +135,9 @@ def test_a_strict_list_ends_with_the_reason_and_without_a_trace(hub, bring, faul
     assert "Traceback" not in done.output
 
 
-def test_the_drivers_of_every_group_are_listed_loaded_or_not(hub, bring):
-    bring(
-        make_alpha(driver_groups=[DriverGroup("hub.alpha.pens", Pen, "pen")]),
+def test_the_drivers_of_every_group_are_listed_loaded_or_not(hub, bring_alpha):
+    bring_alpha(
+        driver_groups=[DriverGroup("hub.alpha.pens", Pen, "pen")],
         entry_points={"hub.alpha.pens": "quill = hub_test_nowhere:Quill"},
     )
     rows = json.loads(hub("plugin", "drivers", "--json", plugins="alpha").stdout)
@@ -143,9 +156,9 @@ def test_the_drivers_of_every_group_are_listed_loaded_or_not(hub, bring):
 
 
 @pytest.fixture
-def tables(context, hub, bring):
+def tables(context, hub, bring_alpha):
     """``tables()``: the tables of alpha, which has been migrated and is no longer asked for."""
-    bring(make_alpha(migrations=True), files=TABLES)
+    bring_alpha(migrations=True, files=TABLES)
     assert hub("db", "upgrade", plugins="alpha").exit_code == 0
 
     def find():
@@ -184,8 +197,8 @@ def test_what_is_switched_off_can_be_removed(hub, tables):
     assert tables() == set()
 
 
-def test_what_is_not_installed_or_has_no_tables_is_not_removed(hub, bring):
-    bring(make_alpha())
+def test_what_is_not_installed_or_has_no_tables_is_not_removed(hub, bring_alpha):
+    bring_alpha()
     for name, reason in (("alpha", "has no tables"), ("nowhere", "is installed")):
         done = hub("plugin", "remove", name, "--confirm", name)
         assert isinstance(done.exception, NotFound)
@@ -199,8 +212,8 @@ def test_a_plugin_that_cannot_be_imported_can_still_be_removed(context, hub, bri
     assert "alpha_things" not in inspect(context[DATABASE].engine).get_table_names()
 
 
-def test_db_upgrade_names_the_plugin_that_fails_and_goes_on(context, hub, bring):
-    bring(make_alpha(migrations=True), files=make_migration("0001_alpha", upgrade="1 / 0"))
+def test_db_upgrade_names_the_plugin_that_fails_and_goes_on(context, hub, bring_alpha):
+    bring_alpha(migrations=True, files=make_migration("0001_alpha", upgrade="1 / 0"))
     done = hub("db", "upgrade", plugins="alpha")
     assert done.exit_code == 0
     assert "'alpha' could not be migrated and will not run: ZeroDivisionError" in done.output
@@ -214,8 +227,8 @@ def test_db_upgrade_names_the_plugin_that_fails_and_goes_on(context, hub, bring)
 # Commands of plugins.
 
 
-def test_the_commands_of_a_plugin_run_on_the_hub(context, hub, bring):
-    bring(make_alpha(), files={"commands.py": COMMANDS})
+def test_the_commands_of_a_plugin_run_on_the_hub(context, hub, bring_alpha):
+    bring_alpha()
     done = hub("alpha", "count", "--times", "3", plugins="alpha")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == {"home": str(context.settings.home), "times": 3}
@@ -231,7 +244,7 @@ def test_the_commands_of_a_plugin_run_on_the_hub(context, hub, bring):
         ({}, {"plugins": "alpha", "plugins_disabled": "alpha"}, "is disabled: HUB_PLUGINS_DISABLED names it"),
         ({"requires": ("beta",)}, {"plugins": "alpha"}, "the plugin 'alpha' is broken: it requires the plugin 'beta'"),
         ({"cli": None}, {"plugins": "alpha"}, "No such command 'alpha'"),
-        ({"cli": "hub_test_alpha.nowhere:alpha"}, {"plugins": "alpha"}, "'alpha' cannot be loaded: "),
+        ({"cli": "hub_test_alpha.nowhere:alpha"}, {"plugins": "alpha"}, "hub_test_alpha.nowhere"),
         (
             {"cli": "hub_test_alpha.commands:nothing"},
             {"plugins": "alpha"},
@@ -244,8 +257,8 @@ def test_the_commands_of_a_plugin_run_on_the_hub(context, hub, bring):
         ),
     ],
 )
-def test_commands_of_what_does_not_run_say_why(hub, bring, members, asked, reason):
-    bring(make_alpha(**members), files={"commands.py": COMMANDS})
+def test_commands_of_what_does_not_run_say_why(hub, bring_alpha, members, asked, reason):
+    bring_alpha(**members)
     done = hub("alpha", "count", **asked)
     assert done.exit_code in (1, 2)
     assert reason in done.output
@@ -266,9 +279,12 @@ def test_the_hubs_own_commands_are_nobody_elses(hub, bring):
 # Help.
 
 
-def test_help_lists_the_commands_of_plugins_that_run(hub, bring):
-    bring(make_alpha())
-    bring(make_plugin("beta", "Betas", cli="hub_test_beta.commands:beta", feature="beta.x"))
+def test_help_lists_the_commands_of_plugins_that_run(hub, bring, bring_alpha):
+    bring_alpha()
+    bring(
+        make_plugin("beta", "Betas", cli="hub_test_beta.commands:alpha", feature="beta.x"),
+        files={"commands.py": COMMANDS},
+    )
     shown = hub("--help", plugins="alpha,beta")
     assert shown.exit_code == 0
     assert "Commands of plugins" in shown.stdout
@@ -280,8 +296,8 @@ def test_help_lists_the_commands_of_plugins_that_run(hub, bring):
 @pytest.mark.parametrize(
     "content", ["nonsense", "unknown = 1\n", "[plugin.nowhere]\nx = 1\n", "port = 'many'\n", "[[["]
 )
-def test_help_survives_settings_that_cannot_be_used(context, hub, bring, content):
-    bring(make_alpha())
+def test_help_survives_settings_that_cannot_be_used(context, hub, bring_alpha, content):
+    bring_alpha()
     (context.settings.home / "hub.toml").write_text(content)
     shown = hub("--help", plugins="alpha")
     assert shown.exit_code == 0

@@ -119,13 +119,12 @@ def test_plugins_start_after_those_they_require(context, bring):
     "needed, asked",
     [
         ({"plugin": "beta", "source": "1/0"}, {"plugins": "alpha,beta"}),
-        ({"plugin": make_plugin("beta", feature="beta.x")}, {"plugins": "alpha,beta"}),
         ({"plugin": make_plugin("beta")}, {"plugins": "alpha,beta", "plugins_disabled": "beta"}),
         ({"plugin": make_plugin("beta")}, {"plugins": "alpha"}),
         ({"plugin": make_plugin("beta", jobs=[JobSpec("wrong.name", do_nothing)])}, {"plugins": "alpha,beta"}),
         (None, {"plugins": "alpha"}),
     ],
-    ids=["broken", "locked", "disabled", "asked for by nobody", "broken by what it brings", "missing"],
+    ids=["broken", "disabled", "asked for by nobody", "broken by what it brings", "missing"],
 )
 def test_a_plugin_without_what_it_requires_is_broken(context, bring, needed, asked):
     bring(make_plugin("alpha", requires=("beta",), jobs=[JobSpec("alpha.tidy", do_nothing)]))
@@ -133,6 +132,20 @@ def test_a_plugin_without_what_it_requires_is_broken(context, bring, needed, ask
         bring(**needed)
     start_host(context, **asked)
     assert state_of(context, "alpha") == ("broken", "it requires the plugin 'beta', which does not run")
+    assert contributions(context, "alpha") == {}
+
+
+def test_a_plugin_that_requires_a_locked_one_is_locked_with_it(context, bring):
+    """The licence that opens the one opens the other; nothing is broken."""
+    bring(make_plugin("alpha", requires=("beta",), jobs=[JobSpec("alpha.tidy", do_nothing)]))
+    bring(make_plugin("beta", requires=("gamma",)))
+    bring(make_plugin("gamma", feature="gamma.x"))
+    start_host(context, plugins="alpha,beta,gamma", plugins_strict=True)
+    for name, needed in (("alpha", "beta"), ("beta", "gamma")):
+        state, reason = state_of(context, name)
+        assert state == "locked"
+        assert reason.startswith(f"it requires the plugin {needed!r}: ")
+        assert reason.endswith("no licence in force carries 'gamma.x'")
     assert contributions(context, "alpha") == {}
 
 
@@ -190,7 +203,7 @@ HALF_WAY = {
     "checks": {CheckPoint.PRE_RECEIVE: do_nothing, CheckPoint.BEFORE_REPOSITORY_DELETE: do_nothing},
     "services": {"notes": do_nothing},
     # The last of all: everything above is installed by then.
-    "panels": [Panel("beta.wrong", Slot.HOME, "nowhere:render")],
+    "panels": [Panel("beta.wrong", Slot.HOME, do_nothing)],
 }
 
 

@@ -103,7 +103,8 @@ def test_each_contribution_arrives_in_its_registry_with_its_owner(context, bring
 
 def test_the_plugin_is_told_by_the_extension_points_that_it_uses(context, bring):
     members = {**ALL, "models": "hub_test_alpha.models", "cli": "hub_test_alpha.commands:group"}
-    bring(make_plugin("alpha", **members), files={"models.py": TABLE.format(name="alpha_things")})
+    files = {"models.py": TABLE.format(name="alpha_things"), "commands.py": ""}
+    bring(make_plugin("alpha", **members), files=files)
     bring(make_plugin("beta"))
     host = start_host(context, plugins="alpha,beta")
     assert host.find("alpha").points == [
@@ -180,30 +181,32 @@ def test_a_name_that_begins_otherwise_is_refused(context, bring, members, reason
         ("alpha", {"kinds": [RepositoryKind("pad", "pads", "Pad", aliases=("notebooks",))]}, "aaa"),
         ("alpha", {"kinds": [RepositoryKind("model", "alphas", "Alpha")]}, "hub"),
         ("alpha", {"kinds": [RepositoryKind("alpha", "models", "Alpha")]}, "hub"),
-        ("repositories", {"jobs": [JobSpec("repositories.purge", do_nothing)]}, "hub"),
+        ("alpha", {"jobs": [JobSpec("alpha.purge", do_nothing)]}, "other"),
         (
-            "repositories",
+            "alpha",
             {
-                "jobs": [JobSpec("repositories.mine", do_nothing)],
-                "schedules": [Schedule("repositories.purge", "0 0 * * *", "repositories.mine")],
+                "jobs": [JobSpec("alpha.mine", do_nothing)],
+                "schedules": [Schedule("alpha.purge", "0 0 * * *", "alpha.mine")],
             },
-            "hub",
+            "other",
         ),
-        ("repository", {"permissions": (Permission("repository:content:read", "read"),)}, "hub"),
+        ("alpha", {"permissions": (Permission("alpha:content:read", "read"),)}, "other"),
         ("storage", {"metrics": [Metric("hub_storage_bytes", "Bytes.", read_nothing)]}, "hub"),
         ("alpha", {"services": {"notes": do_nothing}}, "aaa"),
         ("alpha", {"driver_groups": [DriverGroup("hub.storage", Path, "store")]}, "hub"),
         ("alpha", {"nav_items": [NavItem("Notes", "alpha_web.show")]}, "aaa"),
         ("aaa_b", {"metrics": [Metric("hub_aaa_b_notes", "Notes.", read_nothing)]}, "aaa"),
-        ("alpha", {"panels": [Panel("alpha.latest", Slot.HOME, do_nothing)]}, "hub"),
+        ("alpha", {"panels": [Panel("alpha.latest", Slot.HOME, do_nothing)]}, "other"),
         ("quota", {"checks": {CheckPoint.PRE_RECEIVE: do_nothing}}, "hub"),
     ],
 )
 def test_what_is_taken_is_refused_with_both_owners_named(context, bring, name, members, first):
     """The plugin that comes later, by requirement and then by name, is the broken one."""
-    context[JOBS].add("repositories.purge", JobSpec("repositories.purge", do_nothing))
-    context[SCHEDULES].add("repositories.purge", Schedule("repositories.purge", "0 0 * * *", "repositories.purge"))
-    context[PANELS].add("alpha.latest", Panel("alpha.latest", Slot.HOME, do_nothing))
+    # Names begin with their plugin's, so that few can meet; the rule holds without that, too.
+    context[JOBS].add("alpha.purge", JobSpec("alpha.purge", do_nothing), owner="other")
+    context[SCHEDULES].add("alpha.purge", Schedule("alpha.purge", "0 0 * * *", "alpha.purge"), owner="other")
+    context[PERMISSIONS].add("alpha:content:read", Permission("alpha:content:read", "read"), owner="other")
+    context[PANELS].add("alpha.latest", Panel("alpha.latest", Slot.HOME, do_nothing), owner="other")
     given = {
         "kinds": [RepositoryKind("notebook", "notebooks", "Notebook")],
         "services": {"notes": do_nothing},
@@ -296,9 +299,33 @@ def test_a_listener_is_imported_when_its_event_comes_and_given_the_context(conte
     assert import_module(f"{package.name}.jobs").heard == [(context, event)]
 
 
-def test_a_listener_that_leads_nowhere_is_logged_and_the_commit_stands(context, bring, make_user, make_repository):
-    bring(make_plugin("alpha", listeners={RepositoryCreated: "hub_test_alpha.nowhere:note"}))
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"listeners": {RepositoryCreated: "hub_test_alpha.nowhere:note"}},
+        {"checks": {CheckPoint.PRE_RECEIVE: "hub_test_alpha.nowhere:refuse"}},
+        {"jobs": [JobSpec("alpha.tidy", "hub_test_alpha.nowhere:tidy")]},
+        {"panels": [Panel("alpha.latest", Slot.HOME, "hub_test_alpha.nowhere:render")]},
+        {"cli": "hub_test_alpha.nowhere:alpha"},
+    ],
+)
+def test_a_function_whose_module_is_not_there_is_the_plugins_fault_at_the_start(context, bring, members):
+    bring(make_plugin("alpha", **members))
     start_host(context, plugins="alpha")
+    assert "hub_test_alpha.nowhere" in reason_of(context)
+
+
+def test_a_check_that_is_not_there_breaks_the_plugin_and_no_push(context, bring):
+    checks = {CheckPoint.PRE_RECEIVE: "hub_test_alpha.checks:nothing"}
+    bring(make_plugin("alpha", checks=checks), files={"checks.py": ""})
+    start_host(context, plugins="alpha")
+    assert "nothing" in reason_of(context)
+
+
+def test_a_listener_that_leads_nowhere_is_logged_and_the_commit_stands(context, bring, make_user, make_repository):
+    bring(make_plugin("alpha", listeners={RepositoryCreated: "hub_test_alpha.jobs:nothing"}), files={"jobs.py": ""})
+    start_host(context, plugins="alpha")
+    assert context[PLUGINS].find("alpha").state == "enabled"
     assert make_repository(make_user()).id
 
 

@@ -85,21 +85,6 @@ def test_the_name_is_the_entry_points(refuse):
     assert refuse(make_plugin("beta"), name="alpha") == "its class calls it 'beta', its entry point 'alpha'"
 
 
-@pytest.mark.parametrize("name", ["a", "Alpha", "alpha-beta", "1alpha", "_alpha", "a" * 31, "älpha"])
-def test_a_name_that_cannot_begin_tables_is_refused(bring, name):
-    bring(make_plugin(name))
-    with pytest.raises(PluginError, match="2 to 30 lower-case letters"):
-        load(name)
-
-
-@pytest.mark.parametrize("name", ["hub", "alembic_version"])
-def test_a_name_that_is_the_hubs_own_is_refused(bring, name):
-    """What a plugin adds is known, and taken back, by its name."""
-    bring(make_plugin(name))
-    with pytest.raises(PluginError, match="the hub's own"):
-        load(name)
-
-
 @pytest.mark.parametrize("doc", [None, "", "  \n "])
 def test_a_plugin_without_a_docstring_has_no_title(bring, doc):
     plugin = make_plugin("alpha")
@@ -229,13 +214,6 @@ def test_sound_declarations_pass(bring):
     }
     bring(make_plugin("alpha", **members))
     assert load().settings is Sound
-
-
-def test_two_distributions_of_one_name_are_both_named(bring):
-    bring(make_plugin("alpha"), distribution="acme-alpha")
-    bring.add_distribution("other-alpha", {"hub.plugins": "alpha = zeta_alpha:Other"}, {"zeta_alpha.py": ""})
-    with pytest.raises(PluginError, match="acme-alpha, other-alpha; uninstall all but one"):
-        load()
 
 
 def test_an_entry_point_that_has_gone_meanwhile_is_told(bring):

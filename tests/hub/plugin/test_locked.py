@@ -174,7 +174,8 @@ def test_paths_below_a_repository_are_locked_whether_or_not_there_is_one(open_hu
 
 def test_nothing_of_a_locked_plugin_is_there(context, open_hub, make_user, make_repository):
     client = open_hub()
-    assert contributions(context, "alpha") == {}
+    # Its first path is kept free of namespaces: it may run at any time.
+    assert contributions(context, "alpha") == {"reserved paths": ["alpha"]}
     assert "Alpha notes" not in client.get("/", headers=HTML).text
     make_repository(make_user())
     assert heard == []
@@ -214,6 +215,16 @@ def test_a_plugin_of_the_enterprise_edition_comes_and_goes_with_the_licence(cloc
     assert context[PLUGINS].find("alpha").reason == "it is not in the edition Community Edition"
     answer = open_client(context).get("/api/v1/alpha")
     assert (answer.status_code, answer.json["code"]) == (403, "LICENSE-ERR-1")
+
+
+@pytest.mark.settings(edition="lite")
+def test_what_no_licence_can_open_is_not_offered_for_one(context, bring):
+    bring(make_alpha(feature=None))
+    add_to_edition(context, "ce", "alpha")
+    start_host(context)
+    client = open_client(context)
+    assert "hub license import" not in client.get("/api/v1/alpha").json["msg"]
+    assert "with any licence" in client.get("/alpha", headers=HTML).text
 
 
 def test_between_an_import_and_the_new_process_the_old_one_asks_for_patience(context, open_hub):

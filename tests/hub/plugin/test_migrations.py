@@ -247,7 +247,7 @@ def test_tables_are_not_removed_while_the_plugin_is_wanted(context, upgraded):
 def test_removing_takes_tables_schedules_and_waiting_jobs_away_and_nobody_elses(context, upgraded):
     upgraded(FIRST, SECOND)
     for name in ("alpha.tidy", "alphabet.tidy", "alpha_b.tidy"):
-        register(context, JobSpec(name, do_nothing))
+        register(context, JobSpec(name, do_nothing), owner=name.partition(".")[0])
     with unit_of_work(context) as work:
         jobs = {name: enqueue(work, name).uuid for name in ("alpha.tidy", "alphabet.tidy", "alpha_b.tidy")}
         running = enqueue(work, "alpha.tidy", args={"number": 2})
@@ -309,3 +309,16 @@ def test_a_distribution_that_is_uninstalled_with_its_tables_left_stops_nobody(co
     host = start_host(context)
     assert "not installed" in host.find("alpha").reason
     assert "alpha_things" in tables(context)
+
+
+@pytest.mark.parametrize("name", ["a" * 40, "alpha-beta", "Alpha"])
+def test_a_plugin_whose_name_no_table_can_bear_is_not_migrated_and_stops_nobody(context, bring, name):
+    """It is broken by its name; what remembers faults has no room for it."""
+    bring(make_plugin(name, migrations=True), files=make_migration("0001_odd", upgrade="1 / 0"))
+    beta = {path: text.replace("alpha_", "beta_") for path, text in FIRST.items()}
+    bring(make_plugin("beta", migrations=True), files=beta)
+    ask_for(context, plugins=f"{name},beta")
+    done = upgrade_plugins(context)
+    assert (done.changed, done.failed) == (("beta",), {})
+    host = start_host(context)
+    assert "2 to 30 lower-case letters" in host.find(name).reason

@@ -77,3 +77,18 @@ def test_what_nobody_who_runs_offers_is_none(context, bring, asked):
 
 def test_without_a_host_nothing_is_offered(context):
     assert find(context, "counter") is None
+
+
+def test_a_service_that_is_made_of_itself_is_told_instead_of_waiting_for_ever(context, bring):
+    bring(make_plugin("alpha", services={"counter": lambda context: find(context, "counter")}))
+    start_host(context, plugins="alpha")
+    with pytest.raises(RuntimeError, match="made of itself"):
+        find(context, "counter")
+
+
+def test_one_whose_object_is_none_is_made_once_as_any_other(context, bring):
+    made = []
+    bring(make_plugin("alpha", services={"nothing": made.append}))
+    start_host(context, plugins="alpha")
+    assert find(context, "nothing") is find(context, "nothing") is None
+    assert made == [context]

@@ -120,10 +120,24 @@ def test_the_variables_of_a_plugin_whose_name_goes_on_are_its_own(context, bring
 
 
 def test_variables_of_the_hubs_own_settings_are_no_plugins(context, bring):
-    """HUB_LFS_BATCH_LIMIT is the hub's, whatever plugin is called "lfs"."""
-    bring(make_plugin("lfs", settings=BetaSettings))
-    start_host(context, SectionValues({}, {"HUB_LFS_BATCH_LIMIT": "3"}), plugins="lfs")
+    """HUB_PACK_CACHE_SIZE_BYTES is the hub's, whatever plugin is called "pack"."""
+    bring(make_plugin("pack", settings=BetaSettings))
+    start_host(context, SectionValues({}, {"HUB_PACK_CACHE_SIZE_BYTES": "3"}), plugins="pack")
     assert settings_of(context, BetaSettings) == BetaSettings()
+
+
+def test_what_kubernetes_sets_for_a_service_of_that_name_is_no_setting(given):
+    links = {
+        "HUB_ALPHA_SERVICE_HOST": "10.0.0.1",
+        "HUB_ALPHA_SERVICE_PORT": "80",
+        "HUB_ALPHA_SERVICE_PORT_HTTP": "80",
+        "HUB_ALPHA_PORT": "tcp://10.0.0.1:80",
+        "HUB_ALPHA_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "HUB_ALPHA_PORT_80_TCP_PROTO": "tcp",
+        "HUB_ALPHA_PORT_80_TCP_PORT": "80",
+        "HUB_ALPHA_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+    assert given(**links) == AlphaSettings()
 
 
 def test_what_is_set_for_a_disabled_plugin_is_left_alone(context, bring):
@@ -139,6 +153,14 @@ def test_a_locked_plugin_has_its_settings_judged(context, bring):
     bring(make_plugin("alpha", settings=AlphaSettings, feature="alpha.notes"))
     with pytest.raises(SettingsError, match="wrod"):
         start_host(context, SectionValues({"alpha": {"wrod": 1}}, {}), plugins="alpha")
+
+
+def test_one_class_of_settings_serves_one_plugin(context, bring):
+    bring(ALPHA)
+    bring(make_plugin("beta", settings=AlphaSettings))
+    start_host(context, plugins="alpha,beta")
+    assert context[PLUGINS].find("alpha").state == "enabled"
+    assert "another plugin's" in context[PLUGINS].find("beta").reason
 
 
 def test_settings_whose_own_check_fails_strangely_make_the_plugin_broken(context, bring):

@@ -7,9 +7,10 @@ from hub.db.uow import unit_of_work
 from hub.licensing.service import remove_license
 from hub.plugin import WhenExpired
 from hub.plugin.host import PLUGINS
+from hub.plugin.migrations import upgrade_plugins
 from hub.plugin.watch import Watch
 from tests.support.licenses import NOW, install, make_license, make_revocations
-from tests.support.plugins import make_plugin, start_host
+from tests.support.plugins import make_migration, make_plugin, start_host
 from tests.support.processes import wait_until
 
 FEATURE = "alpha.notes"
@@ -26,11 +27,11 @@ def changes():
 def watch(clock, context, bring, changes):
     """``watch(license)``: a watch in a process that started with this licence and the plugin alpha, which needs it."""
 
-    def start(license=None, **members):
+    def start(license=None, asked="alpha", **members):
         bring(make_plugin("alpha", feature=FEATURE, **members))
         if license:
             install(context, license)
-        start_host(context, plugins="alpha")
+        start_host(context, plugins=asked)
         return Watch(context, lambda: changes.append(context.clock.now()))
 
     return start
@@ -112,6 +113,27 @@ def test_a_plugin_that_is_broken_is_no_reason_for_a_new_process(context, watch):
     found = watch()
     context[PLUGINS].set_broken("alpha", "torn")
     assert not found.look()
+
+
+def test_tables_that_have_come_ask_for_a_new_process(context, bring, watch):
+    """A process that started before ``hub db upgrade`` must not stay without its plugins."""
+    bring(make_plugin("beta", migrations=True), files=make_migration("0001_beta"))
+    found = watch(asked="alpha,beta")
+    assert context[PLUGINS].find("beta").state == "broken"
+    assert not found.look()
+    assert upgrade_plugins(context).changed == ("beta",)
+    assert found.look()
+
+
+def test_a_process_whose_successor_would_not_start_stays(context, watch, changes):
+    watch()
+    reasons = ["port: 'many' cannot be used", ""]
+    found = Watch(context, lambda: changes.append(1), rehearse=lambda: reasons.pop(0))
+    install(context, make_license(features=[FEATURE]))
+    assert not found.look()
+    # Not again at once: a rehearsal costs a start.
+    assert not found.look()
+    assert (changes, reasons) == ([], [""])
 
 
 def test_the_thread_looks_by_itself_and_asks_once(context, watch, changes):
