@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import EntryPoint
 from typing import Any, get_type_hints
 
-from stevedore import NamedExtensionManager
+from stevedore import ExtensionManager
 
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.policy import Permission, Subject
@@ -29,17 +30,26 @@ def load_plugin(installed: Installed) -> Plugin:
     Raises PluginError with the reason for whatever goes wrong, an interpreter that the module wants to exit included.
     """
     with blaming():
-        # One by one: stevedore lets an AssertionError of one plugin stop all of them.
-        manager: Any = NamedExtensionManager(
-            GROUP, [installed.name], on_load_failure_callback=_raise, on_missing_entrypoints_callback=_go_on
-        )
-        found = [extension.plugin for extension in manager]
-        if not found:
-            raise PluginError(f"its entry point {installed.target} is gone")
-        judge_class(installed.name, found[0])
-        plugin: Plugin = found[0]()
+        [found] = [extension.plugin for extension in _OneEntryPoint(installed)]
+        judge_class(installed.name, found)
+        plugin: Plugin = found()
         judge_declarations(plugin)
     return plugin
+
+
+class _OneEntryPoint(ExtensionManager[Any]):
+    """stevedore's manager of one entry point, which the host has found already.
+
+    One by one, because stevedore lets an AssertionError of one plugin stop all of them; and without its cache of entry
+    points, which a process that lives on and an upgrade a minute ago make stale.
+    """
+
+    def __init__(self, installed: Installed) -> None:
+        self._point = EntryPoint(installed.name, installed.target, GROUP)
+        super().__init__(GROUP, on_load_failure_callback=_raise)
+
+    def list_entry_points(self) -> list[EntryPoint]:
+        return [self._point]
 
 
 @contextmanager
@@ -60,10 +70,6 @@ def blaming() -> Iterator[None]:
 
 def _raise(_manager: Any, _entry_point: Any, error: BaseException) -> None:
     raise error
-
-
-def _go_on(_missing: Iterable[str]) -> None:
-    """What is missing shows in what was found."""
 
 
 def describe(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import EntryPoint
 
 from hub.base.context import Context
 from hub.db.base import Model
@@ -27,6 +28,8 @@ def find_name_fault(context: Context, installed: Installed) -> str | None:
     name = installed.name
     if not _NAME.match(name):
         return "a plugin's name has 2 to 30 lower-case letters, digits and underscores, a letter first"
+    if EntryPoint.pattern.match(installed.target) is None or ":" not in installed.target:
+        return f"its entry point {installed.target!r} is not written 'package.module:Class'"
     if installed.rivals:
         names = ", ".join((installed.distribution, *installed.rivals))
         return f"several distributions bring a plugin of this name: {names}; uninstall all but one"

@@ -220,7 +220,7 @@ def test_an_entry_point_that_has_gone_meanwhile_is_told(bring):
     package = bring(make_plugin("alpha"))
     installed = find_installed()["alpha"]
     bring.remove(package)
-    with pytest.raises(PluginError, match=r"its entry point hub_test_alpha\.plugin:Manifest is gone"):
+    with pytest.raises(PluginError, match="No module named 'hub_test_alpha'"):
         load_plugin(installed)
 
 
