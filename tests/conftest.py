@@ -1,7 +1,7 @@
 """The fixtures that all tests share: settings, databases, people, and real servers.
 
 A test that asks for ``context`` (or for what stands on it: ``work``, ``client``, ``make_user`` ...) runs twice, on
-SQLite and on PostgreSQL; ``pytest -k sqlite`` leaves the second out.
+SQLite and on PostgreSQL; ``pytest -k sqlite`` leaves the second out, and so does ``@pytest.mark.any_database``.
 """
 
 from __future__ import annotations
@@ -397,6 +397,20 @@ def pytest_configure() -> None:
     if "CI" not in os.environ:
         hypothesis.settings.register_profile("hub", deadline=None)
         hypothesis.settings.load_profile("hub")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the second run of tests to which one database is as good as another."""
+
+    def is_second(item: pytest.Item) -> bool:
+        call = getattr(item, "callspec", None)
+        is_marked = item.get_closest_marker("any_database") is not None
+        return is_marked and call is not None and call.params.get("database_url") == "postgresql"
+
+    second = [item for item in items if is_second(item)]
+    if second:
+        config.hook.pytest_deselected(items=second)
+        items[:] = [item for item in items if not is_second(item)]
 
 
 _LOGS = pytest.StashKey[list[HubServer]]()

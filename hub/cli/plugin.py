@@ -48,11 +48,14 @@ def list_all(state: str, as_json: bool) -> None:
 
 
 @plugin.command(hidden=True)
-def rehearse() -> None:
-    """Start everything that a web process starts, and end: what running processes do before they begin anew."""
-    from hub.app import create_app
+@click.option("--pages", is_flag=True, help="The web server's pages and routes, too.")
+def rehearse(pages: bool) -> None:
+    """Start as a server does, and end: what running servers have done before they begin anew."""
+    context = load_context(freeze=not pages)
+    if pages:
+        from hub.app import create_app
 
-    create_app(load_context())
+        create_app(context)
 
 
 @plugin.command()

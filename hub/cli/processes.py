@@ -53,7 +53,7 @@ def _load_app(ask_reload: Callable[[], None]) -> Any:
         sys.exit(_APP_LOAD_ERROR)
     context = context_of(app)
     start_reconciling(context)
-    _watch(context, ask_reload)
+    _watch(context, ask_reload, pages=True)
     # What is loaded now stays to the end; the collector need not walk through it with every generation.
     gc.collect()
     gc.freeze()
@@ -122,22 +122,27 @@ def scheduler() -> None:
 
 
 def _watch(
-    context: Context, on_change: Callable[[], None], *, turn: contextlib.AbstractContextManager[object] | None = None
+    context: Context,
+    on_change: Callable[[], None],
+    *,
+    pages: bool = False,
+    turn: contextlib.AbstractContextManager[object] | None = None,
 ) -> Watch:
+    """A watch that has begun to look. pages: whether this process serves some."""
     from hub.plugin.watch import Watch
 
-    watch = Watch(context, on_change, rehearse=_rehearse, turn=turn)
+    watch = Watch(context, on_change, rehearse=lambda: _rehearse(pages=pages), turn=turn)
     watch.start()
     return watch
 
 
-def _rehearse() -> str:
+def _rehearse(*, pages: bool) -> str:
     """Whether a process with the plugins of now would start: why it would not, or an empty text.
 
     In a process of its own, so that whatever goes wrong there leaves this one as it is.
     """
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "hub.cli", "plugin", "rehearse"],
+        [sys.executable, "-P", "-m", "hub.cli", "plugin", "rehearse", *(["--pages"] if pages else [])],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -11,10 +11,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, Any
 
 import gevent
 from gevent import socket
+from gevent.server import StreamServer
 from gunicorn.http.wsgi import FileWrapper
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
@@ -91,6 +93,23 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle_since: dict[Any, float] = {}
+        self._servers: list[StreamServer] = []
+        # What gunicorn makes a server of each listener with.
+        self.server_class = self._create_server
+
+    def _create_server(self, listener: Any, *, spawn: Any, ssl_context: Any = None, **_options: Any) -> StreamServer:
+        tls = {"ssl_context": ssl_context} if ssl_context else {}
+        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        self._servers.append(server)
+        return server
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        super().handle_exit(sig, frame)
+        # At once: gunicorn would go on to take connections for up to a second, beside the worker that replaces this.
+        for server in self._servers:
+            gevent.spawn(server.close)
 
     wsgi: Callable[[dict[str, Any], Any], Any]
 

@@ -19,7 +19,7 @@ from tests.support.servers import S3, PostgreSQL, Redis
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 # "Within seconds": a look every two, then a start of the web worker on a busy machine.
-SWITCH_LIMIT_S = 30
+SWITCH_LIMIT_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +262,7 @@ def test_every_replica_follows_whoever_imports_the_licence(
         "repositories_dir": tmp_path / "repositories",
         "secret_key": "the-same-for-all-replicas-of-this-hub",
         "plugins": "sample",
-        "job_workers": 1,
+        "ssh_port": 0,
     }
     with HubServer(tmp_path / "one", shared) as one, HubServer(tmp_path / "two", shared) as two:
         assert not serves_sample(two)
@@ -273,7 +273,7 @@ def test_every_replica_follows_whoever_imports_the_licence(
 
 
 def test_a_driver_of_the_plugins_stores_objects(sample: None, start_hub, tmp_path: Path):
-    server: HubServer = start_hub(storage_url=f"shelf://{tmp_path / 'shelf'}")
+    server: HubServer = start_hub(storage_url=f"shelf://{tmp_path / 'shelf'}", ssh_port=0)
     account = server.new_account()
     path = account.create_repository()
     content = b"on the shelf" * 1000
@@ -291,7 +291,7 @@ def test_a_setting_that_the_plugin_does_not_have_stops_the_start(sample: None, t
 
 
 def test_what_pip_takes_away_is_gone_and_its_tables_wait(tmp_path: Path, sample: None, start_hub):
-    server: HubServer = start_hub(plugins="sample")
+    server: HubServer = start_hub(plugins="sample", ssh_port=0)
     license_hub(server)
     account = server.new_account()
     path = account.create_repository("diary", collection="notebooks")

@@ -85,7 +85,7 @@ def test_a_database_that_cannot_be_migrated_stops_the_start(hub_server, tmp_path
     (tmp_path / "hub.db").write_bytes(b"this is no database" * 100)
     status, said = run_serve(hub_server, home=tmp_path, port=free_port(), ssh_port=0)
     assert status == 1
-    assert "could not be migrated" in said
+    assert "could not be set up" in said
 
 
 def test_a_fresh_one_rests_in_the_memory_that_was_promised():

@@ -234,7 +234,9 @@ def test_a_reload_is_heard_while_the_transfers_of_replaced_workers_still_run(own
             assert transfers[-1].readline().split()[1] == b"200"
             own_web.process.send_signal(signal.SIGHUP)
             wait_until(lambda: own_web.worker().pid not in workers, what="a new worker to answer")
+            # From now on nobody else answers.
             workers.append(own_web.worker().pid)
+            assert {own_web.worker().pid for _ in range(20)} == {workers[-1]}
         assert all(psutil.pid_exists(pid) for pid in workers)
         for stream in transfers:
             assert stream.read().endswith(content)

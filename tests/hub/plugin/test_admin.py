@@ -4,6 +4,8 @@ from hub.app import create_app
 from hub.plugin import JobSpec, Permission
 from tests.support.plugins import make_migration, make_plugin, open_client, start_host
 
+pytestmark = pytest.mark.any_database
+
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PLUGINS = "/api/v1/admin/plugins"
 

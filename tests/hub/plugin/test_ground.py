@@ -12,6 +12,8 @@ from hub.plugin.web import create_pages
 from hub.repos.kinds import RepositoryKind
 from tests.support.plugins import make_plugin, open_client, start_host
 
+pytestmark = pytest.mark.any_database
+
 
 def make_pages(name="alpha_web", prefix="/alpha"):
     pages = create_pages(name, __name__, url_prefix=prefix)

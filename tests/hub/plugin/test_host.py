@@ -16,6 +16,8 @@ from hub.repos.kinds import KINDS, RepositoryKind
 from hub.repos.service import PURGE_JOB, create_repository, get_readable
 from tests.support.plugins import add_to_edition, contributions, make_plugin, open_client, start_host
 
+pytestmark = pytest.mark.any_database
+
 
 def state_of(context, name):
     found = context[PLUGINS].find(name)

@@ -36,6 +36,8 @@ from hub.repos.kinds import KINDS
 from hub.web.navigation import NAVIGATION, PANELS
 from tests.support.plugins import contributions, make_plugin, start_host
 
+pytestmark = pytest.mark.any_database
+
 TABLE = """
 from sqlalchemy import Column, Integer, Table
 from hub.db.base import Model

@@ -14,6 +14,8 @@ from hub.plugin.web import create_pages
 from tests.support.licenses import NOW, install, make_license
 from tests.support.plugins import add_to_edition, contributions, make_plugin, open_client, start_host
 
+pytestmark = pytest.mark.any_database
+
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 DAY_S = 24 * 3600
 FEATURE = "alpha.notes"

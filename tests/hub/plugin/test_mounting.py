@@ -13,6 +13,8 @@ from hub.repos.kinds import RepositoryKind
 from hub.web.navigation import NAVIGATION
 from tests.support.plugins import contributions, make_plugin, open_client, start_host
 
+pytestmark = pytest.mark.any_database
+
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ALPHA = {"url_prefixes": ("/api/v1/alpha", "/alpha"), "repository_paths": ("/notes",)}
 

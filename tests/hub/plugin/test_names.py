@@ -8,6 +8,8 @@ from hub.plugin.host import PLUGINS
 from hub.plugin.names import COMMANDS
 from tests.support.plugins import contributions, make_plugin, start_host
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def reason(context, bring):
@@ -60,3 +62,12 @@ def test_two_distributions_of_one_name_are_both_named(context, bring):
     found = context[PLUGINS].find("alpha")
     assert found.state == "broken"
     assert "acme-alpha, other-alpha; uninstall all but one" in found.reason
+
+
+@pytest.mark.parametrize("target", ["hub_test_alpha", "hub_test_alpha:", "no module:Class"])
+def test_an_entry_point_that_names_no_class_is_told_as_it_is(context, bring, target):
+    bring.add_distribution("hub-test-odd", {"hub.plugins": f"alpha = {target}"}, {})
+    start_host(context, plugins="alpha")
+    found = context[PLUGINS].find("alpha")
+    assert found.state == "broken"
+    assert f"{target!r} is not written 'package.module:Class'" in found.reason

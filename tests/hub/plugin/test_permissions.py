@@ -12,6 +12,8 @@ from hub.plugin.policy import ANONYMOUS, SYSTEM, can, can_each, require
 from hub.repos.models import Repository
 from tests.support.plugins import make_plugin, start_host
 
+pytestmark = pytest.mark.any_database
+
 READ, WRITE, MANAGE = "alpha:note:read", "alpha:note:write", "alpha:note:manage"
 OPEN_TEAM, RUN_SITE, SEE_ACCOUNT = "alpha:team:open", "alpha:site:run", "alpha:account:see"
 PERMISSIONS = (

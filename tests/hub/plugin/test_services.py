@@ -5,6 +5,8 @@ import pytest
 from hub.plugin.services import find
 from tests.support.plugins import make_plugin, start_host
 
+pytestmark = pytest.mark.any_database
+
 
 class Counter:
     """What a plugin offers."""

@@ -12,6 +12,8 @@ from hub.plugin.host import PLUGINS
 from hub.plugin.settings import settings_of
 from tests.support.plugins import make_plugin, start_host
 
+pytestmark = pytest.mark.any_database
+
 
 @dataclass(frozen=True)
 class AlphaSettings:

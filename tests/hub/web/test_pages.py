@@ -13,6 +13,8 @@ from hub.web.navigation import PANELS, add_nav_item, add_panel, list_nav_items, 
 from tests.support.licenses import NOW, install, make_license
 from tests.support.plugins import make_plugin, open_client, start_host
 
+pytestmark = pytest.mark.any_database
+
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 POLICY = "default-src 'self'"
 
