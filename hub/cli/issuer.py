@@ -149,6 +149,11 @@ def keygen(kid: str, out: str, passphrase_stdin: bool) -> None:
 @click.option(
     "--request", "request_path", type=click.Path(exists=True, dir_okay=False), help="Bind to its installation."
 )
+@click.option(
+    "--reset-clock",
+    is_flag=True,
+    help="Make the installation of --request forget a clock that once ran ahead, and with it what was recorded then.",
+)
 @click.option("--supersedes", multiple=True, help="Id of a licence that this one takes the place of.")
 @click.option("--quota", "quotas", multiple=True, metavar="NAME=N", help="A further limit, such as sync.repos=50.")
 def issue(
@@ -163,6 +168,7 @@ def issue(
     perpetual: bool,
     maintenance_until: str | None,
     request_path: str | None,
+    reset_clock: bool,
     supersedes: Sequence[str],
     quotas: Sequence[str],
     **members: Any,
@@ -172,6 +178,8 @@ def issue(
         raise click.UsageError("Give either --expires or --perpetual.")
     if maintenance_until and not perpetual:
         raise click.UsageError("--maintenance-until goes with --perpetual.")
+    if reset_clock and not request_path:
+        raise click.UsageError("--reset-clock goes with --request: it is for one installation.")
     now = datetime.now(UTC).replace(microsecond=0).isoformat()
     payload = {
         **members,
@@ -186,7 +194,7 @@ def issue(
         "quotas": dict(_parse_quota(quota) for quota in quotas),
         "fingerprint": read_request(read_text(request_path)).fingerprint if request_path else None,
         "supersedes": list(supersedes),
-        "extra": {},
+        "extra": {"reset_clock": True} if reset_clock else {},
     }
     # What the hub would refuse is refused here, before anybody is sent it.
     read_payload(dump_canonical(payload))

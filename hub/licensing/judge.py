@@ -155,7 +155,8 @@ def _find_fault(license: License | None, now: datetime, facts: Facts) -> tuple[s
     if facts.high_water is not None and now < facts.high_water - CLOCK_TOLERANCE:
         return "clock", (
             f"The machine's clock says {_day(now)}, but this hub has already seen {_day(facts.high_water)}. Set the "
-            "clock right; the licence is then good again by itself."
+            "clock right; the licence is then good again by itself. Where the clock is right now and ran ahead before, "
+            "ask the vendor for a licence that resets it."
         )
     if now < license.start_time:
         return "not_started", (

@@ -28,18 +28,17 @@ _FILE_NAME = "license-clock"
 _MAX_FILE_BYTES = 256
 
 
-def find_high_water(work: UnitOfWork, *, log_faults: bool = False) -> datetime | None:
+def find_high_water(work: UnitOfWork, *, has_witnesses: bool = True, log_faults: bool = False) -> datetime | None:
     """The latest moment that any mark or witness knows of; None: there is none.
 
     A mark whose signature does not fit counts as none, and a witness that fails as silent; the others still stand.
+    has_witnesses: False: the marks alone, where what was recorded is known to be wrong.
     log_faults: say so in the log, which every look of every process need not do.
     """
     faults: list[str] = []
-    moments = [
-        _read_row(work.context, find_row(work), faults),
-        _read_file(work.context, faults),
-        *_hear_witnesses(work, faults),
-    ]
+    moments = [_read_row(work.context, find_row(work), faults), _read_file(work.context, faults)]
+    if has_witnesses:
+        moments += _hear_witnesses(work, faults)
     for fault in faults if log_faults else ():
         log.warning("license_clock_fault", fault=fault)
     return max((moment for moment in moments if moment is not None), default=None)
@@ -53,9 +52,18 @@ def advance_clock(context: Context) -> None:
 
 def advance_marks(work: UnitOfWork) -> None:
     """As ``advance_clock``, in a unit of work; the file follows after the commit."""
+    marks = (_read_row(work.context, lock_row(work), []), _read_file(work.context, []))
+    _set_marks(work, max([work.now(), *filter(None, marks)]))
+
+
+def reset_marks(work: UnitOfWork) -> None:
+    """Set the marks to now, back if need be: the vendor has said so, for a hub whose clock once ran ahead."""
+    log.warning("license_clock_reset", at=work.now().isoformat())
+    _set_marks(work, work.now())
+
+
+def _set_marks(work: UnitOfWork, latest: datetime) -> None:
     row = lock_row(work)
-    marks = (_read_row(work.context, row, []), _read_file(work.context, []))
-    latest = max([work.now(), *filter(None, marks)])
     row.high_water_at = latest
     row.high_water_signature = _signer(work.context).sign(_spell(latest))
     work.session.flush()

@@ -69,6 +69,11 @@ class License:
         return _ALL_FEATURES in self.features or feature in self.features
 
     @property
+    def resets_clock(self) -> bool:
+        """Whether the vendor has signed it to make this one installation forget a clock that once ran ahead."""
+        return self.fingerprint is not None and self.extra.get("reset_clock") is True
+
+    @property
     def limits(self) -> dict[str, int]:
         """What the licence limits, by name: its quotas (-1: none) and those of its four numbers that are limits."""
         numbers = {"users": self.max_user, "nodes": self.max_node, "gpus": self.max_gpu, "clusters": self.max_cluster}

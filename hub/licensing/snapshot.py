@@ -64,7 +64,7 @@ def load_facts(work: UnitOfWork, verifier: Verifier, license: License | None) ->
         default_edition=work.settings.edition,
         fingerprint=identity.fingerprint if identity else None,
         is_genuine=identity is None or identity.is_genuine,
-        high_water=find_high_water(work),
+        high_water=find_high_water(work, has_witnesses=license is None or not license.resets_clock),
         revoked=revocations.revoked if revocations else MappingProxyType({}),
         is_superseded=license is not None and any(is_newer(other, license) for other in others),
     )

@@ -16,7 +16,7 @@ from hub.licensing.armour import Kind, find_block, wrap
 from hub.licensing.events import LicenseChanged
 from hub.licensing.installation import lock_row
 from hub.licensing.judge import LicenseState, Standing, judge
-from hub.licensing.marks import advance_marks
+from hub.licensing.marks import advance_marks, reset_marks
 from hub.licensing.models import LicenseStatus, StoredLicense, StoredRevocations
 from hub.licensing.payload import License
 from hub.licensing.service.face import LICENSING
@@ -61,7 +61,11 @@ def import_license(work: UnitOfWork, text: str, *, actor_id: int | None, remark:
     # Two who import at once do so one after the other; the later one wins.
     lock_row(work)
     _refuse_older(work, license)
-    standing = _judge_here(work, license)
+    # Signed later than anything known here: an old one, imported again, would undo what the marks are for.
+    is_reset = license.resets_clock and all(
+        license.issued_at > other.issued_at for other in list_stored(work, work.context[LICENSING].verifier)
+    )
+    standing = _judge_here(work, license, is_reset=is_reset)
     if standing.state is LicenseState.INVALID:
         raise Invalid(standing.message, code=f"license_{standing.reason}")
     if standing.state is LicenseState.EXPIRED:
@@ -69,7 +73,7 @@ def import_license(work: UnitOfWork, text: str, *, actor_id: int | None, remark:
             "This licence has expired, its grace included. Ask the vendor for a new one.", code="license_expired"
         )
     stored = _store(work, license, clean, actor_id=actor_id, remark=remark)
-    advance_marks(work)
+    (reset_marks if is_reset else advance_marks)(work)
     _announce(work, LicenseChanged(license.id, "imported", actor_id))
     return Imported(replace(standing, row_id=stored.id), stored)
 
@@ -91,8 +95,10 @@ def _refuse_older(work: UnitOfWork, license: License) -> None:
             raise Conflict("This hub has a later issue of this very licence; import the latest.", code="license_older")
 
 
-def _judge_here(work: UnitOfWork, license: License) -> Standing:
+def _judge_here(work: UnitOfWork, license: License, *, is_reset: bool = False) -> Standing:
     facts = load_facts(work, work.context[LICENSING].verifier, license)
+    if is_reset:
+        facts = replace(facts, high_water=None)
     return judge(license, work.now(), replace(facts, usage=count_usage(work)))
 
 

@@ -132,6 +132,7 @@ def test_what_no_hub_would_accept_is_not_signed(sign):
         ("--expires", "2030-01-01", "--maintenance-until", "2031-01-01"),
         ("--expires", "soon"),
         ("--perpetual", "--quota", "x"),
+        ("--perpetual", "--reset-clock"),
     ):
         sign("issue", *ACME, *arguments, status=2)
     for arguments in (("--max-user", "0"), ("--supersedes", "x"), ("--features", "NO"), ("--id", "7")):
@@ -146,6 +147,9 @@ def test_a_licence_is_bound_by_the_customers_request(context, sign, verifier, tm
     path.write_text(request)
     text = sign("issue", *ACME, "--perpetual", "--request", str(path))
     assert verifier.read_license(text).fingerprint == fingerprint
+    assert not verifier.read_license(text).resets_clock
+    text = sign("issue", *ACME, "--perpetual", "--request", str(path), "--reset-clock")
+    assert verifier.read_license(text).resets_clock
     path.write_text(request[:300])
     sign("issue", *ACME, "--perpetual", "--request", str(path), refused=Invalid)
     path.write_text(text)

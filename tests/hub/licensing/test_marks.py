@@ -6,6 +6,7 @@ from sqlalchemy import text, update
 from hub.base.errors import Invalid
 from hub.base.secrets import SECRET, Signer
 from hub.db.uow import reading, unit_of_work
+from hub.licensing.installation import installation
 from hub.licensing.marks import find_high_water
 from hub.licensing.models import Installation
 from hub.licensing.service import WITNESSES, advance_clock
@@ -65,6 +66,51 @@ def test_either_mark_alone_remembers(context, licensing, clock, file):
     spoil_row(context, None)
     licensing.refresh()
     assert licensing.standing().reason == "clock"
+
+
+@pytest.fixture
+def fingerprint(context):
+    """Of this installation."""
+    with unit_of_work(context) as work:
+        return installation(work).fingerprint
+
+
+def run_ahead(context, clock, make_user, make_repository):
+    """Let the clock jump for years and come back, with a push in between."""
+    install(context, make_license())
+    clock.moment = NOW + 400 * DAY
+    advance_clock(context)
+    make_repository(make_user("ada"))
+    clock.moment = NOW
+
+
+def test_a_licence_that_resets_the_clock_is_good_where_it_once_ran_ahead(
+    context, licensing, clock, fingerprint, make_user, make_repository
+):
+    run_ahead(context, clock, make_user, make_repository)
+    licensing.refresh()
+    assert licensing.standing().reason == "clock"
+    reset = make_license(issued_at=NOW, fingerprint=fingerprint, extra={"reset_clock": True})
+    install(context, reset)
+    assert licensing.standing().state == "valid"
+    advance_clock(context)
+    assert high_water(context) > NOW + DAY  # the push still says so
+    licensing.refresh()
+    assert licensing.standing().state == "valid"
+    clock.moment = NOW - 2 * DAY
+    assert licensing.standing().reason == "clock"
+    # Imported again, it is no way back.
+    with pytest.raises(Invalid, match="clock"):
+        install(context, reset)
+
+
+@pytest.mark.parametrize("members", [{"fingerprint": ...}, {"extra": {}}, {"issued_at": NOW - 900 * DAY}])
+def test_no_other_licence_resets_the_clock(context, clock, fingerprint, make_user, make_repository, members):
+    run_ahead(context, clock, make_user, make_repository)
+    terms = {"issued_at": NOW, "fingerprint": fingerprint, "extra": {"reset_clock": True}} | members
+    with pytest.raises(Invalid) as caught:
+        install(context, make_license(**terms))
+    assert caught.value.code == "license_clock"
 
 
 @pytest.mark.parametrize("text", ["", "never", "2099-01-01T00:00:00+00:00 forged", "\0" * 1000, "ü x"])
