@@ -108,8 +108,9 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
     def handle_exit(self, sig: int, frame: Any) -> None:
         super().handle_exit(sig, frame)
         # At once: gunicorn would go on to take connections for up to a second, beside the worker that replaces this.
+        # It closes the listeners itself, when those that were taken last have begun.
         for server in self._servers:
-            gevent.spawn(server.close)
+            gevent.spawn(server.stop_accepting)
 
     wsgi: Callable[[dict[str, Any], Any], Any]
 

@@ -24,8 +24,15 @@ def wait_ready(server):
 def find(server, name):
     """The processes of one of the hub's programs, the first one first."""
     if name == "redis":
-        return [process for process in server.processes() if process.name() == "redis-server"]
+        return [process for process in server.processes() if is_redis(process)]
     return server.program(name)
+
+
+def is_redis(process):
+    try:
+        return is_alive(process) and process.name() == "redis-server"
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_alive(process):
