@@ -11,6 +11,8 @@ from hub.cli.main import cli
 from hub.plugin.health import fail, ok, warn
 from tests.support.plugins import make_plugin, open_client, start_host
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def settings(settings, redis_url):
