@@ -21,6 +21,7 @@ log = get_logger(__name__)
 LOOK_EVERY_S = 2.0
 # After a rehearsal that has failed; whoever mends what was wrong need not wait for long.
 REHEARSE_EVERY_S = 10.0
+_STOP_PATIENCE_S = 3.0
 
 
 class Watch:
@@ -53,10 +54,11 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; returns when the last look is over."""
+        """Look no more; returns when the last look is over, or a moment later when that rehearses a start."""
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            # Whoever is told to stop has little time, and a rehearsal that nobody waits for ends by itself.
+            self._thread.join(_STOP_PATIENCE_S)
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):

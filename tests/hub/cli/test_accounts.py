@@ -1,16 +1,15 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from hub.accounts import service
 from hub.accounts.authentication import authenticate_token, check_password
 from hub.accounts.policy import Actor
 from hub.base.errors import Conflict, HubError, Invalid, NotFound
 from hub.base.settings import environment_of
-from hub.cli.main import cli
 from hub.db.engine import DATABASE
 from hub.db.uow import reading
+from tests.support.cli import make_runner
 
 WORD = "correct-horse"
 
@@ -18,19 +17,7 @@ WORD = "correct-horse"
 @pytest.fixture
 def hub(context, settings):
     """``hub("user", "list")``: what the command prints; with ``refused=Conflict`` the error that it must end with."""
-    runner = CliRunner()
-    url = context[DATABASE].url.render_as_string(hide_password=False)
-    environment = environment_of(settings) | {"HUB_DATABASE_URL": url}
-
-    def run(*arguments, input=None, refused=None, status=0):
-        result = runner.invoke(cli, arguments, input=input, env=environment)
-        if refused is not None:
-            assert isinstance(result.exception, refused), result.output
-            return str(result.exception)
-        assert result.exit_code == status, f"{result.output}{result.exception!r}"
-        return result.stdout
-
-    return run
+    return make_runner(context, settings)
 
 
 @pytest.fixture

@@ -2,14 +2,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
 
 from hub.base.errors import Conflict, Invalid, NotFound
-from hub.base.settings import environment_of
-from hub.cli.main import cli
-from hub.db.engine import DATABASE
 from hub.licensing.request import read_request
 from hub.licensing.service import face
+from tests.support.cli import make_runner
 from tests.support.licenses import KEYRING, make_license, make_revocations
 
 ONE = "6f1c7e0e-0000-4000-8000-000000000001"
@@ -20,19 +17,7 @@ def hub(context, settings, monkeypatch):
     """``hub("license", "show")``: what the command prints; with ``refused=Invalid`` the error that it must end with."""
     # A command builds a context of its own, and no setting makes it trust another vendor.
     monkeypatch.setattr(face, "VENDOR_KEYS", KEYRING)
-    runner = CliRunner()
-    url = context[DATABASE].url.render_as_string(hide_password=False)
-    environment = environment_of(settings) | {"HUB_DATABASE_URL": url}
-
-    def run(*arguments, input=None, refused=None, status=0):
-        result = runner.invoke(cli, ["license", *arguments], input=input, env=environment)
-        if refused is not None:
-            assert isinstance(result.exception, refused), result.output
-            return str(result.exception)
-        assert result.exit_code == status, f"{result.output}{result.exception!r}"
-        return result.stdout
-
-    return run
+    return make_runner(context, settings, "license")
 
 
 @pytest.fixture
