@@ -10,6 +10,7 @@ from hub.accounts.attempts import ATTEMPTS, create_attempt_counter
 from hub.accounts.passwords import PASSWORDS, HashCost, Passwords
 from hub.accounts.policy import PERMISSIONS, create_permissions
 from hub.accounts.service.namespaces import RESERVED_PATHS
+from hub.assets import install as assets
 from hub.base.context import Context
 from hub.base.drivers import DRIVER_GROUPS, create_driver_groups
 from hub.base.health import HEALTH, create_health
@@ -17,6 +18,8 @@ from hub.base.metrics import METRICS, create_metrics
 from hub.base.registry import Registry
 from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
+from hub.base.topics import TOPICS, create_topics
+from hub.community import install as community
 from hub.db.engine import DATABASE, Database
 from hub.jobs import core as jobs_core
 from hub.jobs import metrics as jobs_metrics
@@ -50,6 +53,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     context.provide(SECRET, load_secret(settings))
     context.provide(DATABASE, Database(settings.effective_database_url))
     licensing.install(context, keyring)
+    context.provide(TOPICS, create_topics())
     context.provide(METRICS, create_metrics())
     context.provide(HEALTH, create_health())
     context.provide(DRIVER_GROUPS, create_driver_groups())
@@ -66,6 +70,8 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     context.provide(DELETE_CHECKS, Registry("delete checks"))
     repos_jobs.install(context)
     garbage.install(context)
+    assets.install(context)
+    community.install(context)
     navigation.install(context)
     for room in (licensing_metrics, jobs_metrics, accounts_metrics, repos_metrics, plugin_own):
         room.install(context)
@@ -92,6 +98,7 @@ def _mount(context: Context) -> Flask:
     from flask import Flask
 
     from hub.api import app as api
+    from hub.compat import app as compat
     from hub.http import context as http_context
     from hub.http import errors, health
     from hub.plugin import admin, mounting
@@ -108,6 +115,7 @@ def _mount(context: Context) -> Flask:
     lfs.install(app)
     web.install(app, context)
     rest = api.install(app, context)
+    compat.install(app, rest, context)
     admin.install(app, rest)
     if PLUGINS in context:
         mounting.mount(app, rest, context)
@@ -118,6 +126,7 @@ def _mount(context: Context) -> Flask:
 def preload() -> None:
     """Import what ``create_app`` will need: a server does it while its database is still being migrated."""
     import hub.api.app
+    import hub.compat.app
     import hub.plugin.admin
     import hub.plugin.mounting
     import hub.transport.git_http

@@ -25,6 +25,9 @@ import redis
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
+import hub.assets.models
+import hub.community.models
+import hub.http.models
 import hub.jobs.models
 import hub.repos.models  # noqa: F401 - every table must be known before the first migration
 from hub.accounts.models import AccessToken, Namespace, NamespaceKind, Organization, TokenScope, User

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -89,6 +90,7 @@ class User(Model):
     password_hash: Mapped[str | None] = mapped_column(String(255))  # None: no password sign-in
     is_admin: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
+    labels: Mapped[list[Any]] = mapped_column(default=list)  # words of the administrators: "vip", "blacklist" ...
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
@@ -113,6 +115,8 @@ class Organization(Model):
     description: Mapped[str] = mapped_column(Text, default="")
     homepage: Mapped[str] = mapped_column(String(255), default="")
     logo: Mapped[str] = mapped_column(String(255), default="")
+    type: Mapped[str] = mapped_column(String(32), default="")  # "enterprise", "school" ...
+    is_verified: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -212,3 +216,30 @@ class WebSession(Model):
     expires_at: Mapped[datetime]
 
     user: Mapped[User] = relationship(lazy="joined")
+
+
+class Verification(Model):
+    """A user's or an organisation's request to be confirmed as whom they say they are."""
+
+    __tablename__ = "verifications"
+    __table_args__ = (Index(None, "subject_type", "subject_id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    subject_type: Mapped[str] = mapped_column(String(32))  # "user" or "organization"
+    subject_id: Mapped[int] = mapped_column(RowId)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))  # who asked
+    sealed_details: Mapped[str] = mapped_column(Text)  # what they handed in, as JSON, encrypted
+    status: Mapped[str] = mapped_column(String(16), default="pending")  # or approved, rejected
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class RevokedJWT(Model):
+    """A signed session token that is good no more although its time is not over."""
+
+    __tablename__ = "revoked_jwts"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    jti: Mapped[str] = mapped_column(String(36), primary_key=True)
+    expires_at: Mapped[datetime]

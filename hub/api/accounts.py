@@ -24,7 +24,6 @@ from hub.api.account_views import (
     user_view,
 )
 from hub.api.envelope import enveloped, ok, paged
-from hub.api.routing import ApiBlueprint
 from hub.base.errors import Denied, NotFound
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import (
@@ -37,6 +36,7 @@ from hub.http.actor import (
 )
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.routing import ApiBlueprint
 
 blp = ApiBlueprint("accounts", __name__, url_prefix="/api/v1", description="Sessions, users, tokens and keys")
 

@@ -7,13 +7,13 @@ from typing import Any
 from hub.accounts.policy import require_site_admin
 from hub.api import schemas
 from hub.api.envelope import enveloped, ok
-from hub.api.routing import PREFIX, RepositoryBlueprint
 from hub.api.views import job_view
 from hub.base.errors import Invalid
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.routing import PREFIX, RepositoryBlueprint
 from hub.jobs.models import JobState
 from hub.jobs.service import cancel_job, get_job, list_jobs, retry_job
 

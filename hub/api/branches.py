@@ -6,7 +6,6 @@ from typing import Any
 
 from hub.api import schemas
 from hub.api.envelope import enveloped, ok
-from hub.api.routing import PREFIX, Address, RepositoryBlueprint
 from hub.api.views import branch_view
 from hub.base.offload import offload
 from hub.db.uow import reading, unit_of_work
@@ -14,6 +13,7 @@ from hub.git.repository import get_branch, get_tag, list_branches, list_tags
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 from hub.repos import branches
 from hub.repos.models import ProtectedBranch
 from hub.repos.service import repository_path

@@ -11,7 +11,6 @@ from marshmallow import fields
 
 from hub.api import schemas, views
 from hub.api.envelope import enveloped, ok, valued
-from hub.api.routing import PREFIX, Address, RepositoryBlueprint
 from hub.base.errors import Invalid
 from hub.git.archive import ArchiveFormat
 from hub.git.types import Blob
@@ -19,6 +18,7 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.http.ranges import Content, disposition, send_content
+from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 from hub.repos import comparison, contents
 from hub.repos.contents import Directory
 from hub.repos.lastcommits import find_last_commits, read_last_commits

@@ -18,12 +18,12 @@ from werkzeug.formparser import FormDataParser
 from hub.accounts.policy import Action, require
 from hub.api import schemas
 from hub.api.envelope import enveloped, ok
-from hub.api.routing import PREFIX, Address, RepositoryBlueprint
 from hub.base.context import Context
 from hub.base.errors import Invalid
 from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 from hub.repos import quotas, uploads
 from hub.repos.files import CommitResult, FileEdit, commit_files
 

@@ -9,11 +9,11 @@ from flask import Response
 from hub.accounts.service import licenses as service
 from hub.api import license_schemas as schemas
 from hub.api.envelope import enveloped, ok
-from hub.api.routing import ApiBlueprint
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.routing import ApiBlueprint
 from hub.licensing.judge import Audience, Standing
 from hub.licensing.models import StoredLicense
 from hub.licensing.service import LICENSING

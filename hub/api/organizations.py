@@ -12,13 +12,13 @@ from hub.accounts.policy import Actor
 from hub.api import account_schemas as schemas
 from hub.api.account_views import member_view, organization_view
 from hub.api.envelope import enveloped, ok, paged, valued
-from hub.api.routing import ApiBlueprint
 from hub.api.schemas import PageQuery
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.routing import ApiBlueprint
 
 blp = ApiBlueprint("organizations", __name__, url_prefix="/api/v1", description="Organisations and their members")
 

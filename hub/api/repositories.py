@@ -12,12 +12,12 @@ from hub.accounts.models import Grant
 from hub.accounts.policy import Action, Actor, require
 from hub.api import schemas
 from hub.api.envelope import enveloped, messaged, ok, paged
-from hub.api.routing import COLLECTION, PREFIX, Address, RepositoryBlueprint
 from hub.api.views import job_view, push_view, repository_view
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.routing import COLLECTION, PREFIX, Address, RepositoryBlueprint
 from hub.jobs.service import list_jobs
 from hub.repos import branches, pushes, service
 from hub.repos.kinds import RepositoryKind

@@ -25,6 +25,7 @@ class EventBus:
     """Who listens to which event class. Listeners are held strongly and guarded one by one."""
 
     def __init__(self) -> None:
+        self._recorders: list[tuple[str, Callable[[Any, object], None]]] = []
         self._listeners: dict[type, list[tuple[str, Callable[[Any], None]]]] = defaultdict(list)
         self._is_frozen = False
 
@@ -37,8 +38,24 @@ class EventBus:
             raise RegistryError(f"events: {owner} came with a listener to {event_class.__name__} after the start")
         self._listeners[event_class].append((owner, listener))
 
+    def record_with(self, recorder: Callable[[Any, object], None], *, owner: str = "hub") -> None:
+        """Call ``recorder(work, event)`` for each event when it is published, inside its transaction.
+
+        For what must not be lost when the process dies right after the commit: the recorder writes rows, and nothing
+        else. What it raises undoes the transaction. Raises RegistryError once the bus is frozen.
+        """
+        if self._is_frozen:
+            raise RegistryError(f"events: {owner} came with a recorder after the start")
+        self._recorders.append((owner, recorder))
+
+    def record(self, work: CommitHook, event: object) -> None:
+        """Let every recorder write down an event that is being published."""
+        for _owner, recorder in self._recorders:
+            recorder(work, event)
+
     def discard(self, owner: str) -> None:
-        """Forget the listeners of an owner: of a plugin whose installation failed half-way."""
+        """Forget the listeners and recorders of an owner: of a plugin whose installation failed half-way."""
+        self._recorders[:] = [(other, recorder) for other, recorder in self._recorders if other != owner]
         for listeners in self._listeners.values():
             listeners[:] = [(other, listener) for other, listener in listeners if other != owner]
 
@@ -58,5 +75,6 @@ class EventBus:
 
 
 def publish(work: CommitHook, event: object) -> None:
-    """Hand an event to the unit of work: it is delivered after the commit and dropped on rollback."""
+    """Hand an event to the unit of work: recorded in it, delivered after its commit and dropped on rollback."""
+    work.events.record(work, event)
     work.after_commit(lambda: work.events.deliver(event))

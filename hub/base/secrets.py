@@ -8,9 +8,14 @@ import hmac
 import os
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hub.base.context import Key
+from hub.base.errors import Failed
 from hub.base.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 # The installation's secret, as ``load_secret`` gave it.
 SECRET: Key[bytes] = Key("base.secret")
@@ -39,6 +44,35 @@ def load_secret(settings: Settings) -> bytes:
         finally:
             draft.unlink()
     return path.read_bytes()
+
+
+class Sealer:
+    """Encrypts texts that must be read again, for one purpose; nothing sealed for another purpose opens."""
+
+    def __init__(self, secret: bytes, purpose: str) -> None:
+        self._key = base64.urlsafe_b64encode(hmac.new(secret, f"hub:seal:{purpose}".encode(), hashlib.sha256).digest())
+
+    def seal(self, text: str) -> str:
+        """The text encrypted and authenticated, as URL-safe ASCII; each time another one."""
+        return self._fernet().encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """The text. Raises Failed (``seal_broken``): altered, or sealed under another secret."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet().decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise Failed(
+                "A stored secret cannot be read: this hub's secret key is not the one it was stored under.",
+                code="seal_broken",
+            ) from None
+
+    def _fernet(self) -> Fernet:
+        # Deliberately late: few processes ever seal, and the library takes some megabytes.
+        from cryptography.fernet import Fernet
+
+        return Fernet(self._key)
 
 
 class Signer:

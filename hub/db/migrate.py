@@ -20,7 +20,7 @@ from sqlalchemy import Connection, text
 
 from hub.db.base import Model
 from hub.db.engine import Database, advisory_lock
-from hub.db.revisions import CORE, Branch
+from hub.db.revisions import CORE, Branch, is_of_database
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -122,8 +122,8 @@ def differences(database: Database, branch: Branch = CORE, *, others: Collection
             return not name.startswith(_VERSION_TABLES) and not any(other.owns(name) for other in others)
         return branch.owns(name)
 
-    def include(item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
-        return kind != "table" or is_ours(str(name))
+    def include(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+        return is_ours(str(name)) if kind == "table" else not is_of_database(str(name))
 
     with database.engine.connect() as connection:
         opts = {"compare_type": True, "version_table": branch.version_table, "include_object": include}

@@ -43,6 +43,11 @@ class Branch:
 CORE = Branch("hub", Path(__file__).parent / "migrations" / "versions", "alembic_version")
 
 
+def is_of_database(name: str) -> bool:
+    """Whether an index of that name is one that a migration makes on one kind of database only, beside the models."""
+    return name.endswith("_trigram")
+
+
 @dataclass(frozen=True)
 class Revisions:
     """The revisions of a release: all of them, and those that no other builds on."""

@@ -8,13 +8,13 @@ from flask import Blueprint, Flask, Response, request
 from marshmallow import Schema, fields
 
 from hub.accounts.policy import require_site_admin
-from hub.api.app import HubApi
 from hub.api.envelope import enveloped, ok
-from hub.api.routing import PREFIX, ApiBlueprint
 from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.errors import speak
+from hub.http.rest import HubApi
+from hub.http.routing import PREFIX, ApiBlueprint
 from hub.licensing.service import LICENSING
 from hub.plugin.overview import list_plugins
 from hub.plugin.states import PluginState

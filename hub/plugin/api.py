@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hub.api.envelope import enveloped, ok, paged
-from hub.api.routing import PREFIX, Address, ApiBlueprint, RepositoryBlueprint
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.routing import PREFIX, Address, ApiBlueprint, RepositoryBlueprint
 from hub.plugin.open_views import keep_open
 
 __all__ = [

@@ -12,10 +12,10 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from hub.accounts.models import Namespace
-from hub.api.routing import REPOSITORY
 from hub.base.context import Context
 from hub.base.errors import HubError
 from hub.db.uow import reading
+from hub.http.routing import REPOSITORY
 from hub.plugin.host import PluginHost
 from hub.plugin.states import HostedPlugin, PluginError
 from hub.repos.kinds import KINDS

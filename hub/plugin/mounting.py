@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from hub.api.app import HubApi
 from hub.base.context import Context
 from hub.http.context import current_context
+from hub.http.rest import HubApi
 from hub.plugin.ground import Ground, list_prefixes, refuse_hooks, snapshot_hooks
 from hub.plugin.host import PLUGINS
 from hub.plugin.loading import blaming

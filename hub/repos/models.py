@@ -39,7 +39,13 @@ class Repository(Model):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index(None, "kind", "is_private", "updated_at"),
+        # One for each order in which lists are read, so that a page is read from the index and not sorted.
+        Index(None, "kind", "updated_at", "id"),
+        Index(None, "kind", "download_count", "updated_at", "id"),
+        Index(None, "kind", "like_count", "updated_at", "id"),
+        Index(None, "kind", "trending_score", "updated_at", "id"),
+        Index(None, "kind", "hf_path"),
+        Index(None, "kind", "ms_path"),
         Index(None, "deleted_at"),
     )
 
@@ -61,6 +67,18 @@ class Repository(Model):
     git_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # packs and loose objects, after the last push
     lfs_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # sum of the linked objects
     download_count: Mapped[int] = mapped_column(RowId, default=0)
+    like_count: Mapped[int] = mapped_column(RowId, default=0)
+    trending_score: Mapped[float] = mapped_column(default=0.0)
+    # What lists search, in lower case: path, nickname and description, a line each.
+    search_text: Mapped[str] = mapped_column(Text, default="")
+    # What only its kind has, by the names that the kind declares; secret members are sealed.
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Where it comes from, as far as it is a mirror: "local", "opencsg" or "huggingface", and its path there.
+    source: Mapped[str] = mapped_column(String(16), default="local")
+    sync_status: Mapped[str] = mapped_column(String(16), default="")
+    hf_path: Mapped[str] = mapped_column(String(255), default="")
+    ms_path: Mapped[str] = mapped_column(String(255), default="")
+    csg_path: Mapped[str] = mapped_column(String(255), default="")
     archived_at: Mapped[datetime | None]  # set: readable, not writable
     deleted_at: Mapped[datetime | None]
     pushed_at: Mapped[datetime | None]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from alembic import context
 
 from hub.db.base import Model, UTCDateTime
+from hub.db.revisions import is_of_database
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
@@ -21,7 +22,7 @@ attributes = context.config.attributes
 
 def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
     """Autogenerate looks at the tables of the branch's owner only."""
-    return kind != "table" or bool(attributes["owns"](str(name)))
+    return bool(attributes["owns"](str(name))) if kind == "table" else not is_of_database(str(name))
 
 
 context.configure(

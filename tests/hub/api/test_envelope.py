@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from hub.api.envelope import enveloped, messaged, ok, paged, plain, render_api_error
+from hub.api.envelope import enveloped, messaged, ok, paged, plain
 from hub.api.schemas import BranchSchema
+from hub.http.platform import render_api_error
 
 
 def test_empty_members_are_left_out() -> None:

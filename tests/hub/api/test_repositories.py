@@ -18,10 +18,10 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from hub.accounts.models import User
 from hub.api import schemas
-from hub.api.routing import REPOSITORY
 from hub.base.context import Context
 from hub.db.engine import DATABASE
 from hub.git.pointer import format_pointer
+from hub.http.routing import REPOSITORY
 from hub.jobs.run import run_due
 from hub.repos.models import Repository
 

@@ -2,6 +2,9 @@ import threading
 
 from sqlalchemy import inspect
 
+import hub.assets.models
+import hub.community.models
+import hub.http.models
 import hub.jobs.models
 import hub.repos.models  # noqa: F401 - every table must be known to compare
 from hub.db import migrate

@@ -1,0 +1,1 @@
+"""What repositories are as assets: labels, likes, relations, collections, what is recommended."""

@@ -1,0 +1,153 @@
+"""Tables of labels, likes, relations and collections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from hub.accounts.models import Namespace, User
+from hub.db.base import Model, RowId
+from hub.repos.models import Repository
+
+
+class TagCategory(Model):
+    """A group of labels of one kind of asset: the tasks of models, their licences, languages ..."""
+
+    __tablename__ = "tag_categories"
+    __table_args__ = (UniqueConstraint("scope", "name"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    scope: Mapped[str] = mapped_column(String(32))  # a name in the registry of kinds, or "organization"
+    name: Mapped[str] = mapped_column(String(32))
+    show_name: Mapped[str] = mapped_column(String(64), default="")
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    is_automatic: Mapped[bool] = mapped_column(default=False)  # read from files, not set by people
+
+
+class Tag(Model):
+    """A label. Git's tags are something else."""
+
+    __tablename__ = "tags"
+    __table_args__ = (UniqueConstraint("scope", "category", "name"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    scope: Mapped[str] = mapped_column(String(32))  # as of its category
+    category: Mapped[str] = mapped_column(String(32))
+    group: Mapped[str] = mapped_column(String(64), default="")
+    name: Mapped[str] = mapped_column(String(100))  # lower case
+    show_name: Mapped[str] = mapped_column(String(100), default="")
+    i18n_key: Mapped[str] = mapped_column(String(100), default="")
+    is_builtin: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class TagOrigin(StrEnum):
+    """Who put a label on a repository; a new reading of the files replaces only what files brought."""
+
+    PERSON = "person"
+    CARD = "card"
+    FILES = "files"
+
+
+class RepositoryTag(Model):
+    """That a repository carries a label."""
+
+    __tablename__ = "repository_tags"
+    __table_args__ = (Index(None, "tag_id", "repository_id"),)
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
+    origin: Mapped[TagOrigin] = mapped_column(default=TagOrigin.PERSON)
+
+
+class Like(Model):
+    """That a user likes a repository; ``Repository.like_count`` counts them."""
+
+    __tablename__ = "likes"
+    __table_args__ = (Index(None, "repository_id"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class RelationOrigin(StrEnum):
+    """Who said that two repositories belong together."""
+
+    PERSON = "person"
+    CARD = "card"
+
+
+class Relation(Model):
+    """That one repository was made from, or uses, another: a model its data set, a space its model.
+
+    Stored by id, so that it follows both through renames.
+    """
+
+    __tablename__ = "repository_relations"
+    __table_args__ = (Index(None, "target_id"),)
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    origin: Mapped[RelationOrigin] = mapped_column(default=RelationOrigin.PERSON)
+    created_at: Mapped[datetime]
+
+
+class Collection(Model):
+    """A list of repositories of any kinds that somebody made."""
+
+    __tablename__ = "collections"
+    __table_args__ = (Index(None, "is_private", "updated_at"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id"), index=True)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    name: Mapped[str] = mapped_column(String(64))
+    nickname: Mapped[str] = mapped_column(String(64), default="")
+    description: Mapped[str] = mapped_column(Text, default="")
+    theme: Mapped[str] = mapped_column(String(16), default="")  # a colour, "#fff000"
+    is_private: Mapped[bool] = mapped_column(default=False)
+    like_count: Mapped[int] = mapped_column(RowId, default=0)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    namespace: Mapped[Namespace] = relationship(lazy="joined")
+    created_by: Mapped[User | None] = relationship()
+
+    # What ``accounts.policy.can`` asks of a resource.
+    resource_type = "collection"
+    is_frozen = False
+
+    @property
+    def is_public(self) -> bool:
+        return not self.is_private
+
+
+class CollectionItem(Model):
+    """A repository in a collection."""
+
+    __tablename__ = "collection_items"
+    __table_args__ = (Index(None, "repository_id"),)
+
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(RowId)
+    remark: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime]
+
+    repository: Mapped[Repository] = relationship()
+
+
+class CollectionLike(Model):
+    """That a user likes a collection; ``Collection.like_count`` counts them."""
+
+    __tablename__ = "collection_likes"
+    __table_args__ = (Index(None, "collection_id"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[datetime]

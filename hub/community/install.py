@@ -1,0 +1,9 @@
+"""What this room gives the application context."""
+
+from __future__ import annotations
+
+from hub.base.context import Context
+
+
+def install(context: Context) -> None:
+    """Register the room's jobs, schedules and topics; done once, by ``build_context``."""

@@ -1,0 +1,176 @@
+"""Tables of discussions, notifications, broadcasts, client events and webhooks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from hub.accounts.models import Namespace, User
+from hub.db.base import Model, RowId, new_uuid
+from hub.repos.models import Repository
+
+
+class Discussion(Model):
+    """A thread of comments on a repository."""
+
+    __tablename__ = "discussions"
+    __table_args__ = (Index(None, "repository_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    title: Mapped[str] = mapped_column(String(255))
+    comment_count: Mapped[int] = mapped_column(RowId, default=0)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    repository: Mapped[Repository] = relationship()
+    user: Mapped[User | None] = relationship()
+
+
+class Comment(Model):
+    """What somebody said in a discussion."""
+
+    __tablename__ = "comments"
+    __table_args__ = (Index(None, "discussion_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    discussion_id: Mapped[int] = mapped_column(ForeignKey("discussions.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    content: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    user: Mapped[User | None] = relationship()
+
+
+class NotificationType(StrEnum):
+    """What a notification is about. Source: CSGHub contract, section 4.7."""
+
+    SYSTEM = "system"
+    COMMENT = "comment"
+    ORGANIZATION = "organization"
+    ASSET = "asset_management"
+    DEPLOYMENT = "deployment"
+
+
+class Notification(Model):
+    """Something that one user is told."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (Index(None, "user_id", "id"), Index(None, "created_at"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    # Wider than other words: "asset_management" is just 16 long.
+    type: Mapped[str] = mapped_column(String(32))  # a NotificationType
+    title: Mapped[str] = mapped_column(String(255))
+    summary: Mapped[str] = mapped_column(String(255), default="")
+    content: Mapped[str] = mapped_column(Text, default="")
+    url: Mapped[str] = mapped_column(String(512), default="")  # where it leads, a path on this hub
+    sender: Mapped[str] = mapped_column(String(64), default="")  # a user's name; empty: the hub
+    read_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class NotificationSetting(Model):
+    """What a user wants to be told; without a row: everything."""
+
+    __tablename__ = "notification_settings"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    types: Mapped[list[Any]]  # those that are wanted
+    wants_email: Mapped[bool] = mapped_column(default=False)
+    options: Mapped[dict[str, Any]]  # further members of the wire, kept as they came
+    updated_at: Mapped[datetime]
+
+
+class Broadcast(Model):
+    """A message of the administrators to everybody."""
+
+    __tablename__ = "broadcasts"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    content: Mapped[str] = mapped_column(Text)
+    form: Mapped[str] = mapped_column(String(16), default="banner")  # or message
+    theme: Mapped[str] = mapped_column(String(16), default="light")  # or dark
+    is_active: Mapped[bool] = mapped_column(default=True, index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ClientEvent(Model):
+    """What a client's page or program reports of its use. Kept for a while, then pruned."""
+
+    __tablename__ = "client_events"
+    __table_args__ = (Index(None, "created_at"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    module: Mapped[str] = mapped_column(String(64))
+    event: Mapped[str] = mapped_column(String(64))
+    value: Mapped[str] = mapped_column(String(255), default="")
+    extension: Mapped[str] = mapped_column(Text, default="")
+    address: Mapped[str] = mapped_column(String(64), default="")
+    created_at: Mapped[datetime]
+
+
+class Webhook(Model):
+    """An address that is told what happens: to one repository, to all of a namespace, or (neither) to the whole hub."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (Index(None, "repository_id"), Index(None, "namespace_id"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    repository_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    namespace_id: Mapped[int | None] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"))
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    name: Mapped[str] = mapped_column(String(64), default="")
+    url: Mapped[str] = mapped_column(String(2048))
+    sealed_secret: Mapped[str] = mapped_column(Text, default="")  # encrypted; empty: deliveries are not signed
+    topics: Mapped[list[Any]]  # names in the registry of topics; empty: all
+    is_active: Mapped[bool] = mapped_column(default=True)
+    failure_count: Mapped[int] = mapped_column(default=0)  # deliveries in a row that failed for good
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    repository: Mapped[Repository | None] = relationship()
+    namespace: Mapped[Namespace | None] = relationship()
+
+
+class DeliveryState(StrEnum):
+    """``pending``: not sent yet, or to be tried again."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class WebhookDelivery(Model):
+    """One message to a webhook and what became of it. Kept for a while, then pruned."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (Index(None, "webhook_id", "id"), Index(None, "created_at"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    event_id: Mapped[str] = mapped_column(String(36))  # the same for every webhook, and for redeliveries
+    topic: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[str] = mapped_column(Text)  # the very body that is signed and sent
+    state: Mapped[DeliveryState] = mapped_column(default=DeliveryState.PENDING)
+    attempt: Mapped[int] = mapped_column(default=0)
+    status: Mapped[int | None]  # HTTP status of the last answer; None: there was none
+    response_headers: Mapped[dict[str, Any]]
+    response_body: Mapped[str] = mapped_column(Text, default="")  # its beginning
+    error: Mapped[str] = mapped_column(Text, default="")  # why there was no answer
+    duration_ms: Mapped[int | None]
+    is_redelivery: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]

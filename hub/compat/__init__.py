@@ -1,0 +1,1 @@
+"""The wire formats of other hubs' clients: the CSGHub SDK and huggingface_hub."""

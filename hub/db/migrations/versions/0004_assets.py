@@ -1,0 +1,242 @@
+"""Labels, likes, relations and collections; what lists of repositories sort by and search in."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004_assets"
+down_revision = "0003_plugins"
+branch_labels = None
+depends_on = None
+
+INDEXES = (
+    ["kind", "updated_at", "id"],
+    ["kind", "download_count", "updated_at", "id"],
+    ["kind", "like_count", "updated_at", "id"],
+    ["kind", "trending_score", "updated_at", "id"],
+    ["kind", "hf_path"],
+    ["kind", "ms_path"],
+)
+COLUMNS = (
+    *("csg_path", "ms_path", "hf_path", "sync_status", "source"),
+    *("details", "search_text", "trending_score", "like_count"),
+)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "tag_categories",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("scope", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("show_name", sa.String(length=64), nullable=False),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("is_automatic", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_categories")),
+        sa.UniqueConstraint("scope", "name", name=op.f("uq_tag_categories_scope_name")),
+    )
+
+    op.create_table(
+        "tags",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("scope", sa.String(length=32), nullable=False),
+        sa.Column("category", sa.String(length=32), nullable=False),
+        sa.Column("group", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("show_name", sa.String(length=100), nullable=False),
+        sa.Column("i18n_key", sa.String(length=100), nullable=False),
+        sa.Column("is_builtin", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tags")),
+        sa.UniqueConstraint("scope", "category", "name", name=op.f("uq_tags_scope_category_name")),
+    )
+
+    op.create_table(
+        "repository_tags",
+        sa.Column("repository_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tag_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repository_id"],
+            ["repositories.id"],
+            name=op.f("fk_repository_tags_repository_id_repositories"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tag_id"], ["tags.id"], name=op.f("fk_repository_tags_tag_id_tags"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("repository_id", "tag_id", name=op.f("pk_repository_tags")),
+    )
+    with op.batch_alter_table("repository_tags", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_repository_tags_tag_id_repository_id"), ["tag_id", "repository_id"], unique=False
+        )
+
+    op.create_table(
+        "likes",
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("repository_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["repositories.id"], name=op.f("fk_likes_repository_id_repositories"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_likes_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", "repository_id", name=op.f("pk_likes")),
+    )
+    with op.batch_alter_table("likes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_likes_repository_id"), ["repository_id"], unique=False)
+
+    op.create_table(
+        "repository_relations",
+        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("target_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["source_id"],
+            ["repositories.id"],
+            name=op.f("fk_repository_relations_source_id_repositories"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["target_id"],
+            ["repositories.id"],
+            name=op.f("fk_repository_relations_target_id_repositories"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("source_id", "target_id", name=op.f("pk_repository_relations")),
+    )
+    with op.batch_alter_table("repository_relations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_repository_relations_target_id"), ["target_id"], unique=False)
+
+    op.create_table(
+        "collections",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("namespace_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("nickname", sa.String(length=64), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("theme", sa.String(length=16), nullable=False),
+        sa.Column("is_private", sa.Boolean(), nullable=False),
+        sa.Column("like_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by_id"], ["users.id"], name=op.f("fk_collections_created_by_id_users"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["namespace_id"], ["namespaces.id"], name=op.f("fk_collections_namespace_id_namespaces")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collections")),
+    )
+    with op.batch_alter_table("collections", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_collections_is_private_updated_at"), ["is_private", "updated_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_collections_namespace_id"), ["namespace_id"], unique=False)
+
+    op.create_table(
+        "collection_items",
+        sa.Column("collection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("repository_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("remark", sa.String(length=500), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["collection_id"],
+            ["collections.id"],
+            name=op.f("fk_collection_items_collection_id_collections"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["repository_id"],
+            ["repositories.id"],
+            name=op.f("fk_collection_items_repository_id_repositories"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("collection_id", "repository_id", name=op.f("pk_collection_items")),
+    )
+    with op.batch_alter_table("collection_items", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_collection_items_repository_id"), ["repository_id"], unique=False)
+
+    op.create_table(
+        "collection_likes",
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("collection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["collection_id"],
+            ["collections.id"],
+            name=op.f("fk_collection_likes_collection_id_collections"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_collection_likes_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "collection_id", name=op.f("pk_collection_likes")),
+    )
+    with op.batch_alter_table("collection_likes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_collection_likes_collection_id"), ["collection_id"], unique=False)
+
+    # The release before this one still writes rows without these columns: the database gives them their values.
+    op.add_column("users", sa.Column("labels", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
+    op.add_column("organizations", sa.Column("type", sa.String(length=32), nullable=False, server_default=""))
+    op.add_column("organizations", sa.Column("is_verified", sa.Boolean(), nullable=False, server_default=sa.false()))
+    for column in (
+        sa.Column(
+            "like_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
+        ),
+        sa.Column("trending_score", sa.Double(), nullable=False, server_default="0"),
+        sa.Column("search_text", sa.Text(), nullable=False, server_default=""),
+        sa.Column("details", sa.JSON(), nullable=False, server_default=sa.text("'{}'")),
+        sa.Column("source", sa.String(length=16), nullable=False, server_default="local"),
+        sa.Column("sync_status", sa.String(length=16), nullable=False, server_default=""),
+        sa.Column("hf_path", sa.String(length=255), nullable=False, server_default=""),
+        sa.Column("ms_path", sa.String(length=255), nullable=False, server_default=""),
+        sa.Column("csg_path", sa.String(length=255), nullable=False, server_default=""),
+    ):
+        op.add_column("repositories", column)
+    op.execute(
+        "UPDATE repositories SET search_text = lower("
+        "(SELECT path FROM namespaces WHERE namespaces.id = repositories.namespace_id)"
+        " || '/' || name || '\n' || nickname || '\n' || description)"
+    )
+    op.drop_index("ix_repositories_kind_is_private_updated_at", "repositories")
+    for columns in INDEXES:
+        op.create_index(f"ix_repositories_{'_'.join(columns)}", "repositories", columns)
+    _index_search_text()
+
+
+def _index_search_text() -> None:
+    """Let PostgreSQL find substrings by their trigrams, where its extension for that is to be had."""
+    connection = op.get_bind()
+    if connection.dialect.name != "postgresql":
+        return
+    if connection.scalar(sa.text("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'")):
+        op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        op.execute(
+            "CREATE INDEX ix_repositories_search_text_trigram ON repositories USING gin (search_text gin_trgm_ops)"
+        )
+
+
+def downgrade() -> None:
+    for columns in INDEXES:
+        op.drop_index(f"ix_repositories_{'_'.join(columns)}", "repositories")
+    op.execute("DROP INDEX IF EXISTS ix_repositories_search_text_trigram")
+    op.create_index("ix_repositories_kind_is_private_updated_at", "repositories", ["kind", "is_private", "updated_at"])
+    for column in COLUMNS:
+        op.drop_column("repositories", column)
+    op.drop_column("organizations", "is_verified")
+    op.drop_column("organizations", "type")
+    op.drop_column("users", "labels")
+    op.drop_table("collection_likes")
+    op.drop_table("collection_items")
+    op.drop_table("collections")
+    op.drop_table("repository_relations")
+    op.drop_table("likes")
+    op.drop_table("repository_tags")
+    op.drop_table("tags")
+    op.drop_table("tag_categories")
