@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, jsonify
 
 from hub.accounts import service as accounts
 from hub.accounts.models import Grant
-from hub.accounts.policy import Action, Actor, require
+from hub.accounts.policy import Action, require
 from hub.api import schemas
 from hub.api.envelope import enveloped, messaged, ok, paged
-from hub.api.views import job_view, push_view, repository_view
-from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.api.views import job_view, push_view, repository_views
+from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
@@ -31,17 +30,12 @@ _KINDS_OF_SHAPE_B = frozenset({"mcpserver"})
 _KIND_OPTIONS = ("sdk",)
 
 
-def _views(work: UnitOfWork, actor: Actor, repositories: Sequence[Repository]) -> list[dict[str, Any]]:
-    access = service.access_of(work, actor=actor, repositories=repositories)
-    return [repository_view(work.context, repository, access[repository.id]) for repository in repositories]
-
-
 def _answer(repository_id: int) -> dict[str, Any]:
     """The repository as it stands now."""
     actor = current_actor()
     with reading(current_context()) as work:
         repository = service.get_readable(work, actor=actor, repository_id=repository_id)
-        return ok(_views(work, actor, [repository])[0])
+        return ok(repository_views(work, actor, [repository])[0])
 
 
 @blp.get(COLLECTION)
@@ -60,7 +54,7 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> dict[str, 
             sort=query["sort"],
             page=page_args(),
         )
-        views = _views(work, actor, page.items)
+        views = repository_views(work, actor, page.items)
     if kind.name in _KINDS_OF_SHAPE_B:
         return jsonify(paged(schemas.RepositorySchema(many=True).dump(views), page.total))
     return ok(views, total=page.total)
@@ -83,7 +77,7 @@ def list_namespace_repositories(query: dict[str, Any], namespace: str, kind: Rep
             sort=query["sort"],
             page=page_args(),
         )
-        return messaged(_views(work, actor, page.items), page.total)
+        return messaged(repository_views(work, actor, page.items), page.total)
 
 
 @blp.post(COLLECTION)

@@ -13,7 +13,7 @@ from hub.repos import quotas
 from hub.repos.events import RepositoryMoved, RepositoryUpdated
 from hub.repos.lookup import find_repository, get_for
 from hub.repos.models import Repository, RepositoryRedirect
-from hub.repos.service.naming import check_repository_name, check_texts, drop_redirect, flush_name
+from hub.repos.service.naming import check_repository_name, check_texts, drop_redirect, flush_name, note_search_text
 
 
 def update_repository(
@@ -39,6 +39,8 @@ def update_repository(
     changed = [name for name, value in wanted.items() if value is not None and value != getattr(repository, name)]
     for name in changed:
         setattr(repository, name, wanted[name])
+    index_texts(repository)
+    note_search_text(repository)
     _note_update(work, actor, repository, *changed)
     return repository
 
@@ -109,6 +111,7 @@ def _move(work: UnitOfWork, actor: Actor, repository: Repository, namespace: Nam
     repository.namespace = namespace
     repository.name = name
     repository.name_key = fold_name(name)
+    note_search_text(repository)
     repository.updated_at = work.now()
     flush_name(work, repository)
     drop_redirect(work, kind=repository.kind, path=repository.path)

@@ -28,7 +28,7 @@ from hub.repos.kinds import get_kind
 from hub.repos.lfs.holdings import copy_links
 from hub.repos.lookup import get_readable, repository_path
 from hub.repos.models import Push, PushState, Repository, RepositoryState
-from hub.repos.service.naming import check_repository_name, check_texts, drop_redirect, flush_name
+from hub.repos.service.naming import check_repository_name, check_texts, drop_redirect, flush_name, note_search_text
 from hub.repos.starters import NewRepository
 
 log = get_logger(__name__)
@@ -160,6 +160,7 @@ def reserve(work: UnitOfWork, *, actor: Actor, namespace: str, row: Repository, 
     row.state = RepositoryState.CREATING
     row.created_by_id = actor.user_id
     row.created_at = row.updated_at = work.now()
+    note_search_text(row)
     work.session.add(row)
     flush_name(work, row)
     return row

@@ -18,8 +18,10 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from hub.accounts.models import User
 from hub.api import schemas
+from hub.assets.models import Like, RepositoryTag, Tag
 from hub.base.context import Context
 from hub.db.engine import DATABASE
+from hub.db.uow import unit_of_work
 from hub.git.pointer import format_pointer
 from hub.http.routing import REPOSITORY
 from hub.jobs.run import run_due
@@ -515,6 +517,18 @@ def test_a_list_takes_the_same_queries_however_long_it_is(
     make_repository(users["bob"], "one")
     count()  # the token's last use is written down once
     alone = count()
-    for name in ("two", "three", "four"):
-        make_repository(users["bob"], name)
+    made = [make_repository(users["bob"], name) for name in ("two", "three", "four")]
+    with unit_of_work(context) as work:
+        moment = work.now()
+        label = Tag(scope="model", category="task", name="text-generation", created_at=moment, updated_at=moment)
+        work.session.add(label)
+        work.session.flush()
+        for repository in made:
+            work.session.add(RepositoryTag(repository_id=repository.id, tag_id=label.id))
+        work.session.add(Like(user_id=users["ada"].id, repository_id=made[0].id, created_at=moment))
+        work.session.get_one(Repository, made[0].id).like_count = 1
     assert count() == alone
+    seen = {item["name"]: item for item in data(call("GET", "/models"))}
+    assert [label["name"] for label in seen["two"]["tags"]] == ["text-generation"]
+    assert (seen["two"]["user_likes"], seen["two"]["likes"]) == (True, 1)
+    assert (seen["one"]["user_likes"], seen["one"]["likes"], seen["one"]["tags"]) == (False, 0, [])

@@ -325,6 +325,25 @@ def test_texts_have_limits(
     assert refused.value.code == "REQ-ERR-6"
 
 
+def test_what_lists_search_follows_every_change(
+    context: Context, make_user: MakeUser, make_repository: MakeRepository, actor_of: ActorOf
+) -> None:
+    ada, repository = actor_of(make_user("ada", admin=True)), make_repository(make_user("Bob"), description="A\nB")
+
+    def searched(change: Callable[..., Repository], **changes: Any) -> str:
+        with unit_of_work(context) as work:
+            change(work, actor=ada, repository_id=repository.id, **changes)
+        with reading(context) as work:
+            return work.session.get_one(Repository, repository.id).search_text
+
+    assert repository.search_text == "bob/thing\nthing\na\nb"
+    assert searched(service.update_repository, nickname="Nick", description="New") == "bob/thing\nnick\nnew"
+    assert searched(service.rename_repository, name="Other") == "bob/other\nnick\nnew"
+    assert searched(service.transfer_repository, namespace="ada") == "ada/other\nnick\nnew"
+    fork = service.fork_repository(context, actor=ada, source_id=repository.id, name="fork")
+    assert fork.search_text == "ada/fork\nfork\nnew"
+
+
 def test_an_archived_repository_is_read_and_administered_but_not_written(
     context: Context, make_user: MakeUser, make_repository: MakeRepository, actor_of: ActorOf
 ) -> None:
