@@ -8,32 +8,40 @@ from typing import Any
 from marshmallow import Schema, fields
 
 
-def ok(data: Any = None, *, total: int | None = None, **members: Any) -> dict[str, Any]:
+def ok(data: Any = None, *, total: int | None = None, is_estimate: bool = False, **members: Any) -> dict[str, Any]:
     """``{"msg": "OK", "data"?, "total"?}``, list shape A when data is a list; empty members are left out.
 
-    The SDK compares ``msg`` exactly. members: further ones beside these.
+    The SDK compares ``msg`` exactly. is_estimate: of a ``Page``; it is said beside the total, here and in the other
+    shapes. members: further ones beside these.
     """
     envelope: dict[str, Any] = {"msg": "OK"}
     if data is not None:
         envelope["data"] = data
     if total:
         envelope["total"] = total
+    if is_estimate:
+        envelope["total_is_estimate"] = True
     return envelope | members
 
 
-def paged(items: list[Any], total: int) -> dict[str, Any]:
+def paged(items: list[Any], total: int, *, is_estimate: bool = False) -> dict[str, Any]:
     """List shape B: the page inside ``data``."""
-    return ok({"data": items, "total": total})
+    estimated = {"total_is_estimate": True} if is_estimate else {}
+    return ok({"data": items, "total": total} | estimated)
 
 
-def messaged(items: list[Any], total: int) -> dict[str, Any]:
+def messaged(items: list[Any], total: int, *, is_estimate: bool = False) -> dict[str, Any]:
     """List shape C: ``message`` beside ``msg``."""
-    return ok(items, total=total, message="OK")
+    return ok(items, total=total, is_estimate=is_estimate, message="OK")
 
 
 def plain(items: list[Any], total: int) -> dict[str, Any]:
     """List shape D. The contract wants no message; one more member does no harm."""
     return ok(items) | {"total": total}
+
+
+def _estimated() -> fields.Boolean:
+    return fields.Boolean(metadata={"description": "true: there are too many to count, the total is about right"})
 
 
 @cache
@@ -48,12 +56,17 @@ def enveloped(schema: type[Schema] | Schema | None = None, *, many: bool = False
     cls = schema if isinstance(schema, type) else type(schema)
     name = cls.__name__.removesuffix("Schema")
     if paged:
-        inner: dict[str, Any] = {"data": fields.List(fields.Nested(schema)), "total": fields.Integer()}
+        inner: dict[str, Any] = {
+            "data": fields.List(fields.Nested(schema)),
+            "total": fields.Integer(),
+            "total_is_estimate": _estimated(),
+        }
         members["data"] = fields.Nested(Schema.from_dict(inner, name=f"{name}Page"))
         name = f"{name}List"
     elif many:
         members["data"] = fields.List(fields.Nested(schema))
         members["total"] = fields.Integer(metadata={"description": "of all pages; absent: 0"})
+        members["total_is_estimate"] = _estimated()
         members["message"] = fields.String(metadata={"description": "OK; on lists of shape C only"})
         name = f"{name}s"
     else:

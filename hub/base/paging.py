@@ -27,7 +27,12 @@ class PageArgs:
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page of a list and how many items there are in all."""
+    """One page of a list and how many items there are in all.
+
+    is_estimate: ``total`` was too many to count (``hub.db.totals``). Answers then say ``"total_is_estimate": true``
+    beside it: hand ``page.is_estimate`` to ``hub.api.envelope.ok``, ``paged`` or ``messaged``.
+    """
 
     items: Sequence[T]
     total: int
+    is_estimate: bool = False

@@ -39,7 +39,6 @@ def update_repository(
     changed = [name for name, value in wanted.items() if value is not None and value != getattr(repository, name)]
     for name in changed:
         setattr(repository, name, wanted[name])
-    index_texts(repository)
     note_search_text(repository)
     _note_update(work, actor, repository, *changed)
     return repository

@@ -6,30 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, func, or_, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy import ColumnElement, UnaryExpression, select
+from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
-from hub.accounts.models import Namespace
+from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, can_each, readable
 from hub.base.errors import Invalid
 from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
+from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
 
 MAX_SEARCH_CHARS = 200
+MAX_SEARCH_WORDS = 8
 
-# Source of the names: CSGHub contract, section 5.2. Until likes exist all repositories have equally few, so the two
-# orders by them are the order of those that are equal.
-_NEWEST = (Repository.updated_at.desc(), Repository.id.desc())
+
+def _order(*columns: InstrumentedAttribute[Any]) -> tuple[UnaryExpression[Any], ...]:
+    """The order of an index of ``Repository`` read backwards, so that a page is read from it and not sorted."""
+    return tuple(column.desc() for column in (*columns, Repository.updated_at, Repository.id))
+
+
+# Source of the names: CSGHub contract, section 5.2.
 SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
-    "recently_update": _NEWEST,
-    "trending": (Repository.download_count.desc(), *_NEWEST),
-    "most_download": (Repository.download_count.desc(), *_NEWEST),
-    "most_favorite": _NEWEST,
-    "most_star": _NEWEST,
+    "recently_update": _order(),
+    "trending": _order(Repository.trending_score),
+    "most_download": _order(Repository.download_count),
+    "most_favorite": _order(Repository.like_count),
+    "most_star": _order(Repository.like_count),
 }
 
 
@@ -49,31 +55,38 @@ def list_repositories(
     namespace: str | None = None,
     search: str = "",
     sort: str = "recently_update",
+    source: str | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
     page: PageArgs | None = None,
 ) -> Page[Repository]:
     """The repositories that the actor may see; their namespaces and creators are loaded with them.
 
-    kind, namespace: None for all. search: words in the path, nickname or description, in any case.
-    Raises Invalid (``REQ-ERR-6``) for an unknown sort.
+    kind, namespace, source: None for all. search: words that must all be in the path, nickname or description, in
+    any case. where: further conditions on ``Repository`` from higher floors, such as labels.
+    Three queries at most. Raises Invalid (``REQ-ERR-6``) for an unknown sort.
     """
     if sort not in SORTS:
         raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
     page = page or PageArgs()
-    query = _visible(actor).join(Repository.namespace)
     # A kind whose plugin does not run is as if it did not exist: its repositories have no address.
-    query = query.where(Repository.kind == kind if kind is not None else Repository.kind.in_(work.context[KINDS]))
+    of_kind = Repository.kind == kind if kind is not None else Repository.kind.in_(work.context[KINDS])
+    query = select(Repository).where(of_kind, is_live(), _may_read(actor), *_matches(search), *where)
     if namespace is not None:
-        query = query.where(Namespace.path_key == fold_name(namespace))
-    if search.strip():
-        query = query.where(_matches(search.strip()[:MAX_SEARCH_CHARS]))
-    total = work.session.scalar(query.with_only_columns(func.count(Repository.id))) or 0
+        found = select(Namespace.id).where(Namespace.path_key == fold_name(namespace))
+        query = query.where(Repository.namespace_id == found.scalar_subquery())
+    if source is not None:
+        query = query.where(Repository.source == source)
     rows = work.session.scalars(
-        query.options(contains_eager(Repository.namespace), joinedload(Repository.created_by))
+        query.options(
+            joinedload(Repository.namespace, innerjoin=True),
+            joinedload(Repository.created_by).lazyload(User.namespace),
+        )
         .order_by(*SORTS[sort])
         .offset(page.offset)
         .limit(page.per)
-    )
-    return Page(rows.all(), total)
+    ).all()
+    total, is_estimate = total_of(work.session, query.with_only_columns(Repository.id), page, len(rows))
+    return Page(rows, total, is_estimate)
 
 
 def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Repository]) -> dict[int, Access]:
@@ -88,24 +101,20 @@ def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Reposito
     }
 
 
-def _visible(actor: Actor) -> Select[Repository]:
-    return select(Repository).where(
-        is_live(),
-        readable(
-            actor,
-            resource_type=Repository.resource_type,
-            id=Repository.id,
-            namespace_id=Repository.namespace_id,
-            is_private=Repository.is_private,
-        ),
+def _may_read(actor: Actor) -> ColumnElement[bool]:
+    return readable(
+        actor,
+        resource_type=Repository.resource_type,
+        id=Repository.id,
+        namespace_id=Repository.namespace_id,
+        is_private=Repository.is_private,
     )
 
 
-def _matches(search: str) -> ColumnElement[bool]:
-    pattern = "%" + search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    columns = (
-        Namespace.path_key + "/" + Repository.name_key,
-        func.lower(Repository.nickname),
-        func.lower(Repository.description),
-    )
-    return or_(*(column.like(pattern, escape="\\") for column in columns))
+def _matches(search: str) -> list[ColumnElement[bool]]:
+    words = search[:MAX_SEARCH_CHARS].lower().split()[:MAX_SEARCH_WORDS]
+    return [Repository.search_text.like(f"%{_literal(word)}%", escape="\\") for word in dict.fromkeys(words)]
+
+
+def _literal(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

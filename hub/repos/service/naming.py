@@ -46,18 +46,12 @@ def note_search_text(row: Repository) -> None:
     row.search_text = "\n".join((row.path, row.nickname, row.description)).lower()
 
 
-def index_texts(row: Repository) -> None:
-    """Note what lists search in; to be done whenever the path or a text has changed."""
-    row.search_text = "\n".join((row.path, row.nickname or "", row.description or "")).lower()
-
-
 def flush_name(work: UnitOfWork, row: Repository) -> None:
     """Write the row. Raises Conflict (``REPO-ERR-0``) when another repository of the kind has its path.
 
     The unique index decides, so of two that ask at once one is refused.
     """
     kind, path = row.kind, row.path
-    index_texts(row)
     try:
         work.session.flush()
     except IntegrityError as error:
