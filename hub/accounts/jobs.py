@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.accounts import topics
 from hub.accounts.service.sessions import delete_expired_sessions
 from hub.accounts.service.users import count_active_users
 from hub.base.context import Context
@@ -14,7 +15,7 @@ from hub.licensing.usage import USAGE
 
 
 def install(context: Context) -> None:
-    """Register the room's jobs, their schedules, and the count of seats; done once, by ``build_context``.
+    """Register the room's jobs, schedules and topics, and the count of seats; done once, by ``build_context``.
 
     The check of the licence is here because the licences' room stands beside the jobs', not above it.
     """
@@ -22,6 +23,7 @@ def install(context: Context) -> None:
     register_schedule(context, Schedule("accounts.expire_sessions", "5 * * * *", "accounts.expire_sessions"))
     register(context, JobSpec("licensing.check", "hub.accounts.jobs:check_license"))
     register_schedule(context, Schedule("licensing.check", "35 * * * *", "licensing.check"))
+    topics.install(context)
     context[USAGE].add("users", count_active_users)
 
 

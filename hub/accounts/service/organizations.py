@@ -8,12 +8,20 @@ from datetime import datetime
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from hub.accounts.events import (
+    MemberAdded,
+    MemberChanged,
+    MemberRemoved,
+    OrganizationCreated,
+    OrganizationDeleted,
+)
 from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, Role, User
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
 from hub.accounts.service.namespaces import find_namespace, new_namespace, refuse_taken_path
 from hub.accounts.service.users import get_own_user
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, PreconditionFailed
+from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import fold_name, validate_namespace
 from hub.base.paging import Page, PageArgs
@@ -88,6 +96,9 @@ def create_organization(
         if taken is None:
             raise
         refuse_taken_path(taken, NamespaceKind.ORGANIZATION)
+    namespace_id = organization.namespace_id
+    publish(work, OrganizationCreated(organization.id, name, namespace_id, owner.id, actor.user_id))
+    publish(work, MemberAdded(organization.id, namespace_id, owner.id, Role.OWNER, actor.user_id))
     log.info("organization_created", organization_id=organization.id, actor_id=actor.user_id)
     return organization
 
@@ -149,6 +160,10 @@ def delete_organization(work: UnitOfWork, *, actor: Actor, organization: Organiz
             "The organisation still holds repositories (deleted ones count while they can be brought back).",
             code="organization_not_empty",
         ) from None
+    publish(
+        work,
+        OrganizationDeleted(organization.id, organization.name, organization.namespace_id, actor.user_id),
+    )
     log.info("organization_deleted", organization_id=organization.id, actor_id=actor.user_id)
 
 
@@ -237,6 +252,7 @@ def add_member(work: UnitOfWork, *, actor: Actor, organization: Organization, us
             work.session.add(member)
     except IntegrityError:
         raise Conflict(f"{user.name!r} is a member already.", code="member_exists") from None
+    publish(work, MemberAdded(organization.id, organization.namespace_id, user.id, member.role, actor.user_id))
     log.info("member_added", organization_id=organization.id, user_id=user.id, role=role, actor_id=actor.user_id)
     return member
 
@@ -259,8 +275,11 @@ def change_member(
     if member.role == Role.OWNER != role:
         _require_to_give(work, actor, organization, Role.OWNER)
         _refuse_last_owner(work, organization, user)
-    member.role = Role(role)
+    old, member.role = member.role, Role(role)
     work.session.flush()
+    if old != member.role:
+        ids = (organization.id, organization.namespace_id, user.id)
+        publish(work, MemberChanged(*ids, member.role, old, actor.user_id))
     log.info("member_changed", organization_id=organization.id, user_id=user.id, role=role, actor_id=actor.user_id)
     return member
 
@@ -282,6 +301,7 @@ def remove_member(work: UnitOfWork, *, actor: Actor, organization: Organization,
         _refuse_last_owner(work, organization, user)
     work.session.delete(member)
     work.session.flush()
+    publish(work, MemberRemoved(organization.id, organization.namespace_id, user.id, member.role, actor.user_id))
     log.info("member_removed", organization_id=organization.id, user_id=user.id, actor_id=actor.user_id)
 
 

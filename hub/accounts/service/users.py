@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from hub.accounts.events import UserCreated
 from hub.accounts.models import Namespace, NamespaceKind, User
 from hub.accounts.passwords import PasswordHash
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
@@ -12,6 +13,7 @@ from hub.accounts.service import fields
 from hub.accounts.service.namespaces import find_namespace, new_namespace, refuse_taken_path
 from hub.accounts.service.sessions import close_all_sessions
 from hub.base.errors import Conflict, NotFound, NotSignedIn
+from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import fold_name, validate_namespace
 from hub.base.paging import Page, PageArgs
@@ -89,6 +91,7 @@ def create_user(
     except IntegrityError:
         _refuse_taken(work, name, email)
         raise
+    publish(work, UserCreated(user.id, user.name, actor.user_id))
     log.info("user_created", user_id=user.id, is_admin=is_admin, actor_id=actor.user_id)
     return user
 
