@@ -21,6 +21,7 @@ from hub.base.settings import Settings, load
 from hub.base.topics import TOPICS, create_topics
 from hub.community import install as community
 from hub.db.engine import DATABASE, Database
+from hub.http import jobs as http_jobs
 from hub.jobs import core as jobs_core
 from hub.jobs import metrics as jobs_metrics
 from hub.licensing import metrics as licensing_metrics
@@ -72,6 +73,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     garbage.install(context)
     assets.install(context)
     community.install(context)
+    http_jobs.install(context)
     navigation.install(context)
     for room in (licensing_metrics, jobs_metrics, accounts_metrics, repos_metrics, plugin_own):
         room.install(context)
@@ -99,8 +101,8 @@ def _mount(context: Context) -> Flask:
 
     from hub.api import app as api
     from hub.compat import app as compat
+    from hub.http import conditional, errors, health, idempotency, limits
     from hub.http import context as http_context
-    from hub.http import errors, health
     from hub.plugin import admin, mounting
     from hub.transport import git_http, internal, lfs
     from hub.web import app as web
@@ -115,6 +117,9 @@ def _mount(context: Context) -> Flask:
     lfs.install(app)
     web.install(app, context)
     rest = api.install(app, context)
+    limits.install(app, context)
+    idempotency.install(app, context)
+    conditional.install(app)
     compat.install(app, rest, context)
     admin.install(app, rest)
     if PLUGINS in context:

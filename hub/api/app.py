@@ -27,7 +27,7 @@ from hub.api import (
     webhooks,
 )
 from hub.base.context import Context
-from hub.http.rest import HubApi
+from hub.http.rest import HubApi, serves_api
 from hub.http.routing import CollectionConverter, collection_converter, describe_collection
 
 _MODULES = (
@@ -58,11 +58,10 @@ def install(app: Flask, context: Context) -> HubApi:
 
 
 def _bound_bodies(app: Flask, context: Context) -> None:
-    names = frozenset(app.extensions["flask-smorest"]["blp_name_to_api"])
     limit = context.settings.request_body_limit_bytes
 
     @app.before_request
     def bound_body() -> None:
         # A file that is streamed to disk has limits of its own, which its view sets.
-        if request.blueprint in names:
+        if serves_api():
             request.max_content_length = limit

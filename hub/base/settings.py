@@ -84,6 +84,12 @@ class Settings:
     web_workers: int = setting(1, "worker processes of the web server", unit="processes")
     job_workers: int = setting(1, "job workers that `hub serve` starts", unit="processes")
     request_body_limit_bytes: int = setting(32 * MIB, "largest JSON or form body", unit="bytes")
+    rate_limit_account: int = setting(
+        6000, "API requests in a minute of one token, or of one account without; 0: no limit", unit="requests"
+    )
+    rate_limit_address: int = setting(
+        3000, "API requests in a minute from one address without a credential; 0: no limit", unit="requests"
+    )
     session_ttl_s: int = setting(1_209_600, "how long a browser session lasts unused", unit="seconds")
     undelete_ttl_s: int = setting(604_800, "how long a deleted repository can be brought back", unit="seconds")
     theme: str = setting("default", "theme of the pages: a folder in themes/")

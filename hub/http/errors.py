@@ -77,6 +77,8 @@ def render_platform_json(status: int, code: str, message: str, details: dict[str
     body: dict[str, Any] = {"code": code, "msg": message, "trace_id": request_id()}
     if details:
         body["context"] = details
+    if status == 429:
+        body["error"] = message  # CSGHub contract, section 1.7
     response = Response(json.dumps(body), status=status, mimetype="application/json")
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="hub"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import current_app, request
 from flask_smorest import Api
 from marshmallow import Schema, fields
 
@@ -35,3 +36,8 @@ class HubApi(Api):  # type: ignore[misc]  # flask-smorest publishes no types
         """Mount a blueprint, list it in the description, and let its errors speak its dialect (the platform's)."""
         super().register_blueprint(blp, parameters=parameters, **options)
         speak_in(self._app, options.get("name", blp.name), getattr(blp, "renderer", render_api_error))
+
+
+def serves_api() -> bool:
+    """Whether the request goes to a route of the REST API or of another hub's wire format: what ``HubApi`` lists."""
+    return request.blueprint in current_app.extensions["flask-smorest"]["blp_name_to_api"]

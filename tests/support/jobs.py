@@ -18,9 +18,17 @@ from hub.app import build_context
 from hub.base import log
 from hub.base.context import Context
 from hub.base.settings import load
-from hub.jobs.run import JobRun
-from hub.jobs.service import JobSpec, register
+from hub.db.uow import unit_of_work
+from hub.jobs.run import JobRun, execute
+from hub.jobs.service import JobSpec, enqueue, register
 from hub.jobs.worker import begin_anew, work
+
+
+def run_now(context: Context, name: str, **args: Any) -> None:
+    """Queue a job and run it in this process, as a worker would."""
+    with unit_of_work(context) as work:
+        uuid = enqueue(work, name, args=args).uuid
+    execute(context, uuid)
 
 
 def note(run: JobRun, *, directory: str) -> None:

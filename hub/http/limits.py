@@ -1,0 +1,154 @@
+"""How many API requests one token, account or address may make in a minute.
+
+What Git, LFS and downloads of files transfer is not counted: one clone or snapshot is thousands of requests.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import redis
+from flask import Flask, Response, g, request
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from hub.base.context import Context
+from hub.base.errors import HubError, RateLimited
+from hub.base.log import get_logger
+from hub.base.settings import Settings
+from hub.http.actor import client_address, current_actor
+from hub.jobs.queue import redis_url
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import RateLimiter
+
+log = get_logger(__name__)
+
+WINDOW_S = 60
+# Nobody waits long to be counted; a Redis that did not answer is left alone for a while.
+_REDIS_WAIT_S = 1
+_REDIS_AWAY_S = 15
+_COUNTED = re.compile(r"/(?:(?:csg|hf|ms)/)?api/")
+# One of these per request is the file itself.
+_TRANSFERS = re.compile(r"/api/v1/[^/]+/[^/]+/[^/]+/(?:resolve|download|archive|download_archive)/")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a client stands after a request. limit, remaining: requests in a window. reset_s: until there are more."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+    is_over: bool
+
+
+class RequestLimiter:
+    """Counts in Redis, for all web processes together; in this process alone while Redis does not answer.
+
+    A window slides: what was counted in the last minute fades out of the count instead of ending at once.
+    """
+
+    def __init__(self, url: str) -> None:
+        # Deliberately here: of the whole program, only web processes count requests.
+        from limits.storage import MemoryStorage, RedisStorage
+        from limits.strategies import SlidingWindowCounterRateLimiter
+
+        pool = redis.ConnectionPool.from_url(
+            url,
+            socket_timeout=_REDIS_WAIT_S,
+            socket_connect_timeout=_REDIS_WAIT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+        shared = RedisStorage("redis://", connection_pool=pool, key_prefix="hub:limits")
+        self._shared: RateLimiter = SlidingWindowCounterRateLimiter(shared)
+        self._own: RateLimiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._away_until = 0.0
+
+    def count(self, key: str, limit: int) -> Standing:
+        """Count one request of the key, of which ``limit`` are allowed in a window."""
+        from limits import RateLimitItemPerSecond
+
+        item = RateLimitItemPerSecond(limit, WINDOW_S)
+        if time.monotonic() >= self._away_until:
+            try:
+                return _count(self._shared, item, key)
+            except redis.RedisError as error:
+                self._away_until = time.monotonic() + _REDIS_AWAY_S
+                log.warning("request_limits_in_memory", error=str(error), next_try_s=_REDIS_AWAY_S)
+        return _count(self._own, item, key)
+
+
+def _count(limiter: RateLimiter, item: RateLimitItem, key: str) -> Standing:
+    is_allowed = limiter.hit(item, key)
+    stats = limiter.get_window_stats(item, key)
+    reset_s = max(1, min(WINDOW_S, round(stats.reset_time - time.time())))
+    return Standing(item.amount, stats.remaining, reset_s, not is_allowed)
+
+
+def install(app: Flask, context: Context) -> None:
+    """Count every request to the API before it is served; done once, by ``create_app``. Does nothing without limits."""
+    settings = context.settings
+    if not settings.rate_limit_account and not settings.rate_limit_address:
+        return
+    limiter = RequestLimiter(redis_url(settings))
+
+    @app.before_request
+    def count_request() -> None:
+        if not _COUNTED.match(request.path) or _TRANSFERS.match(request.path):
+            return
+        key, limit = _whose(settings)
+        if not limit:
+            return
+        standing = g.hub_rate_limit = limiter.count(key, limit)
+        if standing.is_over:
+            raise RateLimited(
+                f"More than {limit} requests in a minute. Wait {standing.reset_s} s.", retry_after_s=standing.reset_s
+            )
+
+    @app.after_request
+    def tell_standing(response: Response) -> Response:
+        standing: Standing | None = g.get("hub_rate_limit")
+        if standing is not None:
+            response.headers.extend(headers_of(standing))
+        return response
+
+
+def _whose(settings: Settings) -> tuple[str, int]:
+    """Whose request it is, and how many they may make; 0: as many as they like.
+
+    A token counts by itself, so that one program does not use up what its owner's others need. A credential that is
+    not good counts for the address that sent it.
+    """
+    try:
+        actor = current_actor()
+    except HubError:
+        return f"address:{client_address()}", settings.rate_limit_address
+    if actor.is_anonymous:
+        return f"address:{client_address()}", settings.rate_limit_address
+    if actor.user_id is None:
+        return "", 0  # the operator's own credential
+    key = f"user:{actor.user_id}" if actor.token_id is None else f"token:{actor.token_id}"
+    return key, settings.rate_limit_account
+
+
+def headers_of(standing: Standing) -> dict[str, str]:
+    """What tells a client where it stands.
+
+    Sources: IETF draft httpapi-ratelimit-headers, in the version with one header each (and, for huggingface_hub, that
+    with one for all); CSGHub contract, section 1.7 (``X-``, whose reset is a Unix time).
+    """
+    return {
+        "RateLimit-Limit": str(standing.limit),
+        "RateLimit-Remaining": str(standing.remaining),
+        "RateLimit-Reset": str(standing.reset_s),
+        "RateLimit-Policy": f'"api";q={standing.limit};w={WINDOW_S}',
+        "RateLimit": f'"api";r={standing.remaining};t={standing.reset_s}',
+        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(int(time.time()) + standing.reset_s),
+    }

@@ -1,0 +1,53 @@
+"""How many requests a client may make, and what it is told of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from hub.http.limits import RequestLimiter
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.mark.settings(rate_limit_account=3, rate_limit_address=2)
+def test_addresses_and_tokens_have_limits_of_their_own(client, make_user, make_token):
+    user = make_user()
+    token, other = make_token(user), make_token(user)
+
+    first = client.get("/api/v1/models")
+    assert (first.headers["RateLimit-Limit"], first.headers["RateLimit-Remaining"]) == ("2", "1")
+    assert 0 < int(first.headers["RateLimit-Reset"]) <= 60
+    assert int(first.headers["X-RateLimit-Reset"]) > time.time()
+    client.get("/api/v1/models", headers={"Authorization": "Bearer 0000"})  # a bad credential counts for its address
+    refused = client.get("/api/v1/models")
+    assert refused.status_code == 429
+    assert refused.json["code"] == "REQ-ERR-10"
+    assert refused.json["error"] == refused.json["msg"]
+    assert refused.headers["RateLimit-Remaining"] == "0"
+    assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"]
+
+    mine = {"Authorization": f"Bearer {token}"}
+    assert [client.get("/api/v1/whoami", headers=mine).status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert client.get("/api/v1/whoami", headers={"Authorization": f"Bearer {other}"}).status_code == 200
+
+
+@pytest.mark.settings(rate_limit_account=1, rate_limit_address=1)
+def test_transfers_are_not_counted(client, make_user, make_repository):
+    make_repository(make_user())
+    for _ in range(3):
+        assert client.get("/api/v1/models/ada/thing/resolve/README.md").status_code == 200
+        assert client.get("/-/health").status_code == 200
+
+
+@pytest.mark.settings(rate_limit_account=0, rate_limit_address=0)
+def test_zero_is_no_limit(client):
+    assert "RateLimit-Limit" not in client.get("/api/v1/models").headers
+
+
+def test_web_processes_count_together_and_go_on_without_redis(redis_url):
+    one, two = RequestLimiter(redis_url), RequestLimiter(redis_url)
+    assert [limiter.count("token:1", 2).is_over for limiter in (one, two, one)] == [False, False, True]
+    nobody = RequestLimiter("redis://127.0.0.1:1")
+    assert [nobody.count("token:1", 2).is_over for _ in range(3)] == [False, False, True]
