@@ -22,7 +22,7 @@ class Discussion(Model):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     title: Mapped[str] = mapped_column(String(255))
     comment_count: Mapped[int] = mapped_column(RowId, default=0)
     created_at: Mapped[datetime]
@@ -40,7 +40,7 @@ class Comment(Model):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     discussion_id: Mapped[int] = mapped_column(ForeignKey("discussions.id", ondelete="CASCADE"))
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     content: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -62,9 +62,11 @@ class Notification(Model):
     """Something that one user is told."""
 
     __tablename__ = "notifications"
-    __table_args__ = (Index(None, "user_id", "id"), Index(None, "created_at"))
+    # By the second the unread are counted, by the third the old ones pruned.
+    __table_args__ = (Index(None, "user_id", "id"), Index(None, "user_id", "read_at"), Index(None, "read_at"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    # Derived from the message and the receiver: whatever is sent twice is told once.
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     # Wider than other words: "asset_management" is just 16 long.
@@ -73,7 +75,8 @@ class Notification(Model):
     summary: Mapped[str] = mapped_column(String(255), default="")
     content: Mapped[str] = mapped_column(Text, default="")
     url: Mapped[str] = mapped_column(String(512), default="")  # where it leads, a path on this hub
-    sender: Mapped[str] = mapped_column(String(64), default="")  # a user's name; empty: the hub
+    sender_uuid: Mapped[str] = mapped_column(String(36), default="")  # a user's; empty: the hub
+    notified_at: Mapped[datetime | None]  # when a client that polls was given it
     read_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
@@ -111,7 +114,7 @@ class ClientEvent(Model):
     __table_args__ = (Index(None, "created_at"),)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     module: Mapped[str] = mapped_column(String(64))
     event: Mapped[str] = mapped_column(String(64))
     value: Mapped[str] = mapped_column(String(255), default="")

@@ -34,6 +34,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("discussions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_discussions_repository_id_id"), ["repository_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_discussions_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "comments",
@@ -54,6 +55,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("comments", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_comments_discussion_id_id"), ["discussion_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_comments_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "notifications",
@@ -65,7 +67,8 @@ def upgrade() -> None:
         sa.Column("summary", sa.String(length=255), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("url", sa.String(length=512), nullable=False),
-        sa.Column("sender", sa.String(length=64), nullable=False),
+        sa.Column("sender_uuid", sa.String(length=36), nullable=False),
+        sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -75,8 +78,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("uuid", name=op.f("uq_notifications_uuid")),
     )
     with op.batch_alter_table("notifications", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_notifications_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_notifications_read_at"), ["read_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_notifications_user_id_id"), ["user_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_notifications_user_id_read_at"), ["user_id", "read_at"], unique=False)
 
     op.create_table(
         "notification_settings",
@@ -122,6 +126,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("client_events", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_client_events_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_client_events_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "webhooks",
