@@ -1,4 +1,5 @@
 import base64
+import itertools
 import contextlib
 import subprocess
 
@@ -94,6 +95,8 @@ GOOD = ed25519_line()
         ("ssh-ed25519 " + "A" * 9000, "one line"),
         ("ssh-ed25519 ä", "damaged"),
     ],
+    # Workers that share a run must agree on the names, and the key is a fresh one in each.
+    ids=itertools.count(),
 )
 def test_what_is_no_good_key_is_refused_with_the_reason(text, reason):
     with pytest.raises(InvalidKey, match=reason):
