@@ -1,6 +1,6 @@
 import base64
-import itertools
 import contextlib
+import itertools
 import subprocess
 
 import pytest
