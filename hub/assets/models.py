@@ -104,7 +104,8 @@ class Collection(Model):
     __table_args__ = (Index(None, "is_private", "updated_at"),)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id"), index=True)
+    # Lists go with the namespace that owns them; repositories hold it.
+    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"), index=True)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     name: Mapped[str] = mapped_column(String(64))
     nickname: Mapped[str] = mapped_column(String(64), default="")
@@ -151,3 +152,16 @@ class CollectionLike(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
     created_at: Mapped[datetime]
+
+
+class Trend(Model):
+    """What ``Repository.trending_score`` is made of besides what other tables hold; absent: nothing yet."""
+
+    __tablename__ = "repository_trends"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    weight: Mapped[int] = mapped_column(default=0)  # points that site administrators give or take
+    # Downloads by weeks: the count at the beginning of this one, and how many there were in the one before.
+    week_began_at: Mapped[datetime]
+    downloads_at_week_began: Mapped[int] = mapped_column(RowId, default=0)
+    downloads_of_last_week: Mapped[int] = mapped_column(RowId, default=0)

@@ -128,7 +128,7 @@ def upgrade() -> None:
             ["created_by_id"], ["users.id"], name=op.f("fk_collections_created_by_id_users"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(
-            ["namespace_id"], ["namespaces.id"], name=op.f("fk_collections_namespace_id_namespaces")
+            ["namespace_id"], ["namespaces.id"], name=op.f("fk_collections_namespace_id_namespaces"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collections")),
     )
@@ -181,6 +181,22 @@ def upgrade() -> None:
     with op.batch_alter_table("collection_likes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_collection_likes_collection_id"), ["collection_id"], unique=False)
 
+    op.create_table(
+        "repository_trends",
+        sa.Column("repository_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("weight", sa.Integer(), nullable=False),
+        sa.Column("week_began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("downloads_at_week_began", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("downloads_of_last_week", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repository_id"],
+            ["repositories.id"],
+            name=op.f("fk_repository_trends_repository_id_repositories"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_repository_trends")),
+    )
+
     # The release before this one still writes rows without these columns: the database gives them their values.
     op.add_column("users", sa.Column("labels", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
     op.add_column("organizations", sa.Column("type", sa.String(length=32), nullable=False, server_default=""))
@@ -232,6 +248,7 @@ def downgrade() -> None:
     op.drop_column("organizations", "is_verified")
     op.drop_column("organizations", "type")
     op.drop_column("users", "labels")
+    op.drop_table("repository_trends")
     op.drop_table("collection_likes")
     op.drop_table("collection_items")
     op.drop_table("collections")
