@@ -22,6 +22,8 @@ _SINGLE = (str, int, bool, float)
 # What Kubernetes puts into every container for a service that is called hub-NAME.
 _SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
+MIN_API_TOKEN_LENGTH = 32
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
@@ -69,6 +71,9 @@ class Settings:
         "", "licence file that is in force instead of an imported one; read again as it changes"
     )
     secret_key: str = setting("", "key of signatures and encryption; empty: made once, kept in the home", secret=True)
+    api_token: str = setting(
+        "", "token of other services, 32 characters or more: acts for any user; empty: off", secret=True
+    )
     registration: bool = setting(True, "whether people may create accounts themselves")
     max_blob_size_bytes: int = setting(10 * MIB, "largest file in a push that is no LFS object", unit="bytes")
     max_lfs_object_size_bytes: int = setting(5 * 1024 * GIB, "largest LFS object", unit="bytes")
@@ -92,6 +97,12 @@ class Settings:
     )
     session_ttl_s: int = setting(1_209_600, "how long a browser session lasts unused", unit="seconds")
     undelete_ttl_s: int = setting(604_800, "how long a deleted repository can be brought back", unit="seconds")
+    outgoing_allowed_hosts: str = setting(
+        "", "names (*.corp.example: all below), addresses and networks that webhooks may reach although not public"
+    )
+    outgoing_ports: str = setting("80,443,8080,8443", "ports of other hosts that webhooks may reach")
+    outgoing_timeout_s: int = setting(10, "longest time of one request to an address that a user gave", unit="seconds")
+    webhook_log_ttl_s: int = setting(2_592_000, "how long the log of webhook deliveries is kept", unit="seconds")
     theme: str = setting("default", "theme of the pages: a folder in themes/")
     plugins: str = setting("", "names of plugins to run beside those of the edition, with commas between")
     plugins_disabled: str = setting("", "names of plugins not to run, with commas between; their tables stay")
@@ -263,8 +274,17 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         if raw is not None:
             values[item.name] = _parse(f"HUB_{item.name.upper()}", kinds[item.name], raw)
             origins[item.name] = "environment"
+    _check_api_token(values.get("api_token", ""))
     hub_variables = {name: value for name, value in environ.items() if name.startswith("HUB_")}
     return LoadedSettings(Settings(**values), origins, SectionValues(tables, hub_variables))
+
+
+def _check_api_token(token: str) -> None:
+    if token and (len(token) < MIN_API_TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token):
+        raise SettingsError(
+            f"setting api_token: it must have {MIN_API_TOKEN_LENGTH} or more letters, digits and signs; "
+            "`openssl rand -hex 64` makes one"
+        )
 
 
 def _plugin_tables(path: Path, found: Any) -> dict[str, Mapping[str, Any]]:
