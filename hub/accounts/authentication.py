@@ -6,6 +6,7 @@ a minute.
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,12 +17,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 from hub.accounts.attempts import ATTEMPTS, attempt_key, count_attempt
 from hub.accounts.models import AccessToken, Namespace, SSHKey, User, WebSession
 from hub.accounts.passwords import PASSWORDS, hash_password
-from hub.accounts.policy import Action, Actor, require
+from hub.accounts.policy import SERVICE, Action, Actor, require
 from hub.accounts.service.fields import email_key
+from hub.accounts.service.jwts import find_jwt_user, looks_like_jwt
 from hub.accounts.service.keys import InvalidKey, parse_public_key
 from hub.accounts.service.sessions import find_session, open_session
 from hub.accounts.service.tokens import find_token, is_token_shaped
-from hub.accounts.service.users import get_user, set_password
+from hub.accounts.service.users import find_user, find_user_by_uuid, get_user, set_password
 from hub.base.context import Context
 from hub.base.errors import Denied, NotSignedIn
 from hub.base.log import get_logger
@@ -50,10 +52,15 @@ class Use:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a credential stands for. use: None when the row was told less than a minute ago, or there is none."""
+    """Who a credential stands for.
+
+    use: None when the row was told less than a minute ago, or there is none. is_mirror: a token that other hubs copy
+    with, good for reading only (CSGHub contract, section 1.2).
+    """
 
     actor: Actor
     use: Use | None = None
+    is_mirror: bool = False
 
 
 def authenticate_token(work: UnitOfWork, value: str) -> Actor | None:
@@ -68,7 +75,40 @@ def identify_token(work: UnitOfWork, value: str) -> Identity | None:
     if token is None:
         return None
     actor = Actor.of_user(token.user, via="token", scope=token.scope, token_id=token.id)
-    return Identity(actor, _use_of(work, AccessToken, token.id, token.last_used_at))
+    return Identity(actor, _use_of(work, AccessToken, token.id, token.last_used_at), is_mirror=token.app == "mirror")
+
+
+def identify_bearer(
+    work: UnitOfWork, value: str, *, current_user: str = "", current_user_uuid: str = ""
+) -> Identity | None:
+    """Who the text of a Bearer header stands for: the hub's own API token, a JWT or an access token, in this order.
+
+    current_user, current_user_uuid: the user whom the bearer of the API token acts for; for all others they count
+    for nothing. Raises NotSignedIn (AUTH-ERR-1) when the API token comes with a user that there is not.
+    """
+    if is_api_token(work.context, value):
+        return Identity(_find_represented(work, current_user, current_user_uuid))
+    if looks_like_jwt(value):
+        user = find_jwt_user(work, value)
+        return Identity(Actor.of_user(user, via="jwt")) if user else None
+    return identify_token(work, value)
+
+
+def is_api_token(context: Context, value: str) -> bool:
+    """Whether the text is the hub's own API token (setting ``api_token``); compared in constant time."""
+    wanted = context.settings.api_token
+    return bool(wanted) and hmac.compare_digest(wanted.encode(), value.encode(errors="replace"))
+
+
+def _find_represented(work: UnitOfWork, name: str, uuid: str) -> Actor:
+    if not name and not uuid:
+        return SERVICE
+    user = find_user_by_uuid(work, uuid) if uuid and uuid.isprintable() else None
+    if not uuid and name.isprintable():
+        user = find_user(work, name)
+    if user is None or not user.is_active or (name and fold_name(name) != fold_name(user.name)):
+        raise NotSignedIn("There is no such user as current_user names, or the account is off.", code="AUTH-ERR-1")
+    return Actor.of_user(user, via="api_key")
 
 
 def identify_session(work: UnitOfWork, key: str) -> Identity | None:

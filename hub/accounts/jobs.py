@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.accounts import topics
+from hub.accounts.service.jwts import delete_expired_jwts
 from hub.accounts.service.sessions import delete_expired_sessions
 from hub.accounts.service.users import count_active_users
 from hub.base.context import Context
@@ -28,10 +29,10 @@ def install(context: Context) -> None:
 
 
 def expire_sessions(run: JobRun) -> None:
-    """Forget the browser sessions that ended by themselves."""
+    """Forget the browser sessions and the revocations of session tokens that ended by themselves."""
     with unit_of_work(run.context) as work:
-        count = delete_expired_sessions(work)
-    run.log(f"Forgot {count} sessions.")
+        count, revoked = delete_expired_sessions(work), delete_expired_jwts(work)
+    run.log(f"Forgot {count} sessions and {revoked} revoked tokens.")
 
 
 def check_license(run: JobRun) -> None:

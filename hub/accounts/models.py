@@ -94,6 +94,7 @@ class User(Model):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
+    signed_out_at: Mapped[datetime | None]  # everywhere: signed session tokens from before are good no more
 
     namespace: Mapped[Namespace] = relationship(back_populates="user", lazy="joined")
 

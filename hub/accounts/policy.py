@@ -37,7 +37,7 @@ class Actor:
     """Who asks. Built by the transports from a credential, by jobs as ``SYSTEM``.
 
     scope: the most the credential allows; None for a session or a password, which allow all that the user may.
-    via: "anonymous", "token", "password", "session", "ssh" or "system".
+    via: "anonymous", "token", "password", "session", "ssh", "jwt", "api_key" or "system".
     """
 
     user_id: int | None = None
@@ -51,7 +51,12 @@ class Actor:
 
     @property
     def is_anonymous(self) -> bool:
-        return self.user_id is None and not self.is_system
+        return self.user_id is None and self.via not in ("system", "api_key")
+
+    @property
+    def is_service(self) -> bool:
+        """The bearer of the hub's own API token who names no user: administers the site, and is nobody in it."""
+        return self.user_id is None and self.via == "api_key"
 
     @property
     def is_system(self) -> bool:
@@ -65,6 +70,7 @@ class Actor:
 
 ANONYMOUS = Actor()
 SYSTEM = Actor(name="hub", email="hub@localhost", is_admin=True, via="system")
+SERVICE = Actor(name="api", email="api@localhost", is_admin=True, via="api_key")
 
 
 class Resource(Protocol):
@@ -229,7 +235,7 @@ def _can(actor: Actor, permission: Permission, resource: Resource | None, find_r
         return True
     if resource is not None and _is_reading(permission) and resource.is_public:
         return True
-    if actor.user_id is None or not _scope_allows(actor, permission):
+    if actor.is_anonymous or not _scope_allows(actor, permission):
         return False
     if permission.on == Subject.SITE:
         return actor.is_admin

@@ -178,6 +178,16 @@ class RefreshTokenBody(Body):
     expired_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
 
 
+class JWTBody(Body):
+    uuid = fields.String(required=True, metadata={"description": "of the user whom the token stands for"})
+    old_token = fields.String(load_default="", metadata={"description": "a token of the user that is revoked"})
+
+
+class JWTSchema(Schema):
+    token = fields.String()
+    expire_at = fields.DateTime()
+
+
 class SSHKeyBody(Body):
     name = fields.String(load_default="")
     content = fields.String(required=True)

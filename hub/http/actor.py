@@ -8,7 +8,7 @@ import hmac
 
 from flask import Response, after_this_request, g, request
 
-from hub.accounts.authentication import Identity, identify_basic, identify_session, identify_token, record_use
+from hub.accounts.authentication import Identity, identify_basic, identify_bearer, identify_session, record_use
 from hub.accounts.policy import ANONYMOUS, Actor
 from hub.accounts.service.sessions import csrf_token_of
 from hub.base.errors import Denied, HubError, NotSignedIn
@@ -24,15 +24,17 @@ def current_actor() -> Actor:
     """The actor of an API or page request; anonymous when no credential was sent.
 
     The header's Bearer, ``token`` or Basic credential counts, else the session cookie. A session that has ended is
-    as none. A write by session must carry the session's word in ``X-CSRF-Token``.
-    Raises NotSignedIn (AUTH-ERR-5) for a bad header, Denied (``csrf_failed``), RateLimited.
+    as none. A write by session must carry the session's word in ``X-CSRF-Token``. The bearer of the hub's own API
+    token acts for the user whom the query's ``current_user`` names (CSGHub contract, section 1.2).
+    Raises NotSignedIn for a bad header (AUTH-ERR-5) or an unknown ``current_user`` (AUTH-ERR-1); Denied
+    (``csrf_failed``; AUTH-ERR-2 for a write with a mirror's token), RateLimited.
     """
     if "hub_actor_error" in g:
         # A page that tells of a bad credential asks again who looks at it; that is no second attempt.
         raise g.hub_actor_error
     if "hub_actor" not in g:
         try:
-            actor = _actor_of_header()
+            actor = _actor_of_header(is_git=False)
             g.hub_actor = _actor_of_session() if actor is None else actor
         except HubError as error:
             g.hub_actor_error = error
@@ -47,7 +49,7 @@ def git_actor() -> Actor:
     git forget the credential and ask again. Raises RateLimited.
     """
     if "hub_git_actor" not in g:
-        g.hub_git_actor = _actor_of_header() or ANONYMOUS
+        g.hub_git_actor = _actor_of_header(is_git=True) or ANONYMOUS
     return g.hub_git_actor  # type: ignore[no-any-return]
 
 
@@ -56,7 +58,7 @@ def client_address() -> str:
     return request.remote_addr or ""
 
 
-def _actor_of_header() -> Actor | None:
+def _actor_of_header(*, is_git: bool) -> Actor | None:
     header = request.headers.get("Authorization", "").strip()
     if not header:
         return None
@@ -65,12 +67,20 @@ def _actor_of_header() -> Actor | None:
     identity: Identity | None = None
     if scheme.lower() in ("bearer", "token"):
         with reading(current_context()) as work:
-            identity = identify_token(work, credential)
+            identity = identify_bearer(
+                work,
+                credential,
+                current_user=request.args.get("current_user", ""),
+                current_user_uuid=request.args.get("current_user_uuid", ""),
+            )
     elif scheme.lower() == "basic":
         login, secret = _parse_basic(credential)
         identity = identify_basic(current_context(), login, secret, address=client_address())
     if identity is None:
         raise NotSignedIn("The credential in the Authorization header is not valid.", code="AUTH-ERR-5")
+    # Git and LFS read by POST as well; there the token's scope is enough.
+    if identity.is_mirror and not is_git and request.method not in _SAFE_METHODS:
+        raise Denied("A mirror's token is good for reading only.", code="AUTH-ERR-2")
     _record_after_response(identity)
     return identity.actor
 

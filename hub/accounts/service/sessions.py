@@ -65,8 +65,9 @@ def close_session(work: UnitOfWork, key: str) -> None:
 
 
 def close_all_sessions(work: UnitOfWork, *, actor: Actor, user: User) -> None:
-    """Sign the user out everywhere. Raises NotSignedIn, Denied."""
+    """Sign the user out everywhere: browsers, and signed session tokens (JWT). Raises NotSignedIn, Denied."""
     require(work, actor, Action.ACCOUNT_CREDENTIALS, user, what="user")
+    user.signed_out_at = work.now()
     work.session.execute(delete(WebSession).where(WebSession.user_id == user.id))
 
 

@@ -44,6 +44,8 @@ def get_user(work: UnitOfWork, name: str) -> User:
 def get_own_user(work: UnitOfWork, *, actor: Actor) -> User:
     """The actor's own account. Raises NotSignedIn (for the hub itself, too)."""
     user = work.session.get(User, actor.user_id) if actor.user_id is not None else None
+    if user is None and actor.is_service:
+        raise NotSignedIn("Say for which user this is done: add current_user=NAME to the address.", code="AUTH-ERR-1")
     if user is None:
         raise NotSignedIn("Sign in, or send an access token, to do this.")
     return user

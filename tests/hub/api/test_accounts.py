@@ -332,3 +332,22 @@ def test_a_body_that_is_no_object_is_refused(as_user, client, method, path, body
     )
     assert answer.status_code in (400, 422)
     assert set(answer.json) >= {"code", "msg"}
+
+
+@pytest.mark.settings(api_token="k" * 64)
+def test_session_tokens_are_made_by_the_system_and_sign_in(client, as_user, nobody):
+    ada, system = as_user("ada"), Caller(client, "k" * 64)
+    for caller, status in ((nobody, 401), (ada, 403)):
+        assert caller.post("/jwt/token", {"uuid": ada.user.uuid}).status_code == status
+        assert caller.get("/jwt/a.b.c").status_code == status
+    made = data(system.post("/jwt/token", {"uuid": ada.user.uuid}))
+    assert made["expire_at"]
+    assert data(system.get(f"/jwt/{made['token']}"))["username"] == "ada"
+    assert data(Caller(client, made["token"]).get("/whoami"))["auth"] == {"type": "jwt"}
+    renewed = data(system.post("/jwt/token", {"uuid": ada.user.uuid, "old_token": made["token"]}))
+    assert refusal(Caller(client, made["token"]).get("/whoami")) == (401, "AUTH-ERR-5")
+    assert refusal(system.get(f"/jwt/{made['token']}")) == (404, "AUTH-ERR-4")
+    assert data(Caller(client, renewed["token"]).get("/user/ada"))["email"] == "ada@example.org"
+    assert system.post("/jwt/token", {"uuid": "none"}).status_code == 404
+    assert refusal(system.get("/whoami")) == (401, "AUTH-ERR-1")
+    assert data(system.get("/whoami?current_user=ada"))["username"] == "ada"

@@ -211,3 +211,56 @@ def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_connections(brows
     for word in ("HttpOnly", "SameSite=Lax", "Path=/", f"Max-Age={context.settings.session_ttl_s}"):
         assert word in header
     assert ("Secure" in header) == is_secure
+
+
+API_TOKEN = "k" * 64
+
+
+@pytest.mark.settings(api_token=API_TOKEN)
+@pytest.mark.parametrize("path", ["/api", "/git"])
+def test_the_api_token_acts_for_whom_it_names(browser, ada, make_user, make_token, path):
+    headers = {"authorization": f"bearer {API_TOKEN}"}
+
+    def ask(query="", headers=headers):
+        answer = browser.get(f"{path}?{query}", headers=headers)
+        return answer.json["name"], answer.json["via"]
+
+    assert ask() == ("api", "api_key")
+    for query in (
+        "current_user=ADA",
+        f"current_user_uuid={ada.uuid}",
+        f"current_user=ada&current_user_uuid={ada.uuid}",
+    ):
+        assert ask(query) == ("ada", "api_key")
+    eve = make_user("eve")
+    for query in (
+        "current_user=none",
+        "current_user_uuid=none",
+        "current_user=a%00",
+        f"current_user=ada&current_user_uuid={eve.uuid}",
+    ):
+        refused = browser.get(f"{path}?{query}", headers=headers)
+        assert (refused.status_code, refused.json["code"]) == (401, "AUTH-ERR-1")
+    # Nobody else's word counts.
+    assert ask("current_user=ada", {"Authorization": f"Bearer {make_token(eve, 'admin')}"}) == ("eve", "token")
+    assert ask("current_user=ada", {}) == ("", "anonymous")
+    for wrong in (API_TOKEN[:-1], API_TOKEN.upper(), "\u00e9" * 64):
+        assert browser.get(path, headers={"Authorization": f"Bearer {wrong}"}).status_code == 401
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize("value", ["", "k"])
+def test_an_api_token_that_is_not_set_is_none(browser, value):
+    assert browser.get("/api", headers={"Authorization": f"Bearer {value}"}).status_code == 401
+
+
+def test_a_mirrors_token_reads_and_writes_nothing(context, browser, ada):
+    with unit_of_work(context) as work:
+        user = service.get_user(work, "ada")
+        _, value = service.create_token(work, actor=SYSTEM, user=user, name="m", scope="admin", app="mirror")
+    headers = {"Authorization": f"Bearer {value}"}
+    assert browser.get("/api", headers=headers).json == {"name": "ada", "via": "token", "scope": "read"}
+    assert browser.head("/api", headers=headers).status_code == 200
+    refused = browser.post("/api", headers=headers)
+    assert (refused.status_code, refused.json["code"]) == (403, "AUTH-ERR-2")
+    assert browser.post("/git", headers=headers).json["name"] == "ada"  # git reads by POST

@@ -199,6 +199,7 @@ def upgrade() -> None:
 
     # The release before this one still writes rows without these columns: the database gives them their values.
     op.add_column("users", sa.Column("labels", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
+    op.add_column("users", sa.Column("signed_out_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("organizations", sa.Column("type", sa.String(length=32), nullable=False, server_default=""))
     op.add_column("organizations", sa.Column("is_verified", sa.Boolean(), nullable=False, server_default=sa.false()))
     for column in (
@@ -247,6 +248,7 @@ def downgrade() -> None:
         op.drop_column("repositories", column)
     op.drop_column("organizations", "is_verified")
     op.drop_column("organizations", "type")
+    op.drop_column("users", "signed_out_at")
     op.drop_column("users", "labels")
     op.drop_table("repository_trends")
     op.drop_table("collection_likes")
