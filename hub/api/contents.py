@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any, cast
 
-from flask import Response, redirect, request
+from flask import Response
 from marshmallow import fields
 
 from hub.api import schemas, views
@@ -16,8 +16,9 @@ from hub.git.archive import ArchiveFormat
 from hub.git.types import Blob
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.files import send_file
 from hub.http.paging import page_args
-from hub.http.ranges import Content, disposition, send_content
+from hub.http.ranges import disposition
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 from hub.repos import comparison, contents
 from hub.repos.contents import Directory
@@ -241,20 +242,9 @@ def _preview_code(blob: Blob) -> int:
 @blp.alt_response(302, description="to the object store, which sends the bytes")
 def download_file(query: dict[str, Any], address: Address, path: str) -> Response:
     """A file's bytes, LFS content included; one range of them when asked. Contract: CSGHub, section 3.4."""
-    context = current_context()
-    file = contents.open_file(context, address.get(), actor=current_actor(), path=path, revision=query["ref"])
-    headers = {"X-Repo-Commit": file.commit_id, "Content-Disposition": disposition(file.entry.name)}
-    if file.lfs is not None:
-        headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)}
-        url = file.lfs.direct_url(
-            expires_s=context.settings.lfs_url_ttl_s, filename=file.entry.name, method=request.method
-        )
-        if url is not None:
-            answer = cast(Response, redirect(url, 302))
-            answer.headers.update(headers)
-            return answer
-    content = Content(file.size_bytes, file.etag, file.open_range, file.local_path, file.modified_at)
-    return send_content(content, headers=headers)
+    context, repository = current_context(), address.get()
+    file = contents.open_file(context, repository, actor=current_actor(), path=path, revision=query["ref"])
+    return send_file(context, file, repository_id=repository.id)
 
 
 @blp.at('/archive/<path:ref>.<any("tar.gz", "zip"):format>')

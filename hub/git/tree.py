@@ -120,6 +120,21 @@ def walk_tree(
         return TreePage(entries, None, len(entries))
 
 
+def list_files(path: Path, revision: str, *, limit: int) -> list[str] | None:
+    """The paths of all files and links of a revision, in git's order; None when they are more than ``limit``.
+
+    Only trees are read, so it takes a tenth of what ``walk_tree`` takes. Raises NotFound (``revision_not_found``).
+    """
+    found: list[str] = []
+    with open_repository(path) as repository:
+        for parent, entry in _walk(repository, tree_at(repository, commit_of(repository, revision), ""), b""):
+            if entry.kind in (EntryKind.FILE, EntryKind.LINK):
+                found.append(decode_text(parent + entry.name))
+                if len(found) > limit:
+                    return None
+    return found
+
+
 def _walk(repository: pygit2.Repository, root: pygit2.Oid, after: bytes) -> Iterator[tuple[bytes, RawEntry]]:
     """Everything below a tree whose path comes after ``after``, in git's order, each with its directory's path.
 

@@ -1,0 +1,54 @@
+"""A repository's file as an HTTP answer: its bytes, a range of them, or the way to the object store; and the count."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Response, current_app, redirect, request
+
+from hub.base.context import Context
+from hub.http.context import current_context
+from hub.http.ranges import Content, disposition, send_content
+from hub.repos.contents import OpenedFile
+from hub.repos.downloads import DownloadCounter
+
+_COUNTER = "hub_download_counter"
+
+
+def send_file(context: Context, file: OpenedFile, *, repository_id: int, redirects_head: bool = True) -> Response:
+    """200, 206, 304, or 302 to an object store that sends the bytes itself. Source: CSGHub contract, section 3.4.
+
+    redirects_head: whether a HEAD is redirected as well. Clients that read what a file is from the HEAD's own headers
+    want it answered here. A GET from the first byte on counts as a download of the repository.
+    Raises RangeNotSatisfiable.
+    """
+    headers = {"X-Repo-Commit": file.commit_id, "Content-Disposition": disposition(file.entry.name)}
+    response = None
+    if file.lfs is not None:
+        headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)}
+        if request.method == "GET" or redirects_head:
+            url = file.lfs.direct_url(
+                expires_s=context.settings.lfs_url_ttl_s, filename=file.entry.name, method=request.method
+            )
+            if url is not None:
+                response = cast(Response, redirect(url, 302))
+                response.headers.update(headers)
+    if response is None:
+        content = Content(file.size_bytes, file.etag, file.open_range, file.local_path, file.modified_at)
+        response = send_content(content, headers=headers)
+    if request.method == "GET" and response.status_code != 304 and _is_from_start():
+        download_counter().count(repository_id)
+    return response
+
+
+def _is_from_start() -> bool:
+    ranges = request.range.ranges if request.range is not None and request.range.units == "bytes" else []
+    return len(ranges) != 1 or ranges[0][0] == 0
+
+
+def download_counter() -> DownloadCounter:
+    """This process's counter of downloads of files."""
+    counter: DownloadCounter | None = current_app.extensions.get(_COUNTER)
+    if counter is None:
+        counter = current_app.extensions.setdefault(_COUNTER, DownloadCounter(current_context()))
+    return counter
