@@ -103,6 +103,10 @@ class Settings:
     outgoing_ports: str = setting("80,443,8080,8443", "ports of other hosts that webhooks may reach")
     outgoing_timeout_s: int = setting(10, "longest time of one request to an address that a user gave", unit="seconds")
     webhook_log_ttl_s: int = setting(2_592_000, "how long the log of webhook deliveries is kept", unit="seconds")
+    notification_ttl_s: int = setting(
+        7_776_000, "how long a notification is kept after its user has read it", unit="seconds"
+    )
+    client_event_ttl_s: int = setting(2_592_000, "how long clients' reports of their use are kept", unit="seconds")
     theme: str = setting("default", "theme of the pages: a folder in themes/")
     plugins: str = setting("", "names of plugins to run beside those of the edition, with commas between")
     plugins_disabled: str = setting("", "names of plugins not to run, with commas between; their tables stay")

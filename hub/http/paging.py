@@ -10,9 +10,12 @@ from hub.base.paging import DEFAULT_PER, MAX_PER, PageArgs
 MAX_PAGE = 1_000_000
 
 
-def page_args() -> PageArgs:
-    """The request's ``page`` and ``per``. Raises Invalid (``REQ-ERR-6``) naming the parameter that is out of bounds."""
-    return PageArgs(_number("page", 1, MAX_PAGE), _number("per", DEFAULT_PER, MAX_PER))
+def page_args(*, per: str = "per", default: int = DEFAULT_PER) -> PageArgs:
+    """The request's ``page`` and ``per``. Raises Invalid (``REQ-ERR-6``) naming the parameter that is out of bounds.
+
+    per: the parameter's name, and default: its value when absent, on the routes where the contract has other ones.
+    """
+    return PageArgs(_number("page", 1, MAX_PAGE), _number(per, default, MAX_PER))
 
 
 def _number(name: str, default: int, most: int) -> int:

@@ -1,0 +1,73 @@
+"""What the room tells the others, always after the commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DiscussionCreated:
+    """Somebody opened a discussion on a repository."""
+
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class DiscussionUpdated:
+    """A discussion has another title."""
+
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class DiscussionDeleted:
+    """A discussion is gone with its comments; the id means nothing any more."""
+
+    discussion_id: int
+    repository_id: int
+    title: str
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class CommentCreated:
+    """Somebody said something in a discussion."""
+
+    comment_id: int
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class CommentUpdated:
+    """The author changed a comment."""
+
+    comment_id: int
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class CommentDeleted:
+    """A comment is gone from a discussion that stays; its id means nothing any more."""
+
+    comment_id: int
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class WebhookDisabled:
+    """A webhook was switched off: too many messages in a row were not taken. user_id: who set it up, and is told."""
+
+    webhook_id: int
+    uuid: str
+    name: str
+    user_id: int | None
