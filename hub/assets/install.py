@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from hub.assets import jobs
+from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
+from hub.assets.models import Collection
 from hub.base.context import Context
+from hub.base.topics import TOPICS, Told, Topic, add_topic
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
+    jobs.install(context)
+    topics = context[TOPICS]
+    add_topic(topics, Topic("collection.created", "a collection was made", CollectionCreated, _tell))
+    add_topic(topics, Topic("collection.updated", "a collection, or what is in it, changed", CollectionUpdated, _tell))
+    add_topic(topics, Topic("collection.deleted", "a collection is gone", CollectionDeleted, _tell))
+
+
+def _tell(work: Any, event: CollectionCreated | CollectionUpdated | CollectionDeleted) -> Told | None:
+    collection = work.session.get(Collection, event.collection_id)
+    if collection is None:
+        return None
+    data = {
+        "collection": {
+            "id": collection.id,
+            "namespace": collection.namespace.path,
+            "name": collection.name,
+            "nickname": collection.nickname,
+            "description": collection.description,
+            "private": collection.is_private,
+        }
+    }
+    return Told(data, namespace_id=collection.namespace_id, is_private=collection.is_private)

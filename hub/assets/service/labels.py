@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, delete, false, or_, select, update
 
-from hub.assets.models import RepositoryTag, Tag
+from hub.accounts.policy import Action, Actor, require
+from hub.assets.models import RepositoryTag, Tag, TagOrigin
+from hub.assets.service.catalogue import check_label_name, list_categories
 from hub.base.errors import Invalid
+from hub.base.events import publish
+from hub.base.log import get_logger
+from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
+from hub.repos.events import RepositoryUpdated
 from hub.repos.models import Repository
+
+log = get_logger(__name__)
 
 # Of one question; each is one more table to join.
 MAX_LABELS_ASKED = 20
+# Of one category that a person sets, and of all that one reading of a repository's files brings.
+MAX_OF_CATEGORY = 50
+MAX_FOUND = 200
+
+Name = tuple[str, str]  # (category, name)
 
 
 def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list[Tag]]:
@@ -54,3 +67,92 @@ def with_labels(work: UnitOfWork, *, scope: str, labels: Sequence[tuple[str, str
         carrying = select(RepositoryTag.repository_id).where(RepositoryTag.tag_id == found[1])
         conditions.append(Repository.id.in_(carrying))
     return conditions
+
+
+def set_labels(work: UnitOfWork, *, actor: Actor, repository: Repository, category: str, names: Sequence[str]) -> None:
+    """Let the labels that people put on a repository, of one category, be these; names that are new become labels.
+
+    Labels that its files brought stay. category: one that the catalogue has for this kind, switched on.
+    Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``, ``text_invalid``).
+    """
+    require(work, actor, Action.REPOSITORY_WRITE, repository)
+    if category not in _category_names(work, repository):
+        raise Invalid(f"A {repository.kind} has no labels of category {category!r}.", code="REQ-ERR-6", path="category")
+    if len(names) > MAX_OF_CATEGORY:
+        raise Invalid(f"More than {MAX_OF_CATEGORY} labels of one category.", code="REQ-ERR-6", member="names")
+    wanted = [(category, name) for name in map(check_label_name, names) if name]
+    _replace(work, repository, wanted, origin=TagOrigin.PERSON, within=category)
+    publish(work, RepositoryUpdated(repository.id, actor.user_id, ("tags",)))
+    log.info("labels_set", repository_id=repository.id, category=category, actor_id=actor.user_id)
+
+
+def set_card_labels(work: UnitOfWork, *, repository: Repository, labels: Iterable[Name], origin: TagOrigin) -> None:
+    """Let the labels that a reading of a repository's files found be these. For jobs: nobody's rights are asked.
+
+    labels: (category, name), at most ``MAX_FOUND``; what is over, is no label or is of an unknown category is passed
+    over. origin: what was read; labels of other origins stay, and a person's counts as the person's.
+    """
+    categories = _category_names(work, repository)
+    wanted = [found for found in map(_tidied, labels) if found is not None and found[0] in categories]
+    _replace(work, repository, wanted[:MAX_FOUND], origin=origin)
+
+
+def _tidied(label: Name) -> Name | None:
+    category, name = label
+    try:
+        name = check_label_name(name)
+    except Invalid:
+        return None
+    return (category.lower(), name) if name else None
+
+
+def _category_names(work: UnitOfWork, repository: Repository) -> set[str]:
+    return {category.name for category in list_categories(work, scope=repository.kind, is_enabled=True)}
+
+
+def _replace(
+    work: UnitOfWork, repository: Repository, wanted: Sequence[Name], *, origin: TagOrigin, within: str | None = None
+) -> None:
+    """Let the labels of one origin be these. within: of this category only."""
+    wanted_ids = _ids_of(work, repository.kind, [*dict.fromkeys(wanted)])
+    query = select(RepositoryTag.tag_id, RepositoryTag.origin).where(RepositoryTag.repository_id == repository.id)
+    if within is not None:
+        query = query.join(Tag, Tag.id == RepositoryTag.tag_id).where(Tag.category == within)
+    there: dict[int, TagOrigin] = dict(work.session.execute(query).all())
+    is_of_repository = RepositoryTag.repository_id == repository.id
+    if gone := [tag_id for tag_id, of in there.items() if of == origin and tag_id not in wanted_ids]:
+        work.session.execute(delete(RepositoryTag).where(is_of_repository, RepositoryTag.tag_id.in_(gone)))
+    # What a person says counts more than what is read: it outlives the file's saying so.
+    taken_over = [tag_id for tag_id in wanted_ids if origin == TagOrigin.PERSON and there.get(tag_id, origin) != origin]
+    if taken_over:
+        over = update(RepositoryTag).where(is_of_repository, RepositoryTag.tag_id.in_(taken_over))
+        work.session.execute(over.values(origin=origin))
+    new = [
+        {"repository_id": repository.id, "tag_id": tag_id, "origin": origin}
+        for tag_id in sorted(wanted_ids)
+        if tag_id not in there
+    ]
+    insert_new(work.session, RepositoryTag, new)
+
+
+def _ids_of(work: UnitOfWork, scope: str, wanted: Sequence[Name]) -> set[int]:
+    """The labels' ids; those that are not in the catalogue are added to it."""
+    if not wanted:
+        return set()
+    known = _find(work, scope, wanted)
+    # In one order, whoever asks: of two who add the same, one waits for the other and not each for each.
+    if missing := sorted(label for label in wanted if label not in known):
+        now = work.now()
+        rows = [
+            {"scope": scope, "category": category, "name": name, "created_at": now, "updated_at": now}
+            for category, name in missing
+        ]
+        insert_new(work.session, Tag, rows)
+        known |= _find(work, scope, missing)
+    return {known[label] for label in wanted}
+
+
+def _find(work: UnitOfWork, scope: str, labels: Sequence[Name]) -> dict[Name, int]:
+    names = or_(*(and_(Tag.category == category, Tag.name == name) for category, name in labels))
+    rows = work.session.execute(select(Tag.category, Tag.name, Tag.id).where(Tag.scope == scope, names))
+    return {(category, name): id for category, name, id in rows}

@@ -1,0 +1,266 @@
+"""The catalogue of labels: which there are, by kind of asset and category. Site administrators keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hub.accounts.policy import Actor, require_site_admin
+from hub.accounts.service.fields import validate_text
+from hub.assets.models import Tag, TagCategory
+from hub.base.errors import Conflict, Invalid, NotFound
+from hub.base.log import get_logger
+from hub.base.paging import Page, PageArgs
+from hub.db.totals import total_of
+from hub.db.uow import UnitOfWork
+from hub.repos.kinds import KINDS
+
+log = get_logger(__name__)
+
+# Labels are put on repositories, and on organisations.
+ORGANIZATION_SCOPE = "organization"
+# The most labels of a list that is asked for without pages, and the most categories there can be.
+MAX_LABELS = 5_000
+MAX_CATEGORIES = 1_000
+MAX_SEARCH_CHARS = 100
+_MAX_CHARS = {"category": 32, "group": 64, "name": 100, "show_name": 100, "i18n_key": 100}
+
+
+def check_label_name(text: str, *, what: str = "name") -> str:
+    """The name of a label, a category or a group as it is stored: in lower case, without surrounding space.
+
+    Raises Invalid (``text_invalid``) when it is too long or holds control characters.
+    """
+    return validate_text(text.lower(), what=what, most=_MAX_CHARS[what])
+
+
+def _required(text: str, *, what: str) -> str:
+    name = check_label_name(text, what=what)
+    if not name:
+        raise Invalid(f"The {what} is empty.", code="text_invalid", field=what)
+    return name
+
+
+def list_labels(
+    work: UnitOfWork,
+    *,
+    scopes: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    is_builtin: bool | None = None,
+    search: str = "",
+    page: PageArgs | None = None,
+) -> Page[Tag]:
+    """Labels by category; those that the hub brings come first. Anybody may see them.
+
+    scopes, categories: none for all. search: a part of the name, in any case. page: None for the first ``MAX_LABELS``.
+    """
+    page = page or PageArgs(per=MAX_LABELS)
+    query = select(Tag)
+    if scopes:
+        query = query.where(Tag.scope.in_(scopes))
+    if categories:
+        query = query.where(Tag.category.in_([category.lower() for category in categories]))
+    if is_builtin is not None:
+        query = query.where(Tag.is_builtin.is_(is_builtin))
+    if wanted := search.strip().lower()[:MAX_SEARCH_CHARS]:
+        columns = (Tag.name, func.lower(Tag.show_name))
+        query = query.where(or_(*(column.contains(wanted, autoescape=True) for column in columns)))
+    order = (Tag.scope, Tag.category, Tag.is_builtin.desc(), Tag.name)
+    labels = work.session.scalars(query.order_by(*order).offset(page.offset).limit(page.per)).all()
+    total, is_estimate = total_of(work.session, query.with_only_columns(Tag.id), page, len(labels))
+    return Page(labels, total, is_estimate)
+
+
+def get_label(work: UnitOfWork, *, label_id: int) -> Tag:
+    """The label of that id. Raises NotFound (``label_not_found``)."""
+    label = work.session.get(Tag, label_id)
+    if label is None:
+        raise NotFound("There is no such label.", code="label_not_found")
+    return label
+
+
+def create_label(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    scope: str,
+    category: str,
+    name: str,
+    group: str = "",
+    show_name: str = "",
+    i18n_key: str = "",
+    is_builtin: bool = False,
+) -> Tag:
+    """A new label of a category that is known. For site administrators.
+
+    Raises NotSignedIn, Denied, Invalid; Conflict (``SYS-ERR-4``) when there is one of that name.
+    """
+    require_site_admin(work, actor)
+    now = work.now()
+    label = Tag(
+        scope=scope,
+        category=_require_category(work, scope, category).name,
+        name=_required(name, what="name"),
+        group=validate_text(group, what="group", most=_MAX_CHARS["group"]),
+        show_name=validate_text(show_name, what="show_name", most=_MAX_CHARS["show_name"]),
+        i18n_key=validate_text(i18n_key, what="i18n_key", most=_MAX_CHARS["i18n_key"]),
+        is_builtin=is_builtin,
+        created_at=now,
+        updated_at=now,
+    )
+    _flush(work, label)
+    log.info("label_created", label_id=label.id, actor_id=actor.user_id)
+    return label
+
+
+def update_label(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    label_id: int,
+    category: str | None = None,
+    name: str | None = None,
+    group: str | None = None,
+    show_name: str | None = None,
+    i18n_key: str | None = None,
+    is_builtin: bool | None = None,
+) -> Tag:
+    """Change the members that are not None; repositories keep the label. For site administrators.
+
+    Raises NotSignedIn, Denied, NotFound, Invalid; Conflict (``SYS-ERR-4``).
+    """
+    require_site_admin(work, actor)
+    label = get_label(work, label_id=label_id)
+    if category is not None:
+        label.category = _require_category(work, label.scope, category).name
+    if name is not None:
+        label.name = _required(name, what="name")
+    texts = {"group": group, "show_name": show_name, "i18n_key": i18n_key}
+    for member, text in texts.items():
+        if text is not None:
+            setattr(label, member, validate_text(text, what=member, most=_MAX_CHARS[member]))
+    if is_builtin is not None:
+        label.is_builtin = is_builtin
+    label.updated_at = work.now()
+    _flush(work, label)
+    log.info("label_updated", label_id=label.id, actor_id=actor.user_id)
+    return label
+
+
+def delete_label(work: UnitOfWork, *, actor: Actor, label_id: int) -> None:
+    """Remove a label from the catalogue and from every repository. Raises NotSignedIn, Denied, NotFound."""
+    require_site_admin(work, actor)
+    label = get_label(work, label_id=label_id)
+    work.session.execute(delete(Tag).where(Tag.id == label.id))
+    log.info("label_deleted", label_id=label_id, actor_id=actor.user_id)
+
+
+def list_categories(work: UnitOfWork, *, scope: str | None = None, is_enabled: bool | None = None) -> list[TagCategory]:
+    """The categories, at most ``MAX_CATEGORIES``, in the order in which they were made. scope: None for all."""
+    query = select(TagCategory).order_by(TagCategory.id).limit(MAX_CATEGORIES)
+    if scope is not None:
+        query = query.where(TagCategory.scope == scope)
+    if is_enabled is not None:
+        query = query.where(TagCategory.is_enabled.is_(is_enabled))
+    return [*work.session.scalars(query)]
+
+
+def create_category(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    scope: str,
+    name: str,
+    show_name: str = "",
+    is_enabled: bool = True,
+    is_automatic: bool = False,
+) -> TagCategory:
+    """A new category. scope: a kind of asset, or ``ORGANIZATION_SCOPE``. For site administrators.
+
+    Raises NotSignedIn, Denied, Invalid; Conflict (``SYS-ERR-4``: there is one of that name; ``too_many_categories``).
+    """
+    require_site_admin(work, actor)
+    if scope != ORGANIZATION_SCOPE and scope not in work.context[KINDS]:
+        raise Invalid(f"There are no assets of kind {scope!r}.", code="REQ-ERR-6", member="scope")
+    if (work.session.scalar(select(func.count(TagCategory.id))) or 0) >= MAX_CATEGORIES:
+        raise Conflict(f"There are already {MAX_CATEGORIES} categories.", code="too_many_categories")
+    category = TagCategory(
+        scope=scope,
+        name=_required(name, what="category"),
+        show_name=validate_text(show_name, what="show_name", most=64),
+        is_enabled=is_enabled,
+        is_automatic=is_automatic,
+    )
+    _flush(work, category)
+    log.info("label_category_created", category_id=category.id, actor_id=actor.user_id)
+    return category
+
+
+def update_category(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    category_id: int,
+    name: str | None = None,
+    show_name: str | None = None,
+    is_enabled: bool | None = None,
+    is_automatic: bool | None = None,
+) -> TagCategory:
+    """Change the members that are not None; the category's labels follow its name. For site administrators.
+
+    Raises NotSignedIn, Denied, NotFound, Invalid; Conflict (``SYS-ERR-4``).
+    """
+    require_site_admin(work, actor)
+    category = _get_category(work, category_id)
+    if show_name is not None:
+        category.show_name = validate_text(show_name, what="show_name", most=64)
+    if is_enabled is not None:
+        category.is_enabled = is_enabled
+    if is_automatic is not None:
+        category.is_automatic = is_automatic
+    if name is not None:
+        old, category.name = category.name, _required(name, what="category")
+        _flush(work, category)
+        of_category = (Tag.scope == category.scope, Tag.category == old)
+        work.session.execute(update(Tag).where(*of_category).values(category=category.name))
+    _flush(work, category)
+    log.info("label_category_updated", category_id=category.id, actor_id=actor.user_id)
+    return category
+
+
+def delete_category(work: UnitOfWork, *, actor: Actor, category_id: int) -> None:
+    """Remove a category with its labels. Raises NotSignedIn, Denied, NotFound."""
+    require_site_admin(work, actor)
+    category = _get_category(work, category_id)
+    work.session.execute(delete(Tag).where(Tag.scope == category.scope, Tag.category == category.name))
+    work.session.execute(delete(TagCategory).where(TagCategory.id == category_id))
+    log.info("label_category_deleted", category_id=category_id, actor_id=actor.user_id)
+
+
+def _get_category(work: UnitOfWork, category_id: int) -> TagCategory:
+    category = work.session.get(TagCategory, category_id)
+    if category is None:
+        raise NotFound("There is no such category of labels.", code="category_not_found")
+    return category
+
+
+def _require_category(work: UnitOfWork, scope: str, name: str) -> TagCategory:
+    category = work.session.scalar(
+        select(TagCategory).where(
+            TagCategory.scope == scope, TagCategory.name == check_label_name(name, what="category")
+        )
+    )
+    if category is None:
+        raise Invalid(f"{scope!r} has no category of labels {name!r}.", code="REQ-ERR-6", member="category")
+    return category
+
+
+def _flush(work: UnitOfWork, row: Any) -> None:
+    try:
+        with work.session.begin_nested():
+            work.session.add(row)
+    except IntegrityError:
+        raise Conflict(f"There is already one named {row.name!r}.", code="SYS-ERR-4") from None

@@ -1,0 +1,233 @@
+"""Collections: lists of repositories that people make. Rights on one are rights as on a repository of its namespace.
+
+Who may write in the namespace edits it, who administers the namespace deletes it, and a private one is seen by those
+who may read there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select
+from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.interfaces import ORMOption
+
+from hub.accounts import service as accounts
+from hub.accounts.models import Namespace, Organization, User
+from hub.accounts.policy import Action, Actor, can_each, readable, require
+from hub.accounts.service.fields import validate_text
+from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
+from hub.assets.models import Collection, CollectionLike
+from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
+from hub.base.events import publish
+from hub.base.log import get_logger
+from hub.base.names import fold_name
+from hub.base.paging import Page, PageArgs
+from hub.db.totals import total_of
+from hub.db.uow import UnitOfWork
+from hub.repos.service import Access
+
+log = get_logger(__name__)
+
+MAX_OF_NAMESPACE = 1_000
+MAX_NAME_CHARS = 64
+MAX_DESCRIPTION_CHARS = 1_000
+MAX_SEARCH_CHARS = 100
+_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
+
+# Source of the names: CSGHub contract, section 4.7. Likes of this long count for what is trending.
+SORTS = ("trending", "recently_update", "most_favorite")
+TRENDING_DAYS = 30
+
+
+def get_collection(
+    work: UnitOfWork, *, actor: Actor, collection_id: int, action: str = Action.REPOSITORY_READ
+) -> Collection:
+    """The collection, when the actor may do this to it. Raises NotFound, NotSignedIn or Denied."""
+    collection = work.session.get(Collection, collection_id, options=_with_owner())
+    if collection is None:
+        raise NotFound("There is no such collection, or you may not see it.", code="collection_not_found")
+    require(work, actor, action, collection, what="collection")
+    return collection
+
+
+def _with_owner() -> list[ORMOption]:
+    """What a view of a collection shows of its owner and its maker, without further queries."""
+    namespace = joinedload(Collection.namespace)
+    return [
+        namespace.joinedload(Namespace.user).lazyload(User.namespace),
+        namespace.joinedload(Namespace.organization).lazyload(Organization.namespace),
+        joinedload(Collection.created_by).lazyload(User.namespace),
+    ]
+
+
+def list_collections(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    namespace: str | None = None,
+    liked_by: User | None = None,
+    search: str = "",
+    sort: str = "recently_update",
+    page: PageArgs | None = None,
+) -> Page[Collection]:
+    """The collections that the actor may see. Three queries at most.
+
+    namespace: None for all. liked_by: only those that this user likes. search: a part of the name, nickname or
+    description, in any case. Raises Invalid (``REQ-ERR-6``) for an unknown sort; NotSignedIn for an anonymous look
+    at likes.
+    """
+    if sort not in SORTS:
+        raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
+    page = page or PageArgs()
+    query = select(Collection).where(_may_read(actor))
+    if namespace is not None:
+        found = select(Namespace.id).where(Namespace.path_key == fold_name(namespace))
+        query = query.where(Collection.namespace_id == found.scalar_subquery())
+    if liked_by is not None:
+        if actor.is_anonymous:
+            raise NotSignedIn("Sign in to see what somebody likes.")
+        liked = select(CollectionLike.collection_id).where(CollectionLike.user_id == liked_by.id)
+        query = query.where(Collection.id.in_(liked))
+    if wanted := search.strip().lower()[:MAX_SEARCH_CHARS]:
+        columns = (Collection.name, Collection.nickname, Collection.description)
+        query = query.where(or_(*(func.lower(column).contains(wanted, autoescape=True) for column in columns)))
+    ordered = _ordered(work, query, sort).options(*_with_owner()).offset(page.offset).limit(page.per)
+    rows = work.session.scalars(ordered).all()
+    total, is_estimate = total_of(work.session, query.with_only_columns(Collection.id), page, len(rows))
+    return Page(rows, total, is_estimate)
+
+
+def _may_read(actor: Actor) -> ColumnElement[bool]:
+    return readable(
+        actor,
+        resource_type=Collection.resource_type,
+        id=Collection.id,
+        namespace_id=Collection.namespace_id,
+        is_private=Collection.is_private,
+    )
+
+
+def _ordered(work: UnitOfWork, query: Select[Collection], sort: str) -> Select[Collection]:
+    newest = (Collection.updated_at.desc(), Collection.id.desc())
+    if sort == "recently_update":
+        return query.order_by(*newest)
+    if sort == "most_favorite":
+        return query.order_by(Collection.like_count.desc(), *newest)
+    recent = (
+        select(CollectionLike.collection_id, func.count().label("likes"))
+        .where(CollectionLike.created_at > work.now() - timedelta(days=TRENDING_DAYS))
+        .group_by(CollectionLike.collection_id)
+        .subquery()
+    )
+    query = query.outerjoin(recent, recent.c.collection_id == Collection.id)
+    return query.order_by(func.coalesce(recent.c.likes, 0).desc(), *newest)
+
+
+def collection_access_of(work: UnitOfWork, *, actor: Actor, collections: Sequence[Collection]) -> dict[int, Access]:
+    """For each collection, by its id, what the actor may do to it. Two queries, however many there are."""
+    allowed = can_each(work, actor, (Action.REPOSITORY_WRITE, Action.REPOSITORY_ADMIN), collections)
+    return {
+        collection.id: Access(
+            can_write=collection.id in allowed[Action.REPOSITORY_WRITE],
+            can_manage=collection.id in allowed[Action.REPOSITORY_ADMIN],
+        )
+        for collection in collections
+    }
+
+
+def create_collection(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    name: str,
+    namespace: str = "",
+    nickname: str = "",
+    description: str = "",
+    theme: str = "",
+    is_private: bool = False,
+) -> Collection:
+    """A new collection, empty. namespace: "" for the actor's own. theme: a colour such as "#fff000", or none.
+
+    Raises NotFound (``REPO-ERR-2``: no such namespace), NotSignedIn, Denied, Invalid; Conflict
+    (``too_many_collections``: the namespace has ``MAX_OF_NAMESPACE``).
+    """
+    if actor.is_anonymous:
+        raise NotSignedIn("Sign in, or send an access token, to do this.")
+    owner = accounts.get_namespace(work, namespace or actor.name)
+    require(work, actor, Action.NAMESPACE_CREATE, owner, what="namespace")
+    count = work.session.scalar(select(func.count(Collection.id)).where(Collection.namespace_id == owner.id)) or 0
+    if count >= MAX_OF_NAMESPACE:
+        raise Conflict(f"{owner.path} has {MAX_OF_NAMESPACE} collections already.", code="too_many_collections")
+    now = work.now()
+    collection = Collection(
+        namespace=owner, created_by_id=actor.user_id, is_private=is_private, created_at=now, updated_at=now
+    )
+    _set_texts(collection, name=name, nickname=nickname, description=description, theme=theme)
+    work.session.add(collection)
+    work.session.flush()
+    publish(work, CollectionCreated(collection.id, actor.user_id))
+    log.info("collection_created", collection_id=collection.id, actor_id=actor.user_id)
+    return collection
+
+
+def _set_texts(
+    collection: Collection,
+    *,
+    name: str | None = None,
+    nickname: str | None = None,
+    description: str | None = None,
+    theme: str | None = None,
+) -> None:
+    if name is not None:
+        collection.name = validate_text(name, what="name", most=MAX_NAME_CHARS)
+        if not collection.name:
+            raise Invalid("The name is empty.", code="text_invalid", field="name")
+    if nickname is not None:
+        collection.nickname = validate_text(nickname, what="nickname", most=MAX_NAME_CHARS)
+    if description is not None:
+        collection.description = validate_text(
+            description, what="description", most=MAX_DESCRIPTION_CHARS, has_lines=True
+        )
+    if theme is not None:
+        if theme and not _COLOUR.match(theme):
+            raise Invalid("The theme is a colour such as '#fff000'.", code="REQ-ERR-6", member="theme")
+        collection.theme = theme
+
+
+def update_collection(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    collection_id: int,
+    name: str | None = None,
+    nickname: str | None = None,
+    description: str | None = None,
+    theme: str | None = None,
+    is_private: bool | None = None,
+) -> Collection:
+    """Change the members that are not None. Raises NotFound, NotSignedIn, Denied, Invalid."""
+    collection = get_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_WRITE)
+    _set_texts(collection, name=name, nickname=nickname, description=description, theme=theme)
+    if is_private is not None:
+        collection.is_private = is_private
+    note_change(work, actor, collection)
+    return collection
+
+
+def note_change(work: UnitOfWork, actor: Actor, collection: Collection) -> None:
+    """Write a collection that the actor changed, and tell of it."""
+    collection.updated_at = work.now()
+    work.session.flush()
+    publish(work, CollectionUpdated(collection.id, actor.user_id))
+    log.info("collection_updated", collection_id=collection.id, actor_id=actor.user_id)
+
+
+def delete_collection(work: UnitOfWork, *, actor: Actor, collection_id: int) -> None:
+    """Remove a collection; what is in it stays where it is. Raises NotFound, NotSignedIn, Denied."""
+    collection = get_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_ADMIN)
+    publish(work, CollectionDeleted(collection.id, actor.user_id))
+    work.session.execute(delete(Collection).where(Collection.id == collection.id))
+    log.info("collection_deleted", collection_id=collection_id, actor_id=actor.user_id)

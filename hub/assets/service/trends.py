@@ -1,0 +1,165 @@
+"""What is trending: a score of each repository, out of what happened to it lately.
+
+The score is a sum of points, so that an administrator can say what one thing counts against another:
+
+- each like of the last 30 days, 1 to 8 points, the fresher the more; a person has one like,
+- downloads of this week and, by half, of the one before: up to 20 points, of which 100 downloads bring half and no
+  number brings more, so that nobody clicks a repository up alone,
+- its last push, 1 to 3 points within 30 days,
+- what site administrators add or take (``set_weight``).
+
+Points go down in steps of days: a score changes seldom, and a run writes only those that did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    SQLColumnExpression,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.engine import CursorResult
+
+from hub.accounts.policy import Actor, require_site_admin
+from hub.assets.models import Like, Trend
+from hub.base.context import Context
+from hub.base.errors import Invalid
+from hub.base.log import get_logger
+from hub.db.insert import insert_new
+from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.repos.lookup import get_readable
+from hub.repos.models import Repository
+
+log = get_logger(__name__)
+
+# (days, points): within so many days it counts so much; the first that fits.
+LIKE_STEPS = ((1, 8), (3, 6), (7, 4), (14, 2), (30, 1))
+PUSH_STEPS = ((1, 3), (7, 2), (30, 1))
+WEEK = timedelta(days=7)
+MOST_OF_DOWNLOADS = 20
+HALF_AT_DOWNLOADS = 100
+MAX_WEIGHT = 1_000_000
+
+# Of one transaction: on SQLite it holds the one write lock, for some hundredths of a second.
+BATCH = 5_000
+_SMALLEST_CHANGE = 0.001
+
+
+def set_weight(work: UnitOfWork, *, actor: Actor, repository_id: int, weight: int) -> None:
+    """Add points to a repository's score, or take some; 0 for none. They count at once. For site administrators.
+
+    Raises NotSignedIn, Denied, NotFound; Invalid (``REQ-ERR-7``: beyond ``MAX_WEIGHT`` either way).
+    """
+    require_site_admin(work, actor)
+    if abs(weight) > MAX_WEIGHT:
+        raise Invalid(f"The weight is between -{MAX_WEIGHT} and {MAX_WEIGHT}.", code="REQ-ERR-7", member="weight")
+    repository = get_readable(work, actor=actor, repository_id=repository_id)
+    row = {
+        "repository_id": repository.id,
+        "week_began_at": work.now(),
+        "downloads_at_week_began": repository.download_count,
+    }
+    insert_new(work.session, Trend, [row])
+    work.session.execute(update(Trend).where(Trend.repository_id == repository.id).values(weight=weight))
+    work.session.flush()
+    _write_scores(work, Repository.id == repository.id)
+    log.info("weight_set", repository_id=repository.id, weight=weight, actor_id=actor.user_id)
+
+
+def weights_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, int]:
+    """For each repository the points that administrators gave it; those without any are absent. One query."""
+    rows = work.session.execute(
+        select(Trend.repository_id, Trend.weight).where(Trend.repository_id.in_(repository_ids), Trend.weight != 0)
+    )
+    return dict(rows.all())
+
+
+def update_trends(context: Context, *, after_batch: Callable[[int, int], None] = lambda done, total: None) -> int:
+    """Compute every score afresh, ``BATCH`` repositories at a time; returns how many changed.
+
+    after_batch: told up to which of how many repositories it has come (by id); may raise to stop.
+    """
+    with reading(context) as work:
+        last = work.session.scalar(select(func.max(Repository.id))) or 0
+    changed = 0
+    for start in range(1, last + 1, BATCH):
+        batch = Repository.id.between(start, start + BATCH - 1)
+        with unit_of_work(context) as work:
+            _turn_weeks(work, batch)
+            changed += _write_scores(work, batch)
+        after_batch(min(start + BATCH - 1, last), last)
+    return changed
+
+
+def _turn_weeks(work: UnitOfWork, batch: ColumnElement[bool]) -> None:
+    """Begin the week of those downloaded for the first time, and the next one of those whose week is over."""
+    now = work.now()
+    work.session.execute(
+        update(Trend)
+        .where(Trend.repository_id == Repository.id, batch, Trend.week_began_at <= now - WEEK)
+        .values(
+            week_began_at=now,
+            # Of a hub that slept for weeks, all that came meanwhile counts as the last one.
+            downloads_of_last_week=Repository.download_count - Trend.downloads_at_week_began,
+            downloads_at_week_began=Repository.download_count,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    columns = ("repository_id", "weight", "week_began_at", "downloads_at_week_began", "downloads_of_last_week")
+    has_trend = exists().where(Trend.repository_id == Repository.id)
+    new = select(Repository.id, literal(0), literal(now, Trend.week_began_at.type), literal(0), literal(0)).where(
+        batch, Repository.download_count > 0, ~has_trend
+    )
+    work.session.execute(insert(Trend).from_select(columns, new))
+
+
+def _write_scores(work: UnitOfWork, batch: ColumnElement[bool]) -> int:
+    now = work.now()
+    liked = (
+        select(Like.repository_id, func.sum(_points(Like.created_at, LIKE_STEPS, now)).label("points"))
+        .join(Repository, Repository.id == Like.repository_id)
+        .where(batch, Like.created_at > now - timedelta(days=LIKE_STEPS[-1][0]))
+        .group_by(Like.repository_id)
+        .subquery()
+    )
+    this_week = Repository.download_count - Trend.downloads_at_week_began
+    recent = cast(func.coalesce(this_week + Trend.downloads_of_last_week / literal(2.0), 0), Float)
+    score = (
+        cast(func.coalesce(liked.c.points, 0), Float)
+        + MOST_OF_DOWNLOADS * recent / (recent + HALF_AT_DOWNLOADS)
+        + _points(Repository.pushed_at, PUSH_STEPS, now)
+        + func.coalesce(Trend.weight, 0)
+    )
+    scores = (
+        select(Repository.id, score.label("score"))
+        .outerjoin(Trend, Trend.repository_id == Repository.id)
+        .outerjoin(liked, liked.c.repository_id == Repository.id)
+        .where(batch)
+        .subquery()
+    )
+    # Not through the rows: their updated_at is the time of their last change by a person.
+    result = work.session.execute(
+        update(Repository)
+        .where(Repository.id == scores.c.id, func.abs(Repository.trending_score - scores.c.score) > _SMALLEST_CHANGE)
+        .values(trending_score=scores.c.score)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def _points(moment: SQLColumnExpression[Any], steps: Sequence[tuple[int, int]], now: datetime) -> ColumnElement[int]:
+    """The points for something of that moment; none when it is older than the last step, or never was."""
+    return case(*((moment > now - timedelta(days=days), points) for days, points in steps), else_=0)
