@@ -14,6 +14,7 @@ from hub.api import (
     collections,
     contents,
     discussions,
+    documentation,
     edits,
     jwts,
     labels,
@@ -30,7 +31,8 @@ from hub.base.context import Context
 from hub.http.rest import HubApi, serves_api
 from hub.http.routing import CollectionConverter, collection_converter, describe_collection
 
-_MODULES = (
+# Every module here that has a ``blp``.
+MODULES = (
     *(repositories, branches, contents, edits, labels, likes, relations, collections),
     *(discussions, notifications, broadcasts, webhooks),
     *(accounts, jwts, verifications, organizations),
@@ -44,15 +46,15 @@ def install(app: Flask, context: Context) -> HubApi:
         API_TITLE="Hub",
         API_VERSION=__version__,
         OPENAPI_VERSION="3.0.3",
-        OPENAPI_URL_PREFIX="/api",
-        OPENAPI_JSON_PATH="openapi.json",
+        OPENAPI_URL_PREFIX=None,  # the documentation serves it
         API_SPEC_OPTIONS={"servers": [{"url": context.settings.effective_base_url}]},
     )
     app.url_map.converters["collection"] = collection_converter(context)
     api = HubApi(app)
     api.register_converter(CollectionConverter, describe_collection)
-    for module in _MODULES:
+    for module in MODULES:
         api.register_blueprint(module.blp)
+    documentation.install(app, api)
     _bound_bodies(app, context)
     return api
 

@@ -9,7 +9,8 @@ from hub.base.errors import Invalid
 
 # Rules of the CSGHub contract, section 1.8: 2-64 characters, letter first, letter or digit last, no two equal
 # special characters in a row.
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}[A-Za-z0-9]\Z")
+NAME_PATTERN = "[A-Za-z][A-Za-z0-9._-]{0,62}[A-Za-z0-9]"
+_NAME = re.compile(rf"{NAME_PATTERN}\Z")
 _DOUBLED = re.compile(r"--|__|\.\.")
 _RESERVED_SUFFIXES = (".git", ".lock", ".wiki", ".atom")
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "db": ("hub.cli.operate:db", "Migrate the database."),
     "config": ("hub.cli.operate:config", "Show the settings."),
     "plugin": ("hub.cli.plugin:plugin", "List plugins and drivers, remove a plugin's tables."),
+    "openapi": ("hub.cli.openapi:openapi", "Write the description of the REST API."),
     "doctor": ("hub.cli.doctor:doctor", "Check everything the hub stands on, and say what to do."),
     "gc": ("hub.cli.maintenance:gc", "Remove what nothing refers to."),
     "reconcile": ("hub.cli.maintenance:reconcile", "Finish what a crash cut off."),

@@ -6,8 +6,11 @@ from typing import Any
 
 from flask import current_app, request
 from flask_smorest import Api
+from flask_smorest.spec.plugins import FlaskPlugin
 from marshmallow import Schema, fields
+from werkzeug.routing import Rule
 
+from hub.base.names import NAME_PATTERN
 from hub.http.errors import speak_in
 from hub.http.platform import render_api_error
 
@@ -19,6 +22,51 @@ class ErrorSchema(Schema):
     msg = fields.String(metadata={"description": "for people: what is wrong and what to do"})
     context = fields.Dict(metadata={"description": "further members; 'errors' names the members that do not fit"})
     trace_id = fields.String(metadata={"description": "by which the log knows the request"})
+    error = fields.String(metadata={"description": "the same as msg, where there were too many requests"})
+
+
+_NAME = {"type": "string", "minLength": 2, "maxLength": 64, "pattern": f"^{NAME_PATTERN}$"}
+# What a parameter of an address means, wherever it stands; a route may say more by ``parameters=``.
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "kind": {"description": "the kind of asset, as addresses name it", "example": "models"},
+    "namespace": {"description": "the name of a user or organisation", "schema": _NAME, "example": "ada"},
+    "name": {"description": "the name of the thing", "example": "thing"},
+    "username": {"description": "the name of a user", "schema": _NAME, "example": "ada"},
+    "uuid": {"description": "the uuid of the thing", "schema": {"type": "string", "format": "uuid"}},
+    "path": {"description": "a path in the repository, with slashes", "example": "README.md"},
+    "ref": {"description": "a branch, tag or commit, with slashes", "example": "main"},
+    "branch": {"description": "the name of a branch, with slashes", "example": "main"},
+    "revision": {"description": "a branch, tag or commit, with slashes", "example": "main"},
+    "commit_id": {"description": "a branch, tag or commit", "example": "main"},
+}
+_MAX_PARAMETER_CHARS = 1024
+
+
+class RouteDescriptions(FlaskPlugin):  # type: ignore[misc]  # flask-smorest publishes no types
+    """flask-smorest's reading of Flask's routes, with a name for each operation and what its parameters mean."""
+
+    def rule_to_params(self, rule: Rule) -> list[dict[str, Any]]:
+        """The parameters in a route's address."""
+        params: list[dict[str, Any]] = super().rule_to_params(rule)
+        for param in params:
+            name = param["name"]
+            found = dict(_PARAMETERS.get(name, {"description": name.replace("_", " ")}))
+            schema = param["schema"] | found.pop("schema", {})
+            if name == "name" and "<namespace>/<name>" in rule.rule:
+                schema, found["description"] = dict(_NAME), "the name of the repository"
+            if schema["type"] == "string" and not {"enum", "format"} & set(schema):
+                schema.setdefault("minLength", 1)
+                schema.setdefault("maxLength", _MAX_PARAMETER_CHARS)
+            param |= found | {"schema": schema}
+        return params
+
+    def path_helper(self, rule: Rule, operations: Any, parameters: Any, **kwargs: Any) -> str:
+        """The address in OpenAPI's spelling; every operation gets an ``operationId`` that is its alone."""
+        for method, operation in operations.items():
+            name = rule.endpoint.replace(".", "_")
+            operation.setdefault("operationId", name if len(operations) == 1 else f"{name}_{method}")
+        path: str = super().path_helper(rule, operations=operations, parameters=parameters, **kwargs)
+        return path
 
 
 class HubApi(Api):  # type: ignore[misc]  # flask-smorest publishes no types
@@ -28,6 +76,12 @@ class HubApi(Api):  # type: ignore[misc]  # flask-smorest publishes no types
     """
 
     ERROR_SCHEMA = ErrorSchema
+    # Every status that an operation can answer is named; ``hub.api.documentation`` adds those that come with its kind.
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def init_app(self, app: Any, *, spec_kwargs: dict[str, Any] | None = None) -> None:
+        """Make the description on an application; once, by its maker."""
+        super().init_app(app, spec_kwargs={"flask_plugin": RouteDescriptions(), **(spec_kwargs or {})})
 
     def _register_error_handlers(self) -> None:
         """None: the application has them."""

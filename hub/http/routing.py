@@ -98,6 +98,28 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes 
 
     ARGUMENTS_PARSER = BodyParser()
 
+    def response(
+        self, status_code: int, schema: Any = None, *, content_type: str | None = None, **options: Any
+    ) -> Callable[[View], View]:
+        """Say what a view answers. With a content type and no schema it is bytes, which the view sends itself."""
+        if schema is None and content_type is not None:
+            schema = {"type": "string", "format": "binary"}
+        decorate: Callable[[View], View] = super().response(status_code, schema, content_type=content_type, **options)
+        return decorate
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
+    ) -> None:
+        """Serve a view at one more address. A view's further addresses are called ``view_2``, ``view_3`` and so on.
+
+        The names stand in the description of the API, so they must not change with what else is in the file.
+        """
+        name = first = endpoint or getattr(view_func, "__name__", "")
+        number = 2
+        while name in self._endpoints:
+            name, number = f"{first}_{number}", number + 1
+        super().add_url_rule(rule, name, view_func, **options)
+
 
 class RepositoryBlueprint(ApiBlueprint):
     """A blueprint whose views are given the ``Address`` of a repository instead of three strings."""
