@@ -15,6 +15,7 @@ from hub.base.context import Context
 from hub.base.drivers import DRIVER_GROUPS, create_driver_groups
 from hub.base.health import HEALTH, create_health
 from hub.base.metrics import METRICS, create_metrics
+from hub.base.outgoing import OUTGOING, create_outgoing
 from hub.base.registry import Registry
 from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
@@ -34,6 +35,7 @@ from hub.plugin.host import PLUGINS
 from hub.repos import garbage
 from hub.repos import jobs as repos_jobs
 from hub.repos import metrics as repos_metrics
+from hub.repos import topics as repos_topics
 from hub.repos.checks import CHECKS, DELETE_CHECKS, create_checks
 from hub.repos.kinds import KINDS, create_kinds
 from hub.web import navigation
@@ -55,6 +57,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     context.provide(DATABASE, Database(settings.effective_database_url))
     licensing.install(context, keyring)
     context.provide(TOPICS, create_topics())
+    context.provide(OUTGOING, create_outgoing(settings))
     context.provide(METRICS, create_metrics())
     context.provide(HEALTH, create_health())
     context.provide(DRIVER_GROUPS, create_driver_groups())
@@ -71,6 +74,7 @@ def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyr
     context.provide(DELETE_CHECKS, Registry("delete checks"))
     repos_jobs.install(context)
     garbage.install(context)
+    repos_topics.install(context)
     assets.install(context)
     community.install(context)
     http_jobs.install(context)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from hub.base.context import Context
+from hub.community import deliveries, outbox, topics
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
+    topics.install(context)
+    deliveries.install(context)
+    outbox.install(context)

@@ -133,6 +133,7 @@ class Webhook(Model):
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
     repository_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
     namespace_id: Mapped[int | None] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"))
+    # In whose name it is told: who saved it last.
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     name: Mapped[str] = mapped_column(String(64), default="")
     url: Mapped[str] = mapped_column(String(2048))
@@ -145,6 +146,7 @@ class Webhook(Model):
 
     repository: Mapped[Repository | None] = relationship()
     namespace: Mapped[Namespace | None] = relationship()
+    created_by: Mapped[User | None] = relationship()
 
 
 class DeliveryState(StrEnum):

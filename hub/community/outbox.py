@@ -1,0 +1,156 @@
+"""Events become deliveries to webhooks, written in the transaction of the event.
+
+So nothing committed is forgotten and nothing undone is told. While no webhook is active an event costs one query.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+
+from hub.accounts.models import Namespace, User
+from hub.base.context import Context
+from hub.base.log import get_logger
+from hub.base.topics import TOPICS, Topic
+from hub.community.models import Webhook, WebhookDelivery
+from hub.db.base import new_uuid
+from hub.db.uow import UnitOfWork
+from hub.jobs.service import enqueue
+from hub.repos.kinds import KINDS
+from hub.repos.models import Repository
+
+log = get_logger(__name__)
+
+DELIVER_JOB = "community.deliver_webhook"
+# A longer message goes without its data: who is told can ask for the rest.
+MAX_PAYLOAD_BYTES = 256 * 1024
+
+
+def install(context: Context) -> None:
+    """Write down what webhooks are to be told; done once, by ``build_context``."""
+    context.events.record_with(record)
+
+
+def record(work: UnitOfWork, event: object) -> None:
+    """Write the deliveries of an event to the webhooks that want it, and ask for their sending.
+
+    What fails here is logged and does not reach the transaction: nobody's push is lost to a webhook.
+    """
+    topics = [topic for topic in work.context[TOPICS].values() if topic.event_class is type(event)]
+    if not topics or not work.session.scalar(select(select(Webhook.id).where(Webhook.is_active).exists())):
+        return
+    # The caller's own changes fail, if they must, as the caller's: outside of the guard.
+    work.session.flush()
+    for topic in topics:
+        try:
+            with work.session.begin_nested():
+                _record(work, topic, event)
+        except Exception:
+            log.exception("webhook_event_not_recorded", topic=topic.name)
+
+
+def _record(work: UnitOfWork, topic: Topic, event: object) -> None:
+    told = topic.describe(work, event)
+    if told is None:
+        return
+    repository = work.session.get(Repository, told.repository_id) if told.repository_id is not None else None
+    namespace_id = repository.namespace_id if told.namespace_id is None and repository else told.namespace_id
+    places = [and_(Webhook.repository_id.is_(None), Webhook.namespace_id.is_(None))]
+    if told.repository_id is not None:
+        places.append(Webhook.repository_id == told.repository_id)
+    if namespace_id is not None:
+        places.append(Webhook.namespace_id == namespace_id)
+    listening = select(Webhook.id, Webhook.topics).where(Webhook.is_active, or_(*places)).order_by(Webhook.id)
+    webhooks = [id for id, wanted in work.session.execute(listening) if not wanted or topic.name in wanted]
+    if not webhooks:
+        return
+    namespace = work.session.get(Namespace, namespace_id) if namespace_id is not None else None
+    sender_id = getattr(event, "actor_id", None)
+    sender = work.session.get(User, sender_id) if sender_id is not None else None
+    event_id = new_uuid()
+    payload = write_payload(
+        work,
+        event_id=event_id,
+        topic=topic.name,
+        data=told.data,
+        repository=repository,
+        namespace=namespace,
+        sender=sender,
+    )
+    add_deliveries(work, webhooks, event_id=event_id, topic=topic.name, payload=payload)
+
+
+def write_payload(
+    work: UnitOfWork,
+    *,
+    event_id: str,
+    topic: str,
+    data: Mapping[str, Any],
+    repository: Repository | None,
+    namespace: Namespace | None,
+    sender: User | None,
+) -> str:
+    """The body of a message: the very text that is signed. Pure ASCII, so that any database keeps it as it is."""
+    message: dict[str, Any] = {
+        "event_id": event_id,
+        "topic": topic,
+        "created_at": _iso(work.now()),
+        "hub": work.settings.effective_base_url,
+        "repository": _tell_repository(work, repository) if repository else None,
+        "namespace": {"path": namespace.path, "type": namespace.kind.value} if namespace else None,
+        "sender": {"username": sender.name} if sender else None,
+        "data": data,
+    }
+    text = json.dumps(message, default=str)
+    if len(text) > MAX_PAYLOAD_BYTES:
+        text = json.dumps(message | {"data": None, "is_cut": True})
+    return text
+
+
+def _tell_repository(work: UnitOfWork, repository: Repository) -> dict[str, Any]:
+    kind = work.context[KINDS].find(repository.kind)
+    place = f"{kind.collection}/{repository.path}" if kind else repository.path
+    return {
+        "id": repository.id,
+        "type": repository.kind,
+        "path": repository.path,
+        "private": repository.is_private,
+        "url": f"{work.settings.effective_base_url}/{place}",
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def add_deliveries(
+    work: UnitOfWork,
+    webhook_ids: Sequence[int],
+    *,
+    event_id: str,
+    topic: str,
+    payload: str,
+    is_redelivery: bool = False,
+) -> list[WebhookDelivery]:
+    """A delivery to each of the webhooks, and the job that sends it once this is committed."""
+    deliveries = [
+        WebhookDelivery(
+            webhook_id=webhook_id,
+            event_id=event_id,
+            topic=topic,
+            payload=payload,
+            response_headers={},
+            is_redelivery=is_redelivery,
+            created_at=work.now(),
+        )
+        for webhook_id in webhook_ids
+    ]
+    work.session.add_all(deliveries)
+    work.session.flush()
+    for delivery in deliveries:
+        enqueue(work, DELIVER_JOB, args={"delivery_id": delivery.id})
+    return deliveries
