@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response
 
 from hub.accounts import service as accounts
 from hub.accounts.models import Grant
 from hub.accounts.policy import Action, require
-from hub.api import schemas
-from hub.api.envelope import enveloped, messaged, ok, paged
-from hub.api.views import job_view, push_view, repository_views
-from hub.db.uow import reading, unit_of_work
+from hub.api import repository_schemas as schemas
+from hub.api.envelope import enveloped, messaged, ok, paged, send_json
+from hub.api.queries import check_count, conditions_of, source_asked
+from hub.api.schemas import JobSchema, PageQuery
+from hub.api.shapes import shape_of
+from hub.api.views import (
+    brief_repository_view,
+    job_view,
+    push_view,
+    repository_extra_view,
+    repository_path_view,
+    repository_views,
+)
+from hub.assets.service import labels_of
+from hub.base.paging import Page
+from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
@@ -24,93 +36,140 @@ from hub.repos.models import Repository
 
 blp = RepositoryBlueprint("repositories", __name__, url_prefix=PREFIX, description="Repositories of every kind")
 
-# The one kind whose list has another shape upstream. Source: CSGHub contract, section 1.4.
-_KINDS_OF_SHAPE_B = frozenset({"mcpserver"})
-# Members of a create request that only some kinds understand.
-_KIND_OPTIONS = ("sdk",)
+_CREATED_WITH = frozenset(schemas.CommonCreateBody._declared_fields)
+_CHANGED_BY = frozenset(schemas.CommonUpdateBody._declared_fields)
 
 
-def _answer(repository_id: int) -> dict[str, Any]:
+def _answer(repository_id: int) -> Response:
     """The repository as it stands now."""
     actor = current_actor()
     with reading(current_context()) as work:
         repository = service.get_readable(work, actor=actor, repository_id=repository_id)
-        return ok(repository_views(work, actor, [repository])[0])
+        return send_json(ok(repository_views(work, actor, [repository])[0]))
+
+
+def _list(
+    work: UnitOfWork, kind: RepositoryKind, query: dict[str, Any], namespace: str | None = None
+) -> Page[Repository]:
+    return service.list_repositories(
+        work,
+        actor=current_actor(),
+        kind=kind.name,
+        namespace=namespace,
+        search=query["search"],
+        sort=query["sort"],
+        source=source_asked(query),
+        where=conditions_of(work, kind, query),
+        page=page_args(),
+    )
 
 
 @blp.get(COLLECTION)
 @blp.arguments(schemas.ListQuery, location="query")
 @blp.response(200, enveloped(schemas.RepositorySchema, many=True))
-def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> dict[str, Any] | Response:
+def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
     """The repositories of a kind that the caller may see. For MCP servers ``data`` is ``{"data", "total"}``."""
-    actor = current_actor()
     with reading(current_context()) as work:
-        page = service.list_repositories(
-            work,
-            actor=actor,
-            kind=kind.name,
-            namespace=query["namespace"] or None,
-            search=query["search"],
-            sort=query["sort"],
-            page=page_args(),
-        )
-        views = repository_views(work, actor, page.items)
-    if kind.name in _KINDS_OF_SHAPE_B:
-        return jsonify(paged(schemas.RepositorySchema(many=True).dump(views), page.total))
-    return ok(views, total=page.total)
+        page = _list(work, kind, query, query["namespace"] or None)
+        views = repository_views(work, current_actor(), page.items)
+    if shape_of(kind.name).is_list_nested:
+        return send_json(paged(views, page.total, is_estimate=page.is_estimate))
+    return send_json(ok(views, total=page.total, is_estimate=page.is_estimate))
+
+
+@blp.get(f"{COLLECTION}/v2")
+@blp.arguments(schemas.ListQuery, location="query")
+@blp.response(200, enveloped(schemas.BriefRepositorySchema, many=True))
+def list_briefly(query: dict[str, Any], kind: RepositoryKind) -> Response:
+    """As the other list, with what is told at once. ``POST /repos/extra`` tells the rest."""
+    with reading(current_context()) as work:
+        page = _list(work, kind, query, query["namespace"] or None)
+        views = [brief_repository_view(repository) for repository in page.items]
+    return send_json(ok(views, total=page.total, is_estimate=page.is_estimate))
 
 
 @blp.get(f"/user/<namespace>{COLLECTION}")
 @blp.get(f"/organization/<namespace>{COLLECTION}")
-@blp.arguments(schemas.ListQuery, location="query")
+@blp.arguments(schemas.NamespaceListQuery, location="query")
 @blp.response(200, enveloped(schemas.RepositorySchema, many=True))
-def list_namespace_repositories(query: dict[str, Any], namespace: str, kind: RepositoryKind) -> dict[str, Any]:
+def list_namespace_repositories(query: dict[str, Any], namespace: str, kind: RepositoryKind) -> Response:
     """The repositories of a kind that a user or organisation owns, as far as the caller may see them."""
-    actor = current_actor()
     with reading(current_context()) as work:
-        page = service.list_repositories(
-            work,
-            actor=actor,
-            kind=kind.name,
-            namespace=accounts.get_namespace(work, namespace).path,
-            search=query["search"],
-            sort=query["sort"],
-            page=page_args(),
+        page = _list(work, kind, query, accounts.get_namespace(work, namespace).path)
+        views = repository_views(work, current_actor(), page.items)
+    return send_json(messaged(views, page.total, is_estimate=page.is_estimate))
+
+
+@blp.post("/repos/extra")
+@blp.arguments(schemas.ExtraBody)
+@blp.response(200, enveloped(schemas.RepositoryExtraSchema, many=True))
+def show_extra(body: dict[str, Any]) -> Response:
+    """What brief lists leave out, for those of the repositories that the caller may see."""
+    context = current_context()
+    check_count("repo_ids", body["repo_ids"], most=schemas.MAX_IDS)
+    with reading(context) as work:
+        found = service.list_by_ids(work, actor=current_actor(), ids=body["repo_ids"])
+        labels = labels_of(work, [repository.id for repository in found])
+        return send_json(
+            ok([repository_extra_view(context, repository, labels.get(repository.id, [])) for repository in found])
         )
-        return messaged(repository_views(work, actor, page.items), page.total)
+
+
+@blp.post("/list/<collection:kind>_by_path")
+@blp.arguments(schemas.PathsBody)
+@blp.response(200, enveloped(schemas.RepositoryPathSchema, many=True))
+def list_by_paths(body: dict[str, Any], kind: RepositoryKind) -> Response:
+    """Those of the repositories at these paths that the caller may see."""
+    check_count("paths", body["paths"], most=schemas.MAX_IDS)
+    with reading(current_context()) as work:
+        found = service.list_by_paths(work, actor=current_actor(), kind=kind.name, paths=body["paths"])
+        labels = labels_of(work, [repository.id for repository in found])
+        return send_json(ok([repository_path_view(repository, labels.get(repository.id, [])) for repository in found]))
 
 
 @blp.post(COLLECTION)
 @blp.arguments(schemas.CreateBody)
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def create_repository(body: dict[str, Any], kind: RepositoryKind) -> dict[str, Any]:
+def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
     """Make a repository; it has a first commit on its default branch when the answer comes."""
-    options = {name: body.pop(name) for name in _KIND_OPTIONS}
+    common = {name: body[name] for name in _CREATED_WITH}
     repository = service.create_repository(
-        current_context(), actor=current_actor(), kind=kind.name, options=options, **body
+        current_context(), actor=current_actor(), kind=kind.name, details=body, **common
     )
     return _answer(repository.id)
 
 
 @blp.at()
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def show_repository(address: Address) -> dict[str, Any]:
+def show_repository(address: Address) -> Response:
     """One repository, at its path of today or a former one."""
-    return _answer(address.get().id)
+    actor = current_actor()
+    with reading(current_context()) as work:
+        return send_json(ok(repository_views(work, actor, [address.load(work)])[0]))
+
+
+@blp.get("/prompts_info/<namespace>/<name>")
+@blp.response(200, enveloped(schemas.RepositorySchema))
+def show_prompt_repository(namespace: str, name: str) -> Response:
+    """One prompt repository, without the prompts in it."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        repository = service.get_readable(work, actor=actor, kind="prompt", path=f"{namespace}/{name}")
+        return send_json(ok(repository_views(work, actor, [repository])[0]))
 
 
 @blp.at(method="PUT")
 @blp.arguments(schemas.UpdateBody)
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def update_repository(body: dict[str, Any], address: Address) -> dict[str, Any]:
+def update_repository(body: dict[str, Any], address: Address) -> Response:
     """Change some members; those that are absent stay. A new name leaves a redirect at the old path."""
     context, actor, repository = current_context(), current_actor(), address.get()
-    name, default_branch = body.pop("name", None), body.pop("default_branch", None)
+    common = {member: body[member] for member in _CHANGED_BY if body.get(member) is not None}
+    name, default_branch = common.pop("name", None), common.pop("default_branch", None)
     if default_branch is not None:
         branches.set_default_branch(context, actor=actor, repository_id=repository.id, name=default_branch)
     with unit_of_work(context) as work:
-        if body:
-            service.update_repository(work, actor=actor, repository_id=repository.id, **body)
+        service.update_repository(work, actor=actor, repository_id=repository.id, details=body, **common)
         if name is not None:
             service.rename_repository(work, actor=actor, repository_id=repository.id, name=name)
     return _answer(repository.id)
@@ -128,7 +187,7 @@ def delete_repository(address: Address) -> dict[str, Any]:
 
 @blp.at("/undelete", method="POST")
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def undelete_repository(address: Address) -> dict[str, Any]:
+def undelete_repository(address: Address) -> Response:
     """Bring back the repository that was deleted last at this path."""
     with unit_of_work(current_context()) as work:
         repository = service.undelete_repository(work, actor=current_actor(), kind=address.kind.name, path=address.path)
@@ -138,7 +197,7 @@ def undelete_repository(address: Address) -> dict[str, Any]:
 @blp.at("/transfer", method="POST")
 @blp.arguments(schemas.TransferBody)
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def transfer_repository(body: dict[str, Any], address: Address) -> dict[str, Any]:
+def transfer_repository(body: dict[str, Any], address: Address) -> Response:
     """Give the repository to another user or organisation; the old path leads to it from then on."""
     with unit_of_work(current_context()) as work:
         repository = address.load(work)
@@ -151,7 +210,7 @@ def transfer_repository(body: dict[str, Any], address: Address) -> dict[str, Any
 @blp.at("/fork", method="POST")
 @blp.arguments(schemas.ForkBody)
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def fork_repository(body: dict[str, Any], address: Address) -> dict[str, Any]:
+def fork_repository(body: dict[str, Any], address: Address) -> Response:
     """Copy a repository with its branches, tags and LFS objects. The fork of a private one is private."""
     fork = service.fork_repository(current_context(), actor=current_actor(), source_id=address.get().id, **body)
     return _answer(fork.id)
@@ -159,7 +218,7 @@ def fork_repository(body: dict[str, Any], address: Address) -> dict[str, Any]:
 
 @blp.at("/archive", method="POST")
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def archive_repository(address: Address) -> dict[str, Any]:
+def archive_repository(address: Address) -> Response:
     """Let nobody write to the repository any more; it stays readable."""
     with unit_of_work(current_context()) as work:
         repository = address.load(work)
@@ -169,7 +228,7 @@ def archive_repository(address: Address) -> dict[str, Any]:
 
 @blp.at("/archive", method="DELETE")
 @blp.response(200, enveloped(schemas.RepositorySchema))
-def unarchive_repository(address: Address) -> dict[str, Any]:
+def unarchive_repository(address: Address) -> Response:
     """Let the repository be written again."""
     with unit_of_work(current_context()) as work:
         repository = address.load(work)
@@ -190,7 +249,7 @@ def _collaborator_view(grant: Grant) -> dict[str, Any]:
 
 
 @blp.at("/collaborators")
-@blp.arguments(schemas.PageQuery, location="query")
+@blp.arguments(PageQuery, location="query")
 @blp.response(200, enveloped(schemas.CollaboratorSchema, many=True))
 def list_collaborators(query: dict[str, Any], address: Address) -> dict[str, Any]:
     """Who was given a role on this repository, for those who administer it."""
@@ -224,7 +283,7 @@ def remove_collaborator(address: Address, username: str) -> dict[str, Any]:
 
 
 @blp.at("/pushes")
-@blp.arguments(schemas.PageQuery, location="query")
+@blp.arguments(PageQuery, location="query")
 @blp.response(200, enveloped(schemas.PushSchema, many=True))
 def list_pushes(query: dict[str, Any], address: Address) -> dict[str, Any]:
     """The changes of branches and tags, newest first."""
@@ -235,8 +294,8 @@ def list_pushes(query: dict[str, Any], address: Address) -> dict[str, Any]:
 
 
 @blp.at("/jobs")
-@blp.arguments(schemas.PageQuery, location="query")
-@blp.response(200, enveloped(schemas.JobSchema, many=True))
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, enveloped(JobSchema, many=True))
 def list_repository_jobs(query: dict[str, Any], address: Address) -> dict[str, Any]:
     """Background work on this repository, newest first, for those who administer it."""
     with reading(current_context()) as work:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hub.accounts.policy import Actor
+from hub.api.shapes import shape_of
 from hub.assets.models import Tag as Label
 from hub.assets.service import labels_of, liked_by
 from hub.base.context import Context
@@ -16,6 +17,7 @@ from hub.git.types import BlameHunk, Branch, Commit, Comparison, DiffStat, FileD
 from hub.jobs.models import Job
 from hub.repos.addresses import http_clone_url, ssh_clone_url
 from hub.repos.comparison import CommitView, unified_text
+from hub.repos.details import open_details
 from hub.repos.kinds import get_kind
 from hub.repos.models import Push, Repository
 from hub.repos.service import Access, access_of
@@ -43,11 +45,10 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Repo
     ]
 
 
-def _repository_view(
-    context: Context, repository: Repository, access: Access, *, labels: Sequence[Label], is_liked: bool
-) -> dict[str, Any]:
-    namespace, creator = repository.namespace, repository.created_by
-    return {
+def brief_repository_view(repository: Repository) -> dict[str, Any]:
+    """What one row says of a repository, without asking another table."""
+    shape = shape_of(repository.kind)
+    view = {
         "id": repository.id,
         "repository_id": repository.id,
         "type": repository.kind,
@@ -55,40 +56,95 @@ def _repository_view(
         "nickname": repository.nickname or repository.name,
         "description": repository.description,
         "path": repository.path,
-        "likes": repository.like_count,
-        "like_count": repository.like_count,
-        "downloads": repository.download_count,
+        shape.likes: repository.like_count,
         "private": repository.is_private,
         "archived": repository.is_frozen,
         "license": repository.license,
-        "tags": [label_view(label) for label in labels],
         "default_branch": repository.default_branch,
         "source": repository.source,
+        "sync_status": repository.sync_status,
+        "hf_path": repository.hf_path,
+        "ms_path": repository.ms_path,
+        "csg_path": repository.csg_path,
+        "repo_size": repository.git_size_bytes + repository.lfs_size_bytes,
+        "created_at": repository.created_at,
+        "updated_at": repository.updated_at,
+    }
+    return view | {"downloads": repository.download_count} if shape.has_downloads else view
+
+
+def _repository_view(
+    context: Context, repository: Repository, access: Access, *, labels: Sequence[Label], is_liked: bool
+) -> dict[str, Any]:
+    shape, creator, namespace = shape_of(repository.kind), repository.created_by, repository.namespace
+    fields = get_kind(context, repository.kind).details
+    details = open_details(context, fields, repository.details, with_secrets=access.can_manage)
+    if shape.omits_empty:
+        details = {name: value for name, value in details.items() if value}
+    view: dict[str, Any] = {
+        **shape.neutral,
+        **details,
+        **brief_repository_view(repository),
+        "tags": [label_view(label) for label in labels],
         "user": {"username": creator.name, "nickname": creator.nickname, "avatar": creator.avatar} if creator else {},
         "namespace": {
             "Path": namespace.path,
             "Type": namespace.kind.value,
+            "NSType": namespace.kind.value,
             "Avatar": "",
             "UUID": namespace.uuid,
             "path": namespace.path,
             "type": namespace.kind.value,
             "uuid": namespace.uuid,
         },
-        "repository": {
-            "http_clone_url": http_clone_url(context, repository),
-            "ssh_clone_url": ssh_clone_url(context, repository),
-        },
-        "repo_size": repository.git_size_bytes + repository.lfs_size_bytes,
+        "repository": clone_addresses(context, repository),
         "git_size": repository.git_size_bytes,
         "lfs_size": repository.lfs_size_bytes,
         "forked": repository.forked_from_id is not None,
         "user_likes": is_liked,
         "can_write": access.can_write,
         "can_manage": access.can_manage,
-        "created_at": repository.created_at,
-        "updated_at": repository.updated_at,
         "pushed_at": repository.pushed_at,
     }
+    if shape.names_creator:
+        view["username"] = creator.name if creator else ""
+    if access.can_manage:
+        view["sensitive_check_status"] = "Skip"  # nobody checks
+    return view
+
+
+def clone_addresses(context: Context, repository: Repository) -> dict[str, str]:
+    """Where Git finds a repository."""
+    return {
+        "http_clone_url": http_clone_url(context, repository),
+        "ssh_clone_url": ssh_clone_url(context, repository),
+    }
+
+
+def repository_path_view(repository: Repository, labels: Sequence[Label]) -> dict[str, Any]:
+    """A repository as lists by path tell it. Source: CSGHub contract, section 4.1."""
+    return {
+        "path": repository.path,
+        "name": repository.name,
+        "nickname": repository.nickname or repository.name,
+        "description": repository.description,
+        "downloads": repository.download_count,
+        "private": repository.is_private,
+        "tags": [label_view(label) for label in labels],
+        "updated_at": repository.updated_at,
+    }
+
+
+def repository_extra_view(context: Context, repository: Repository, labels: Sequence[Label]) -> dict[str, Any]:
+    """What brief lists of repositories leave out. Source: CSGHub contract, section 4.1."""
+    view: dict[str, Any] = {
+        "repo_id": repository.id,
+        "size": repository.git_size_bytes + repository.lfs_size_bytes,
+        "tags": [label_view(label) for label in labels],
+        "repository": clone_addresses(context, repository),
+    }
+    report_url = repository.details.get("report_url")
+    return view | {"report_url": report_url} if report_url else view
 
 
 def label_view(label: Label) -> dict[str, Any]:

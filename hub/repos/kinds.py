@@ -10,6 +10,7 @@ from hub.base.errors import NotFound
 from hub.base.registry import Registry, RegistryError
 from hub.repos import starters
 from hub.repos.attributes import ATTRIBUTES_PATH, lfs_lines
+from hub.repos.details import MAX_LONG_TEXT_CHARS, DetailField, TextForm
 
 # Files that are tracked by LFS from the first commit on. Source: CSGHub contract, section 5.1.
 STANDARD_LFS_PATTERNS = (
@@ -31,6 +32,7 @@ class RepositoryKind:
     collection: the segment of its Git and page addresses; aliases: further segments that mean the same.
     api_collection: the segment that the REST API's own links use.
     starter_files: what a new repository holds besides ``.gitattributes``, path to content.
+    details: members that only this kind has.
     """
 
     name: str
@@ -40,6 +42,7 @@ class RepositoryKind:
     api_collection: str = ""
     lfs_patterns: tuple[str, ...] = STANDARD_LFS_PATTERNS
     starter_files: Callable[[starters.NewRepository], Mapping[str, bytes]] = field(default=starters.card_only)
+    details: tuple[DetailField, ...] = ()
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -51,15 +54,54 @@ class RepositoryKind:
         return {ATTRIBUTES_PATH: lfs_lines(self.lfs_patterns), **self.starter_files(new)}
 
 
+# Source of the members: CSGHub contract, sections 5.1 and 5.3.
+_MODEL_DETAILS = (
+    DetailField("base_model"),
+    DetailField("report_url", form=TextForm.URL),
+    DetailField("medium_risk_count", default=0),
+    DetailField("high_risk_count", default=0),
+)
+_DATASET_DETAILS = (
+    DetailField("dataset_type", default="normal", choices=("normal", "commercial"), is_filter=True),
+    DetailField("related_dataset_id", default=0),
+    DetailField("price", default=0.0),
+)
+_SPACE_DETAILS = (
+    DetailField("sdk", default=starters.DEFAULT_SPACE_SDK, choices=tuple(starters.SPACE_FILES), is_filter=True),
+    DetailField("sdk_version"),
+    DetailField("driver_version"),
+    DetailField("cover_image_url", form=TextForm.URL),
+    DetailField("template"),
+    DetailField("variables", form=TextForm.JSON, max_chars=MAX_LONG_TEXT_CHARS),
+    # People keep keys in both.
+    DetailField("env", form=TextForm.JSON, max_chars=MAX_LONG_TEXT_CHARS, is_secret=True),
+    DetailField("secrets", form=TextForm.JSON, max_chars=MAX_LONG_TEXT_CHARS, is_secret=True),
+    DetailField("cluster_id"),
+    DetailField("resource_id", default=0),
+    DetailField("min_replica", default=0),
+    DetailField("order_detail_id", default=0, is_copied=False),  # what the owner has paid for
+)
+_MCP_DETAILS = (
+    DetailField("configuration", form=TextForm.TEXT, max_chars=MAX_LONG_TEXT_CHARS),
+    DetailField("program_language"),
+    DetailField("run_mode"),
+    *(
+        DetailField(name, form=TextForm.TEXT, max_chars=MAX_LONG_TEXT_CHARS)
+        for name in ("install_deps_cmds", "build_cmds", "launch_cmds")
+    ),
+)
+
 CORE_KINDS = (
-    RepositoryKind("model", "models", "Model"),
-    RepositoryKind("dataset", "datasets", "Dataset"),
+    RepositoryKind("model", "models", "Model", details=_MODEL_DETAILS),
+    RepositoryKind("dataset", "datasets", "Dataset", details=_DATASET_DETAILS),
     RepositoryKind("code", "codes", "Code"),
-    RepositoryKind("space", "spaces", "Space", starter_files=starters.space_files),
+    RepositoryKind("space", "spaces", "Space", starter_files=starters.space_files, details=_SPACE_DETAILS),
     RepositoryKind("prompt", "prompts", "Prompt"),
     RepositoryKind("skill", "skills", "Skill"),
     # Git addresses say "mcpservers", the REST API "mcps"; both work in both. Source: CSGHub contract, 1.10 and 6.1.
-    RepositoryKind("mcpserver", "mcpservers", "MCP server", aliases=("mcps",), api_collection="mcps"),
+    RepositoryKind(
+        "mcpserver", "mcpservers", "MCP server", aliases=("mcps",), api_collection="mcps", details=_MCP_DETAILS
+    ),
 )
 
 KINDS: Key[Registry[RepositoryKind]] = Key("repos.kinds")

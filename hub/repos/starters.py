@@ -6,8 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from hub.base.errors import Invalid
+from typing import Any
 
 _PLAIN_YAML = re.compile(r"[A-Za-z][A-Za-z0-9._+-]*\Z")
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -17,14 +16,14 @@ _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "n
 class NewRepository:
     """What is known of a repository when its first files are written.
 
-    options: members of the create request that only its kind understands (a space's ``sdk``).
+    details: the members that only its kind has, as they were given (a space's ``sdk``).
     """
 
     namespace: str
     name: str
     license: str = ""
     description: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def card(new: NewRepository, **front_matter: str) -> bytes:
@@ -122,9 +121,7 @@ DEFAULT_SPACE_SDK = "gradio"
 
 
 def space_files(new: NewRepository) -> dict[str, bytes]:
-    """The README.md and the starter files of the space's SDK. Raises Invalid for an SDK that is not known."""
-    sdk = new.options.get("sdk") or DEFAULT_SPACE_SDK
-    if sdk not in SPACE_FILES:
-        raise Invalid(f"'sdk' must be one of {', '.join(SPACE_FILES)}.", code="REQ-ERR-6", allowed=list(SPACE_FILES))
+    """The README.md and the starter files of the space's SDK."""
+    sdk = new.details.get("sdk", DEFAULT_SPACE_SDK)
     entry = {"app_file": "app.py"} if "app.py" in SPACE_FILES[sdk] else {}
     return {"README.md": card(new, sdk=sdk, **entry), **SPACE_FILES[sdk]}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hub.accounts.models import Namespace
-from hub.accounts.policy import Action, Actor, can, require
+from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import find_namespace
 from hub.base.errors import Conflict, Denied, Invalid, NotFound
 from hub.base.events import publish
 from hub.base.names import fold_name
 from hub.db.uow import UnitOfWork
 from hub.repos import quotas
+from hub.repos.details import check_details, seal_details
 from hub.repos.events import RepositoryMoved, RepositoryUpdated
+from hub.repos.kinds import get_kind
 from hub.repos.lookup import find_repository, get_for
 from hub.repos.models import Repository, RepositoryRedirect
 from hub.repos.service.naming import check_repository_name, check_texts, drop_redirect, flush_name, note_search_text
@@ -25,22 +30,31 @@ def update_repository(
     description: str | None = None,
     license: str | None = None,
     private: bool | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Repository:
-    """The repository with its texts and visibility changed; None leaves a thing as it is.
+    """The repository with its texts, details and visibility changed; what is None or absent stays as it is.
 
-    Who may write may change the texts; the visibility needs the right to administer. The licence here is what lists
-    show; the card in README.md is a file like any other and is not touched.
+    details: members that only its kind has; those that it does not declare are left out.
+    Who may write may change the texts and details; the visibility, and what is secret, needs the right to
+    administer. The licence here is what lists show; the card in README.md is a file like any other and is not touched.
     Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
     """
     check_texts(nickname=nickname, description=description, license=license)
     action = Action.REPOSITORY_WRITE if private is None else Action.REPOSITORY_ADMIN
-    repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
+    repository = _get_locked(work, actor, action, repository_id)
+    fields = get_kind(work.context, repository.kind).details
+    checked = check_details(fields, details or {})
+    if any(field.is_secret and field.name in checked for field in fields):
+        require(work, actor, Action.REPOSITORY_ADMIN, repository)
     wanted = {"nickname": nickname, "description": description, "license": license, "is_private": private}
     changed = [name for name, value in wanted.items() if value is not None and value != getattr(repository, name)]
     for name in changed:
         setattr(repository, name, wanted[name])
     note_search_text(repository)
-    _note_update(work, actor, repository, *changed)
+    stored = {field.name: repository.details.get(field.name, field.default) for field in fields}
+    fresh = {name: value for name, value in checked.items() if value != stored[name]}
+    repository.details = repository.details | seal_details(work.context, fields, fresh)
+    _note_update(work, actor, repository, *changed, *fresh)
     return repository
 
 
@@ -73,7 +87,7 @@ def rename_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, nam
     Raises Invalid (``REPO-ERR-1``), Conflict (``REPO-ERR-0``), NotFound, NotSignedIn, Denied.
     """
     check_repository_name(name)
-    repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    repository = _get_locked(work, actor, Action.REPOSITORY_ADMIN, repository_id)
     if name != repository.name:
         _move(work, actor, repository, repository.namespace, name)
     return repository
@@ -87,7 +101,7 @@ def transfer_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, n
     already), Conflict (``REQ-ERR-15``: the target has one of that name), Denied (``AUTH-ERR-14`` for this end,
     ``AUTH-ERR-15`` for the other), QuotaExceeded. Source of the codes: CSGHub contract, sections 1.6 and 4.1.
     """
-    repository = get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
+    repository = _get_locked(work, actor, Action.REPOSITORY_READ, repository_id)
     if not actor.is_anonymous and not can(work, actor, Action.REPOSITORY_ADMIN, repository):
         raise Denied("Only who administers the repository may transfer it.", code="AUTH-ERR-14")
     require(work, actor, Action.REPOSITORY_ADMIN, repository)
@@ -102,6 +116,36 @@ def transfer_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, n
         raise Conflict(f"{target.path!r} has a {repository.kind} named {repository.name!r} already.", code="REQ-ERR-15")
     quotas.check_room(work, target, repository.git_size_bytes + repository.lfs_size_bytes)
     _move(work, actor, repository, target, repository.name)
+    return repository
+
+
+def change_path(work: UnitOfWork, *, actor: Actor, repository_id: int, path: str) -> Repository:
+    """The repository at another path, for site administrators; its old path leads to it until somebody takes that.
+
+    path: ``namespace/name``. Raises Invalid (``REQ-ERR-6``, ``REPO-ERR-1``), NotFound (no such repository;
+    ``REQ-ERR-13``: no such namespace), Conflict (``REPO-ERR-0``), QuotaExceeded, NotSignedIn, Denied.
+    """
+    require_site_admin(work, actor)
+    namespace, slash, name = path.partition("/")
+    if not slash:
+        raise Invalid("A path is 'namespace/name'.", code="REQ-ERR-6", member="new_path")
+    check_repository_name(name)
+    repository = _get_locked(work, actor, Action.REPOSITORY_ADMIN, repository_id)
+    target = find_namespace(work, namespace)
+    if target is None:
+        raise NotFound(f"There is no user or organization {namespace[:80]!r}.", code="REQ-ERR-13")
+    if target.id != repository.namespace_id:
+        quotas.check_room(work, target, repository.git_size_bytes + repository.lfs_size_bytes)
+    if (target.id, name) != (repository.namespace_id, repository.name):
+        _move(work, actor, repository, target, name)
+    return repository
+
+
+def _get_locked(work: UnitOfWork, actor: Actor, action: Action, repository_id: int) -> Repository:
+    # One change after the other: what follows from several members (the text that lists search, the details) would
+    # else be written from what another change has just replaced.
+    repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
+    work.session.refresh(repository, with_for_update={"of": Repository})
     return repository
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -23,6 +24,7 @@ from hub.git import repository as git
 from hub.git.types import ZERO_OID, FileChange, RefChange, Signature
 from hub.git.write import build_commit, update_refs
 from hub.repos import directories, quotas
+from hub.repos.details import check_details, copied_details, seal_details
 from hub.repos.events import RefsUpdated, RepositoryCreated
 from hub.repos.kinds import get_kind
 from hub.repos.lfs.holdings import copy_links
@@ -49,21 +51,22 @@ def create_repository(
     default_branch: str = "main",
     nickname: str = "",
     files: Mapping[str, bytes] | None = None,
-    options: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Repository:
     """A new repository with its first commit by the actor, ready to be cloned.
 
     kind: a name in the registry of kinds. namespace: "" for the actor's own. files: further files of the first
-    commit, path to content, over those that the kind brings. options: what only the kind understands.
-    Spans Git and the database, so it takes the context and opens its own units of work.
-    Raises Invalid (``REPO-ERR-1`` for the name), NotFound (``REPO-ERR-2``: no such namespace), Conflict
+    commit, path to content, over those that the kind brings. details: members that only the kind has; those that it
+    does not declare are left out. Spans Git and the database, so it takes the context and opens its own units of work.
+    Raises Invalid (``REPO-ERR-1`` for the name, ``REQ-ERR-6``), NotFound (``REPO-ERR-2``: no such namespace), Conflict
     (``REPO-ERR-0``: the name is taken), NotSignedIn, Denied, QuotaExceeded.
     """
     kind_value = get_kind(context, kind)
     check_repository_name(name)
     check_texts(nickname=nickname, description=description, license=license)
     branch = branch_ref(default_branch).removeprefix("refs/heads/")
-    new = NewRepository(namespace or actor.name, name, license, description, dict(options or {}))
+    checked = check_details(kind_value.details, details or {})
+    new = NewRepository(namespace or actor.name, name, license, description, checked)
     content = {**kind_value.first_files(new), **{normalise_path(path): data for path, data in (files or {}).items()}}
     with unit_of_work(context) as work:
         repository = reserve(
@@ -78,6 +81,7 @@ def create_repository(
                 license=license,
                 is_private=private,
                 default_branch=branch,
+                details=seal_details(context, kind_value.details, checked),
             ),
         )
         signature = Signature(actor.name, actor.email, work.now())
@@ -113,6 +117,7 @@ def fork_repository(
                 is_private=source.is_private or bool(private),
                 default_branch=source.default_branch,
                 forked_from_id=source.id,
+                details=copied_details(get_kind(context, source.kind).details, source.details),
             ),
         )
     with _undone_on_failure(context, repository) as final:

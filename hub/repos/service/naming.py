@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.base.errors import Conflict, Invalid
 from hub.base.names import fold_name, validate_name
+from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository, RepositoryRedirect
 
@@ -32,13 +33,8 @@ def check_texts(**texts: str | None) -> None:
             continue
         if len(text) > MAX_CHARS[name]:
             raise Invalid(f"'{name}' is longer than {MAX_CHARS[name]} characters.", code="REQ-ERR-6", member=name)
-        if not _is_storable(text) or (name != "description" and not text.isprintable()):
+        if not is_storable(text) or (name != "description" and not text.isprintable()):
             raise Invalid(f"'{name}' holds a character that cannot be shown.", code="REQ-ERR-6", member=name)
-
-
-def _is_storable(text: str) -> bool:
-    """Whether PostgreSQL takes the text (it knows no NUL) and UTF-8 can spell it (it knows no lone surrogates)."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def note_search_text(row: Repository) -> None:

@@ -89,7 +89,7 @@ def test_a_new_space_starts_with_the_files_of_its_sdk(
 ) -> None:
     ada = actor_of(make_user("ada"))
     space = service.create_repository(
-        context, actor=ada, namespace="ada", name="demo", kind="space", options={"sdk": sdk}
+        context, actor=ada, namespace="ada", name="demo", kind="space", details={"sdk": sdk}
     )
     path = service.repository_path(context.settings, space)
     assert f"sdk: {sdk}\n" in show(path, "README.md")

@@ -1,0 +1,63 @@
+"""What the queries of lists of repositories ask for. Source: CSGHub contract, section 5.2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from hub.assets.service import with_labels
+from hub.base.errors import Invalid
+from hub.db.uow import UnitOfWork
+from hub.repos.filters import has_detail, has_size
+from hub.repos.kinds import RepositoryKind
+
+SOURCES = ("opencsg", "huggingface", "local")
+_DEPRECATED_CATEGORIES = ("task", "framework", "license", "language", "industry")
+
+
+def conditions_of(work: UnitOfWork, kind: RepositoryKind, query: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """The conditions of a query on a kind's repositories: labels, sizes and the members of the kind's own.
+
+    Raises Invalid (``REQ-ERR-6``).
+    """
+    return [
+        *with_labels(work, scope=kind.name, labels=labels_asked(query)),
+        *has_size(at_least=query["repo_size_min"], at_most=query["repo_size_max"]),
+        *(
+            has_detail(field, query[field.name])
+            for field in kind.details
+            if field.is_filter and query.get(field.name) not in (None, "")
+        ),
+    ]
+
+
+def labels_asked(query: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(category, name, group) of each label that is asked for; the first category goes with the first name.
+
+    Raises Invalid (``REQ-ERR-6``) for a name without a category or the other way round.
+    """
+    triples = zip_longest(query["tag_category"], query["tag_name"], query["tag_group"], fillvalue="")
+    asked = [triple for triple in triples if triple[0] or triple[1]]
+    if any(not category or not name for category, name, _group in asked):
+        raise Invalid("Each 'tag_name' needs its 'tag_category'.", code="REQ-ERR-6", query="tag_name")
+    asked += [(category, query[f"{category}_tag"], "") for category in _DEPRECATED_CATEGORIES]
+    return [triple for triple in asked if triple[1]]
+
+
+def check_count(member: str, items: Sequence[Any], *, most: int) -> None:
+    """Return when the list that a request sends is not too long. Raises Invalid (``REQ-ERR-6``)."""
+    if len(items) > most:
+        raise Invalid(f"'{member}' holds more than {most} items.", code="REQ-ERR-6", member=member)
+
+
+def source_asked(query: Mapping[str, Any]) -> str | None:
+    """The source that is asked for; None: any. Raises Invalid (``REQ-ERR-6``)."""
+    source: str = query["source"]
+    if source and source not in SOURCES:
+        raise Invalid(
+            f"'source' must be one of {', '.join(SOURCES)}.", code="REQ-ERR-6", query="source", allowed=list(SOURCES)
+        )
+    return source or None

@@ -1,0 +1,318 @@
+"""Bodies, queries and answers of the routes of whole repositories. Names and shapes: CSGHub contract, 5.1 to 5.3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from hub.accounts.models import Role
+from hub.api.schemas import Body, PageNumber, PageQuery, text
+from hub.repos.details import MAX_NUMBER, DetailField
+from hub.repos.kinds import CORE_KINDS, RepositoryKind
+
+MAX_IDS = 100
+
+
+def _bytes(description: str) -> fields.Integer:
+    return fields.Integer(
+        load_default=None, validate=validate.Range(0, MAX_NUMBER), metadata={"description": description}
+    )
+
+
+def _texts(description: str) -> fields.List[str]:
+    return fields.List(fields.String(), load_default=list, metadata={"description": description})
+
+
+class _Open(Body):
+    """The kinds that a plugin brings have members and filters, too: they pass by their names."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+class _CommonListQuery(_Open):
+    search = text("words in the path, nickname or description")
+    sort = text("recently_update, trending, most_download, most_favorite or most_star", default="recently_update")
+    source = text("only what comes from there: opencsg, huggingface or local")
+    tag_category = _texts("with tag_name: only what carries the label; repeat both for several labels")
+    tag_name = _texts("the label's name, in any case")
+    tag_group = _texts("the label's group; may be left out")
+    task_tag = text("a label of category task (deprecated: tag_category and tag_name)")
+    framework_tag = text("a label of category framework (deprecated)")
+    license_tag = text("a label of category license (deprecated)")
+    language_tag = text("a label of category language (deprecated)")
+    industry_tag = text("a label of category industry (deprecated)")
+    repo_size_min = _bytes("bytes: only what is at least as large")
+    repo_size_max = _bytes("bytes: only what is at most as large")
+    page = PageNumber(metadata={"description": "from 1"})
+    per = PageNumber(metadata={"description": "1 to 100, 50 by default"})
+
+
+def _described(kinds: tuple[RepositoryKind, ...], field: DetailField) -> dict[str, Any]:
+    """A member of some kinds in OpenAPI's words."""
+    owners = " or ".join(kind.title.lower() for kind in kinds if field in kind.details)
+    words = {"text": "", "line": "", "url": ", an http(s) address", "json": ", a JSON object as a text"}[field.form]
+    secret = ", shown only to who administers it" if field.is_secret else ""
+    found: dict[str, Any] = {"description": f"of a {owners}{words}{secret}"}
+    if isinstance(field.default, str):
+        return found | {"type": "string", "maxLength": field.max_chars}
+    kind = {bool: "boolean", int: "integer", float: "number"}[type(field.default)]
+    return found | {"type": kind}
+
+
+def _details_of(kinds: tuple[RepositoryKind, ...]) -> dict[str, Any]:
+    """Members that only some kinds have. What they may hold, the kind says: ``hub.repos.details`` judges them."""
+    return {
+        field.name: fields.Raw(allow_none=True, metadata=_described(kinds, field))
+        for kind in kinds
+        for field in kind.details
+    }
+
+
+def _filters_of(kinds: tuple[RepositoryKind, ...]) -> dict[str, Any]:
+    return {
+        field.name: text(f"of a {kind.title.lower()}: {', '.join(field.choices)}")
+        for kind in kinds
+        for field in kind.details
+        if field.is_filter
+    }
+
+
+NamespaceListQuery = _CommonListQuery.from_dict(_filters_of(CORE_KINDS), name="NamespaceListQuery")
+ListQuery = _CommonListQuery.from_dict(
+    _filters_of(CORE_KINDS) | {"namespace": text("only this user's or organisation's")}, name="ListQuery"
+)
+
+
+# What the platform imports when it creates. An empty repository in the place of what was to be brought in would be a
+# lie, so these are refused.
+_IMPORTS = ("git_url", "code_file", "skill_file")
+
+
+def _unsupported() -> fields.String:
+    refusal = validate.Length(max=0, error="This hub does not import while it creates: leave this empty.")
+    return fields.String(validate=refusal, allow_none=True, metadata={"description": "not yet: must be empty"})
+
+
+class CommonCreateBody(_Open):
+    namespace = text("a user or organisation; empty: the caller")
+    name = text(required=True)
+    nickname = text("the name that pages show; empty: the name")
+    description = text()
+    private = fields.Boolean(load_default=False)
+    license = text()
+    default_branch = text(default="main")
+
+
+class CommonUpdateBody(_Open):
+    """Absent members stay as they are, and so do those that are null."""
+
+    name = fields.String(
+        allow_none=True, metadata={"description": "a new name; the old path leads to the repository from then on"}
+    )
+    nickname = fields.String(allow_none=True)
+    description = fields.String(allow_none=True)
+    license = fields.String(allow_none=True)
+    private = fields.Boolean(allow_none=True)
+    default_branch = fields.String(allow_none=True)
+
+
+CreateBody = CommonCreateBody.from_dict(
+    _details_of(CORE_KINDS) | {name: _unsupported() for name in _IMPORTS}, name="CreateBody"
+)
+UpdateBody = CommonUpdateBody.from_dict(_details_of(CORE_KINDS), name="UpdateBody")
+
+
+class TransferBody(Body):
+    new_namespace = text("the user or organisation that shall own it", required=True)
+
+
+class ForkBody(Body):
+    namespace = text("where the fork goes; empty: the caller's own")
+    name = text("empty: the name of the source")
+    private = fields.Boolean(load_default=None, allow_none=True)
+
+
+class ChangePathBody(Body):
+    new_path = text("namespace/name", required=True)
+
+
+class ExtraBody(Body):
+    repo_ids = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(1, MAX_NUMBER)),
+        required=True,
+        metadata={"description": f"members 'repository_id' of a list, at most {MAX_IDS}"},
+    )
+
+
+class PathsBody(Body):
+    paths = fields.List(
+        fields.String(), required=True, metadata={"description": f"namespace/name each, at most {MAX_IDS}"}
+    )
+
+
+class PathsQuery(PageQuery):
+    search = text("words in the path, nickname or description")
+    type = text("model, dataset, ...; empty: all kinds")
+
+
+class DayDownloadsBody(Body):
+    date = fields.Date(required=True, metadata={"description": "the day, in UTC"})
+    download_count = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.Range(0, MAX_NUMBER),
+        metadata={"description": "of that day; saying it again replaces it"},
+    )
+
+
+# Answers.
+
+
+class OwnerSchema(Schema):
+    username = fields.String()
+    nickname = fields.String()
+    avatar = fields.String()
+
+
+class CloneAddressSchema(Schema):
+    http_clone_url = fields.String()
+    ssh_clone_url = fields.String()
+
+
+class RepositoryNamespaceSchema(Schema):
+    """Capitalised, as the web client of the platform reads it, and in lower case."""
+
+    Path = fields.String()
+    Type = fields.String()
+    NSType = fields.String()
+    Avatar = fields.String()
+    UUID = fields.String()
+    path = fields.String()
+    type = fields.String()
+    uuid = fields.String()
+
+
+class RepositoryLabelSchema(Schema):
+    """A label that a repository carries; the platform calls it a tag."""
+
+    id = fields.Integer()
+    name = fields.String()
+    category = fields.String()
+    group = fields.String()
+    built_in = fields.Boolean()
+    scope = fields.String()
+    show_name = fields.String()
+    i18n_key = fields.String()
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+
+
+class BriefRepositorySchema(Schema):
+    """What every list can say without asking another table."""
+
+    id = fields.Integer()
+    repository_id = fields.Integer()
+    type = fields.String(metadata={"description": "the kind of asset: model, dataset, ..."})
+    name = fields.String()
+    nickname = fields.String()
+    description = fields.String()
+    path = fields.String(metadata={"description": "namespace/name"})
+    likes = fields.Integer(metadata={"description": "not of spaces"})
+    like_count = fields.Integer(metadata={"description": "the likes of a space"})
+    downloads = fields.Integer(metadata={"description": "not of spaces"})
+    private = fields.Boolean()
+    archived = fields.Boolean()
+    license = fields.String()
+    default_branch = fields.String()
+    source = fields.String(metadata={"description": "where a mirror comes from: opencsg, huggingface; else local"})
+    sync_status = fields.String(metadata={"description": "of a mirror: pending, inprogress, failed, completed, ..."})
+    hf_path = fields.String()
+    ms_path = fields.String()
+    csg_path = fields.String()
+    repo_size = fields.Integer(metadata={"description": "bytes of Git and LFS together"})
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+
+
+class _CommonRepositorySchema(BriefRepositorySchema):
+    tags = fields.List(fields.Nested(RepositoryLabelSchema))
+    user = fields.Nested(OwnerSchema)
+    username = fields.String(metadata={"description": "of a space: who made it"})
+    namespace = fields.Nested(RepositoryNamespaceSchema)
+    repository = fields.Nested(CloneAddressSchema)
+    git_size = fields.Integer(metadata={"description": "bytes"})
+    lfs_size = fields.Integer(metadata={"description": "bytes"})
+    forked = fields.Boolean()
+    user_likes = fields.Boolean()
+    can_write = fields.Boolean()
+    can_manage = fields.Boolean()
+    sensitive_check_status = fields.String(metadata={"description": "for who administers it; Skip: nobody checks"})
+    pushed_at = fields.DateTime(allow_none=True)
+    # What the hub alone cannot know; plugins do.
+    widget_type = fields.String(metadata={"description": "of a model: generation or chat"})
+    status = fields.String()
+    enable_inference = fields.Boolean()
+    enable_finetune = fields.Boolean()
+    enable_evaluation = fields.Boolean()
+    xnet_enabled = fields.Boolean()
+    is_for_sale = fields.Boolean()
+    user_purchased = fields.Boolean()
+    tools_num = fields.Integer()
+    schema = fields.String()
+    star_num = fields.Integer()
+    github_path = fields.String()
+    avatar_url = fields.String()
+
+
+RepositorySchema = _CommonRepositorySchema.from_dict(_details_of(CORE_KINDS), name="RepositorySchema")
+
+
+class RepositoryPathSchema(Schema):
+    path = fields.String()
+    name = fields.String()
+    nickname = fields.String()
+    description = fields.String()
+    downloads = fields.Integer()
+    private = fields.Boolean()
+    tags = fields.List(fields.Nested(RepositoryLabelSchema))
+    updated_at = fields.DateTime()
+
+
+class RepositoryExtraSchema(Schema):
+    repo_id = fields.Integer()
+    size = fields.Integer(metadata={"description": "bytes of Git and LFS together"})
+    tags = fields.List(fields.Nested(RepositoryLabelSchema))
+    repository = fields.Nested(CloneAddressSchema)
+    report_url = fields.String()
+
+
+class VersionSchema(Schema):
+    version = fields.String()
+    commit = fields.String(metadata={"description": "of the hub's source; empty: not known"})
+
+
+class CollaboratorBody(Body):
+    role = fields.Enum(Role, by_value=True, required=True)
+
+
+class CollaboratorSchema(Schema):
+    username = fields.String()
+    nickname = fields.String()
+    role = fields.String()
+    created_at = fields.DateTime()
+
+
+class RefChangeSchema(Schema):
+    ref = fields.String()
+    old = fields.String(metadata={"description": "the commit before; zeros: none"})
+    new = fields.String(metadata={"description": "the commit after; zeros: none"})
+
+
+class PushSchema(Schema):
+    id = fields.String()
+    username = fields.String()
+    via = fields.String(metadata={"description": "http, ssh, web, api, mirror or reconcile"})
+    changes = fields.List(fields.Nested(RefChangeSchema))
+    created_at = fields.DateTime()

@@ -1,0 +1,29 @@
+"""Conditions on repositories for lists that ask for some of them."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, func
+
+from hub.repos.details import DetailField
+from hub.repos.models import Repository
+
+
+def has_detail(field: DetailField, value: object) -> ColumnElement[bool]:
+    """That the member of the kind's own has this value, said or by default.
+
+    Raises Invalid (``REQ-ERR-6``) for a value that it can never have.
+    """
+    checked = field.check(value)
+    stored = func.coalesce(Repository.details[field.name].as_string(), str(field.default))
+    return stored == str(checked)
+
+
+def has_size(*, at_least: int | None = None, at_most: int | None = None) -> list[ColumnElement[bool]]:
+    """That Git and LFS together have so many bytes; None: no limit."""
+    size_bytes = Repository.git_size_bytes + Repository.lfs_size_bytes
+    conditions: list[ColumnElement[bool]] = []
+    if at_least is not None:
+        conditions.append(size_bytes >= at_least)
+    if at_most is not None:
+        conditions.append(size_bytes <= at_most)
+    return conditions
