@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.community import deliveries, outbox, topics
+from hub.community import deliveries, jobs, notices, outbox, topics
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
     topics.install(context)
+    jobs.install(context)
+    notices.install(context)
     deliveries.install(context)
     outbox.install(context)

@@ -1,0 +1,232 @@
+"""What the hub tells people by itself: which events, to whom, in which words.
+
+An event that concerns somebody asks for a job in its own transaction, so that it cannot be forgotten; the job reads
+what is there by then and tells batch by batch. Nobody is told what they did themselves, nor of what they may not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, Select, or_, select, union
+
+from hub.accounts.events import MemberAdded, MemberChanged, MemberRemoved
+from hub.accounts.models import Grant, Member, Namespace, Organization, User
+from hub.base.context import Context
+from hub.base.names import fold_name
+from hub.community.events import CommentCreated
+from hub.community.models import Comment, Discussion, NotificationType
+from hub.community.service.notifications import MAX_SUMMARY_CHARS, Notice
+from hub.community.service.texts import MAX_TITLE_CHARS, shorten
+from hub.db.uow import UnitOfWork
+from hub.jobs.service import enqueue
+from hub.repos.events import RepositoryCreated, RepositoryDeleted, RepositoryMoved
+from hub.repos.kinds import KINDS
+from hub.repos.models import Repository
+
+NOTIFY_JOB = "community.notify"
+
+# As much of a comment as its notification carries.
+_EXCERPT_CHARS = 2000
+
+# A notice without its receivers' rows, and the condition on ``User`` that says who they are.
+Addressed = tuple[Notice, ColumnElement[bool]]
+
+
+def install(context: Context) -> None:
+    """Listen to what is told; done once, by ``build_context``."""
+    context.events.record_with(_record)
+
+
+def _record(work: UnitOfWork, event: object) -> None:
+    ask = _CONCERNS.get(type(event))
+    args = ask(work, event) if ask else None
+    if args is not None:
+        enqueue(work, NOTIFY_JOB, args=args, actor_id=args["actor_id"])
+
+
+def compose(work: UnitOfWork, key: str, *, about: str, actor_id: int | None, **args: Any) -> list[Addressed]:
+    """What is to be told, and to whom, now that an event is some moments old; nothing where it means nothing any more.
+
+    key: a UUID, the same in every run of the job.
+    """
+    actor = work.session.get(User, actor_id) if actor_id is not None else None
+    name, uuid = (actor.name, actor.uuid) if actor else ("The hub", "")
+
+    def notice(type: NotificationType, words: str, summary: str = "", content: str = "", url: str = "") -> Notice:
+        title = shorten(f"{name} {words}", MAX_TITLE_CHARS)
+        return Notice(key, type, title, shorten(summary, MAX_SUMMARY_CHARS), content, url, uuid)
+
+    others = User.id != actor_id if actor_id is not None else User.id.is_not(None)
+    return [(told, others & whom) for told, whom in _COMPOSERS[about](work, notice, **args)]
+
+
+_Writer = Callable[..., Notice]
+
+# Repositories: the people of their namespace.
+
+
+def _concern_repository(work: UnitOfWork, event: RepositoryCreated | RepositoryDeleted) -> dict[str, Any] | None:
+    repository = work.session.get(Repository, event.repository_id)
+    if repository is None or not _has_others(work, repository.namespace_id, event.actor_id):
+        return None
+    about = "repository_created" if isinstance(event, RepositoryCreated) else "repository_deleted"
+    return {"about": about, "actor_id": event.actor_id, "repository_id": event.repository_id}
+
+
+def _has_others(work: UnitOfWork, namespace_id: int, actor_id: int | None) -> bool:
+    people = select(User.id).where(_people_of(namespace_id))
+    if actor_id is not None:
+        people = people.where(User.id != actor_id)
+    return work.session.scalar(people.limit(1)) is not None
+
+
+def _tell_created(work: UnitOfWork, notice: _Writer, *, repository_id: int) -> Iterator[Addressed]:
+    repository = work.session.get(Repository, repository_id)
+    if repository is not None and repository.deleted_at is None:
+        words = f"created the {_kind(work, repository)} {repository.path}"
+        told = notice(NotificationType.ASSET, words, repository.description, url=_address(work, repository))
+        yield told, _people_of(repository.namespace_id)
+
+
+def _tell_deleted(work: UnitOfWork, notice: _Writer, *, repository_id: int) -> Iterator[Addressed]:
+    repository = work.session.get(Repository, repository_id)
+    if repository is not None and repository.deleted_at is not None:
+        words = f"deleted the {_kind(work, repository)} {repository.path}"
+        yield notice(NotificationType.ASSET, words), _people_of(repository.namespace_id)
+
+
+def _concern_moved(_work: UnitOfWork, event: RepositoryMoved) -> dict[str, Any] | None:
+    if fold_name(event.old_path.partition("/")[0]) == fold_name(event.new_path.partition("/")[0]):
+        return None  # a new name, which the old address leads to
+    moved = {"old_path": event.old_path, "new_path": event.new_path}
+    return {"about": "repository_moved", "actor_id": event.actor_id, "repository_id": event.repository_id} | moved
+
+
+def _tell_moved(
+    work: UnitOfWork, notice: _Writer, *, repository_id: int, old_path: str, new_path: str
+) -> Iterator[Addressed]:
+    repository = work.session.get(Repository, repository_id)
+    if repository is None or repository.deleted_at is not None:
+        return
+    kind = _kind(work, repository)
+    new, old = (_find_namespace_id(work, path) for path in (new_path, old_path))
+    if new is not None:
+        words = f"transferred the {kind} {old_path} to {new_path}"
+        yield notice(NotificationType.ASSET, words, url=_address(work, repository)), _people_of(new)
+    if old is not None:
+        # They may not see it any more, so they are not told where it is. Who is in both was told already.
+        yield notice(NotificationType.ASSET, f"transferred the {kind} {old_path} to another owner"), _people_of(old)
+
+
+# Comments: the repository's owner and those who take part, as far as they may read it.
+
+
+def _concern_comment(_work: UnitOfWork, event: CommentCreated) -> dict[str, Any]:
+    return {"about": "comment_created", "actor_id": event.actor_id, "comment_id": event.comment_id}
+
+
+def _tell_comment(work: UnitOfWork, notice: _Writer, *, comment_id: int) -> Iterator[Addressed]:
+    comment = work.session.get(Comment, comment_id)
+    discussion = work.session.get(Discussion, comment.discussion_id) if comment else None
+    if comment is None or discussion is None or discussion.repository.deleted_at is not None:
+        return
+    repository = discussion.repository
+    taking_part: CompoundSelect[int | None] = union(
+        select(User.id).where(User.namespace_id == repository.namespace_id),
+        select(Repository.created_by_id).where(Repository.id == repository.id),
+        select(Discussion.user_id).where(Discussion.id == discussion.id),
+        select(Comment.user_id).where(Comment.discussion_id == discussion.id),
+    )
+    told = notice(
+        NotificationType.COMMENT,
+        f"commented on {repository.path}: {discussion.title}",
+        " ".join(comment.content.split()),
+        shorten(comment.content, _EXCERPT_CHARS),
+        f"{_address(work, repository)}/discussions/{discussion.id}",
+    )
+    yield told, User.id.in_(taking_part) & _may_read(repository)
+
+
+# Memberships: the member.
+
+
+def _concern_member(_work: UnitOfWork, event: MemberAdded | MemberChanged | MemberRemoved) -> dict[str, Any] | None:
+    if event.actor_id == event.user_id:
+        return None
+    about = {MemberAdded: "member_added", MemberChanged: "member_changed", MemberRemoved: "member_removed"}[type(event)]
+    member = {"organization_id": event.organization_id, "user_id": event.user_id, "role": event.role.value}
+    return {"about": about, "actor_id": event.actor_id} | member
+
+
+def _member_teller(words: str) -> Callable[..., Iterator[Addressed]]:
+    def tell(
+        work: UnitOfWork, notice: _Writer, *, organization_id: int, user_id: int, role: str
+    ) -> Iterator[Addressed]:
+        organization = work.session.get(Organization, organization_id)
+        if organization is not None:
+            text = words.format(organization=organization.name, role=role)
+            yield notice(NotificationType.ORGANIZATION, text, url=f"/{organization.name}"), User.id == user_id
+
+    return tell
+
+
+_CONCERNS: dict[type, Callable[[UnitOfWork, Any], dict[str, Any] | None]] = {
+    RepositoryCreated: _concern_repository,
+    RepositoryDeleted: _concern_repository,
+    RepositoryMoved: _concern_moved,
+    CommentCreated: _concern_comment,
+    MemberAdded: _concern_member,
+    MemberChanged: _concern_member,
+    MemberRemoved: _concern_member,
+}
+_COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
+    "repository_created": _tell_created,
+    "repository_deleted": _tell_deleted,
+    "repository_moved": _tell_moved,
+    "comment_created": _tell_comment,
+    "member_added": _member_teller("made you a member of {organization}, with the role {role}"),
+    "member_changed": _member_teller("gave you the role {role} in {organization}"),
+    "member_removed": _member_teller("ended your membership in {organization}"),
+}
+
+
+def _people_of(namespace_id: int) -> ColumnElement[bool]:
+    """The user whose namespace it is, or the members of the organisation."""
+    return or_(User.namespace_id == namespace_id, User.id.in_(_members_of(namespace_id)))
+
+
+def _members_of(namespace_id: int) -> Select[int]:
+    return (
+        select(Member.user_id)
+        .join(Organization, Organization.id == Member.organization_id)
+        .where(Organization.namespace_id == namespace_id)
+    )
+
+
+def _may_read(repository: Repository) -> ColumnElement[bool]:
+    """``policy.can`` with REPOSITORY_READ, asked of the users instead of the repositories."""
+    if not repository.is_private:
+        return User.id.is_not(None)
+    granted = select(Grant.user_id).where(
+        Grant.resource_type == Repository.resource_type, Grant.resource_id == repository.id
+    )
+    return or_(User.is_admin, _people_of(repository.namespace_id), User.id.in_(granted))
+
+
+def _find_namespace_id(work: UnitOfWork, path: str) -> int | None:
+    name = path.partition("/")[0]
+    return work.session.scalar(select(Namespace.id).where(Namespace.path_key == fold_name(name)))
+
+
+def _kind(work: UnitOfWork, repository: Repository) -> str:
+    kind = work.context[KINDS].find(repository.kind)
+    title = kind.title if kind else repository.kind
+    return title if title[:2].isupper() else title.lower()  # a model, an MCP server
+
+
+def _address(work: UnitOfWork, repository: Repository) -> str:
+    """The path of the repository's page; empty while the plugin that has its kind does not run."""
+    kind = work.context[KINDS].find(repository.kind)
+    return f"/{kind.collection}/{repository.path}" if kind else ""
