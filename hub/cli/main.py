@@ -31,6 +31,7 @@ COMMANDS = {
     "user": ("hub.cli.accounts:user", "Create and manage users."),
     "org": ("hub.cli.accounts:org", "Create and manage organisations."),
     "token": ("hub.cli.accounts:token", "Create and revoke access tokens."),
+    "webhook": ("hub.cli.webhook:webhook", "Set up webhooks, and see what became of their messages."),
     "license": ("hub.cli.license:license", "Show, check, import and remove the licence."),
     "db": ("hub.cli.operate:db", "Migrate the database."),
     "config": ("hub.cli.operate:config", "Show the settings."),
