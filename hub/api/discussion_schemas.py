@@ -25,7 +25,7 @@ class CommentBody(Body):
     )
 
 
-class AuthorSchema(Schema):
+class DiscussionAuthorSchema(Schema):
     id = fields.Integer(metadata={"description": "0: the account is gone"})
     name = fields.String(metadata={"description": "the user's name; ghost: the account is gone"})
     avatar = fields.String()
@@ -34,7 +34,7 @@ class AuthorSchema(Schema):
 class DiscussionSchema(Schema):
     id = fields.Integer()
     title = fields.String()
-    user = fields.Nested(AuthorSchema)
+    user = fields.Nested(DiscussionAuthorSchema)
     comment_count = fields.Integer()
     created_at = fields.DateTime()
     updated_at = fields.DateTime(metadata={"description": "of the last comment, or of the title's last change"})
@@ -47,7 +47,7 @@ class DiscussionListSchema(Schema):
 class CommentSchema(Schema):
     id = fields.Integer()
     content = fields.String(metadata=_MARKDOWN)
-    user = fields.Nested(AuthorSchema)
+    user = fields.Nested(DiscussionAuthorSchema)
     created_at = fields.DateTime()
     updated_at = fields.DateTime(metadata={"description": "differs from created_at where it was edited"})
 
