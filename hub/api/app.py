@@ -22,6 +22,7 @@ from hub.api import (
     likes,
     notifications,
     organizations,
+    recommendations,
     relations,
     repositories,
     verifications,
@@ -33,7 +34,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 
 # Every module here that has a ``blp``.
 MODULES = (
-    *(repositories, branches, contents, edits, labels, likes, relations, collections),
+    *(repositories, branches, contents, edits, labels, likes, relations, collections, recommendations),
     *(discussions, notifications, broadcasts, webhooks),
     *(accounts, jwts, verifications, organizations),
     *(admin, administration, licenses),

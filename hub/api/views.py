@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hub.accounts.policy import Actor
+from hub.api.scopes import word_of_scope
 from hub.api.shapes import shape_of
 from hub.assets.models import Tag as Label
 from hub.assets.service import labels_of, liked_by
@@ -155,7 +156,7 @@ def label_view(label: Label) -> dict[str, Any]:
         "category": label.category,
         "group": label.group,
         "built_in": label.is_builtin,
-        "scope": label.scope,
+        "scope": word_of_scope(label.scope),
         "show_name": label.show_name or label.name,
         "i18n_key": label.i18n_key,
         "created_at": label.created_at,
