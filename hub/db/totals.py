@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from hub.base.paging import PageArgs
 
 # A list is counted up to here. Nobody walks further by hand, and counting on would take longer than the page itself.
-COUNT_LIMIT = 10_000
+COUNT_LIMIT = 1_000
 
 
 def total_of(

@@ -33,7 +33,9 @@ def repository_path(settings: Settings, repository: Repository) -> Path:
 
 def is_live() -> ColumnElement[bool]:
     """The condition that a repository can be seen at all: made whole, and not deleted."""
-    return and_(Repository.state == RepositoryState.READY, Repository.deleted_at.is_(None))
+    # Its word stands in the statement, so that a prepared one, too, may be answered from an index of the live ones.
+    ready = bindparam(None, RepositoryState.READY, Repository.state.type, literal_execute=True)
+    return and_(Repository.state == ready, Repository.deleted_at.is_(None))
 
 
 # Built once: every Git and LFS request asks one of these, and building a query takes longer than running it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,21 @@ class RepositoryState(StrEnum):
     DELETING = "deleting"
 
 
+# What can be seen at all; written out, as an index that holds only these is used where a query says the same.
+LIVE = "state = 'ready' AND deleted_at IS NULL"
+
+
+def _listed_by(*columns: str) -> Index:
+    # With what decides who sees a row, so that rows are passed over without being looked at.
+    return Index(
+        None,
+        *("kind", *columns, "id"),
+        sqlite_where=text(LIVE),
+        postgresql_where=text(LIVE),
+        postgresql_include=["is_private", "namespace_id"],
+    )
+
+
 class Repository(Model):
     """An asset: a bare Git repository of one kind."""
 
@@ -40,10 +55,11 @@ class Repository(Model):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         # One for each order in which lists are read, so that a page is read from the index and not sorted.
-        Index(None, "kind", "updated_at", "id"),
-        Index(None, "kind", "download_count", "updated_at", "id"),
-        Index(None, "kind", "like_count", "updated_at", "id"),
-        Index(None, "kind", "trending_score", "updated_at", "id"),
+        _listed_by("updated_at"),
+        _listed_by("download_count", "updated_at"),
+        _listed_by("like_count", "updated_at"),
+        _listed_by("trending_score", "updated_at"),
+        Index(None, "namespace_id", "kind", "updated_at", "id"),
         Index(None, "kind", "hf_path"),
         Index(None, "kind", "ms_path"),
         Index(None, "deleted_at"),
@@ -52,7 +68,7 @@ class Repository(Model):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)  # also its directory on disk
     kind: Mapped[str] = mapped_column(String(32))  # a name in the registry of kinds
-    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id"), index=True)
+    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id"))
     name: Mapped[str] = mapped_column(String(64))
     name_key: Mapped[str] = mapped_column(String(64))  # fold_name(name)
     nickname: Mapped[str] = mapped_column(String(64), default="")
@@ -69,7 +85,7 @@ class Repository(Model):
     download_count: Mapped[int] = mapped_column(RowId, default=0)
     like_count: Mapped[int] = mapped_column(RowId, default=0)
     trending_score: Mapped[float] = mapped_column(default=0.0)
-    # What lists search, in lower case: path, nickname and description, a line each.
+    # ``repos.searching.search_text``
     search_text: Mapped[str] = mapped_column(Text, default="")
     # What only its kind has, by the names that the kind declares; secret members are sealed.
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -117,6 +133,16 @@ class RepositoryRedirect(Model):
     path_key: Mapped[str] = mapped_column(String(129))  # fold_name("namespace/name")
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
+
+
+class DayDownloads(Model):
+    """What an administrator's program said of the downloads of one day, so that saying it again adds nothing."""
+
+    __tablename__ = "repository_day_downloads"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(RowId, default=0)
 
 
 class ProtectedBranch(Model):

@@ -19,9 +19,7 @@ from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
-
-MAX_SEARCH_CHARS = 200
-MAX_SEARCH_WORDS = 8
+from hub.repos.searching import matches
 
 
 def _order(*columns: InstrumentedAttribute[Any]) -> tuple[UnaryExpression[Any], ...]:
@@ -70,22 +68,24 @@ def list_repositories(
     page = page or PageArgs()
     # A kind whose plugin does not run is as if it did not exist: its repositories have no address.
     of_kind = Repository.kind == kind if kind is not None else Repository.kind.in_(work.context[KINDS])
-    query = select(Repository).where(of_kind, is_live(), _may_read(actor), *_matches(search), *where)
+    query = select(Repository.id).where(of_kind, is_live(), _may_read(actor), *matches(search), *where)
     if namespace is not None:
         found = select(Namespace.id).where(Namespace.path_key == fold_name(namespace))
         query = query.where(Repository.namespace_id == found.scalar_subquery())
     if source is not None:
         query = query.where(Repository.source == source)
+    # Their ids first: what belongs to them is joined to those on the page only.
+    ids = query.order_by(*SORTS[sort]).offset(page.offset).limit(page.per).subquery()
     rows = work.session.scalars(
-        query.options(
+        select(Repository)
+        .join(ids, ids.c.id == Repository.id)
+        .options(
             joinedload(Repository.namespace, innerjoin=True),
             joinedload(Repository.created_by).lazyload(User.namespace),
         )
         .order_by(*SORTS[sort])
-        .offset(page.offset)
-        .limit(page.per)
     ).all()
-    total, is_estimate = total_of(work.session, query.with_only_columns(Repository.id), page, len(rows))
+    total, is_estimate = total_of(work.session, query, page, len(rows))
     return Page(rows, total, is_estimate)
 
 
@@ -109,12 +109,3 @@ def _may_read(actor: Actor) -> ColumnElement[bool]:
         namespace_id=Repository.namespace_id,
         is_private=Repository.is_private,
     )
-
-
-def _matches(search: str) -> list[ColumnElement[bool]]:
-    words = search[:MAX_SEARCH_CHARS].lower().split()[:MAX_SEARCH_WORDS]
-    return [Repository.search_text.like(f"%{_literal(word)}%", escape="\\") for word in dict.fromkeys(words)]
-
-
-def _literal(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -10,6 +10,7 @@ from hub.base.names import fold_name, validate_name
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository, RepositoryRedirect
+from hub.repos.searching import search_text
 
 # Source: CSGHub contract, section 1.8; the nickname's limit is the column's.
 MAX_CHARS = {"description": 1000, "license": 100, "nickname": 64}
@@ -39,7 +40,7 @@ def check_texts(**texts: str | None) -> None:
 
 def note_search_text(row: Repository) -> None:
     """Bring up to date what lists search; to be called whenever the path, nickname or description changed."""
-    row.search_text = "\n".join((row.path, row.nickname, row.description)).lower()
+    row.search_text = search_text(row.path, row.nickname, row.description)
 
 
 def flush_name(work: UnitOfWork, row: Repository) -> None:
