@@ -14,6 +14,7 @@ from hub.base.drivers import DRIVER_GROUPS, DriverGroup
 from hub.base.health import HEALTH
 from hub.base.metrics import METRICS, Metric
 from hub.base.registry import Registry
+from hub.base.topics import TOPICS, Topic
 from hub.db.base import Model
 from hub.jobs.schedule import SCHEDULES, Schedule
 from hub.jobs.service import JOBS, JobSpec
@@ -163,6 +164,15 @@ def _listener(context: Context, function: str | Callable[[Context, Any], None]) 
     return listen
 
 
+def _install_topics(context: Context, plugin: Plugin) -> int:
+    topics = _each(plugin, "topics", Topic)
+    for topic in topics:
+        _judge_function("topics", topic.describe, dotted=False)
+        name = _named(plugin, "topics()", topic.name, f"{plugin.name}.")
+        context[TOPICS].add(name, topic, owner=plugin.name)
+    return len(topics)
+
+
 def _install_checks(context: Context, plugin: Plugin) -> int:
     registries: Mapping[CheckPoint, Registry[Any]] = {
         CheckPoint.PRE_RECEIVE: context[CHECKS],
@@ -247,6 +257,7 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "jobs": _install_jobs,
     "schedules": _install_schedules,
     "listeners": _install_listeners,
+    "topics": _install_topics,
     "checks": _install_checks,
     "driver groups": _install_driver_groups,
     "services": _install_services,

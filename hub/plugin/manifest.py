@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hub.base.drivers import DriverGroup
     from hub.base.health import HealthCheck
     from hub.base.metrics import Metric
+    from hub.base.topics import Topic
     from hub.jobs.schedule import Schedule
     from hub.jobs.service import JobSpec
     from hub.repos.kinds import RepositoryKind
@@ -119,6 +120,10 @@ class Plugin:
     def listeners(self) -> Mapping[type, str | Callable[[Context, Any], None]]:
         """Event class -> ``listener(context, event)``, called after the commit; it cannot refuse."""
         return {}
+
+    def topics(self) -> Iterable[Topic]:
+        """What webhooks tell of its events: topics ``NAME....``, described inside the event's transaction."""
+        return ()
 
     def checks(self) -> Mapping[CheckPoint, str | Callable[..., None]]:
         """Where it may refuse, and the function that does."""

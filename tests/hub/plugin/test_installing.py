@@ -9,6 +9,7 @@ from hub.base.events import publish
 from hub.base.health import HEALTH, ok
 from hub.base.metrics import METRICS
 from hub.base.registry import RegistryError
+from hub.base.topics import TOPICS
 from hub.db.base import Model
 from hub.db.uow import unit_of_work
 from hub.jobs.schedule import SCHEDULES
@@ -31,6 +32,7 @@ from hub.plugin import (
 from hub.plugin.events import RepositoryCreated
 from hub.plugin.host import PLUGINS
 from hub.plugin.services import SERVICES
+from hub.plugin.topics import Topic
 from hub.repos.checks import CHECKS, DELETE_CHECKS
 from hub.repos.kinds import KINDS
 from hub.web.navigation import NAVIGATION, PANELS
@@ -64,6 +66,7 @@ ALL = {
     "jobs": [JobSpec("alpha.tidy", do_nothing)],
     "schedules": [Schedule("alpha.nightly", "0 0 * * *", "alpha.tidy")],
     "listeners": {RepositoryCreated: do_nothing},
+    "topics": [Topic("alpha.note_written", "Somebody wrote a note.", RepositoryCreated, do_nothing)],
     "checks": {CheckPoint.PRE_RECEIVE: do_nothing, CheckPoint.BEFORE_REPOSITORY_DELETE: do_nothing},
     "driver_groups": [DriverGroup("hub.alpha.pens", Path, "pen")],
     "services": {"notes": do_nothing},
@@ -87,6 +90,7 @@ def reason_of(context, name="alpha"):
         (KINDS, "notebook"),
         (JOBS, "alpha.tidy"),
         (SCHEDULES, "alpha.nightly"),
+        (TOPICS, "alpha.note_written"),
         (CHECKS, "alpha"),
         (DELETE_CHECKS, "alpha"),
         (DRIVER_GROUPS, "hub.alpha.pens"),
@@ -110,8 +114,8 @@ def test_the_plugin_is_told_by_the_extension_points_that_it_uses(context, bring)
     bring(make_plugin("beta"))
     host = start_host(context, plugins="alpha,beta")
     assert host.find("alpha").points == [
-        "tables", "permissions", "kinds", "jobs", "schedules", "listeners", "checks", "driver groups", "services",
-        "metrics", "health", "navigation", "panels", "commands",
+        "tables", "permissions", "kinds", "jobs", "schedules", "listeners", "topics", "checks", "driver groups",
+        "services", "metrics", "health", "navigation", "panels", "commands",
     ]  # fmt: skip
     assert host.find("beta").points == []
 
@@ -259,6 +263,8 @@ def test_one_label_may_stand_in_two_sections(context, bring):
         ({"listeners": {"RepositoryCreated": do_nothing}}, "listeners() names 'RepositoryCreated'"),
         ({"listeners": None}, "listeners() gives None instead of a mapping"),
         ({"listeners": {RepositoryCreated: 3}}, "listeners() gives 3, which is no function"),
+        ({"topics": ["alpha.note_written"]}, "which is no Topic"),
+        ({"topics": [Topic("push", "Ours.", RepositoryCreated, do_nothing)]}, "does not begin with 'alpha.'"),
         ({"checks": {"pre_recieve": do_nothing}}, "checks() names 'pre_recieve'"),
         ({"checks": [do_nothing]}, "instead of a mapping"),
         ({"checks": {CheckPoint.PRE_RECEIVE: None}}, "checks() gives None, which is no function"),

@@ -27,6 +27,8 @@ from hub.plugin import (
 )
 from hub.plugin.drivers import DriverGroup
 from hub.plugin.health import Check, HealthCheck, fail, ok
+from hub.plugin.topics import Told, Topic
+from hub_sample.events import NoteWritten
 from hub_sample.greeters import Greeter
 
 if TYPE_CHECKING:
@@ -96,6 +98,9 @@ class SamplePlugin(Plugin):
 
         return {RepositoryCreated: "hub_sample.jobs:note_creation"}
 
+    def topics(self) -> Iterable[Topic]:
+        return (Topic("sample.note_written", "Somebody wrote a note on a repository.", NoteWritten, _tell_note),)
+
     def checks(self) -> Mapping[CheckPoint, str | Callable[..., None]]:
         return {
             CheckPoint.PRE_RECEIVE: "hub_sample.checks:refuse_secret_word",
@@ -115,6 +120,10 @@ class SamplePlugin(Plugin):
 
     def health(self) -> HealthCheck:
         return _look
+
+
+def _tell_note(_work: object, event: NoteWritten) -> Told:
+    return Told({"text": event.text}, repository_id=event.repository_id)
 
 
 def _count(context: Context) -> Iterable[Sample]:

@@ -9,9 +9,11 @@ from sqlalchemy import delete, func, select
 from hub.plugin import Actor, Context, licensing
 from hub.plugin.db import Page, PageArgs, UnitOfWork, reading
 from hub.plugin.errors import Invalid
+from hub.plugin.events import publish
 from hub.plugin.policy import require
 from hub.plugin.repos import Repository
 from hub.plugin.settings import settings_of
+from hub_sample.events import NoteWritten
 from hub_sample.models import Note
 from hub_sample.plugin import SamplePlugin, SampleSettings
 
@@ -24,7 +26,9 @@ def write_note(work: UnitOfWork, *, actor: Actor, repository: Repository, text: 
     require(work, actor, "sample:note:write", repository)
     if not 0 < len(text.strip()) <= MAX_CHARS:
         raise Invalid(f"A note has 1 to {MAX_CHARS} characters.")
-    return add_note(work, repository_id=repository.id, text=text.strip(), is_pinned=is_pinned)
+    note = add_note(work, repository_id=repository.id, text=text.strip(), is_pinned=is_pinned)
+    publish(work, NoteWritten(repository.id, note.text, actor.user_id))
+    return note
 
 
 def add_note(work: UnitOfWork, *, repository_id: int, text: str, is_pinned: bool = False) -> Note:
