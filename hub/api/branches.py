@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.api import schemas
 from hub.api.envelope import enveloped, ok
-from hub.api.views import branch_view
+from hub.api.views import branch_view, tag_view
 from hub.base.offload import offload
 from hub.db.uow import reading, unit_of_work
 from hub.git.repository import get_branch, get_tag, list_branches, list_tags
@@ -43,6 +43,18 @@ def create_branch(body: dict[str, Any], address: Address) -> dict[str, Any]:
     return ok(branch_view(offload(get_branch, repository_path(context.settings, repository), body["name"])))
 
 
+@blp.at("/branches/<path:branch>", method="PUT")
+@blp.arguments(schemas.RenameBranchBody)
+@blp.response(200, enveloped(schemas.BranchSchema))
+def rename_branch(body: dict[str, Any], address: Address, branch: str) -> dict[str, Any]:
+    """Rename a branch; whoever administers the repository may rename the default one, which stays the default."""
+    context, repository = current_context(), address.get()
+    branches.rename_branch(
+        context, actor=current_actor(), repository_id=repository.id, name=branch, new_name=body["name"]
+    )
+    return ok(branch_view(offload(get_branch, repository_path(context.settings, repository), body["name"])))
+
+
 @blp.at("/branches/<path:branch>", method="DELETE")
 @blp.response(200, enveloped())
 def delete_branch(address: Address, branch: str) -> dict[str, Any]:
@@ -54,22 +66,22 @@ def delete_branch(address: Address, branch: str) -> dict[str, Any]:
 
 @blp.at("/git_tags")
 @blp.arguments(schemas.PageQuery, location="query")
-@blp.response(200, enveloped(schemas.BranchSchema, many=True))
+@blp.response(200, enveloped(schemas.GitTagSchema, many=True))
 def show_tags(query: dict[str, Any], address: Address) -> dict[str, Any]:
     """Git's tags, a page of them (``/tags`` is for labels)."""
     path, page = repository_path(current_context().settings, address.get()), page_args()
     tags = offload(list_tags, path, offset=page.offset, limit=page.per)
-    return ok([branch_view(tag) for tag in tags.items], total=tags.total)
+    return ok([tag_view(tag) for tag in tags.items], total=tags.total)
 
 
 @blp.at("/git_tags", method="POST")
-@blp.arguments(schemas.NewRefBody)
-@blp.response(200, enveloped(schemas.BranchSchema))
+@blp.arguments(schemas.NewTagBody)
+@blp.response(200, enveloped(schemas.GitTagSchema))
 def create_tag(body: dict[str, Any], address: Address) -> dict[str, Any]:
-    """Make a lightweight tag."""
+    """Make a tag; with a message it is an annotated one."""
     context, repository = current_context(), address.get()
     branches.create_tag(context, actor=current_actor(), repository_id=repository.id, **body)
-    return ok(branch_view(offload(get_tag, repository_path(context.settings, repository), body["name"])))
+    return ok(tag_view(offload(get_tag, repository_path(context.settings, repository), body["name"])))
 
 
 @blp.at("/git_tags/<path:tag>", method="DELETE")

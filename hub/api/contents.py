@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import json
+import html
 from typing import Any, cast
 
 from flask import Response
 from marshmallow import fields
 
 from hub.api import schemas, views
-from hub.api.envelope import enveloped, ok, valued
+from hub.api.envelope import enveloped, ok, send_json, valued
 from hub.base.errors import Invalid
 from hub.git.archive import ArchiveFormat
 from hub.git.types import Blob
@@ -23,6 +23,7 @@ from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 from hub.repos import comparison, contents
 from hub.repos.contents import Directory
 from hub.repos.lastcommits import find_last_commits, read_last_commits
+from hub.repos.lfs.links import download_address
 from hub.repos.models import Repository
 
 blp = RepositoryBlueprint("contents", __name__, url_prefix=PREFIX, description="Files, history and differences")
@@ -48,7 +49,7 @@ def show_last_commit(query: dict[str, Any], address: Address) -> dict[str, Any]:
 @blp.arguments(schemas.CommitsQuery, location="query")
 @blp.response(200, enveloped(schemas.CommitsSchema))
 def list_commits(query: dict[str, Any], address: Address) -> dict[str, Any]:
-    """A page of a branch's commits, newest first, or of those that touched a path."""
+    """A page of a branch's commits, newest first, or of those that touched a path. Messages are escaped for HTML."""
     page = page_args()
     history = contents.read_history(
         current_context(),
@@ -58,7 +59,8 @@ def list_commits(query: dict[str, Any], address: Address) -> dict[str, Any]:
         offset=page.offset,
         limit=page.per,
     )
-    commits = [views.commit_view(commit) for commit in history.commits]
+    # Here, and only here, the platform sends messages ready for a page. Source: CSGHub contract, section 4.2.
+    commits = [view | {"message": html.escape(view["message"])} for view in map(views.commit_view, history.commits)]
     return ok({"commits": commits, "total": history.total, "page_count": -(-history.total // page.per)})
 
 
@@ -124,11 +126,6 @@ def _file_views(repository: Repository, path: str, directory: Directory) -> list
     return [render(entry, commits.get(entry.name) if commits else None) for entry in page.entries]
 
 
-def _send_json(envelope: dict[str, Any]) -> Response:
-    # A page of files has tens of thousands of members: they are written as they are, without the schema's walk.
-    return Response(json.dumps(envelope, ensure_ascii=False, separators=(",", ":")), mimetype="application/json")
-
-
 @blp.at("/tree")
 @blp.arguments(schemas.TreeQuery, location="query")
 @blp.response(200, enveloped(schemas.FileSchema, many=True))
@@ -136,7 +133,7 @@ def show_tree(query: dict[str, Any], address: Address) -> Response:
     """The first 500 entries of a directory, directories first. For more, and for large ones: refs/{ref}/tree."""
     repository = address.get()
     directory = contents.read_directory(current_context(), repository, revision=query["ref"], path=query["path"])
-    return _send_json(ok(_file_views(repository, query["path"], directory)))
+    return send_json(ok(_file_views(repository, query["path"], directory)))
 
 
 @blp.at("/refs/<path:ref>/tree/", "/refs/<path:ref>/tree/<path:path>")
@@ -154,7 +151,7 @@ def show_tree_page(query: dict[str, Any], address: Address, ref: str, path: str 
         cursor=query["cursor"] or None,
     )
     files = _file_views(repository, path, directory)
-    return _send_json(ok({"Files": files, "Cursor": directory.page.next_cursor or ""}))
+    return send_json(ok({"Files": files, "Cursor": directory.page.next_cursor or ""}))
 
 
 @blp.at("/refs/<path:ref>/logs_tree/", "/refs/<path:ref>/logs_tree/<path:path>")
@@ -235,15 +232,39 @@ def _preview_code(blob: Blob) -> int:
     return 2 if blob.is_binary else 0
 
 
-@blp.at("/resolve/<path:path>", "/download/<path:path>")
+@blp.at("/resolve/<path:path>")
 @blp.arguments(schemas.RefQuery, location="query")
 @blp.response(200, content_type="application/octet-stream", description="the file's bytes")
 @blp.alt_response(206, description="the range of bytes that was asked for")
 @blp.alt_response(302, description="to the object store, which sends the bytes")
 def download_file(query: dict[str, Any], address: Address, path: str) -> Response:
     """A file's bytes, LFS content included; one range of them when asked. Contract: CSGHub, section 3.4."""
-    context, repository = current_context(), address.get()
-    file = contents.open_file(context, repository, actor=current_actor(), path=path, revision=query["ref"])
+    return _send_file(address.get(), path, query["ref"])
+
+
+@blp.at("/download/<path:path>")
+@blp.arguments(schemas.DownloadQuery, location="query")
+@blp.response(200, valued(fields.String(), "Address"), description="the file's bytes; with lfs=true, an address")
+@blp.alt_response(206, description="the range of bytes that was asked for")
+@blp.alt_response(302, description="to the object store, which sends the bytes")
+def download_file_or_object(query: dict[str, Any], address: Address, path: str) -> Response:
+    """As resolve; or, with ``lfs=true`` and an LFS object's path in place of a file's, where the object can be got."""
+    repository = address.get()
+    if not query["lfs"]:
+        return _send_file(repository, path, query["ref"])
+    url = download_address(
+        current_context(),
+        actor=current_actor(),
+        repository=repository,
+        oid=path.replace("/", ""),
+        filename=query["save_as"] or None,
+    )
+    return send_json(ok(url))
+
+
+def _send_file(repository: Repository, path: str, revision: str) -> Response:
+    context = current_context()
+    file = contents.open_file(context, repository, actor=current_actor(), path=path, revision=revision)
     return send_file(context, file, repository_id=repository.id)
 
 

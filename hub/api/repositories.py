@@ -40,7 +40,7 @@ _CREATED_WITH = frozenset(schemas.CommonCreateBody._declared_fields)
 _CHANGED_BY = frozenset(schemas.CommonUpdateBody._declared_fields)
 
 
-def _answer(repository_id: int) -> Response:
+def answer(repository_id: int) -> Response:
     """The repository as it stands now."""
     actor = current_actor()
     with reading(current_context()) as work:
@@ -136,7 +136,7 @@ def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
     repository = service.create_repository(
         current_context(), actor=current_actor(), kind=kind.name, details=body, **common
     )
-    return _answer(repository.id)
+    return answer(repository.id)
 
 
 @blp.at()
@@ -172,7 +172,7 @@ def update_repository(body: dict[str, Any], address: Address) -> Response:
         service.update_repository(work, actor=actor, repository_id=repository.id, details=body, **common)
         if name is not None:
             service.rename_repository(work, actor=actor, repository_id=repository.id, name=name)
-    return _answer(repository.id)
+    return answer(repository.id)
 
 
 @blp.at(method="DELETE")
@@ -191,7 +191,7 @@ def undelete_repository(address: Address) -> Response:
     """Bring back the repository that was deleted last at this path."""
     with unit_of_work(current_context()) as work:
         repository = service.undelete_repository(work, actor=current_actor(), kind=address.kind.name, path=address.path)
-    return _answer(repository.id)
+    return answer(repository.id)
 
 
 @blp.at("/transfer", method="POST")
@@ -204,7 +204,7 @@ def transfer_repository(body: dict[str, Any], address: Address) -> Response:
         service.transfer_repository(
             work, actor=current_actor(), repository_id=repository.id, namespace=body["new_namespace"]
         )
-    return _answer(repository.id)
+    return answer(repository.id)
 
 
 @blp.at("/fork", method="POST")
@@ -213,7 +213,7 @@ def transfer_repository(body: dict[str, Any], address: Address) -> Response:
 def fork_repository(body: dict[str, Any], address: Address) -> Response:
     """Copy a repository with its branches, tags and LFS objects. The fork of a private one is private."""
     fork = service.fork_repository(current_context(), actor=current_actor(), source_id=address.get().id, **body)
-    return _answer(fork.id)
+    return answer(fork.id)
 
 
 @blp.at("/archive", method="POST")
@@ -223,7 +223,7 @@ def archive_repository(address: Address) -> Response:
     with unit_of_work(current_context()) as work:
         repository = address.load(work)
         service.archive_repository(work, actor=current_actor(), repository_id=repository.id)
-    return _answer(repository.id)
+    return answer(repository.id)
 
 
 @blp.at("/archive", method="DELETE")
@@ -233,7 +233,7 @@ def unarchive_repository(address: Address) -> Response:
     with unit_of_work(current_context()) as work:
         repository = address.load(work)
         service.unarchive_repository(work, actor=current_actor(), repository_id=repository.id)
-    return _answer(repository.id)
+    return answer(repository.id)
 
 
 # Collaborators.

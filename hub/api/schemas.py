@@ -83,9 +83,29 @@ class BranchSchema(Schema):
     commit = fields.Nested(CommitIdSchema)
 
 
+class TaggerSchema(Schema):
+    name = fields.String()
+    email = fields.String()
+    date = fields.String(metadata={"format": "date-time"})
+
+
+class GitTagSchema(BranchSchema):
+    annotated = fields.Boolean()
+    tag_message = fields.String(metadata={"description": "of an annotated tag, else empty"})
+    tagger = fields.Nested(TaggerSchema, allow_none=True, metadata={"description": "of an annotated tag, else null"})
+
+
 class NewRefBody(Body):
     name = text(required=True)
     revision = text("where it starts: a branch, tag or commit; empty: the default branch")
+
+
+class NewTagBody(NewRefBody):
+    message = text("makes it an annotated tag; empty: a lightweight one")
+
+
+class RenameBranchBody(Body):
+    name = text("the new name", required=True)
 
 
 class ProtectedBranchBody(Body):
@@ -112,6 +132,13 @@ class RefQuery(Body):
 def _moment() -> fields.String:
     # Git's times keep the offset of the writer's clock, and a page of files has thousands: they come as text.
     return fields.String(metadata={"format": "date-time"})
+
+
+class DownloadQuery(RefQuery):
+    lfs = fields.Boolean(
+        load_default=False, metadata={"description": "the path is an LFS object's, ab/cd/...: answer with its address"}
+    )
+    save_as = text("the name under which the object store shall send it")
 
 
 class CommitSchema(Schema):

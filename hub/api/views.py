@@ -195,8 +195,18 @@ def job_view(job: Job, *, with_log: bool = False) -> dict[str, Any]:
 
 
 def branch_view(branch: Branch | Tag) -> dict[str, Any]:
-    """A branch, or a tag, which has the same members."""
+    """A branch, or what a tag has in common with it."""
     return {"name": branch.name, "message": branch.target.message, "commit": {"id": branch.target.id}}
+
+
+def tag_view(tag: Tag) -> dict[str, Any]:
+    """One of Git's tags."""
+    tagger = tag.tagger
+    return branch_view(tag) | {
+        "annotated": tag.tag_id is not None,
+        "tag_message": tag.message,
+        "tagger": {"name": tagger.name, "email": tagger.email, "date": _moment(tagger)} if tagger else None,
+    }
 
 
 def commit_view(commit: Commit) -> dict[str, Any]:

@@ -116,14 +116,12 @@ def _write_commit(
     text = message.replace("\r\n", "\n").strip()
     if not text or "\0" in text or len(text.encode(errors="replace")) > MAX_MESSAGE_BYTES:
         raise Invalid("A commit needs a message of at most 64 KiB without NUL.", code="message_invalid")
-    return str(
-        repository.create_commit(
-            None, _signature(author), _signature(committer), f"{text}\n".encode(errors="replace"), tree_id, parent_ids
-        )
-    )
+    content = f"{text}\n".encode(errors="replace")
+    who = clean_signature(author), clean_signature(committer)
+    return str(repository.create_commit(None, *who, content, tree_id, parent_ids))
 
 
-def _signature(signature: Signature) -> pygit2.Signature:
+def clean_signature(signature: Signature) -> pygit2.Signature:
     """What git can store of a signature: it allows no angle bracket, no line break and nothing empty."""
     name = _UNFIT_FOR_SIGNATURE.sub("", signature.name).strip(" .,:;\"'") or "unknown"
     email = _UNFIT_FOR_SIGNATURE.sub("", signature.email).strip() or "unknown"

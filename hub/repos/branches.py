@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from hub.accounts.models import Role
-from hub.accounts.policy import Action, Actor
+from hub.accounts.policy import Action, Actor, require
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.events import publish
@@ -15,7 +15,8 @@ from hub.base.names import MAX_REF_BYTES, branch_ref, tag_ref
 from hub.base.offload import offload
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.git.repository import list_refs, resolve_revision, set_head
-from hub.git.types import ZERO_OID, RefChange
+from hub.git.tags import build_tag
+from hub.git.types import ZERO_OID, RefChange, Signature
 from hub.repos import refs
 from hub.repos.events import RepositoryUpdated
 from hub.repos.lookup import get_for, repository_path
@@ -36,10 +37,54 @@ def create_branch(
 
 
 def create_tag(
-    context: Context, *, actor: Actor, repository_id: int, name: str, revision: str = "", via: str = "api"
+    context: Context,
+    *,
+    actor: Actor,
+    repository_id: int,
+    name: str,
+    revision: str = "",
+    message: str = "",
+    via: str = "api",
 ) -> str:
-    """The commit that a new lightweight tag points to. Raises as ``create_branch``, with ``tag_exists``."""
-    return _create_ref(context, actor, repository_id, tag_ref(name), revision, "tag_exists", via)
+    """The commit that a new tag points to. Raises as ``create_branch``, with ``tag_exists``.
+
+    message: makes it an annotated tag, an object of its own by the actor; "" for a lightweight one.
+    """
+    return _create_ref(context, actor, repository_id, tag_ref(name), revision, "tag_exists", via, message=message)
+
+
+def rename_branch(
+    context: Context, *, actor: Actor, repository_id: int, name: str, new_name: str, via: str = "api"
+) -> str:
+    """The commit that a branch points to, under its new name from now on; the default branch stays the default one.
+
+    Who renames the default branch must administer the repository. May be repeated: what a crash left half done is
+    finished. Raises NotFound (``branch_not_found``), Conflict (``branch_exists``), Invalid, and what a push may raise.
+    """
+    old_ref, new_ref = branch_ref(name), branch_ref(new_name)
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        is_default = old_ref == branch_ref(repository.default_branch)
+        if is_default:
+            require(work, actor, Action.REPOSITORY_ADMIN, repository)
+    found = offload(list_refs, repository_path(context.settings, repository))
+    tip = found.get(old_ref)
+    if tip is None:
+        raise NotFound(f"There is no branch {name!r}.", code="branch_not_found")
+    if old_ref == new_ref:
+        return tip
+    # A default branch can only go when another has taken its place; the new one may be there from a try before.
+    if new_ref in found and not (is_default and found[new_ref] == tip):
+        raise Conflict(f"{new_ref!r} is there already.", code="branch_exists")
+    changes = [RefChange(new_ref, ZERO_OID, tip)] if new_ref not in found else []
+    if is_default:
+        if changes:
+            refs.receive(context, actor=actor, repository=repository, changes=changes, via=via)
+        repository = set_default_branch(context, actor=actor, repository_id=repository_id, name=new_name)
+        changes = []
+    changes.append(RefChange(old_ref, tip, ZERO_OID))
+    refs.receive(context, actor=actor, repository=repository, changes=changes, via=via)
+    return tip
 
 
 def delete_branch(context: Context, *, actor: Actor, repository_id: int, name: str, via: str = "api") -> None:
@@ -139,7 +184,15 @@ def _check_pattern(pattern: str) -> None:
 
 
 def _create_ref(
-    context: Context, actor: Actor, repository_id: int, ref: str, revision: str, taken_code: str, via: str
+    context: Context,
+    actor: Actor,
+    repository_id: int,
+    ref: str,
+    revision: str,
+    taken_code: str,
+    via: str,
+    *,
+    message: str = "",
 ) -> str:
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
@@ -147,7 +200,12 @@ def _create_ref(
     if ref in offload(list_refs, path):
         raise Conflict(f"{ref!r} is there already.", code=taken_code)
     commit = offload(resolve_revision, path, revision or repository.default_branch)
-    change = RefChange(ref, ZERO_OID, commit)
+    target = commit
+    if message.strip():
+        tagger = Signature(actor.name, actor.email, context.clock.now())
+        name = ref.removeprefix("refs/tags/")
+        target = offload(build_tag, path, name, commit_id=commit, tagger=tagger, message=message)
+    change = RefChange(ref, ZERO_OID, target)
     refs.receive(context, actor=actor, repository=repository, changes=[change], via=via)
     return commit
 

@@ -1,21 +1,59 @@
-"""Counts downloads without a write for each of them."""
+"""The numbers of downloads: counted without a write for each of them, and told by administrators' programs."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from datetime import date
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, insert, update
+from sqlalchemy.exc import IntegrityError
 
+from hub.accounts.policy import Actor, require_site_admin
 from hub.base.context import Context
 from hub.base.log import get_logger
-from hub.db.uow import unit_of_work
-from hub.repos.models import Repository
+from hub.db.uow import UnitOfWork, unit_of_work
+from hub.repos.lookup import get_readable
+from hub.repos.models import DayDownloads, Repository
 
 log = get_logger(__name__)
 
 # A process that is killed loses the counts of this long at most; clones of one moment cost one write together.
 WRITE_AFTER_S = 2.0
+
+
+def add_download(work: UnitOfWork, *, actor: Actor, repository_id: int) -> None:
+    """One more download, told by a site administrator's program. Raises NotFound, NotSignedIn, Denied."""
+    require_site_admin(work, actor)
+    get_readable(work, actor=actor, repository_id=repository_id)
+    _add(work, repository_id, 1)
+
+
+def set_day_downloads(work: UnitOfWork, *, actor: Actor, repository_id: int, day: date, count: int) -> None:
+    """What a site administrator's program counted on one day, beyond the hub's own count; the last word of a day wins.
+
+    Raises NotFound, NotSignedIn, Denied.
+    """
+    require_site_admin(work, actor)
+    get_readable(work, actor=actor, repository_id=repository_id)
+    key = (repository_id, day)
+    try:
+        with work.session.begin_nested():
+            work.session.execute(insert(DayDownloads).values(repository_id=repository_id, day=day, count=0))
+    except IntegrityError:
+        pass  # it was told of that day before
+    row = work.session.get_one(DayDownloads, key, with_for_update=True)
+    _add(work, repository_id, count - row.count)
+    row.count = count
+
+
+def _add(work: UnitOfWork, repository_id: int, more: int) -> None:
+    work.session.execute(
+        update(Repository)
+        .where(Repository.id == repository_id)
+        .values(download_count=Repository.download_count + more)
+        .execution_options(synchronize_session=False)
+    )
 
 
 class DownloadCounter:

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, redirect, request
 
 from hub.accounts.policy import Actor
-from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, NotSignedIn, Unprocessable
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import git_actor
 from hub.http.context import current_context
 from hub.http.errors import request_id, speak
 from hub.http.ranges import CHUNK_BYTES, Content, disposition, send_content
-from hub.repos.addresses import http_clone_url
 from hub.repos.lfs import locks, service
 from hub.repos.lfs.contents import MAX_PARTS
+from hub.repos.lfs.links import SignedLinks
 from hub.repos.lfs.tickets import (
     SSH_TOKEN_SCHEME,
     Transfer,
@@ -35,10 +33,9 @@ from hub.repos.lfs.tickets import (
     is_signed,
     read_ssh_token,
     read_transfer,
-    sign_transfer,
 )
 from hub.repos.lookup import get_readable
-from hub.repos.models import LFSUpload, Repository
+from hub.repos.models import Repository
 from hub.transport import lfs_json
 from hub.transport.routes import repository_route
 from hub.transport.urls import RepositoryAddress
@@ -121,52 +118,6 @@ def _signed_access(kind: TransferKind, *, oid: str, size_bytes: int, part_number
     transfer = read_transfer(context, kind, request.args, oid=oid, size_bytes=size_bytes, part_number=part_number)
     with reading(context) as work:
         return Access(actor_of_transfer(work, transfer), transfer.repository_id), transfer
-
-
-class SignedLinks:
-    """Writes the transfer addresses of one batch."""
-
-    def __init__(self, context: Context, actor: Actor, repository: Repository) -> None:
-        self._context = context
-        self._repository_id = repository.id
-        self._user_id = actor.user_id
-        self._expires_at = int(context.clock.now().timestamp()) + context.settings.lfs_url_ttl_s
-        self._base = f"{http_clone_url(context, repository)}/info/lfs"
-
-    def download(self, oid: str, size_bytes: int) -> str:
-        transfer = self._transfer(TransferKind.DOWNLOAD, oid, size_bytes)
-        return self._sign(f"{self._base}/objects/{oid}", transfer, size=str(size_bytes))
-
-    def upload(self, oid: str, size_bytes: int) -> str:
-        return self._sign(
-            f"{self._base}/objects/{oid}/{size_bytes}", self._transfer(TransferKind.UPLOAD, oid, size_bytes)
-        )
-
-    def verify(self, oid: str, size_bytes: int) -> str:
-        return self._sign(f"{self._base}/verify", self._transfer(TransferKind.VERIFY, oid, size_bytes))
-
-    def part(self, upload: LFSUpload, number: int) -> str:
-        transfer = replace(
-            self._transfer(TransferKind.PART, upload.oid, upload.size_bytes),
-            upload_id=upload.upload_id,
-            part_number=number,
-        )
-        return self._sign(f"{self._base}/objects/{upload.oid}/{upload.size_bytes}/parts/{number}", transfer)
-
-    def complete(self, upload: LFSUpload) -> str:
-        transfer = replace(
-            self._transfer(TransferKind.COMPLETE, upload.oid, upload.size_bytes),
-            upload_id=upload.upload_id,
-            object_key=upload.object_key,
-        )
-        address = f"{self._context.settings.effective_base_url}/api/v1/complete_multipart"
-        return self._sign(address, transfer, oid=upload.oid, size=str(upload.size_bytes))
-
-    def _transfer(self, kind: TransferKind, oid: str, size_bytes: int) -> Transfer:
-        return Transfer(kind, self._repository_id, oid, size_bytes, self._user_id, self._expires_at)
-
-    def _sign(self, address: str, transfer: Transfer, **more: str) -> str:
-        return f"{address}?{urlencode({**more, **sign_transfer(self._context, transfer)})}"
 
 
 # Batch.
