@@ -75,18 +75,16 @@ def _setting_view(user: User, setting: NotificationSetting) -> dict[str, Any]:
 @blp.response(200, schemas.InboxEnvelope)
 def list_notifications(query: dict[str, Any]) -> dict[str, Any]:
     """The caller's notifications, newest first. Pages are counted by ``page`` and ``page_size``."""
-    actor = current_actor()
     with reading(current_context()) as work:
         inbox = service.list_notifications(
             work,
-            actor=actor,
+            actor=current_actor(),
             type=query["notification_type"],
             is_unread_only=query["unread_only"],
             title=query["title"],
             page=page_args(per="page_size", default=_PAGE_SIZE),
         )
-        uuid = get_own_user(work, actor=actor).uuid
-    messages = [_view(notification, uuid) for notification in inbox.page.items]
+    messages = [_view(notification, inbox.user_uuid) for notification in inbox.page.items]
     return ok({"messages": messages, "unread_count": inbox.unread, "total_count": inbox.page.total})
 
 
@@ -103,11 +101,9 @@ def count_notifications() -> dict[str, Any]:
 @blp.response(200, schemas.PolledEnvelope)
 def poll_notifications(query: dict[str, Any], limit: int) -> dict[str, Any]:
     """Unread notifications that no poll has given yet, oldest first, at most 100; each is given once."""
-    actor = current_actor()
-    with unit_of_work(current_context()) as work:
-        polled = service.poll(work, actor=actor, limit=limit, timezone=query["timezone"])
-        uuid = get_own_user(work, actor=actor).uuid
-        return ok({"next_poll_time": polled.next_poll_at, "data": [_view(one, uuid) for one in polled.items]})
+    polled = service.poll(current_context(), actor=current_actor(), limit=limit, timezone=query["timezone"])
+    data = [_view(notification, polled.user_uuid) for notification in polled.items]
+    return ok({"next_poll_time": polled.next_poll_at, "data": data})
 
 
 @blp.get("/notifications/message-types")

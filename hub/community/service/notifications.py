@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from hub.accounts.models import User
 from hub.accounts.policy import Action, Actor, require, require_site_admin
 from hub.accounts.service import get_own_user
+from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
 from hub.base.log import get_logger
 from hub.base.paging import Page, PageArgs
@@ -23,7 +24,7 @@ from hub.community.models import Notification, NotificationSetting, Notification
 from hub.community.service.texts import check_content, check_line, check_title
 from hub.db.base import new_uuid
 from hub.db.insert import insert_new
-from hub.db.uow import UnitOfWork
+from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.jobs.service import enqueue
 
 log = get_logger(__name__)
@@ -60,8 +61,9 @@ class Notice:
 
 @dataclass(frozen=True)
 class Inbox:
-    """A page of a user's notifications, and how many unread ones there are in all."""
+    """A page of a user's notifications, and how many unread ones there are in all. user_uuid: whose they are."""
 
+    user_uuid: str
     page: Page[Notification]
     unread: int
 
@@ -70,6 +72,7 @@ class Inbox:
 class Polled:
     """What a client that asks again and again has not been given yet, and when it shall ask again."""
 
+    user_uuid: str
     items: Sequence[Notification]
     next_poll_at: datetime
 
@@ -103,7 +106,7 @@ def list_notifications(
     rows = work.session.scalars(
         select(Notification).where(*conditions).order_by(Notification.id.desc()).offset(page.offset).limit(page.per)
     ).all()
-    return Inbox(Page(rows, total), _count_unread(work, user))
+    return Inbox(user.uuid, Page(rows, total), _count_unread(work, user))
 
 
 def count_unread(work: UnitOfWork, *, actor: Actor) -> int:
@@ -111,34 +114,37 @@ def count_unread(work: UnitOfWork, *, actor: Actor) -> int:
     return _count_unread(work, _reader(work, actor))
 
 
-def poll(work: UnitOfWork, *, actor: Actor, limit: int, timezone: str = "") -> Polled:
+def poll(context: Context, *, actor: Actor, limit: int, timezone: str = "") -> Polled:
     """At most ``limit`` unread notifications that no poll has given yet, the oldest first; they count as given now.
 
     timezone: by which the user's quiet hours are read; empty: the one of the setting. In quiet hours nothing is given.
-    Raises NotSignedIn, Denied; Invalid (``REQ-ERR-6``).
+    Two polls at the same moment may give the same. Raises NotSignedIn, Denied; Invalid (``REQ-ERR-6``).
     """
-    user = _reader(work, actor)
     if limit < 1:
         raise Invalid("The limit must be 1 or more.", code="REQ-ERR-6", member="limit")
     limit = min(limit, MAX_POLLED)
-    now = work.now()
-    if _is_quiet(_find_setting(work, user), now, timezone):
-        return Polled([], now + _NEXT_POLL)
-    rows = work.session.scalars(
-        select(Notification)
-        .where(Notification.user_id == user.id, Notification.read_at.is_(None), Notification.notified_at.is_(None))
-        .order_by(Notification.id)
-        .limit(limit + 1)
-    ).all()
+    is_new = (Notification.read_at.is_(None), Notification.notified_at.is_(None))
+    # Most polls find nothing: those must not wait for the one who writes.
+    with reading(context) as work:
+        user, now = _reader(work, actor), work.now()
+        if _is_quiet(_find_setting(work, user), now, timezone):
+            return Polled(user.uuid, [], now + _NEXT_POLL)
+        rows = work.session.scalars(
+            select(Notification)
+            .where(Notification.user_id == user.id, *is_new)
+            .order_by(Notification.id)
+            .limit(limit + 1)
+        ).all()
     given = rows[:limit]
     if given:
-        work.session.execute(
-            update(Notification)
-            .where(Notification.id.in_([row.id for row in given]))
-            .values(notified_at=now)
-            .execution_options(synchronize_session=False)
-        )
-    return Polled(given, now + (_NEXT_POLL_WHEN_MORE if len(rows) > limit else _NEXT_POLL))
+        with unit_of_work(context) as work:
+            work.session.execute(
+                update(Notification)
+                .where(Notification.id.in_([row.id for row in given]))
+                .values(notified_at=now)
+                .execution_options(synchronize_session=False)
+            )
+    return Polled(user.uuid, given, now + (_NEXT_POLL_WHEN_MORE if len(rows) > limit else _NEXT_POLL))
 
 
 # Changing.

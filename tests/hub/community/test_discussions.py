@@ -1,9 +1,12 @@
 """Discussions, as services and listeners see them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import delete, select
 
 from hub.accounts.models import User
+from hub.base.errors import NotFound
 from hub.base.paging import PageArgs
 from hub.base.topics import TOPICS
 from hub.community.models import Comment, Discussion
@@ -106,3 +109,28 @@ def test_what_is_left_when_somebody_goes(context, ada, make_user, make_repositor
     with unit_of_work(context) as work:
         service.delete_discussion(work, actor=actor_of(ada), discussion_id=number)
         assert work.session.scalars(select(Comment.id)).all() == []
+
+
+def test_comments_are_counted_whoever_else_comes_and_goes(context, ada, thing, actor_of):
+    actor = actor_of(ada)
+    with unit_of_work(context) as work:
+        number = service.create_discussion(work, actor=actor, repository_id=thing.id, title="One").id
+
+    def say(_number):
+        with unit_of_work(context) as work:
+            return service.create_comment(work, actor=actor, discussion_id=number, content="x").id
+
+    def unsay(comment_id):
+        try:
+            with unit_of_work(context) as work:
+                service.delete_comment(work, actor=actor, discussion_id=number, comment_id=comment_id)
+        except NotFound:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        comments = list(pool.map(say, range(8)))
+        gone = list(pool.map(unsay, [comments[0], comments[0], comments[1], comments[1]]))
+    assert sorted(gone) == [False, False, True, True]
+    with reading(context) as work:
+        assert service.get_discussion(work, actor=actor, discussion_id=number).comment_count == 6
