@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from hub.accounts import topics
+from hub.accounts.service.departures import DEPARTURES, create_departures, drop_ownerless_namespaces
 from hub.accounts.service.jwts import delete_expired_jwts
+from hub.accounts.service.renaming import RENAMES
 from hub.accounts.service.sessions import delete_expired_sessions
 from hub.accounts.service.users import count_active_users
 from hub.base.context import Context
+from hub.base.registry import Registry
 from hub.db.uow import unit_of_work
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
@@ -16,7 +19,9 @@ from hub.licensing.usage import USAGE
 
 
 def install(context: Context) -> None:
-    """Register the room's jobs, schedules and topics, and the count of seats; done once, by ``build_context``.
+    """Register the room's jobs, schedules and topics, the steps of departures and renames, and the count of seats.
+
+    Done once, by ``build_context``.
 
     The check of the licence is here because the licences' room stands beside the jobs', not above it.
     """
@@ -24,6 +29,10 @@ def install(context: Context) -> None:
     register_schedule(context, Schedule("accounts.expire_sessions", "5 * * * *", "accounts.expire_sessions"))
     register(context, JobSpec("licensing.check", "hub.accounts.jobs:check_license"))
     register_schedule(context, Schedule("licensing.check", "35 * * * *", "licensing.check"))
+    register(context, JobSpec("accounts.drop_namespaces", "hub.accounts.jobs:drop_namespaces"))
+    register_schedule(context, Schedule("accounts.drop_namespaces", "50 4 * * *", "accounts.drop_namespaces"))
+    context.provide(DEPARTURES, create_departures())
+    context.provide(RENAMES, Registry("renames"))
     topics.install(context)
     context[USAGE].add("users", count_active_users)
 
@@ -33,6 +42,13 @@ def expire_sessions(run: JobRun) -> None:
     with unit_of_work(run.context) as work:
         count, revoked = delete_expired_sessions(work), delete_expired_jwts(work)
     run.log(f"Forgot {count} sessions and {revoked} revoked tokens.")
+
+
+def drop_namespaces(run: JobRun) -> None:
+    """Remove the namespaces of accounts that went, as far as nothing is left in them."""
+    with unit_of_work(run.context) as work:
+        count = drop_ownerless_namespaces(work)
+    run.log(f"Removed {count} namespaces.")
 
 
 def check_license(run: JobRun) -> None:

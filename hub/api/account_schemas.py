@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import MAX_PASSWORD_LENGTH
+from hub.accounts.service.users import MAX_LABELS
 from hub.api.schemas import Body, PageQuery
 
 
@@ -26,9 +27,10 @@ class OrganizationSchema(Schema):
     logo = fields.String()
     org_type = fields.String()
     verified = fields.Boolean()
+    verify_status = fields.String(metadata={"description": "none, pending, approved or rejected"})
     uuid = fields.String()
     namespace = fields.Nested(NamespaceSchema)
-    role = fields.String(metadata={"description": "the viewer's or listed user's role"})
+    role = fields.String(metadata={"description": "the viewer's or listed user's role, for those who may know it"})
     created_at = fields.DateTime()
 
 
@@ -45,7 +47,8 @@ class UserSchema(Schema):
     last_login_at = fields.DateTime()
     orgs = fields.List(fields.Nested(OrganizationSchema))
     can_change_username = fields.Boolean()
-    verify_status = fields.String()
+    verify_status = fields.String(metadata={"description": "none, pending, approved or rejected"})
+    labels = fields.List(fields.String(), metadata={"description": "words of the administrators"})
     is_active = fields.Boolean()
     created_at = fields.DateTime()
     tags = fields.List(fields.String())
@@ -84,6 +87,11 @@ class TokenInfoSchema(Schema):
     created_at = fields.DateTime()
     updated_at = fields.DateTime()
     token_type = fields.String()
+    ns_uuid = fields.String(metadata={"description": "of the user's namespace"})
+    quota_type = fields.String(metadata={"description": "empty: these tokens have no quota"})
+    quota_value_type = fields.String()
+    usage = fields.Integer()
+    quota = fields.Integer()
 
 
 class NewTokenSchema(Schema):
@@ -137,6 +145,25 @@ class UpdateUserBody(Body):
     homepage = fields.String()
     bio = fields.String()
     roles = fields.List(fields.String(), metadata={"description": "admin or personal_user; for site administrators"})
+    new_username = fields.String(
+        metadata={"description": "a new name of the user and their namespace; old addresses lead to the new ones"}
+    )
+
+
+class UserLabelsBody(Body):
+    id = fields.String(required=True, metadata={"description": "the user's uuid"})
+    labels = fields.List(fields.String(), required=True, validate=validate.Length(max=MAX_LABELS))
+
+
+class DepartureQuery(Body):
+    repository = fields.Boolean(
+        load_default=False,
+        metadata={"description": "delete the repositories, too; without, an account that has some is not deleted"},
+    )
+    discussion = fields.Boolean(
+        load_default=False,
+        metadata={"description": "delete the discussions and comments, too; without, they stay without an author"},
+    )
 
 
 class CreateOrganizationBody(Body):
@@ -145,6 +172,7 @@ class CreateOrganizationBody(Body):
     description = fields.String(load_default="")
     homepage = fields.String(load_default="")
     logo = fields.String(load_default="")
+    org_type = fields.String(load_default="", metadata={"description": "enterprise, school and the like"})
 
 
 class EditOrganizationBody(Body):
@@ -152,14 +180,25 @@ class EditOrganizationBody(Body):
     description = fields.String()
     homepage = fields.String()
     logo = fields.String()
+    org_type = fields.String()
+    verified = fields.Boolean(metadata={"description": "for site administrators"})
 
 
-_ROLE = validate.OneOf([role.value for role in Role])
+_ROLES = [role.value for role in Role]
+_ROLE = validate.OneOf(_ROLES)
 
 
 class AddMembersBody(Body):
     users = fields.String(required=True, metadata={"description": "names, separated by commas"})
     role = fields.String(required=True, validate=_ROLE)
+
+
+class RemoveMemberBody(Body):
+    role = fields.String(
+        validate=validate.OneOf(["", *_ROLES]),
+        load_default="",
+        metadata={"description": "the role that the member is believed to have; empty: whatever it is"},
+    )
 
 
 class ChangeMemberBody(Body):
@@ -201,8 +240,77 @@ class SearchQuery(PageQuery):
     search = fields.String(load_default="")
 
 
+class OrganizationsQuery(SearchQuery):
+    org_type = fields.String(load_default="")
+    verify_status = fields.String(load_default="", metadata={"description": "none, pending, approved or rejected"})
+
+
+class UserOrganizationsQuery(OrganizationsQuery):
+    role = fields.String(load_default="", metadata={"description": "all, owner, admin, write or read"})
+
+
 class UsersQuery(SearchQuery):
     exact_match = fields.Boolean(load_default=False)
+    verify_status = fields.String(load_default="", metadata={"description": "none, pending, approved or rejected"})
+    labels = fields.List(fields.String(), load_default=list, metadata={"description": "any of these; repeatable"})
+    sort_by = fields.String(
+        load_default="", metadata={"description": "username, created_at, updated_at or last_login_at"}
+    )
+    sort_order = fields.String(load_default="asc", validate=validate.OneOf(["", "asc", "desc"]))
+
+
+class UserVerificationBody(Body):
+    real_name = fields.String(required=True)
+    id_card_front = fields.String(required=True, metadata={"description": "where the image is"})
+    id_card_back = fields.String(required=True, metadata={"description": "where the image is"})
+
+
+class OrganizationVerificationBody(Body):
+    path = fields.String(required=True, metadata={"description": "the organisation's unique name"})
+    company_name = fields.String(required=True)
+    unified_credit_code = fields.String(required=True)
+    contact_name = fields.String(required=True)
+    contact_email = fields.String(required=True)
+    business_license_img = fields.String(required=True, metadata={"description": "where the image is"})
+
+
+class DecisionBody(Body):
+    status = fields.String(required=True, validate=validate.OneOf(["approved", "rejected"]))
+    reason = fields.String(load_default="")
+
+
+class _VerificationSchema(Schema):
+    id = fields.Integer()
+    uuid = fields.String(metadata={"description": "of the user or organisation"})
+    status = fields.String(metadata={"description": "pending, approved or rejected"})
+    reason = fields.String()
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+
+
+class UserVerificationSchema(_VerificationSchema):
+    username = fields.String()
+    real_name = fields.String()
+    id_card_front = fields.String()
+    id_card_back = fields.String()
+
+
+class OrganizationVerificationSchema(_VerificationSchema):
+    path = fields.String()
+    company_name = fields.String()
+    unified_credit_code = fields.String()
+    contact_name = fields.String()
+    contact_email = fields.String()
+    business_license_img = fields.String()
+
+
+class NamespaceKeysSchema(Schema):
+    """A namespace as its own route tells of it: its keys are capitalised (CSGHub contract, section 9)."""
+
+    Path = fields.String()
+    Type = fields.String(metadata={"description": "user or organization"})
+    UUID = fields.String()
+    Avatar = fields.String()
 
 
 class TokensQuery(Body):

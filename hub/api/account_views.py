@@ -8,6 +8,7 @@ from hub.accounts import service
 from hub.accounts.models import AccessToken, Organization, Role, SSHKey, User
 from hub.accounts.policy import Action, Actor, can
 from hub.accounts.service.organizations import MemberView
+from hub.accounts.service.verifications import APPROVED, NONE, OpenedVerification, statuses_of
 from hub.base.paging import PageArgs
 from hub.db.uow import UnitOfWork
 
@@ -21,16 +22,21 @@ def namespace_view(owner: User | Organization) -> dict[str, Any]:
     return {"path": owner.name, "type": owner.namespace.kind.value, "uuid": owner.namespace.uuid, "avatar": image}
 
 
-def organization_view(organization: Organization, role: Role | None = None) -> dict[str, Any]:
-    """An organisation; role: of the viewer or of the user whose organisations are listed; None leaves it out."""
+def organization_view(organization: Organization, role: Role | None = None, verify_status: str = "") -> dict[str, Any]:
+    """An organisation, whose ``path`` is its unique name and whose ``name`` is the one that pages show.
+
+    role: of the viewer or of the user whose organisations are listed; None leaves it out. verify_status: how its
+    request stands, for those who may know; others see only whether it was approved.
+    """
     view = {
         "path": organization.name,
         "name": organization.display_name or organization.name,
         "description": organization.description,
         "homepage": organization.homepage,
         "logo": organization.logo,
-        "org_type": "",
-        "verified": False,
+        "org_type": organization.type,
+        "verified": organization.is_verified,
+        "verify_status": verify_status or (APPROVED if organization.is_verified else NONE),
         "uuid": organization.uuid,
         "namespace": namespace_view(organization),
         "created_at": organization.created_at,
@@ -40,13 +46,17 @@ def organization_view(organization: Organization, role: Role | None = None) -> d
 
 def user_view(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
     """A user with organisations; private members only for those who may read them."""
-    memberships = service.list_user_organizations(work, user=user, page=PageArgs(per=MAX_NAMED_ORGANIZATIONS)).items
+    memberships = service.list_user_organizations(
+        work, actor=actor, user=user, page=PageArgs(per=MAX_NAMED_ORGANIZATIONS)
+    ).items
     organizations = [organization_view(organization, role) for organization, role in memberships]
     view = public_user_view(user) | {
         "orgs": organizations,
         "namespaces": [namespace_view(user), *(organization["namespace"] for organization in organizations)],
     }
-    return view | private_user_view(user) if can(work, actor, Action.ACCOUNT_READ, user) else view
+    if not can(work, actor, Action.ACCOUNT_READ, user):
+        return view
+    return view | private_user_view(user, statuses_of(work, User.resource_type, [user.id]).get(user.id))
 
 
 def public_user_view(user: User) -> dict[str, Any]:
@@ -54,8 +64,8 @@ def public_user_view(user: User) -> dict[str, Any]:
     return {"username": user.name, "nickname": user.nickname or user.name, "avatar": user.avatar, "tags": []}
 
 
-def private_user_view(user: User) -> dict[str, Any]:
-    """What the user and site administrators may know besides."""
+def private_user_view(user: User, verify_status: str | None = None) -> dict[str, Any]:
+    """What the user and site administrators may know besides. verify_status: None for no request."""
     view = {
         "id": user.id,
         "uuid": user.uuid,
@@ -63,8 +73,9 @@ def private_user_view(user: User) -> dict[str, Any]:
         "bio": user.bio,
         "homepage": user.homepage,
         "roles": ["admin"] if user.is_admin else ["personal_user"],
-        "can_change_username": False,
-        "verify_status": "none",
+        "can_change_username": True,
+        "verify_status": verify_status or NONE,
+        "labels": list(user.labels),
         "is_active": user.is_active,
         "created_at": user.created_at,
     }
@@ -99,6 +110,11 @@ def token_view(token: AccessToken, value: str | None = None) -> dict[str, Any]:
         "created_at": token.created_at,
         "updated_at": token.created_at,
         "token_type": "",
+        "ns_uuid": token.user.namespace.uuid,
+        "quota_type": "",
+        "quota_value_type": "",
+        "usage": 0,
+        "quota": 0,
     }
 
 
@@ -113,7 +129,7 @@ def new_token_view(token: AccessToken, value: str) -> dict[str, Any]:
         "permission": token.scope.value,
         "is_active": True,
         "expired_at": token.expires_at,
-        "ns_uuid": "",
+        "ns_uuid": token.user.namespace.uuid,
         "token_type": "",
         "created_at": token.created_at,
         "updated_at": token.created_at,
@@ -131,4 +147,18 @@ def key_view(key: SSHKey) -> dict[str, Any]:
         "fingerprint_sha256": key.fingerprint_sha256,
         "created_at": key.created_at,
         "updated_at": key.created_at,
+    }
+
+
+def verification_view(found: OpenedVerification, *, name_member: str) -> dict[str, Any]:
+    """A request for verification with what was handed in. name_member: "username" or "path"."""
+    return {
+        **found.details,
+        "id": found.id,
+        name_member: found.name,
+        "uuid": found.uuid,
+        "status": found.status,
+        "reason": found.reason,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
     }

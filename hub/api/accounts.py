@@ -1,4 +1,4 @@
-"""REST of accounts: sessions, users, tokens, SSH keys. Routes: CSGHub contract, section 4.6."""
+"""REST of credentials: sessions, registration, passwords, tokens, SSH keys. Routes: CSGHub contract, section 4.6."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from flask import Response, after_this_request, request
 from hub.accounts import service
 from hub.accounts.attempts import ATTEMPTS, count_attempt
 from hub.accounts.authentication import change_password, sign_in
-from hub.accounts.models import TokenScope, User
+from hub.accounts.models import TokenScope
 from hub.accounts.passwords import hash_password
-from hub.accounts.policy import Action, Actor, can
+from hub.accounts.policy import Actor
 from hub.accounts.service.sessions import csrf_token_of
 from hub.api import account_schemas as schemas
 from hub.api.account_views import (
     key_view,
     new_token_view,
-    organization_view,
     private_user_view,
     public_user_view,
     token_view,
     user_view,
 )
-from hub.api.envelope import enveloped, ok, paged
+from hub.api.envelope import enveloped, ok
 from hub.base.errors import Denied, NotFound
-from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.db.uow import reading, unit_of_work
 from hub.http.actor import (
     clear_session_cookie,
     client_address,
@@ -35,10 +34,9 @@ from hub.http.actor import (
     set_session_cookie,
 )
 from hub.http.context import current_context
-from hub.http.paging import page_args
 from hub.http.routing import ApiBlueprint
 
-blp = ApiBlueprint("accounts", __name__, url_prefix="/api/v1", description="Sessions, users, tokens and keys")
+blp = ApiBlueprint("accounts", __name__, url_prefix="/api/v1", description="Sessions, tokens and keys")
 
 # Who am I: sessions and registration.
 
@@ -121,64 +119,6 @@ def register(body: dict[str, Any]) -> dict[str, Any]:
         return ok(public_user_view(user) | private_user_view(user))
 
 
-# Users.
-
-
-@blp.get("/users")
-@blp.arguments(schemas.UsersQuery, location="query")
-@blp.response(200, enveloped(schemas.UserSchema, paged=True))
-def list_users(query: dict[str, Any]) -> dict[str, Any]:
-    """Users by name, for those who are signed in; private members for site administrators."""
-    actor = current_actor()
-    with reading(current_context()) as work:
-        page = service.list_users(
-            work, actor=actor, search=query["search"], is_exact=query["exact_match"], page=page_args()
-        )
-        sees_all = can(work, actor, Action.SITE_ADMIN)
-    views = [public_user_view(user) | (private_user_view(user) if sees_all else {}) for user in page.items]
-    return paged(views, page.total)
-
-
-@blp.get("/user/<username>")
-@blp.arguments(schemas.UserQuery, location="query")
-@blp.response(200, enveloped(schemas.UserSchema))
-def get_user(query: dict[str, Any], username: str) -> dict[str, Any]:
-    """One user, by name or (``?type=uuid``) by uuid; private members for the user and site administrators."""
-    actor = current_actor()
-    with reading(current_context()) as work:
-        find = _get_user_by_uuid if query["type"] == "uuid" else service.get_user
-        return ok(user_view(work, actor, find(work, username)))
-
-
-def _get_user_by_uuid(work: UnitOfWork, uuid: str) -> User:
-    user = service.find_user_by_uuid(work, uuid)
-    if user is None:
-        raise NotFound("There is no such user.", code="user_not_found")
-    return user
-
-
-@blp.put("/user/<uuid>")
-@blp.arguments(schemas.UpdateUserBody)
-@blp.response(200, enveloped(schemas.UserSchema))
-def update_user(body: dict[str, Any], uuid: str) -> dict[str, Any]:
-    """Change a user's record; the path holds the **uuid**."""
-    actor = current_actor()
-    roles = body.get("roles")
-    with unit_of_work(current_context()) as work:
-        user = service.update_user(
-            work,
-            actor=actor,
-            user=_get_user_by_uuid(work, uuid),
-            email=body.get("email"),
-            nickname=body.get("nickname", body.get("name")),
-            bio=body.get("bio"),
-            homepage=body.get("homepage"),
-            avatar=body.get("avatar"),
-            is_admin=None if roles is None else not {"admin", "super_user"}.isdisjoint(roles),
-        )
-        return ok(user_view(work, actor, user))
-
-
 @blp.put("/user/<username>/password")
 @blp.arguments(schemas.PasswordBody)
 @blp.response(200, enveloped())
@@ -193,17 +133,6 @@ def update_password(body: dict[str, Any], username: str) -> dict[str, Any]:
         address=client_address(),
     )
     return ok()
-
-
-@blp.get("/user/<username>/organizations")
-@blp.arguments(schemas.SearchQuery, location="query")
-@blp.response(200, enveloped(schemas.OrganizationSchema, paged=True))
-def list_user_organizations(query: dict[str, Any], username: str) -> dict[str, Any]:
-    """The organisations that a user belongs to."""
-    with reading(current_context()) as work:
-        user = service.get_user(work, username)
-        page = service.list_user_organizations(work, user=user, search=query["search"], page=page_args())
-    return paged([organization_view(organization, role) for organization, role in page.items], page.total)
 
 
 # Tokens.

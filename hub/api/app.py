@@ -25,6 +25,7 @@ from hub.api import (
     recommendations,
     relations,
     repositories,
+    users,
     verifications,
     webhooks,
 )
@@ -36,7 +37,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 MODULES = (
     *(repositories, branches, contents, edits, labels, likes, relations, collections, recommendations),
     *(discussions, notifications, broadcasts, webhooks),
-    *(accounts, jwts, verifications, organizations),
+    *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),
 )
 

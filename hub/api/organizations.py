@@ -8,12 +8,13 @@ from marshmallow import fields
 
 from hub.accounts import service
 from hub.accounts.models import Organization, Role
-from hub.accounts.policy import Actor
+from hub.accounts.policy import Action, Actor, can, role_in_namespace
+from hub.accounts.service.verifications import statuses_of
 from hub.api import account_schemas as schemas
-from hub.api.account_views import member_view, organization_view
+from hub.api.account_views import member_view, namespace_view, organization_view
 from hub.api.envelope import enveloped, ok, paged, valued
 from hub.api.schemas import PageQuery
-from hub.base.errors import Invalid
+from hub.base.errors import Invalid, NotFound
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -23,22 +24,25 @@ from hub.http.routing import ApiBlueprint
 blp = ApiBlueprint("organizations", __name__, url_prefix="/api/v1", description="Organisations and their members")
 
 MAX_ADDED_MEMBERS = 100
+_NAMESPACE_KEYS = {"Path": "path", "Type": "type", "UUID": "uuid", "Avatar": "avatar"}
 
 
-def _role_of(work: UnitOfWork, actor: Actor, organization: Organization) -> Role | None:
-    if actor.user_id is None:
-        return None
-    member = service.find_member(work, organization=organization, user=service.get_own_user(work, actor=actor))
-    return member.role if member else None
+def _view(work: UnitOfWork, actor: Actor, organization: Organization) -> dict[str, Any]:
+    role = role_in_namespace(work, actor, organization.namespace_id)
+    status = ""
+    if can(work, actor, Action.ORGANIZATION_ADMIN, organization):
+        status = statuses_of(work, Organization.resource_type, [organization.id]).get(organization.id, "")
+    return organization_view(organization, role, status)
 
 
 @blp.get("/organizations")
-@blp.arguments(schemas.SearchQuery, location="query")
+@blp.arguments(schemas.OrganizationsQuery, location="query")
 @blp.response(200, enveloped(schemas.OrganizationSchema, paged=True))
 def list_organizations(query: dict[str, Any]) -> dict[str, Any]:
     """Organisations by name."""
+    wanted = service.OrganizationFilter(query["search"], query["org_type"], query["verify_status"])
     with reading(current_context()) as work:
-        page = service.list_organizations(work, search=query["search"], page=page_args())
+        page = service.list_organizations(work, actor=current_actor(), wanted=wanted, page=page_args())
     return paged([organization_view(organization) for organization in page.items], page.total)
 
 
@@ -57,6 +61,7 @@ def create_organization(body: dict[str, Any]) -> dict[str, Any]:
             description=body["description"],
             homepage=body["homepage"],
             logo=body["logo"],
+            kind=body["org_type"],
         )
         return ok(organization_view(organization, Role.OWNER))
 
@@ -67,8 +72,7 @@ def get_organization(namespace: str) -> dict[str, Any]:
     """One organisation, with the viewer's role in it."""
     actor = current_actor()
     with reading(current_context()) as work:
-        organization = service.get_organization(work, namespace)
-        return ok(organization_view(organization, _role_of(work, actor, organization)))
+        return ok(_view(work, actor, service.get_organization(work, namespace)))
 
 
 @blp.put("/organization/<namespace>")
@@ -86,8 +90,10 @@ def update_organization(body: dict[str, Any], namespace: str) -> dict[str, Any]:
             description=body.get("description"),
             homepage=body.get("homepage"),
             logo=body.get("logo"),
+            kind=body.get("org_type"),
+            is_verified=body.get("verified"),
         )
-        return ok(organization_view(organization, _role_of(work, actor, organization)))
+        return ok(_view(work, actor, organization))
 
 
 @blp.delete("/organization/<namespace>")
@@ -158,11 +164,26 @@ def change_member(body: dict[str, Any], namespace: str, username: str) -> dict[s
 
 
 @blp.delete("/organization/<namespace>/members/<username>")
+@blp.arguments(schemas.RemoveMemberBody)
 @blp.response(200, enveloped())
-def remove_member(namespace: str, username: str) -> dict[str, Any]:
-    """End a membership; members may leave by themselves."""
+def remove_member(body: dict[str, Any], namespace: str, username: str) -> dict[str, Any]:
+    """End a membership; members may leave by themselves. The body is a JSON object, and may be left out."""
     actor = current_actor()
     with unit_of_work(current_context()) as work:
         organization, user = service.get_organization(work, namespace), service.get_user(work, username)
-        service.remove_member(work, actor=actor, organization=organization, user=user)
+        old_role = Role(body["role"]) if body["role"] else None
+        service.remove_member(work, actor=actor, organization=organization, user=user, old_role=old_role)
     return ok()
+
+
+@blp.get("/namespaces/<uuid>")
+@blp.response(200, enveloped(schemas.NamespaceKeysSchema))
+def get_namespace(uuid: str) -> dict[str, Any]:
+    """A namespace by its path or its uuid."""
+    with reading(current_context()) as work:
+        found = service.find_namespace_by_uuid(work, uuid) or service.get_namespace(work, uuid)
+        owner = found.user or found.organization
+        if owner is None:
+            raise NotFound("There is no such namespace.", code="namespace_not_found")
+        view = namespace_view(owner)
+    return ok({key: view[name] for key, name in _NAMESPACE_KEYS.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.assets import jobs
+from hub.assets import departures, jobs
 from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
 from hub.assets.models import Collection
 from hub.base.context import Context
@@ -13,6 +13,7 @@ from hub.base.topics import TOPICS, Told, Topic, add_topic
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
+    departures.install(context)
     jobs.install(context)
     topics = context[TOPICS]
     add_topic(topics, Topic("collection.created", "a collection was made", CollectionCreated, _tell))

@@ -109,7 +109,8 @@ def create_user(name: str, email: str, password_stdin: bool, admin: bool, nickna
 def list_users(search: str, limit: int, as_json: bool) -> None:
     """List users by name."""
     with reading(load_context()) as work:
-        users = service.list_users(work, actor=SYSTEM, search=search, page=PageArgs(per=limit)).items
+        wanted = service.UserFilter(search=search)
+        users = service.list_users(work, actor=SYSTEM, wanted=wanted, page=PageArgs(per=limit)).items
     if as_json:
         print_json([_describe_user(found) for found in users])
         return
@@ -181,6 +182,21 @@ def enable_user(name: str) -> None:
     click.echo(f"Enabled the user {found.name}.")
 
 
+@user.command("delete")
+@click.argument("name")
+@click.option("--repositories", is_flag=True, help="Delete its repositories, too (for a while they can come back).")
+@click.option("--discussions", is_flag=True, help="Delete the discussions and comments, too.")
+@click.confirmation_option(prompt="The account cannot be brought back. Delete it?")
+def delete_user(name: str, repositories: bool, discussions: bool) -> None:
+    """Delete a user for good; without --repositories only one that has none."""
+    with unit_of_work(load_context()) as work:
+        found = service.get_user(work, name)
+        service.delete_user(
+            work, actor=SYSTEM, user=found, with_repositories=repositories, with_discussions=discussions
+        )
+    click.echo(f"Deleted the user {found.name}.")
+
+
 @click.group()
 def org() -> None:
     """Create and manage organisations."""
@@ -207,7 +223,8 @@ def create_organization(name: str, owner: str, display_name: str, as_json: bool)
 def list_organizations(search: str, limit: int, as_json: bool) -> None:
     """List organisations by name."""
     with reading(load_context()) as work:
-        found = service.list_organizations(work, search=search, page=PageArgs(per=limit)).items
+        wanted = service.OrganizationFilter(search=search)
+        found = service.list_organizations(work, actor=SYSTEM, wanted=wanted, page=PageArgs(per=limit)).items
     if as_json:
         print_json([_describe_organization(organization) for organization in found])
     else:

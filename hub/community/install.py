@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.community import deliveries, jobs, notices, outbox, topics
+from hub.community import deliveries, departures, jobs, notices, outbox, topics
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
+    departures.install(context)
     topics.install(context)
     jobs.install(context)
     notices.install(context)

@@ -45,7 +45,7 @@ PLATFORM_CODES = {
     "lfs_object_not_found": "SYS-ERR-5",
 }
 # Where the contract wants another status than the class of the error has.
-_STATUS_OF_CODE = {"REPO-ERR-0": 400}
+_STATUS_OF_CODE = {"REPO-ERR-0": 400} | dict.fromkeys(("USER-ERR-14", "USER-ERR-15", "USER-ERR-16", "USER-ERR-17"), 400)
 
 
 def render_api_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:

@@ -17,7 +17,7 @@ from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, register
 from hub.licensing.marks import WITNESSES
-from hub.repos import refs
+from hub.repos import departures, refs
 from hub.repos.lookup import is_live, repository_path
 from hub.repos.models import Push, Repository
 from hub.repos.service import PURGE_JOB, purge_repository, reconcile_creating
@@ -33,7 +33,11 @@ _RECENTLY_PUSHED = timedelta(hours=26)
 
 
 def install(context: Context) -> None:
-    """Register the room's jobs, their schedules, and a witness of the clock; done once, by ``build_context``."""
+    """Register the room's jobs, schedules and steps for accounts that go, and a witness of the clock.
+
+    Done once, by ``build_context``.
+    """
+    departures.install(context)
     register(context, JobSpec("repos.after_push", "hub.repos.jobs:after_push", timeout_s=1800))
     register(context, JobSpec("repos.reconcile", "hub.repos.jobs:reconcile", timeout_s=3600))
     register(context, JobSpec(PURGE_JOB, "hub.repos.jobs:purge", timeout_s=3600))

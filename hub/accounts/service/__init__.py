@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hub.accounts.service.departures import close_account, delete_user
+from hub.accounts.service.directory import UserFilter, list_users
 from hub.accounts.service.grants import list_grants, remove_all_grants, remove_grant, set_grant
 from hub.accounts.service.keys import add_ssh_key, list_ssh_keys, remove_ssh_key
-from hub.accounts.service.namespaces import find_namespace, get_namespace
+from hub.accounts.service.namespaces import find_namespace, find_namespace_by_uuid, get_namespace
 from hub.accounts.service.organizations import (
+    OrganizationFilter,
     add_member,
     change_member,
     create_organization,
@@ -20,6 +23,7 @@ from hub.accounts.service.organizations import (
     remove_member,
     update_organization,
 )
+from hub.accounts.service.renaming import rename_user
 from hub.accounts.service.sessions import (
     close_all_sessions,
     close_session,
@@ -35,16 +39,19 @@ from hub.accounts.service.users import (
     find_user_by_uuid,
     get_own_user,
     get_user,
-    list_users,
     reactivate_user,
+    set_labels,
     set_password,
     update_user,
 )
 
 __all__ = [
+    "OrganizationFilter",
+    "UserFilter",
     "add_member",
     "add_ssh_key",
     "change_member",
+    "close_account",
     "close_all_sessions",
     "close_session",
     "create_organization",
@@ -53,8 +60,10 @@ __all__ = [
     "deactivate_user",
     "delete_expired_sessions",
     "delete_organization",
+    "delete_user",
     "find_member",
     "find_namespace",
+    "find_namespace_by_uuid",
     "find_organization",
     "find_session",
     "find_token",
@@ -79,8 +88,10 @@ __all__ = [
     "remove_grant",
     "remove_member",
     "remove_ssh_key",
+    "rename_user",
     "revoke_token",
     "set_grant",
+    "set_labels",
     "set_password",
     "update_organization",
     "update_user",

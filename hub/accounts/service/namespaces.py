@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
-from hub.accounts.models import Namespace, NamespaceKind
+from hub.accounts.models import Namespace, NamespaceKind, Organization, User
 from hub.base.context import Key
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name
@@ -15,8 +15,25 @@ from hub.db.uow import UnitOfWork
 
 
 def find_namespace(work: UnitOfWork, path: str) -> Namespace | None:
-    """The namespace of that path in any spelling of case, or None."""
+    """The namespace of that path in any spelling of case, or None.
+
+    One whose owner's account is gone is none any more, although its path is still taken; see ``find_taken``.
+    """
+    has_owner = or_(
+        select(User.id).where(User.namespace_id == Namespace.id).exists(),
+        select(Organization.id).where(Organization.namespace_id == Namespace.id).exists(),
+    )
+    return work.session.scalar(select(Namespace).where(Namespace.path_key == fold_name(path), has_owner))
+
+
+def find_taken(work: UnitOfWork, path: str) -> Namespace | None:
+    """The namespace that stands against giving this path to another one, or None."""
     return work.session.scalar(select(Namespace).where(Namespace.path_key == fold_name(path)))
+
+
+def find_namespace_by_uuid(work: UnitOfWork, uuid: str) -> Namespace | None:
+    """The namespace with that public identifier, or None."""
+    return work.session.scalar(select(Namespace).where(Namespace.uuid == uuid))
 
 
 def get_namespace(work: UnitOfWork, path: str) -> Namespace:
@@ -33,11 +50,16 @@ RESERVED_PATHS: Key[Registry[str]] = Key("accounts.reserved_paths")
 
 def new_namespace(work: UnitOfWork, path: str, kind: NamespaceKind) -> Namespace:
     """A namespace added to the session, its path already validated. Raises Invalid (``name_reserved``)."""
-    if fold_name(path) in work.context[RESERVED_PATHS]:
-        raise Invalid(f"The name {path!r} is reserved.", code="name_reserved")
+    refuse_reserved_path(work, path)
     namespace = Namespace(path=path, path_key=fold_name(path), kind=kind, created_at=work.now())
     work.session.add(namespace)
     return namespace
+
+
+def refuse_reserved_path(work: UnitOfWork, path: str) -> None:
+    """Return when no plugin's pages have this path. Raises Invalid (``name_reserved``)."""
+    if fold_name(path) in work.context[RESERVED_PATHS]:
+        raise Invalid(f"The name {path!r} is reserved.", code="name_reserved")
 
 
 def refuse_taken_path(namespace: Namespace, wanted: NamespaceKind) -> NoReturn:

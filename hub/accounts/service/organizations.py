@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.events import (
@@ -18,8 +18,9 @@ from hub.accounts.events import (
 from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, Role, User
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
-from hub.accounts.service.namespaces import find_namespace, new_namespace, refuse_taken_path
+from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
 from hub.accounts.service.users import get_own_user
+from hub.accounts.service.verifications import APPROVED, NONE, STATUSES, status_column
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, PreconditionFailed
 from hub.base.events import publish
 from hub.base.log import get_logger
@@ -28,6 +29,19 @@ from hub.base.paging import Page, PageArgs
 from hub.db.uow import UnitOfWork
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class OrganizationFilter:
+    """Which organisations are asked for; empty members ask for all.
+
+    search: in the name and the display name. kind: as ``Organization.type``. verify_status: of
+    ``verifications.STATUSES``; requests under way or rejected are for site administrators to know of.
+    """
+
+    search: str = ""
+    kind: str = ""
+    verify_status: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,7 @@ def create_organization(
     description: str = "",
     homepage: str = "",
     logo: str = "",
+    kind: str = "",
 ) -> Organization:
     """A new organisation with its namespace and one owner.
 
@@ -79,12 +94,12 @@ def create_organization(
     else:
         require(work, actor, Action.ACCOUNT_WRITE, owner, what="user")
     name = validate_namespace(name)
-    taken = find_namespace(work, name)
+    taken = find_taken(work, name)
     if taken is not None:
         refuse_taken_path(taken, NamespaceKind.ORGANIZATION)
     now = work.now()
     organization = Organization(name=name, created_at=now, updated_at=now)
-    _set_texts(organization, display_name, description, homepage, logo)
+    _set_texts(organization, display_name, description, homepage, logo, kind)
     try:
         with work.session.begin_nested():
             organization.namespace = new_namespace(work, name, NamespaceKind.ORGANIZATION)
@@ -92,7 +107,7 @@ def create_organization(
             work.session.flush()
             work.session.add(Member(organization_id=organization.id, user_id=owner.id, role=Role.OWNER, created_at=now))
     except IntegrityError:
-        taken = find_namespace(work, name)
+        taken = find_taken(work, name)
         if taken is None:
             raise
         refuse_taken_path(taken, NamespaceKind.ORGANIZATION)
@@ -109,6 +124,7 @@ def _set_texts(
     description: str | None,
     homepage: str | None,
     logo: str | None,
+    kind: str | None,
 ) -> None:
     if display_name is not None:
         organization.display_name = fields.validate_text(
@@ -122,6 +138,8 @@ def _set_texts(
         organization.homepage = fields.validate_link(homepage, what="homepage", most=fields.MAX_HOMEPAGE_LENGTH)
     if logo is not None:
         organization.logo = fields.validate_link(logo, what="logo", most=fields.MAX_IMAGE_URL_LENGTH)
+    if kind is not None:
+        organization.type = fields.validate_text(kind, what="type", most=fields.MAX_ORGANIZATION_TYPE_LENGTH)
 
 
 def update_organization(
@@ -133,10 +151,18 @@ def update_organization(
     description: str | None = None,
     homepage: str | None = None,
     logo: str | None = None,
+    kind: str | None = None,
+    is_verified: bool | None = None,
 ) -> Organization:
-    """Change the members that are not None. Raises Invalid, NotSignedIn, Denied."""
+    """Change the members that are not None. kind: "enterprise", "school" and the like.
+
+    Only site administrators change ``is_verified``. Raises Invalid, NotSignedIn, Denied.
+    """
     require(work, actor, Action.ORGANIZATION_ADMIN, organization, what="organization")
-    _set_texts(organization, display_name, description, homepage, logo)
+    if is_verified is not None and is_verified != organization.is_verified:
+        require_site_admin(work, actor)
+        organization.is_verified = is_verified
+    _set_texts(organization, display_name, description, homepage, logo, kind)
     organization.updated_at = work.now()
     work.session.flush()
     log.info("organization_updated", organization_id=organization.id, actor_id=actor.user_id)
@@ -167,36 +193,67 @@ def delete_organization(work: UnitOfWork, *, actor: Actor, organization: Organiz
     log.info("organization_deleted", organization_id=organization.id, actor_id=actor.user_id)
 
 
-def list_organizations(work: UnitOfWork, *, search: str = "", page: PageArgs | None = None) -> Page[Organization]:
-    """Organisations by name; anybody may see that they exist."""
+def list_organizations(
+    work: UnitOfWork, *, actor: Actor, wanted: OrganizationFilter | None = None, page: PageArgs | None = None
+) -> Page[Organization]:
+    """Organisations by name; anybody may see that they exist. Raises Invalid (``REQ-ERR-6``), Denied."""
     page = page or PageArgs()
-    query = select(Organization).join(Organization.namespace)
-    wanted = search.strip().lower()
-    if wanted:
-        columns = (Namespace.path_key, func.lower(Organization.display_name))
-        query = query.where(or_(*(column.contains(wanted, autoescape=True) for column in columns)))
-    total = work.session.scalar(select(func.count()).select_from(query.with_only_columns(Organization.id).subquery()))
+    conditions = _conditions(work, actor, wanted or OrganizationFilter())
+    query = select(Organization).join(Organization.namespace).where(*conditions)
+    total = work.session.scalar(query.with_only_columns(func.count())) or 0
     rows = work.session.scalars(query.order_by(Namespace.path_key).offset(page.offset).limit(page.per)).all()
-    return Page(rows, total or 0)
+    return Page(rows, total)
 
 
 def list_user_organizations(
-    work: UnitOfWork, *, user: User, search: str = "", page: PageArgs | None = None
-) -> Page[tuple[Organization, Role]]:
-    """The organisations that a user belongs to, by name, with the user's role in each."""
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    user: User,
+    wanted: OrganizationFilter | None = None,
+    role: str = "",
+    page: PageArgs | None = None,
+) -> Page[tuple[Organization, Role | None]]:
+    """The organisations that a user belongs to, by name, with the user's role for those who may know it.
+
+    role: only those where the user has it; "" or "all": any. Raises Invalid (``REQ-ERR-6``); Denied for a role that
+    is not the asker's to know.
+    """
     page = page or PageArgs()
+    sees_roles = can(work, actor, Action.ACCOUNT_READ, user)
+    conditions = [Member.user_id == user.id, *_conditions(work, actor, wanted or OrganizationFilter())]
+    if role not in ("", "all"):
+        if role not in set(Role):
+            raise Invalid("'role' must be all, owner, admin, write or read.", code="REQ-ERR-6", query="role")
+        require(work, actor, Action.ACCOUNT_READ, user, what="user")
+        conditions.append(Member.role == Role(role))
     query = (
         select(Organization, Member.role)
         .join(Member, Member.organization_id == Organization.id)
         .join(Organization.namespace)
-        .where(Member.user_id == user.id)
+        .where(*conditions)
     )
-    wanted = search.strip().lower()
-    if wanted:
-        query = query.where(Namespace.path_key.contains(wanted, autoescape=True))
-    total = work.session.scalar(select(func.count()).select_from(query.with_only_columns(Member.id).subquery())) or 0
+    total = work.session.scalar(query.with_only_columns(func.count())) or 0
     rows = work.session.execute(query.order_by(Namespace.path_key).offset(page.offset).limit(page.per)).all()
-    return Page([(organization, role) for organization, role in rows], total)
+    return Page([(organization, found if sees_roles else None) for organization, found in rows], total)
+
+
+def _conditions(work: UnitOfWork, actor: Actor, wanted: OrganizationFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    text = wanted.search.strip().lower()
+    if text:
+        columns = (Namespace.path_key, func.lower(Organization.display_name))
+        conditions.append(or_(*(column.contains(text, autoescape=True) for column in columns)))
+    if wanted.kind:
+        conditions.append(Organization.type == wanted.kind)
+    if wanted.verify_status in (NONE, APPROVED):
+        conditions.append(Organization.is_verified.is_(wanted.verify_status == APPROVED))
+    elif wanted.verify_status:
+        if wanted.verify_status not in STATUSES:
+            raise Invalid(f"'verify_status' must be one of {', '.join(STATUSES)}.", code="REQ-ERR-6")
+        require_site_admin(work, actor)
+        conditions.append(status_column(Organization.resource_type, Organization.id) == wanted.verify_status)
+    return conditions
 
 
 def find_member(work: UnitOfWork, *, organization: Organization, user: User) -> Member | None:
@@ -268,9 +325,7 @@ def change_member(
     """
     _require_to_give(work, actor, organization, role)
     _lock_members(work, organization)
-    member = _get_member(work, organization, user)
-    if old_role is not None and member.role != old_role:
-        raise PreconditionFailed(f"The member's role is {member.role.value} now.", code="role_changed")
+    member = _get_member(work, organization, user, old_role)
     _refuse_self_promotion(actor, user, member.role, role)
     if member.role == Role.OWNER != role:
         _require_to_give(work, actor, organization, Role.OWNER)
@@ -284,17 +339,20 @@ def change_member(
     return member
 
 
-def remove_member(work: UnitOfWork, *, actor: Actor, organization: Organization, user: User) -> None:
+def remove_member(
+    work: UnitOfWork, *, actor: Actor, organization: Organization, user: User, old_role: Role | None = None
+) -> None:
     """End a membership; members may always leave, the last owner excepted.
 
-    Raises NotSignedIn, Denied; NotFound (``member_not_found``); Conflict (SYS-ERR-6).
+    old_role: as for ``change_member``. Raises NotSignedIn, Denied; NotFound (``member_not_found``); Conflict
+    (SYS-ERR-6); PreconditionFailed (``role_changed``).
     """
     if actor.user_id != user.id:
         require(work, actor, Action.ORGANIZATION_ADMIN, organization, what="organization")
     else:
         require(work, actor, Action.ACCOUNT_WRITE, user, what="user")
     _lock_members(work, organization)
-    member = _get_member(work, organization, user)
+    member = _get_member(work, organization, user, old_role)
     if member.role == Role.OWNER:
         if actor.user_id != user.id:
             _require_to_give(work, actor, organization, Role.OWNER)
@@ -322,7 +380,7 @@ def _lock_members(work: UnitOfWork, organization: Organization) -> None:
     work.session.execute(select(Organization.id).where(Organization.id == organization.id).with_for_update())
 
 
-def _get_member(work: UnitOfWork, organization: Organization, user: User) -> Member:
+def _get_member(work: UnitOfWork, organization: Organization, user: User, old_role: Role | None) -> Member:
     # Read again after the lock: what the session remembers may be older than the lock.
     member = work.session.scalar(
         select(Member)
@@ -331,6 +389,8 @@ def _get_member(work: UnitOfWork, organization: Organization, user: User) -> Mem
     )
     if member is None:
         raise NotFound(f"{user.name!r} is no member.", code="member_not_found")
+    if old_role is not None and member.role != old_role:
+        raise PreconditionFailed(f"The member's role is {member.role.value} now.", code="role_changed")
     return member
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, or_, select
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.events import UserCreated
 from hub.accounts.models import Namespace, NamespaceKind, User
 from hub.accounts.passwords import PasswordHash
-from hub.accounts.policy import Action, Actor, can, require, require_site_admin
+from hub.accounts.policy import Action, Actor, require, require_site_admin
 from hub.accounts.service import fields
-from hub.accounts.service.namespaces import find_namespace, new_namespace, refuse_taken_path
+from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
 from hub.accounts.service.sessions import close_all_sessions
-from hub.base.errors import Conflict, NotFound, NotSignedIn
+from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import fold_name, validate_namespace
-from hub.base.paging import Page, PageArgs
 from hub.db.uow import UnitOfWork
 from hub.licensing.service import check_seat
 
 log = get_logger(__name__)
+
+MAX_LABELS = 20
+_LABEL = re.compile(r"[a-z0-9_-]{1,32}\Z")
 
 
 def find_user(work: UnitOfWork, name: str) -> User | None:
@@ -99,7 +104,7 @@ def create_user(
 
 
 def _refuse_taken(work: UnitOfWork, name: str, email: str) -> None:
-    namespace = find_namespace(work, name)
+    namespace = find_taken(work, name)
     if namespace is not None:
         refuse_taken_path(namespace, NamespaceKind.USER)
     _refuse_taken_email(work, email)
@@ -212,26 +217,19 @@ def count_active_users(work: UnitOfWork) -> int:
     return work.session.scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
 
 
-def list_users(
-    work: UnitOfWork, *, actor: Actor, search: str = "", is_exact: bool = False, page: PageArgs | None = None
-) -> Page[User]:
-    """Users by name. Switched-off accounts, and a search in e-mail addresses, are for site administrators.
+def set_labels(work: UnitOfWork, *, actor: Actor, user: User, labels: Sequence[str]) -> User:
+    """Give the account these labels and no others ("vip", "blacklist" ...); for site administrators.
 
-    is_exact: the search is the whole name (or address), not a part of it. Raises NotSignedIn.
+    Raises Invalid (``REQ-ERR-6``), NotSignedIn, Denied.
     """
-    if actor.is_anonymous:
-        raise NotSignedIn("Sign in to see the users.")
-    page = page or PageArgs()
-    sees_all = can(work, actor, Action.SITE_ADMIN)
-    columns = [Namespace.path_key, func.lower(User.nickname)] + ([User.email_key] if sees_all else [])
-    wanted = search.strip().lower()
-    query = select(User.id).join(User.namespace)
-    if wanted:
-        query = query.where(or_(*(c == wanted if is_exact else c.contains(wanted, autoescape=True) for c in columns)))
-    if not sees_all:
-        query = query.where(User.is_active)
-    total = work.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    users = work.session.scalars(
-        select(User).where(User.id.in_(query)).order_by(func.lower(User.name)).offset(page.offset).limit(page.per)
-    ).all()
-    return Page(users, total)
+    require_site_admin(work, actor)
+    unique = list(dict.fromkeys(labels))
+    if len(unique) > MAX_LABELS or not all(_LABEL.match(label) for label in unique):
+        raise Invalid(
+            f"An account has up to {MAX_LABELS} labels of 1 to 32 small letters, digits, '-' and '_'.",
+            code="REQ-ERR-6",
+        )
+    user.labels, user.updated_at = unique, work.now()
+    work.session.flush()
+    log.info("user_labelled", user_id=user.id, actor_id=actor.user_id)
+    return user

@@ -220,12 +220,27 @@ def test_an_admin_edits_the_record(work, acme, as_user):
 
 
 def test_organisations_are_listed_in_all_and_of_a_user(work, acme, as_user):
-    service.create_organization(work, actor=as_user("read-1"), name="Zebra", display_name="Stripes")
-    assert [o.name for o in service.list_organizations(work).items] == ["acme", "Zebra"]
-    assert [o.name for o in service.list_organizations(work, search="strip").items] == ["Zebra"]
-    page = service.list_user_organizations(work, user=service.get_user(work, "read-1"))
-    assert [(o.name, role) for o, role in page.items] == [("acme", Role.READ), ("Zebra", Role.OWNER)]
-    assert page.total == 2
+    service.create_organization(work, actor=as_user("read-1"), name="Zebra", display_name="Stripes", kind="school")
+
+    def names(**wanted):
+        wanted = service.OrganizationFilter(**wanted)
+        return [o.name for o in service.list_organizations(work, actor=ANONYMOUS, wanted=wanted).items]
+
+    assert names() == ["acme", "Zebra"]
+    assert names(search="strip") == names(kind="school") == ["Zebra"]
+    user = service.get_user(work, "read-1")
+
+    def belongs(actor, **wanted):
+        page = service.list_user_organizations(work, actor=actor, user=user, **wanted)
+        return [(o.name, role) for o, role in page.items]
+
+    assert belongs(SYSTEM) == belongs(as_user("read-1"), role="all") == [("acme", Role.READ), ("Zebra", Role.OWNER)]
+    assert belongs(SYSTEM, role="owner") == [("Zebra", Role.OWNER)]
+    assert belongs(ANONYMOUS) == belongs(as_user("write-1")) == [("acme", None), ("Zebra", None)]
+    with pytest.raises(Denied):
+        belongs(as_user("write-1"), role="owner")
+    with pytest.raises(Invalid):
+        belongs(SYSTEM, role="chief")
 
 
 def test_grants_are_given_changed_listed_and_taken_by_those_who_administer(work, acme, as_user, make_user):

@@ -215,7 +215,7 @@ def test_users_are_listed_by_name_and_searched_without_wildcards(work, make_user
     service.deactivate_user(work, actor=root, user=service.get_user(work, "eve"))
 
     def names(actor, **args):
-        return [user.name for user in service.list_users(work, actor=actor, **args).items]
+        return [user.name for user in service.list_users(work, actor=actor, wanted=service.UserFilter(**args)).items]
 
     assert names(actor) == ["ada", "b_b", "bob", "root-1"]
     assert names(actor, search="B_") == ["b_b"]

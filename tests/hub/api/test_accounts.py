@@ -7,63 +7,9 @@ from hub.accounts.passwords import hash_password
 from hub.accounts.policy import SYSTEM
 from hub.db.uow import unit_of_work
 from tests.hub.accounts.test_keys import ed25519_line
+from tests.support.api import Caller, data, refusal
 
 WORD = "correct-horse"
-
-
-class Caller:
-    """The test's client with one token, or with none."""
-
-    def __init__(self, client, token=None):
-        self.client = client
-        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    def call(self, method, path, body=None):
-        answer = self.client.open(f"/api/v1{path}", method=method, json=body, headers=self.headers)
-        answer.close()
-        return answer
-
-    def get(self, path):
-        return self.call("GET", path)
-
-    def post(self, path, body=None):
-        return self.call("POST", path, {} if body is None else body)
-
-    def put(self, path, body=None):
-        return self.call("PUT", path, {} if body is None else body)
-
-    def delete(self, path, body=None):
-        return self.call("DELETE", path, body)
-
-
-@pytest.fixture
-def as_user(client, make_user, make_token):
-    """``as_user("ada", scope="admin", admin=False)``: a fresh user's caller, its ``user`` and ``token`` with it."""
-
-    def make(name="ada", *, scope="admin", admin=False):
-        user = make_user(name, admin=admin)
-        token = make_token(user, scope)
-        caller = Caller(client, token)
-        caller.user, caller.token = user, token
-        return caller
-
-    return make
-
-
-@pytest.fixture
-def nobody(client):
-    """A caller who has not signed in."""
-    return Caller(client)
-
-
-def data(answer, status=200):
-    assert answer.status_code == status, answer.text
-    assert answer.json["msg"] == "OK"
-    return answer.json.get("data")
-
-
-def refusal(answer):
-    return answer.status_code, answer.json["code"]
 
 
 PUBLIC = {"username", "nickname", "avatar", "orgs", "tags", "namespaces"}
@@ -257,9 +203,10 @@ def test_ssh_keys_are_added_listed_and_removed(as_user, nobody):
 
 def test_an_organisation_lives_from_its_creation_to_its_end(as_user, nobody):
     ada, eve = as_user("ada"), as_user("eve")
-    body = {"name": "acme", "nickname": "Acme Inc.", "description": "We make it.", "org_type": "ignored"}
+    body = {"name": "acme", "nickname": "Acme Inc.", "description": "We make it.", "org_type": "school"}
     made = data(ada.post("/organizations", body))
     assert (made["path"], made["name"], made["role"]) == ("acme", "Acme Inc.", "owner")
+    assert made["org_type"] == "school"
     assert refusal(eve.post("/organizations", {"name": "ACME"})) == (409, "USER-ERR-20")
     assert nobody.post("/organizations", body).status_code == 401
     assert "role" not in data(nobody.get("/organization/acme"))
@@ -269,7 +216,14 @@ def test_an_organisation_lives_from_its_creation_to_its_end(as_user, nobody):
     assert eve.put("/organization/acme", {"nickname": "Eve"}).status_code == 403
     page = data(nobody.get("/organizations?search=acm"))
     assert ([organization["path"] for organization in page["data"]], page["total"]) == (["acme"], 1)
-    assert data(nobody.get("/user/ada/organizations"))["data"][0]["role"] == "owner"
+    assert "role" not in data(nobody.get("/user/ada/organizations"))["data"][0]
+    assert nobody.get("/user/ada/organizations?role=owner").status_code == 401
+    assert data(ada.get("/user/ada/organizations?role=owner&search=acm"))["data"][0]["role"] == "owner"
+    assert data(ada.get("/user/ada/organizations?role=read"))["total"] == 0
+    uuid = made["namespace"]["uuid"]
+    for reference in ("ACME", uuid):
+        found = data(nobody.get(f"/namespaces/{reference}"))
+        assert found == {"Path": "acme", "Type": "organization", "UUID": uuid, "Avatar": ""}
     assert eve.delete("/organization/acme").status_code == 403
     data(ada.delete("/organization/acme"))
     assert nobody.get("/organization/acme").status_code == 404
@@ -296,6 +250,7 @@ def test_members_come_change_and_go(as_user, nobody):
     assert refusal(ada.put(f"{members}/ada", {"new_role": "read"})) == (409, "SYS-ERR-6")
     assert refusal(ada.delete(f"{members}/ada")) == (409, "SYS-ERR-6")
     assert bob.delete(f"{members}/eve").status_code == 403
+    assert refusal(bob.delete(f"{members}/bob", {"role": "write"})) == (412, "role_changed")
     data(bob.delete(f"{members}/bob", {"role": "read"}))
     data(eve.delete(f"{members}/eve"))
     assert data(eve.get(f"{members}/eve")) == ""

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from hub.licensing.request import read_request
-from tests.hub.api.test_accounts import as_user, data, nobody, refusal  # noqa: F401 - fixtures
+from tests.support.api import data, refusal
 from tests.support.licenses import NOW, install, make_license, make_revocations
 
 ONE = "6f1c7e0e-0000-4000-8000-000000000001"
@@ -15,16 +15,16 @@ def still(clock):
 
 
 @pytest.fixture
-def root(as_user):  # noqa: F811
+def root(as_user):
     return as_user("root-1", admin=True)
 
 
 @pytest.fixture
-def ada(as_user):  # noqa: F811
+def ada(as_user):
     return as_user("ada", scope="read")
 
 
-def test_the_status_of_a_hub_without_a_licence(ada, nobody):  # noqa: F811
+def test_the_status_of_a_hub_without_a_licence(ada, nobody):
     status = data(ada.get("/licenses/status"))
     assert (status["state"], status["active_edition"], status["users"], status["id"]) == ("none", "ce", 1, None)
     assert (status["features"], status["notices"], status["limits"]["clusters"]) == ([], [], 1)
@@ -101,7 +101,7 @@ def test_a_request_is_text_for_the_vendor(root):
     assert read_request(answer.text).counts == {"users": 1}
 
 
-def test_everything_but_the_status_is_for_administrators(as_user, ada, nobody):  # noqa: F811
+def test_everything_but_the_status_is_for_administrators(as_user, ada, nobody):
     reader = as_user("root-2", admin=True, scope="read")
     for caller, status in ((ada, 403), (reader, 403), (nobody, 401)):
         answers = [
@@ -120,7 +120,7 @@ def test_a_customers_hub_issues_nothing(root):
     assert root.put("/licenses/management/1", {}).status_code == 405
 
 
-def test_when_all_seats_are_taken_registration_says_so(root, nobody, context):  # noqa: F811
+def test_when_all_seats_are_taken_registration_says_so(root, nobody, context):
     install(context, make_license(max_user=1))
     body = {"username": "eve", "email": "eve@example.org", "password": "correct-horse"}
     assert refusal(nobody.post("/users", body)) == (403, "license_seats")

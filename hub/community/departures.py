@@ -1,0 +1,35 @@
+"""What becomes of the discussions and comments of an account that goes."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, func, select, update
+
+from hub.accounts.service.departures import DEPARTURES, Departure
+from hub.base.context import Context
+from hub.community.models import Comment, Discussion
+from hub.db.uow import UnitOfWork
+
+
+def install(context: Context) -> None:
+    """Take part in the departures of accounts; done once, by ``build_context``."""
+    context[DEPARTURES].add("discussions", take_discussions)
+
+
+def take_discussions(work: UnitOfWork, departure: Departure) -> None:
+    """Delete the discussions that the account began and what it said elsewhere, if they are to go.
+
+    Else they stay, without an author.
+    """
+    if not departure.with_discussions:
+        return
+    own = Comment.user_id == departure.user.id
+    said = select(func.count(Comment.id)).where(own, Comment.discussion_id == Discussion.id).scalar_subquery()
+    statements = (
+        delete(Discussion).where(Discussion.user_id == departure.user.id),
+        update(Discussion)
+        .where(Discussion.id.in_(select(Comment.discussion_id).where(own)))
+        .values(comment_count=Discussion.comment_count - said),
+        delete(Comment).where(own),
+    )
+    for statement in statements:
+        work.session.execute(statement.execution_options(synchronize_session=False))
