@@ -14,7 +14,8 @@ from hub.community.service import discussions, notifications
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import execute, run_due
-from hub.repos.service import delete_repository, rename_repository, transfer_repository
+from hub.jobs.service import enqueue
+from hub.repos.service import create_repository, delete_repository, rename_repository, transfer_repository
 
 
 @pytest.fixture
@@ -54,8 +55,6 @@ def test_colleagues_are_told_of_repositories_and_members_of_their_roles(context,
     acme, users, actors = team
     make_repository(users["ada"], "own")
     assert inbox() == []
-    from hub.repos.service import create_repository
-
     thing = create_repository(context, actor=actors["bob"], namespace="acme", name="thing", kind="model", private=True)
     assert inbox() == [("ada", "bob created the model acme/thing"), ("dan", "bob created the model acme/thing")]
     with unit_of_work(context) as work:
@@ -167,8 +166,6 @@ def test_what_is_old_is_forgotten_and_what_is_unread_is_kept(context, make_user,
             )
         for age in (hour, 3 * hour):
             work.session.add(ClientEvent(user_id=ada.id, module="m", event="e", created_at=now - age))
-        from hub.jobs.service import enqueue
-
         enqueue(work, "community.prune")
     run_due(context)
     with reading(context) as work:
