@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hub.accounts import jobs as accounts_jobs
@@ -13,6 +14,7 @@ from hub.accounts.service.namespaces import RESERVED_PATHS
 from hub.assets import install as assets
 from hub.base.context import Context
 from hub.base.drivers import DRIVER_GROUPS, create_driver_groups
+from hub.base.effective import ORIGINS
 from hub.base.health import HEALTH, create_health
 from hub.base.metrics import METRICS, create_metrics
 from hub.base.outgoing import OUTGOING, create_outgoing
@@ -44,15 +46,23 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-def build_context(settings: Settings, *, hash_cost: HashCost | None = None, keyring: Keyring | None = None) -> Context:
+def build_context(
+    settings: Settings,
+    *,
+    hash_cost: HashCost | None = None,
+    keyring: Keyring | None = None,
+    origins: Mapping[str, str] | None = None,
+) -> Context:
     """The rooms' shared values for one hub, without any HTTP: what jobs and commands need.
 
     Nothing is connected to yet: a command that only reads the settings works while the servers are away.
     hash_cost: what a password hash costs; tests set it low, everybody else leaves the default.
     keyring: whose signatures on licences count; tests have their own, everybody else the vendor's.
+    origins: where each setting came from, as ``load`` says; it is only shown.
     """
     context = Context(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
+    context.provide(ORIGINS, origins or {})
     context.provide(SECRET, load_secret(settings))
     context.provide(DATABASE, Database(settings.effective_database_url))
     licensing.install(context, keyring)
@@ -147,6 +157,6 @@ def preload() -> None:
 def create_app_from_environment() -> Flask:
     """For WSGI servers: the application with settings from ``HUB_*`` variables and ``hub.toml``, and its plugins."""
     loaded = load()
-    context = build_context(loaded.settings)
+    context = build_context(loaded.settings, origins=loaded.origins)
     plugin_host.install(context, loaded.sections)
     return create_app(context)

@@ -1,12 +1,20 @@
-"""REST for site administrators: background jobs."""
+"""REST for site administrators: accounts, organisations, background work."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
+from hub.accounts import service as accounts
+from hub.accounts.models import Organization
 from hub.accounts.policy import require_site_admin
-from hub.api import schemas
-from hub.api.envelope import enveloped, ok
+from hub.accounts.service.verifications import statuses_of
+from hub.api import admin_schemas, schemas
+from hub.api.account_schemas import OrganizationsQuery, UserSchema
+from hub.api.account_views import organization_view, user_view
+from hub.api.envelope import enveloped, ok, paged
+from hub.api.users import users_page
 from hub.api.views import job_view
 from hub.base.errors import Invalid
 from hub.db.uow import reading, unit_of_work
@@ -15,6 +23,7 @@ from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.http.routing import PREFIX, RepositoryBlueprint
 from hub.jobs.models import JobState
+from hub.jobs.overview import list_queues, list_schedules
 from hub.jobs.service import cancel_job, get_job, list_jobs, retry_job
 
 blp = RepositoryBlueprint("admin", __name__, url_prefix=f"{PREFIX}/admin", description="For site administrators")
@@ -63,3 +72,92 @@ def retry(uuid: str) -> dict[str, Any]:
     with unit_of_work(current_context()) as work:
         require_site_admin(work, current_actor())
         return ok(job_view(retry_job(work, uuid)))
+
+
+@blp.get("/queues")
+@blp.response(200, enveloped(admin_schemas.QueueSchema, many=True))
+def list_all_queues() -> dict[str, Any]:
+    """How many jobs wait, run and have ended in each queue."""
+    with reading(current_context()) as work:
+        require_site_admin(work, current_actor())
+        queues = list_queues(work)
+    views = [
+        {"name": queue.name, "oldest_due_at": queue.oldest_due_at}
+        | {state.value: count for state, count in queue.counts.items()}
+        for queue in queues
+    ]
+    return ok(views, total=len(views))
+
+
+@blp.get("/schedules")
+@blp.response(200, enveloped(admin_schemas.ScheduleSchema, many=True))
+def list_all_schedules() -> dict[str, Any]:
+    """Every periodic job: when it is due, when it was asked for last, when it is next."""
+    with reading(current_context()) as work:
+        require_site_admin(work, current_actor())
+        schedules = list_schedules(work)
+    return ok([dataclasses.asdict(schedule) for schedule in schedules], total=len(schedules))
+
+
+# Accounts and organisations.
+
+
+@blp.get("/users")
+@blp.arguments(admin_schemas.AdminUsersQuery, location="query")
+@blp.response(200, enveloped(UserSchema, paged=True))
+def list_all_users(query: dict[str, Any]) -> dict[str, Any]:
+    """Users with all their members, the switched-off ones, too."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        require_site_admin(work, actor)
+    return users_page(actor, query)
+
+
+@blp.post("/users/<username>/deactivate")
+@blp.response(200, enveloped(UserSchema))
+def deactivate(username: str) -> dict[str, Any]:
+    """Switch an account off: no credential of it is good any more, at once; what it owns stays."""
+    return _change_user(username, accounts.deactivate_user)
+
+
+@blp.post("/users/<username>/reactivate")
+@blp.response(200, enveloped(UserSchema))
+def reactivate(username: str) -> dict[str, Any]:
+    """Switch an account on again."""
+    return _change_user(username, accounts.reactivate_user)
+
+
+@blp.delete("/users/<username>/sessions")
+@blp.response(200, enveloped(UserSchema))
+def sign_out(username: str) -> dict[str, Any]:
+    """Sign a user out everywhere: of every browser and of signed session tokens; access tokens and keys stay."""
+    return _change_user(username, accounts.close_all_sessions)
+
+
+def _change_user(username: str, change: Callable[..., None]) -> dict[str, Any]:
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        require_site_admin(work, actor)
+        user = accounts.get_user(work, username)
+        change(work, actor=actor, user=user)
+        return ok(user_view(work, actor, user))
+
+
+@blp.get("/organizations")
+@blp.arguments(OrganizationsQuery, location="query")
+@blp.response(200, enveloped(admin_schemas.AdminOrganizationSchema, paged=True))
+def list_all_organizations(query: dict[str, Any]) -> dict[str, Any]:
+    """Organisations with the number of their members and how their verification stands."""
+    actor = current_actor()
+    wanted = accounts.OrganizationFilter(query["search"], query["org_type"], query["verify_status"])
+    with reading(current_context()) as work:
+        require_site_admin(work, actor)
+        page = accounts.list_organizations(work, actor=actor, wanted=wanted, page=page_args())
+        ids = [organization.id for organization in page.items]
+        counts = accounts.count_members(work, ids)
+        statuses = statuses_of(work, Organization.resource_type, ids)
+    views = [
+        organization_view(one, verify_status=statuses.get(one.id, "")) | {"member_count": counts.get(one.id, 0)}
+        for one in page.items
+    ]
+    return paged(views, page.total)

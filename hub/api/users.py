@@ -11,7 +11,7 @@ from flask import Response
 
 from hub.accounts import service
 from hub.accounts.models import User
-from hub.accounts.policy import Action, can
+from hub.accounts.policy import Action, Actor, can
 from hub.accounts.service.directory import export_users
 from hub.accounts.service.verifications import statuses_of
 from hub.api import account_schemas as schemas
@@ -40,12 +40,17 @@ def list_users(query: dict[str, Any]) -> dict[str, Any]:
 
     Private members, and narrowing and sorting by them, are for site administrators.
     """
-    actor = current_actor()
+    return users_page(current_actor(), query)
+
+
+def users_page(actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
+    """A page of the directory, as a query asks for it; private members for site administrators."""
     wanted = service.UserFilter(
         search=query["search"],
         is_exact=query["exact_match"],
         verify_status=query["verify_status"],
         labels=[label for text in query["labels"] for label in text.split(",") if label],
+        is_active=query.get("is_active"),
         sort_by=query["sort_by"],
         is_descending=query["sort_order"] == "desc",
     )

@@ -104,7 +104,7 @@ def load_context(
     loaded = load_settings()
     log.configure(level=loaded.settings.log_level, style=loaded.settings.log_style)
     try:
-        context = build_context(loaded.settings)
+        context = build_context(loaded.settings, origins=loaded.origins)
         command = click.get_current_context(silent=True)  # none in a thread that a server has started
         if command is not None:
             command.call_on_close(context[DATABASE].dispose)

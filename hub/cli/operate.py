@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import click
 
-from hub.cli.main import load_context, load_settings, print_json, print_table
-
-MASK = "********"
+from hub.cli.main import load_context, print_json, print_table
 
 
 @click.group()
@@ -84,37 +78,12 @@ def config() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(as_json: bool) -> None:
     """Show every setting, those of plugins too: value, where it came from, what it is for. Secrets are masked."""
-    loaded = load_settings()
-    rows = [
-        *_rows(loaded.settings, loaded.origins),
-        *(row for section in _plugin_sections() for row in _rows(*section)),
-    ]
+    from hub.plugin.overview import list_settings
+
+    rows = list_settings(load_context())
     if as_json:
         print_json(rows)
     else:
         print_table(
             ["SETTING", "VALUE", "FROM", "WHAT FOR"], [[r["name"], r["value"], r["origin"], r["help"]] for r in rows]
         )
-
-
-def _rows(section: Any, origins: Mapping[str, str], prefix: str = "") -> Iterator[dict[str, Any]]:
-    for item in dataclasses.fields(section):
-        value = getattr(section, item.name)
-        yield {
-            "name": f"{prefix}{item.name}",
-            "value": MASK if item.metadata["secret"] and value else value,
-            "origin": origins[item.name],
-            "unit": item.metadata["unit"],
-            "help": item.metadata["help"],
-        }
-
-
-def _plugin_sections() -> Iterator[tuple[Any, Mapping[str, str], str]]:
-    """The settings of every plugin that is asked for, active or locked. Exits with status 1 for a faulty one."""
-    from hub.plugin.host import PLUGINS
-
-    host = load_context()[PLUGINS]
-    origins = host.settings_origins()
-    for hosted in host.list_all():
-        if hosted.plugin is not None and hosted.plugin.settings is not None:
-            yield host.settings_of(hosted.plugin.settings), origins[hosted.name], f"plugin.{hosted.name}."

@@ -1,4 +1,4 @@
-"""For site administrators: the plugins over REST, and on the page ``/-/plugins``."""
+"""For site administrators: the plugins over REST, and on the page ``/-/plugins``; the settings over REST."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hub.http.errors import speak
 from hub.http.rest import HubApi
 from hub.http.routing import PREFIX, ApiBlueprint
 from hub.licensing.service import LICENSING
-from hub.plugin.overview import list_plugins
+from hub.plugin.overview import list_plugins, list_settings
 from hub.plugin.states import PluginState
 from hub.web.errors import render_html_error
 from hub.web.pages import render_page
 
-blp = ApiBlueprint("plugins", __name__, url_prefix=f"{PREFIX}/admin", description="Plugins, for site administrators")
+blp = ApiBlueprint("plugins", __name__, url_prefix=f"{PREFIX}/admin", description="Plugins and settings")
 pages = Blueprint("plugin_pages", __name__)
 speak(pages, render_html_error)
 
@@ -54,6 +54,16 @@ class PluginSchema(Schema):
     migrations = fields.String(metadata={"description": "none, current, pending, absent or unknown"})
 
 
+class SettingSchema(Schema):
+    """A setting in force."""
+
+    name = fields.String(metadata={"description": "as in hub.toml; a plugin's begin with plugin.NAME."})
+    value = fields.Raw(metadata={"description": "a text, a number or a truth value; secrets are masked"})
+    origin = fields.String(metadata={"description": "default, file or environment"})
+    unit = fields.String()
+    help = fields.String()
+
+
 def _require_admin() -> None:
     with reading(current_context()) as work:
         require_site_admin(work, current_actor())
@@ -67,6 +77,15 @@ def list_all_plugins(query: dict[str, Any]) -> dict[str, Any]:
     _require_admin()
     found = list_plugins(current_context(), state=query["state"])
     return ok(found, total=len(found))
+
+
+@blp.get("/settings")
+@blp.response(200, enveloped(SettingSchema, many=True))
+def list_all_settings() -> dict[str, Any]:
+    """Every setting of the process that answers: value, where it came from, what it is for. Secrets are masked."""
+    _require_admin()
+    rows = list_settings(current_context())
+    return ok(rows, total=len(rows))
 
 
 @pages.get("/-/plugins")

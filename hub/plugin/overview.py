@@ -1,10 +1,14 @@
-"""The plugins as they are told of: in ``hub plugin list``, in the admin API and on the page ``/-/plugins``."""
+"""The plugins and the settings as they are told of.
+
+In ``hub plugin list``, in ``hub config show``, in the admin API and on the page ``/-/plugins``.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hub.base.context import Context
+from hub.base.effective import ORIGINS, describe_settings
 from hub.base.errors import Invalid
 from hub.plugin.host import PLUGINS
 from hub.plugin.migrations import migration_state
@@ -39,3 +43,20 @@ def describe_plugin(context: Context, hosted: HostedPlugin) -> dict[str, Any]:
         "points": hosted.points,
         "migrations": migration_state(context, hosted.installed),
     }
+
+
+def list_settings(context: Context) -> list[dict[str, Any]]:
+    """Every setting in force, the core's, then those of the plugins that are asked for, active or locked.
+
+    As ``hub.base.effective.describe_settings`` has them; a plugin's names begin with ``plugin.NAME.``.
+    """
+    rows = list(describe_settings(context.settings, context[ORIGINS]))
+    if PLUGINS not in context:
+        return rows
+    host = context[PLUGINS]
+    origins = host.settings_origins()
+    for hosted in host.list_all():
+        if hosted.plugin is not None and hosted.plugin.settings is not None:
+            section: Any = host.settings_of(hosted.plugin.settings)
+            rows += describe_settings(section, origins[hosted.name], f"plugin.{hosted.name}.")
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -291,6 +292,19 @@ def list_members(
         .limit(page.per)
     ).all()
     return Page([_view(member, is_inside) for member in members], total)
+
+
+def count_members(work: UnitOfWork, organization_ids: Sequence[int]) -> dict[int, int]:
+    """How many active members each of the organisations has, in one query; without any: absent."""
+    if not organization_ids:
+        return {}
+    rows = work.session.execute(
+        select(Member.organization_id, func.count(Member.id))
+        .join(User, User.id == Member.user_id)
+        .where(Member.organization_id.in_(organization_ids), User.is_active)
+        .group_by(Member.organization_id)
+    )
+    return dict(rows.all())
 
 
 def _view(member: Member, is_inside: bool) -> MemberView:
