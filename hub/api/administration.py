@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from marshmallow import fields
 
 from hub import __version__
 from hub.accounts.policy import require_site_admin
 from hub.api import repository_schemas as schemas
-from hub.api.envelope import enveloped, ok, valued
+from hub.api.envelope import enveloped, ok
 from hub.api.repositories import answer
 from hub.base.errors import NotFound
 from hub.db.uow import reading, unit_of_work
@@ -27,7 +26,7 @@ blp = RepositoryBlueprint("administration", __name__, url_prefix=PREFIX, descrip
 
 @blp.get("/admin/repos")
 @blp.arguments(schemas.PathsQuery, location="query")
-@blp.response(200, valued(fields.List(fields.String()), "Paths"))
+@blp.response(200, schemas.PathListSchema)
 def list_paths(query: dict[str, Any]) -> dict[str, Any]:
     """The paths of repositories, of all kinds or one."""
     actor = current_actor()

@@ -288,6 +288,13 @@ class RepositoryExtraSchema(Schema):
     report_url = fields.String()
 
 
+class PathListSchema(Schema):
+    msg = fields.String(metadata={"description": "OK"})
+    data = fields.List(fields.String(), metadata={"description": "namespace/name each"})
+    total = fields.Integer(metadata={"description": "of all pages; absent: 0"})
+    total_is_estimate = fields.Boolean()
+
+
 class VersionSchema(Schema):
     version = fields.String()
     commit = fields.String(metadata={"description": "of the hub's source; empty: not known"})

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import contains_eager, joinedload
 
-from hub.accounts.models import Namespace
+from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, readable, require
 from hub.base.errors import NotFound
 from hub.base.names import fold_name
@@ -46,7 +46,10 @@ _IS_AT_PATH = and_(
     is_live(),
 )
 _BY_PATH = (
-    select(Repository).join(Repository.namespace).options(contains_eager(Repository.namespace)).where(_IS_AT_PATH)
+    select(Repository)
+    .join(Repository.namespace)
+    .options(contains_eager(Repository.namespace), joinedload(Repository.created_by).lazyload(User.namespace))
+    .where(_IS_AT_PATH)
 )
 _PLACE_BY_PATH = (
     select(

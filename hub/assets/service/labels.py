@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, false, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, false, or_, select, update
 
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models import RepositoryTag, Tag, TagOrigin
@@ -28,18 +28,20 @@ MAX_FOUND = 200
 
 Name = tuple[str, str]  # (category, name)
 
+# Built once: every page of repositories asks it, and building a query takes longer than running it.
+_LABELS_OF = (
+    select(RepositoryTag.repository_id, Tag)
+    .join(Tag, Tag.id == RepositoryTag.tag_id)
+    .where(RepositoryTag.repository_id.in_(bindparam("repository_ids", expanding=True)))
+    .order_by(Tag.category, Tag.name)
+)
+
 
 def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list[Tag]]:
     """For each repository its labels, by category and name. One query; repositories without labels are absent."""
     found: dict[int, list[Tag]] = defaultdict(list)
     if repository_ids:
-        rows = work.session.execute(
-            select(RepositoryTag.repository_id, Tag)
-            .join(Tag, Tag.id == RepositoryTag.tag_id)
-            .where(RepositoryTag.repository_id.in_(repository_ids))
-            .order_by(Tag.category, Tag.name)
-        )
-        for repository_id, tag in rows:
+        for repository_id, tag in work.session.execute(_LABELS_OF, {"repository_ids": repository_ids}):
             found[repository_id].append(tag)
     return dict(found)
 
