@@ -46,7 +46,8 @@ def plan_uploads(
     """For each (path, size in bytes) how the file is to be sent to that revision.
 
     LFS is for files over ``max_blob_size_bytes`` and for those whose name a pattern of ``.gitattributes`` matches,
-    upper and lower case alike (CSGHub contract, section 3.6). A revision that does not exist holds nothing.
+    upper and lower case alike (CSGHub contract, section 3.6), never for empty ones. A revision that does not exist
+    holds nothing.
     Raises NotFound, NotSignedIn, Denied: whoever asks must be allowed to write; Invalid (``path_invalid``).
     """
     with reading(context) as work:
@@ -72,7 +73,8 @@ def _plan(
         entry = find_entry(path, commit_id, name) if commit_id else None
         is_directory = entry is not None and entry.kind is EntryKind.DIRECTORY
         present = "" if entry is None or is_directory else entry.lfs.oid if entry.lfs else entry.oid
-        is_lfs = size_bytes > max_blob_size_bytes or lfs_rules.matches(fold_name(name))
+        # git-lfs keeps no pointer to nothing, and clients cannot send an object without a byte in parts.
+        is_lfs = size_bytes > 0 and (size_bytes > max_blob_size_bytes or lfs_rules.matches(fold_name(name)))
         plans.append(UploadPlan(given, is_lfs, ignore_rules.ignores(name), present, is_directory))
     return plans
 

@@ -93,15 +93,19 @@ def rename_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, nam
     return repository
 
 
-def transfer_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, namespace: str) -> Repository:
+def transfer_repository(
+    work: UnitOfWork, *, actor: Actor, repository_id: int, namespace: str, name: str = ""
+) -> Repository:
     """The repository in another namespace; its old path leads to it until somebody else takes that path.
 
+    name: what it is called there; "" for the name that it has.
     The actor must administer the repository and may create repositories in the target.
     Raises NotFound (no such repository; ``REQ-ERR-13``: no such target), Invalid (``REQ-ERR-14``: it is there
     already), Conflict (``REQ-ERR-15``: the target has one of that name), Denied (``AUTH-ERR-14`` for this end,
     ``AUTH-ERR-15`` for the other), QuotaExceeded. Source of the codes: CSGHub contract, sections 1.6 and 4.1.
     """
     repository = _get_locked(work, actor, Action.REPOSITORY_READ, repository_id)
+    name = check_repository_name(name) if name else repository.name
     if not actor.is_anonymous and not can(work, actor, Action.REPOSITORY_ADMIN, repository):
         raise Denied("Only who administers the repository may transfer it.", code="AUTH-ERR-14")
     require(work, actor, Action.REPOSITORY_ADMIN, repository)
@@ -112,10 +116,10 @@ def transfer_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, n
         raise Invalid("The repository is in that namespace already.", code="REQ-ERR-14")
     if not can(work, actor, Action.NAMESPACE_CREATE, target):
         raise Denied("You may not put repositories into that namespace.", code="AUTH-ERR-15")
-    if find_repository(work, repository.kind, target.path, repository.name) is not None:
-        raise Conflict(f"{target.path!r} has a {repository.kind} named {repository.name!r} already.", code="REQ-ERR-15")
+    if find_repository(work, repository.kind, target.path, name) is not None:
+        raise Conflict(f"{target.path!r} has a {repository.kind} named {name!r} already.", code="REQ-ERR-15")
     quotas.check_room(work, target, repository.git_size_bytes + repository.lfs_size_bytes)
-    _move(work, actor, repository, target, repository.name)
+    _move(work, actor, repository, target, name)
     return repository
 
 

@@ -1,0 +1,80 @@
+"""Who the caller is, and whether a card's metadata is good, as huggingface_hub asks. CSGHub contract, 2.4 and 3.8."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response
+
+from hub.accounts import service as accounts
+from hub.accounts.models import AccessToken, Role, TokenScope
+from hub.base.errors import NotSignedIn
+from hub.base.offload import offload
+from hub.base.paging import MAX_PER, PageArgs
+from hub.compat import schemas
+from hub.compat.addresses import CompatBlueprint
+from hub.compat.cards import find_faults
+from hub.compat.views import time_text
+from hub.db.uow import reading
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+
+blp = CompatBlueprint("account", __name__, description="The caller and the cards, as huggingface_hub asks")
+
+# How the client calls our roles in an organisation.
+_ROLES = {Role.ADMIN: "admin", Role.WRITE: "write", Role.READ: "read"}
+
+
+@blp.get("/api/whoami-v2")
+@blp.response(200, schemas.HubWhoamiSchema)
+def whoami() -> dict[str, Any]:
+    """The account behind the credential, with the organisations that it belongs to (at most 100)."""
+    actor = current_actor()
+    if actor.user_id is None:
+        raise NotSignedIn("Send an access token to be told whose it is.")
+    with reading(current_context()) as work:
+        user = accounts.get_user(work, actor.name)
+        memberships = accounts.list_user_organizations(work, actor=actor, user=user, page=PageArgs(1, MAX_PER)).items
+        token = work.session.get(AccessToken, actor.token_id) if actor.token_id is not None else None
+        view: dict[str, Any] = {
+            "type": "user",
+            "id": user.namespace.uuid,
+            "name": user.name,
+            "fullname": user.nickname or user.name,
+            "email": user.email,
+            "orgs": [
+                {
+                    "type": "org",
+                    "id": organization.namespace.uuid,
+                    "name": organization.name,
+                    "fullname": organization.display_name or organization.name,
+                    "roleInOrg": _ROLES.get(role or Role.READ, "admin"),
+                }
+                for organization, role in memberships
+            ],
+            "auth": {"type": "access_token" if token else actor.via},
+        }
+        if token is not None:
+            view["auth"]["accessToken"] = {
+                "displayName": token.name,
+                "role": "read" if token.scope is TokenScope.READ else "write",
+                "createdAt": time_text(token.created_at),
+            }
+    return view
+
+
+@blp.post("/api/validate-yaml")
+@blp.arguments(schemas.HubCardBody)
+@blp.response(200, schemas.HubFindingsSchema)
+@blp.alt_response(400, schema=schemas.HubFindingsSchema, description="the metadata cannot be used")
+def validate_card(body: dict[str, Any]) -> Response:
+    """What is wrong with the metadata at the head of a README.md: errors (then the status is 400) and warnings."""
+    if current_actor().is_anonymous:
+        raise NotSignedIn("Sign in, or send an access token, to have a card checked.")
+    errors, warnings = offload(find_faults, body["content"])
+    found = {
+        "errors": [{"message": message} for message in errors],
+        "warnings": [{"message": message} for message in warnings],
+    }
+    return Response(json.dumps(found), status=400 if errors else 200, mimetype="application/json")

@@ -1,0 +1,186 @@
+"""Changes to files as huggingface_hub sends them: how to send, then one commit. CSGHub contract, 3.6 and 3.7."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from hub.accounts.policy import Action, require
+from hub.base.context import Context
+from hub.base.errors import Invalid, NotFound
+from hub.base.offload import offload
+from hub.compat import schemas
+from hub.compat.addresses import CompatBlueprint, Place, page_url, revision_only
+from hub.compat.ndjson import Copied, Linked, Removed, Step, Written, line_limit, read_commit
+from hub.db.uow import reading
+from hub.git.pointer import format_pointer
+from hub.git.repository import is_empty
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.repos import contents, entries, quotas, uploads
+from hub.repos.files import MAX_EDITS, FileEdit, commit_files
+from hub.repos.ignore import IgnoreRules
+from hub.repos.lfs.holdings import sizes_of_held
+from hub.repos.lookup import repository_path
+from hub.repos.models import Repository
+
+blp = CompatBlueprint("changes", __name__, description="Changes to files as huggingface_hub sends them")
+
+
+@blp.at("/preupload/<path:revision>", method="POST")
+@blp.arguments(schemas.HubPreuploadBody)
+@blp.response(200, schemas.HubPreuploadSchema)
+def preupload(body: dict[str, Any], place: Place, revision: str) -> dict[str, Any]:
+    """How each of these files is to be sent (inline or by LFS), and what is at its path now."""
+    context, repository = current_context(), place.get()
+    revision = revision_only(repository)
+    plans = uploads.plan_uploads(
+        context,
+        actor=current_actor(),
+        repository_id=repository.id,
+        revision=revision,
+        files=[(file["path"], file["size"]) for file in body["files"]],
+    )
+    if not offload(is_empty, repository_path(context.settings, repository)):
+        contents.resolve(context, repository, revision)
+    given = body["gitIgnore"]
+    ignored = IgnoreRules.parse(given.encode(errors="replace")).ignores if given is not None else None
+    return {
+        "files": [
+            {
+                "path": plan.path,
+                "uploadMode": "lfs" if plan.is_lfs else "regular",
+                "shouldIgnore": ignored(plan.path) if ignored else plan.is_ignored,
+                "oid": plan.present_oid or None,
+                "isDir": plan.is_directory,
+            }
+            for plan in plans
+        ]
+    }
+
+
+@blp.at("/commit/<path:revision>", method="POST")
+@blp.doc(
+    requestBody={
+        "required": True,
+        "content": {
+            "application/x-ndjson": {
+                "schema": {
+                    "type": "string",
+                    "description": 'One object a line, {"key", "value"}. First "header" {summary, description, '
+                    'parentCommit?}, then "file" {path, content, encoding}, "lfsFile" {path, algo, oid, size?}, '
+                    '"deletedFile" {path}, "deletedFolder" {path}, "copyFile" {path, srcPath, srcRevision?}.',
+                }
+            }
+        },
+    }
+)
+@blp.arguments(schemas.HubCommitQuery, location="query")
+@blp.response(200, schemas.HubCommittedSchema)
+def commit(query: dict[str, Any], place: Place, revision: str) -> dict[str, Any]:
+    """One commit of many changes. Content of LFS files must have been uploaded to this repository before.
+
+    The body is taken in line by line, so a commit may be as large as a push.
+    """
+    context, actor, repository = current_context(), current_actor(), place.get()
+    with reading(context) as work:
+        require(work, actor, Action.REPOSITORY_WRITE, repository)
+        quotas.check_quota(work, repository, request.content_length or 0)
+    if query["create_pr"]:
+        raise Invalid("Pull requests cannot be opened by a commit here; commit to a branch.", code="pr_unsupported")
+    branch = revision_only(repository)
+    limit = context.settings.max_push_size_bytes
+    if (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+    request.max_content_length = limit
+    with uploads.folder(context) as folder:
+        asked = read_commit(
+            request.stream,
+            folder,
+            max_line_bytes=line_limit(context.settings.max_blob_size_bytes),
+            max_steps=MAX_EDITS,
+        )
+        edits = _edits(context, repository, branch, asked.steps, folder)
+        try:
+            result = commit_files(
+                context,
+                actor=actor,
+                repository_id=repository.id,
+                message=asked.message,
+                edits=edits,
+                branch=branch,
+                parent=_parent(context, repository, asked.parent),
+            )
+        except NotFound as error:
+            if error.code != "entry_not_found":
+                raise
+            # The client knows the case by these words.
+            raise NotFound(f"A file with this name doesn't exist: {error}", code=error.code) from None
+    url = page_url(repository.path, place.kind)
+    return {
+        "success": True,
+        "commitOid": result.commit_id,
+        "commitUrl": f"{url}/commit/{result.commit_id}",
+        "hookOutput": "",
+    }
+
+
+def _parent(context: Context, repository: Repository, given: str | None) -> str | None:
+    """The whole id of the commit that the client thinks the branch is at; what names none is left as it is."""
+    if given is None:
+        return None
+    try:
+        return contents.resolve(context, repository, given)
+    except NotFound:
+        return given
+
+
+def _edits(
+    context: Context, repository: Repository, branch: str, steps: Sequence[Step], folder: Path
+) -> list[FileEdit]:
+    sizes = _sizes_of_linked(context, repository, steps)
+    edits = []
+    for number, step in enumerate(steps):
+        if isinstance(step, Written):
+            edits.append(FileEdit(step.path, content=step.content))
+        elif isinstance(step, Linked):
+            edits.append(FileEdit(step.path, content=format_pointer(step.oid, sizes[step.oid])))
+        elif isinstance(step, Removed):
+            edits.append(FileEdit(step.path, "delete_dir" if step.is_directory else "delete"))
+        elif step.revision in ("", branch):
+            edits.append(FileEdit(step.path, "copy", source=step.source))
+        else:
+            edits.append(FileEdit(step.path, content=_copy_of(context, repository, step, folder / f"copy{number}")))
+    return edits
+
+
+def _sizes_of_linked(context: Context, repository: Repository, steps: Sequence[Step]) -> dict[str, int]:
+    """The size of each LFS object that the commit names. Raises Invalid (``lfs_object_missing``)."""
+    linked = [step for step in steps if isinstance(step, Linked)]
+    with reading(context) as work:
+        sizes = sizes_of_held(work, repository.id, [step.oid for step in linked])
+    for step in linked:
+        if step.oid not in sizes or step.size_bytes not in (None, sizes[step.oid]):
+            raise Invalid(
+                f"{step.path!r}: the LFS object {step.oid[:64]} was not uploaded to this repository; upload it first.",
+                code="lfs_object_missing",
+            )
+    return sizes
+
+
+def _copy_of(context: Context, repository: Repository, step: Copied, place: Path) -> bytes | Path:
+    """The content of a file at another revision: its pointer, or a copy of it on disk. Raises NotFound."""
+    _, found = entries.read_entries(context, repository, revision=step.revision, paths=[step.source])
+    if not found:
+        raise NotFound(f"There is no {step.source[:200]!r} in that revision.", code="entry_not_found")
+    pointer = found[0].lfs
+    if pointer is not None:
+        return format_pointer(pointer.oid, pointer.size_bytes)
+    with place.open("wb") as target:
+        for piece in entries.open_content(context, repository, found[0]):
+            target.write(piece)
+    return place

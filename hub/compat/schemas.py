@@ -1,0 +1,272 @@
+"""Queries, bodies and answers of the Hugging-Face-shaped routes. Source: CSGHub contract, sections 3.2 to 3.8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+MAX_LIST = 100
+MAX_TREE = 1000
+MAX_TREE_EXPANDED = 50
+MAX_PREUPLOAD = 256
+
+
+class HubBody(Schema):
+    """A request's members; clients of many versions send more than we know."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def _text(description: str = "", **options: Any) -> fields.String:
+    return fields.String(metadata={"description": description} if description else {}, **options)
+
+
+# Information.
+
+
+class HubInfoQuery(HubBody):
+    blobs = fields.Boolean(load_default=False, metadata={"description": "with sizes and LFS data of the files"})
+    expand = fields.List(_text(), load_default=list, metadata={"description": "only these members, and the id"})
+
+
+class HubListQuery(HubBody):
+    search = _text("words in the path, nickname or description", load_default="")
+    author = _text("only this user's or organisation's", load_default="")
+    sort = _text("lastModified, createdAt, downloads, likes or trendingScore", load_default="lastModified")
+    limit = fields.Integer(load_default=MAX_LIST, metadata={"description": "items wanted; a page has at most 100"})
+    cursor = fields.Integer(
+        load_default=1, validate=validate.Range(1, 1_000_000), metadata={"description": "from the Link header"}
+    )
+
+
+class HubLFSSchema(Schema):
+    sha256 = fields.String()
+    size = fields.Integer()
+    pointerSize = fields.Integer()
+
+
+class HubSiblingSchema(Schema):
+    rfilename = _text("the file's full path")
+    blobId = fields.String()
+    size = fields.Integer()
+    lfs = fields.Nested(HubLFSSchema)
+
+
+class HubInfoSchema(Schema):
+    _id = fields.String()
+    id = _text("namespace/name")
+    modelId = fields.String()
+    author = fields.String()
+    sha = _text("the commit that the revision names")
+    private = fields.Boolean()
+    disabled = fields.Boolean()
+    gated = fields.Boolean()
+    downloads = fields.Integer()
+    likes = fields.Integer()
+    tags = fields.List(fields.String())
+    pipeline_tag = fields.String()
+    library_name = fields.String()
+    description = fields.String()
+    sdk = fields.String()
+    createdAt = _text("under /hf")
+    lastModified = _text("under /hf")
+    created_at = _text("under /csg and /ms")
+    last_modified = _text("under /csg and /ms")
+    siblings = fields.List(
+        fields.Nested(HubSiblingSchema), metadata={"description": "all files; absent when they are over 100,000"}
+    )
+
+
+class HubRefSchema(Schema):
+    name = fields.String()
+    ref = fields.String()
+    targetCommit = fields.String()
+
+
+class HubRefsSchema(Schema):
+    branches = fields.List(fields.Nested(HubRefSchema))
+    tags = fields.List(fields.Nested(HubRefSchema))
+    converts = fields.List(fields.Nested(HubRefSchema))
+
+
+class HubCommitsQuery(HubBody):
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, MAX_LIST))
+    cursor = fields.Integer(load_default=0, validate=validate.Range(0, 10_000_000))
+
+
+class HubCommitAuthorSchema(Schema):
+    user = fields.String()
+
+
+class HubCommitSchema(Schema):
+    id = fields.String()
+    title = fields.String()
+    message = fields.String()
+    date = fields.String()
+    authors = fields.List(fields.Nested(HubCommitAuthorSchema))
+
+
+# Trees.
+
+
+class HubTreeQuery(HubBody):
+    recursive = fields.Boolean(load_default=False)
+    expand = fields.Boolean(load_default=False, metadata={"description": "with each entry's last commit"})
+    limit = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, MAX_TREE))
+    cursor = _text("from the Link header", load_default=None, allow_none=True)
+
+
+class HubPointerSchema(Schema):
+    oid = _text("SHA-256")
+    size = fields.Integer()
+    pointerSize = fields.Integer()
+
+
+class HubLastCommitSchema(Schema):
+    id = fields.String()
+    title = fields.String()
+    date = fields.String()
+
+
+class HubEntrySchema(Schema):
+    type = _text("file or directory")
+    path = fields.String()
+    oid = _text("the Git object")
+    size = fields.Integer()
+    lfs = fields.Nested(HubPointerSchema)
+    lastCommit = fields.Nested(HubLastCommitSchema)
+
+
+# Changes.
+
+
+class HubPreuploadFileBody(HubBody):
+    path = fields.String(required=True)
+    size = fields.Integer(load_default=0, validate=validate.Range(0, 2**63 - 1))
+    sample = _text("the first 512 bytes in base64; not needed here", load_default="")
+
+
+class HubPreuploadBody(HubBody):
+    files = fields.List(fields.Nested(HubPreuploadFileBody), required=True, validate=validate.Length(max=MAX_PREUPLOAD))
+    gitIgnore = _text("a .gitignore that counts instead of the repository's", load_default=None, allow_none=True)
+
+
+class HubPreuploadFileSchema(Schema):
+    path = fields.String()
+    uploadMode = _text("regular or lfs")
+    shouldIgnore = fields.Boolean()
+    oid = _text("what is at the path now: the blob, or the SHA-256 of LFS content", allow_none=True)
+    isDir = fields.Boolean()
+
+
+class HubPreuploadSchema(Schema):
+    files = fields.List(fields.Nested(HubPreuploadFileSchema))
+
+
+class HubCommitQuery(HubBody):
+    create_pr = fields.Boolean(load_default=False)
+
+
+class HubCommittedSchema(Schema):
+    success = fields.Boolean()
+    commitOid = fields.String()
+    commitUrl = fields.String()
+    hookOutput = fields.String()
+
+
+class HubBranchBody(HubBody):
+    startingPoint = _text("where it starts; absent: the default branch", load_default=None, allow_none=True)
+
+
+class HubTagBody(HubBody):
+    tag = fields.String(required=True)
+
+
+# Repositories.
+
+
+class HubRepoBody(HubBody):
+    name = _text("the name, or namespace/name", required=True)
+    organization = _text("absent: the caller", load_default=None, allow_none=True)
+    type = _text("model, dataset, space, code, skill, mcp or prompt", load_default="model", allow_none=True)
+
+
+class HubCreateBody(HubRepoBody):
+    private = fields.Boolean(load_default=None, allow_none=True)
+    visibility = _text("public or private; counts before 'private'", load_default=None, allow_none=True)
+    sdk = _text("of a space", load_default=None, allow_none=True)
+    license = _text(load_default=None, allow_none=True)
+
+
+class HubCreatedSchema(Schema):
+    url = fields.String()
+    name = fields.String()
+    id = fields.String()
+
+
+class HubMoveBody(HubBody):
+    fromRepo = fields.String(required=True)
+    toRepo = fields.String(required=True)
+    type = _text(load_default="model", allow_none=True)
+
+
+class HubSettingsBody(HubBody):
+    private = fields.Boolean(load_default=None, allow_none=True)
+    visibility = _text("public or private", load_default=None, allow_none=True)
+
+
+class HubSettingsSchema(Schema):
+    private = fields.Boolean()
+    visibility = fields.String()
+
+
+class HubDoneSchema(Schema):
+    success = fields.Boolean()
+
+
+# The account, and cards.
+
+
+class HubOrganizationSchema(Schema):
+    type = fields.String()
+    id = fields.String()
+    name = fields.String()
+    fullname = fields.String()
+    roleInOrg = fields.String()
+
+
+class HubTokenSchema(Schema):
+    displayName = fields.String()
+    role = _text("read or write")
+    createdAt = fields.String()
+
+
+class HubAuthSchema(Schema):
+    type = fields.String()
+    accessToken = fields.Nested(HubTokenSchema)
+
+
+class HubWhoamiSchema(Schema):
+    type = fields.String()
+    id = fields.String()
+    name = fields.String()
+    fullname = fields.String()
+    email = fields.String()
+    orgs = fields.List(fields.Nested(HubOrganizationSchema))
+    auth = fields.Nested(HubAuthSchema)
+
+
+class HubCardBody(HubBody):
+    content = _text("the text of a README.md", required=True)
+    repoType = _text(load_default="model", allow_none=True)
+
+
+class HubFindingSchema(Schema):
+    message = fields.String()
+
+
+class HubFindingsSchema(Schema):
+    errors = fields.List(fields.Nested(HubFindingSchema))
+    warnings = fields.List(fields.Nested(HubFindingSchema))

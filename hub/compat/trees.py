@@ -1,0 +1,111 @@
+"""Directories and files of a revision, as huggingface_hub reads them. CSGHub contract, sections 3.1, 3.3 and 3.4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from hub.base.errors import Invalid, NotFound, TooLarge
+from hub.compat import schemas, views
+from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_and_path, revision_only
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.http.files import send_file
+from hub.repos import contents, entries
+
+blp = CompatBlueprint("trees", __name__, description="Directories and files as huggingface_hub reads them")
+
+MAX_PATHS = 1000
+_TRUE = frozenset({"true", "1", "yes", "on"})
+
+
+@blp.at_file("/resolve/<revision>/<path:path>")
+@blp.response(200, content_type="application/octet-stream", description="the file's bytes")
+@blp.alt_response(206, description="the range of bytes that was asked for")
+@blp.alt_response(302, description="to the object store, which sends the bytes")
+def download_file(place: Place, revision: str, path: str) -> Response:
+    """A file's bytes, LFS content included. A HEAD tells commit, size and hash and is never redirected."""
+    context, repository = current_context(), place.get()
+    revision, path = revision_and_path(context, repository)
+    commit_id = contents.resolve(context, repository, revision)
+    try:
+        file = contents.open_file(context, repository, actor=current_actor(), path=path, revision=commit_id)
+    except (NotFound, Invalid) as error:
+        if error.code not in ("entry_not_found", "lfs_object_not_found", "not_a_file"):
+            raise
+        # With the commit, the client remembers that the file is not there and asks no more.
+        raise NotFound(str(error), code="entry_not_found", commit_id=commit_id) from None
+    return send_file(context, file, repository_id=repository.id, redirects_head=False)
+
+
+@blp.at("/tree/<revision>", "/tree/<revision>/<path:path>")
+@blp.arguments(schemas.HubTreeQuery, location="query")
+@blp.response(200, schemas.HubEntrySchema(many=True))
+def show_tree(query: dict[str, Any], place: Place, revision: str, path: str = "") -> Response:
+    """A page of a directory, or of all that is below it. The next page's address is in the ``Link`` header."""
+    context, repository = current_context(), place.get()
+    revision, path = revision_and_path(context, repository)
+    most = schemas.MAX_TREE_EXPANDED if query["expand"] else schemas.MAX_TREE
+    directory = entries.read_tree(
+        context,
+        repository,
+        revision=revision,
+        path=path,
+        is_recursive=query["recursive"],
+        limit=min(query["limit"] or most, most),
+        cursor=query["cursor"] or None,
+    )
+    page = directory.page
+    commits = {}
+    if query["expand"]:
+        commits = entries.last_commits_of(context, repository, commit_id=directory.commit_id, entries=page.entries)
+    link = {"Link": next_link(cursor=page.next_cursor)} if page.next_cursor else None
+    return views.send_json([views.entry_view(entry, commits.get(entry.path)) for entry in page.entries], link)
+
+
+@blp.at("/paths-info/<path:revision>", method="POST")
+@blp.doc(
+    requestBody={
+        "required": True,
+        "content": {
+            media_type: {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "paths": {"type": "array", "items": {"type": "string"}, "maxItems": MAX_PATHS},
+                        "expand": {"type": "boolean"},
+                    },
+                    "required": ["paths"],
+                }
+            }
+            for media_type in ("application/x-www-form-urlencoded", "application/json")
+        },
+    }
+)
+@blp.response(200, schemas.HubEntrySchema(many=True))
+def show_paths(place: Place, revision: str) -> Response:
+    """What is there at these paths; a path at which nothing is is left out."""
+    context, repository = current_context(), place.get()
+    paths, expand = _read_paths()
+    commit_id, found = entries.read_entries(context, repository, revision=revision_only(repository), paths=paths)
+    commits = {}
+    if expand:
+        commits = entries.last_commits_of(context, repository, commit_id=commit_id, entries=found)
+    return views.send_json([views.entry_view(entry, commits.get(entry.path)) for entry in found])
+
+
+def _read_paths() -> tuple[list[str], bool]:
+    """The paths of a form or of JSON, and whether their last commits are wanted."""
+    paths: Any
+    if request.is_json:
+        body = request.get_json()
+        paths, expand = (body.get("paths"), body.get("expand")) if isinstance(body, dict) else (None, None)
+        paths = [paths] if isinstance(paths, str) else paths
+    else:
+        paths, expand = request.form.getlist("paths"), request.form.get("expand")
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise Invalid("'paths' must be a list of paths.", code="REQ-ERR-4")
+    if len(paths) > MAX_PATHS:
+        raise TooLarge(f"At most {MAX_PATHS} paths at once.")
+    return paths, str(expand).lower() in _TRUE
