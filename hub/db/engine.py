@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.write_lock = threading.Lock()
+        self.estimates: dict[Hashable, tuple[int, float]] = {}  # of ``totals``
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         self.engine = self._create_engine()
@@ -42,7 +44,9 @@ class Database:
 
     def _create_engine(self) -> Engine:
         if not self.is_sqlite:
-            return create_engine(self.url, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_recycle=1800)
+            engine = create_engine(self.url, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_recycle=1800)
+            event.listen(engine, "connect", _prepare_postgresql_connection)
+            return engine
         engine = create_engine(
             self.url, pool_size=20, max_overflow=20, connect_args={"timeout": 0.05, "check_same_thread": False}
         )
@@ -73,6 +77,15 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection; needed after a fork and at the end."""
         self.engine.dispose()
+
+
+def _prepare_postgresql_connection(connection: Any, _record: Any) -> None:
+    # Our statements take milliseconds: to compile one, or to start processes that share it, takes longer than that,
+    # and a busy server has other requests for those processors.
+    was_autocommit, connection.autocommit = connection.autocommit, True
+    connection.execute("SET jit = off")
+    connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.autocommit = was_autocommit
 
 
 def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:

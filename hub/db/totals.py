@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Hashable
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
 
 from hub.base.paging import PageArgs
+from hub.db.engine import DATABASE
+from hub.db.uow import UnitOfWork
 
-# A list is counted up to here. Nobody walks further by hand, and counting on would take longer than the page itself.
+# A list is counted up to here, twenty pages of the default size. To count on would take longer than to read the page.
 COUNT_LIMIT = 1_000
+# For so long an estimate serves again, in one process, and for so many lists.
+ESTIMATE_TTL_S = 60.0
+MAX_ESTIMATES = 2_000
 
 
 def total_of(
-    session: Session, query: Select[Any], page: PageArgs, found: int, *, limit: int = COUNT_LIMIT
+    work: UnitOfWork, query: Select[Any], page: PageArgs, found: int, *, limit: int = COUNT_LIMIT
 ) -> tuple[int, bool]:
-    """How many rows the query has in all, and whether that is an estimate. One statement more at most, or two.
+    """How many rows the query has in all, and whether that is an estimate. Two statements at most.
 
     query: without order and page. page, found: which page was read, and how many rows were on it: where the list
-    ends there, nothing is counted. Exact up to ``limit``; beyond, PostgreSQL's planner is asked, and what is known of
-    the list (the limit; the end of this page) is the least. SQLite, which has no such estimate, counts to the end.
+    ends there, nothing is counted. Exact up to ``limit``. Beyond, PostgreSQL's planner is asked, once a minute for one
+    list; what is known of the list (the limit; the end of this page) is the least. So who walks on while there are
+    more reaches the end, whatever the planner thinks. SQLite makes no such estimates and counts to the end.
     """
     if found < page.per and (found or page.page == 1):
         return page.offset + found, False
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    bounded = query.order_by(None) if is_sqlite else query.order_by(None).limit(limit + 1)
-    total = session.scalar(select(func.count()).select_from(bounded.subquery())) or 0
-    if is_sqlite or total <= limit:
-        return total, False
-    # A page that is full may have another after it.
-    return max(_planned_rows(session, query), total, page.offset + found), True
+    if work.context[DATABASE].is_sqlite:
+        return work.session.scalar(select(func.count()).select_from(query.subquery())) or 0, False
+    estimates = work.context[DATABASE].estimates
+    key = _key_of(query)
+    value, good_until = estimates.get(key, (0, 0.0))
+    if time.monotonic() > good_until:
+        counted = work.session.scalar(select(func.count()).select_from(query.limit(limit + 1).subquery())) or 0
+        if counted <= limit:
+            return counted, False
+        value = max(counted, _planned_rows(work, query))
+        if len(estimates) >= MAX_ESTIMATES:
+            estimates.clear()
+        if key is not None:
+            estimates[key] = (value, time.monotonic() + ESTIMATE_TTL_S)
+    return max(value, page.offset + found), True
 
 
-def _planned_rows(session: Session, query: Select[Any]) -> int:
-    dialect = session.get_bind().dialect
-    statement = query.order_by(None).compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    values = statement.construct_params() if statement.params else {}
-    [[plan]] = session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values)
+def _key_of(query: Select[Any]) -> Hashable:
+    # What SQLAlchemy itself remembers compiled statements by, and the values in it.
+    key = query._generate_cache_key()
+    return None if key is None else (key.key, tuple(repr(parameter.effective_value) for parameter in key.bindparams))
+
+
+def _planned_rows(work: UnitOfWork, query: Select[Any]) -> int:
+    dialect = work.session.get_bind().dialect
+    statement = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    [[plan]] = work.session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", statement.params)
     return int(plan[0]["Plan"]["Plan Rows"])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, select
-from sqlalchemy.orm import InstrumentedAttribute, joinedload
+from sqlalchemy import ColumnElement, Select, Subquery, UnaryExpression, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, lazyload, load_only
 
 from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, can_each, readable
@@ -61,31 +61,36 @@ def list_repositories(
 
     kind, namespace, source: None for all. search: words that must all be in the path, nickname or description, in
     any case. where: further conditions on ``Repository`` from higher floors, such as labels.
-    Three queries at most. Raises Invalid (``REQ-ERR-6``) for an unknown sort.
+    Four queries at most. Raises Invalid (``REQ-ERR-6``) for an unknown sort.
     """
     if sort not in SORTS:
         raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
     page = page or PageArgs()
     # A kind whose plugin does not run is as if it did not exist: its repositories have no address.
-    of_kind = Repository.kind == kind if kind is not None else Repository.kind.in_(work.context[KINDS])
-    query = select(Repository.id).where(of_kind, is_live(), _may_read(actor), *matches(search), *where)
+    kinds = list(work.context[KINDS]) if kind is None else [kind]
+    query = select(Repository.id).where(is_live(), _may_read(actor), *matches(search), *where)
     if namespace is not None:
-        found = select(Namespace.id).where(Namespace.path_key == fold_name(namespace))
-        query = query.where(Repository.namespace_id == found.scalar_subquery())
+        # By its id the database knows how many it has.
+        found = work.session.scalar(select(Namespace.id).where(Namespace.path_key == fold_name(namespace)))
+        query = query.where(Repository.namespace_id == found)
     if source is not None:
         query = query.where(Repository.source == source)
     # Their ids first: what belongs to them is joined to those on the page only.
-    ids = query.order_by(*SORTS[sort]).offset(page.offset).limit(page.per).subquery()
+    ids = _ids_of_page(query, kinds, SORTS[sort], page)
     rows = work.session.scalars(
         select(Repository)
         .join(ids, ids.c.id == Repository.id)
         .options(
+            defer(Repository.search_text),
             joinedload(Repository.namespace, innerjoin=True),
-            joinedload(Repository.created_by).lazyload(User.namespace),
+            # What an answer says of them; an account has much more.
+            joinedload(Repository.created_by).options(
+                load_only(User.uuid, User.name, User.nickname, User.avatar), lazyload(User.namespace)
+            ),
         )
         .order_by(*SORTS[sort])
     ).all()
-    total, is_estimate = total_of(work.session, query, page, len(rows))
+    total, is_estimate = total_of(work, query.where(Repository.kind.in_(kinds)), page, len(rows))
     return Page(rows, total, is_estimate)
 
 
@@ -99,6 +104,20 @@ def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Reposito
         )
         for repository in repositories
     }
+
+
+def _ids_of_page(
+    query: Select[Any], kinds: Sequence[str], order: tuple[UnaryExpression[Any], ...], page: PageArgs
+) -> Subquery:
+    if len(kinds) == 1:
+        chosen = query.where(Repository.kind == kinds[0]).order_by(*order)
+        return chosen.offset(page.offset).limit(page.per).subquery()
+    # The index has each kind in order, not all of them: the page is among the first ones of each.
+    columns = [expression.element for expression in order]
+    first = query.with_only_columns(*columns).order_by(*order).limit(page.offset + page.per)
+    all_first = union_all(*(select(first.where(Repository.kind == kind).subquery()) for kind in kinds)).subquery()
+    merged = select(all_first.c.id).order_by(*(all_first.c[str(column.key)].desc() for column in columns))
+    return merged.offset(page.offset).limit(page.per).subquery()
 
 
 def _may_read(actor: Actor) -> ColumnElement[bool]:
