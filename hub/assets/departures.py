@@ -13,8 +13,8 @@ from hub.repos.models import Repository
 
 def install(context: Context) -> None:
     """Take part in the departures of accounts; done once, by ``build_context``."""
-    context[DEPARTURES].add("likes", take_likes)
-    context[DEPARTURES].add("collections", take_collections)
+    context[DEPARTURES].add("assets.likes", take_likes)
+    context[DEPARTURES].add("assets.collections", take_collections)
 
 
 def take_likes(work: UnitOfWork, departure: Departure) -> None:

@@ -12,7 +12,7 @@ from hub.db.uow import UnitOfWork
 
 def install(context: Context) -> None:
     """Take part in the departures of accounts; done once, by ``build_context``."""
-    context[DEPARTURES].add("discussions", take_discussions)
+    context[DEPARTURES].add("community.discussions", take_discussions)
 
 
 def take_discussions(work: UnitOfWork, departure: Departure) -> None:

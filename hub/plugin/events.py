@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from hub.accounts.events import (
+    MemberAdded,
+    MemberChanged,
+    MemberRemoved,
+    OrganizationCreated,
+    OrganizationDeleted,
+    UserCreated,
+    UserDeleted,
+    UserRenamed,
+)
 from hub.base.events import publish
 from hub.licensing.events import LicenseChanged, LicenseExpiring
 from hub.repos.events import (
@@ -17,6 +27,11 @@ from hub.repos.events import (
 __all__ = [
     "LicenseChanged",
     "LicenseExpiring",
+    "MemberAdded",
+    "MemberChanged",
+    "MemberRemoved",
+    "OrganizationCreated",
+    "OrganizationDeleted",
     "RefsUpdated",
     "RepositoryCreated",
     "RepositoryDeleted",
@@ -24,5 +39,8 @@ __all__ = [
     "RepositoryPurged",
     "RepositoryUndeleted",
     "RepositoryUpdated",
+    "UserCreated",
+    "UserDeleted",
+    "UserRenamed",
     "publish",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hub.accounts.policy import PERMISSIONS, Permission
+from hub.accounts.service.departures import DEPARTURES
 from hub.base.context import Context
 from hub.base.dotted import load_dotted
 from hub.base.drivers import DRIVER_GROUPS, DriverGroup
@@ -177,6 +178,7 @@ def _install_checks(context: Context, plugin: Plugin) -> int:
     registries: Mapping[CheckPoint, Registry[Any]] = {
         CheckPoint.PRE_RECEIVE: context[CHECKS],
         CheckPoint.BEFORE_REPOSITORY_DELETE: context[DELETE_CHECKS],
+        CheckPoint.BEFORE_USER_DELETE: context[DEPARTURES],
     }
     checks = _each_function(plugin, "checks")
     for point, function in checks.items():

@@ -41,6 +41,9 @@ class CheckPoint(StrEnum):
     BEFORE_REPOSITORY_DELETE = "before_repository_delete"
     """Before a repository is deleted: ``check(work, repository, actor)``, inside the transaction."""
 
+    BEFORE_USER_DELETE = "before_user_delete"
+    """Before an account is deleted: ``check(work, departure)``, inside the transaction; takes back what it holds."""
+
 
 class Plugin:
     """Plugin

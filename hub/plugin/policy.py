@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hub.accounts.models import Grant, Member, Namespace, Organization, User
 from hub.accounts.policy import ANONYMOUS, SYSTEM, Actor, can, can_each, readable, require, require_site_admin
+from hub.accounts.service.departures import Departure
 
 __all__ = [
     "ANONYMOUS",
     "SYSTEM",
     "Actor",
+    "Departure",
     "Grant",
     "Member",
     "Namespace",

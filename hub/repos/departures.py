@@ -25,8 +25,8 @@ MAX_REPOSITORIES = 1000
 
 def install(context: Context) -> None:
     """Take part in the departures and renames of accounts; done once, by ``build_context``."""
-    context[DEPARTURES].add("repositories", take_repositories)
-    context[RENAMES].add("repositories", move_repositories)
+    context[DEPARTURES].add("repos.repositories", take_repositories)
+    context[RENAMES].add("repos.repositories", move_repositories)
 
 
 def take_repositories(work: UnitOfWork, departure: Departure) -> None:

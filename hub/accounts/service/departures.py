@@ -46,8 +46,8 @@ class Departure:
     with_discussions: bool = False
 
 
-# ``step(work, departure)``: raises a HubError to refuse, else takes back what the room holds for the user. Codes of
-# the contract: USER-ERR-16 for deployments, USER-ERR-17 for bills.
+# ``step(work, departure)``, of a plugin by its ``checks()``: raises a HubError to refuse, else takes back what the room
+# holds for the user. Codes of the contract: USER-ERR-16 for deployments, USER-ERR-17 for bills.
 DepartureStep = Callable[[UnitOfWork, Departure], None]
 DEPARTURES: Key[Registry[DepartureStep]] = Key("accounts.departures")
 
@@ -55,8 +55,8 @@ DEPARTURES: Key[Registry[DepartureStep]] = Key("accounts.departures")
 def create_departures() -> Registry[DepartureStep]:
     """A registry holding the room's own refusals; other rooms and plugins add their steps before it is frozen."""
     steps: Registry[DepartureStep] = Registry("departures")
-    steps.add("site_admins", refuse_site_admin)
-    steps.add("last_owners", refuse_last_owner)
+    steps.add("accounts.site_admins", refuse_site_admin)
+    steps.add("accounts.last_owners", refuse_last_owner)
     return steps
 
 

@@ -119,7 +119,8 @@ def test_an_owner_whose_account_is_off_does_not_count_as_one(work, acme, as_user
         remove(work, acme, as_user("owner-1"), "owner-1")
 
 
-def test_two_owners_who_leave_at_once_do_not_both_go(context, make_user):
+@pytest.mark.parametrize("way", ["membership", "account"])
+def test_two_owners_who_leave_at_once_do_not_both_go(context, make_user, way):
     with unit_of_work(context) as work:
         first = service.create_user(work, actor=SYSTEM, name="ada", email="ada@example.org")
         second = service.create_user(work, actor=SYSTEM, name="eve", email="eve@example.org")
@@ -131,12 +132,11 @@ def test_two_owners_who_leave_at_once_do_not_both_go(context, make_user):
         barrier.wait()
         try:
             with unit_of_work(context) as work:
-                service.remove_member(
-                    work,
-                    actor=Actor.of_user(user, via="session"),
-                    organization=service.get_organization(work, "acme"),
-                    user=service.get_user(work, user.name),
-                )
+                own = {"actor": Actor.of_user(user, via="session"), "user": service.get_user(work, user.name)}
+                if way == "account":
+                    service.close_account(work, **own)
+                else:
+                    service.remove_member(work, organization=service.get_organization(work, "acme"), **own)
         except HubError as error:
             codes.append(error.code)
 
@@ -145,7 +145,7 @@ def test_two_owners_who_leave_at_once_do_not_both_go(context, make_user):
         thread.start()
     for thread in threads:
         thread.join()
-    assert codes == ["SYS-ERR-6"]
+    assert codes == ["USER-ERR-15" if way == "account" else "SYS-ERR-6"]
     with reading(context) as work:
         assert work.session.scalar(select(func.count(Member.id))) == 1
 

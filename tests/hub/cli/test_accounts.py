@@ -27,6 +27,12 @@ def ada(hub):
     return "ada"
 
 
+def test_a_user_is_deleted_when_that_is_confirmed(hub, ada):
+    hub("user", "delete", "ada", input="n\n", status=1)
+    assert hub("user", "delete", "ADA", "--yes") == "Deleted the user ada.\n"
+    hub("user", "show", "ada", refused=NotFound)
+
+
 def test_a_user_is_created_shown_and_listed(hub, context, ada):
     shown = json.loads(hub("user", "show", "ADA", "--json"))
     assert (shown["name"], shown["email"], shown["is_admin"], shown["has_password"]) == (

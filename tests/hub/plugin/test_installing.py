@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from hub.accounts.policy import PERMISSIONS
+from hub.accounts.service.departures import DEPARTURES
 from hub.base.drivers import DRIVER_GROUPS
 from hub.base.events import publish
 from hub.base.health import HEALTH, ok
@@ -67,7 +68,11 @@ ALL = {
     "schedules": [Schedule("alpha.nightly", "0 0 * * *", "alpha.tidy")],
     "listeners": {RepositoryCreated: do_nothing},
     "topics": [Topic("alpha.note_written", "Somebody wrote a note.", RepositoryCreated, do_nothing)],
-    "checks": {CheckPoint.PRE_RECEIVE: do_nothing, CheckPoint.BEFORE_REPOSITORY_DELETE: do_nothing},
+    "checks": {
+        CheckPoint.PRE_RECEIVE: do_nothing,
+        CheckPoint.BEFORE_REPOSITORY_DELETE: do_nothing,
+        CheckPoint.BEFORE_USER_DELETE: do_nothing,
+    },
     "driver_groups": [DriverGroup("hub.alpha.pens", Path, "pen")],
     "services": {"notes": do_nothing},
     "metrics": [Metric("hub_alpha_notes", "Notes.", read_nothing)],
@@ -93,6 +98,7 @@ def reason_of(context, name="alpha"):
         (TOPICS, "alpha.note_written"),
         (CHECKS, "alpha"),
         (DELETE_CHECKS, "alpha"),
+        (DEPARTURES, "alpha"),
         (DRIVER_GROUPS, "hub.alpha.pens"),
         (SERVICES, "notes"),
         (METRICS, "hub_alpha_notes"),
