@@ -53,6 +53,7 @@ def install(context: Context) -> None:
         JobSpec(
             DELIVER_JOB,
             "hub.community.deliveries:deliver_job",
+            queue="webhooks",
             timeout_s=context.settings.outgoing_timeout_s + 60,
             max_attempts=MAX_TRIES + 5,
             backoff_s=PAUSES_S,

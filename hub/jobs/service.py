@@ -24,7 +24,8 @@ from hub.db.uow import UnitOfWork, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.queue import QUEUE, send_after_commit
 
-QUEUE_NAMES = ("default", "index", "compute", "dataflow", "billing", "mirror")
+# In the order of preference: what waits for strangers' servers comes last and delays nothing of the hub's own.
+QUEUE_NAMES = ("default", "index", "compute", "dataflow", "billing", "mirror", "webhooks")
 
 KEEP_FINISHED_S = 30 * 24 * 3600
 _PRUNE_BATCH = 500
