@@ -67,7 +67,7 @@ def list_repositories(
         raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
     page = page or PageArgs()
     # A kind whose plugin does not run is as if it did not exist: its repositories have no address.
-    kinds = list(work.context[KINDS]) if kind is None else [kind]
+    kinds = [known.name for known in work.context[KINDS].values()] if kind is None else [kind]
     query = select(Repository.id).where(is_live(), _may_read(actor), *matches(search), *where)
     if namespace is not None:
         # By its id the database knows how many it has.
