@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
+from marshmallow import INCLUDE
 
 from hub.accounts import service as accounts
 from hub.accounts.models import Grant
@@ -65,7 +66,7 @@ def _list(
 
 
 @blp.get(COLLECTION)
-@blp.arguments(schemas.ListQuery, location="query")
+@blp.arguments(schemas.ListQuery, location="query", unknown=INCLUDE)
 @blp.response(200, enveloped(schemas.RepositorySchema, many=True))
 def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
     """The repositories of a kind that the caller may see. For MCP servers ``data`` is ``{"data", "total"}``."""
@@ -78,7 +79,7 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
 
 
 @blp.get(f"{COLLECTION}/v2")
-@blp.arguments(schemas.ListQuery, location="query")
+@blp.arguments(schemas.ListQuery, location="query", unknown=INCLUDE)
 @blp.response(200, enveloped(schemas.BriefRepositorySchema, many=True))
 def list_briefly(query: dict[str, Any], kind: RepositoryKind) -> Response:
     """As the other list, with what is told at once. ``POST /repos/extra`` tells the rest."""
@@ -90,7 +91,7 @@ def list_briefly(query: dict[str, Any], kind: RepositoryKind) -> Response:
 
 @blp.get(f"/user/<namespace>{COLLECTION}")
 @blp.get(f"/organization/<namespace>{COLLECTION}")
-@blp.arguments(schemas.NamespaceListQuery, location="query")
+@blp.arguments(schemas.NamespaceListQuery, location="query", unknown=INCLUDE)
 @blp.response(200, enveloped(schemas.RepositorySchema, many=True))
 def list_namespace_repositories(query: dict[str, Any], namespace: str, kind: RepositoryKind) -> Response:
     """The repositories of a kind that a user or organisation owns, as far as the caller may see them."""

@@ -16,6 +16,7 @@ from hub.base.settings import setting
 from hub.jobs.schedule import Schedule
 from hub.jobs.service import JobSpec
 from hub.plugin.manifest import CheckPoint, Plugin, WhenExpired
+from hub.repos.details import DetailField, TextForm
 from hub.repos.kinds import RepositoryKind
 from hub.web.navigation import Audience, NavItem, Panel, Section, Slot
 
@@ -25,6 +26,7 @@ __all__ = [
     "Audience",
     "CheckPoint",
     "Context",
+    "DetailField",
     "DriverGroup",
     "JobSpec",
     "Metric",
@@ -40,6 +42,7 @@ __all__ = [
     "Section",
     "Slot",
     "Subject",
+    "TextForm",
     "TokenScope",
     "WhenExpired",
     "get_logger",

@@ -93,7 +93,7 @@ class Plugin:
     """Its command group ("module:group"), mounted as ``hub NAME``."""
 
     def kinds(self) -> Iterable[RepositoryKind]:
-        """Kinds of asset."""
+        """Kinds of asset, each with the members (``DetailField``) that only it has."""
         return ()
 
     def api_blueprints(self) -> Iterable[Any]:

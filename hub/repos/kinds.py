@@ -104,6 +104,17 @@ CORE_KINDS = (
     ),
 )
 
+# What all kinds have, or are asked by: no kind can have another of that name.
+COMMON_MEMBERS = frozenset(
+    (
+        *("id", "repository_id", "uuid", "type", "name", "nickname", "description", "path", "namespace", "user"),
+        *("private", "archived", "license", "default_branch", "tags", "likes", "like_count", "downloads"),
+        *("repository", "repo_size", "git_size", "lfs_size", "forked", "user_likes", "can_write", "can_manage"),
+        *("source", "sync_status", "hf_path", "ms_path", "csg_path", "created_at", "updated_at", "pushed_at"),
+        *("search", "sort", "page", "per", "files", "commit_files"),
+    )
+)
+
 KINDS: Key[Registry[RepositoryKind]] = Key("repos.kinds")
 
 
@@ -116,7 +127,9 @@ def create_kinds() -> Registry[RepositoryKind]:
 
 
 def add_kind(kinds: Registry[RepositoryKind], kind: RepositoryKind, *, owner: str = "hub") -> None:
-    """Add a kind. Raises RegistryError when its name or one of its address segments is taken."""
+    """Add a kind. Raises RegistryError when its name, an address segment or the name of a member is taken."""
+    if shared := COMMON_MEMBERS & {field.name for field in kind.details}:
+        raise RegistryError(f"kind {kind.name!r} of {owner}: every kind has {sorted(shared)} already")
     for other in kinds.entries():
         if shared := set(other.value.segments) & set(kind.segments):
             raise RegistryError(f"kind {kind.name!r} of {owner}: {shared} is already taken by {other.owner}")

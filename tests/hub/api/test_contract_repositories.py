@@ -15,7 +15,10 @@ from hub.accounts.service import set_grant
 from hub.api.repository_schemas import RepositorySchema
 from hub.api.schemas import GitTagSchema
 from hub.assets.models import RepositoryTag, Tag
+from hub.base.registry import RegistryError
 from hub.db.uow import reading, unit_of_work
+from hub.repos.details import DetailField
+from hub.repos.kinds import KINDS, RepositoryKind, add_kind
 from hub.repos.models import Repository
 from hub.repos.service import fork_repository
 from tests.support.api import data, refusal
@@ -161,6 +164,25 @@ def test_what_does_not_fit_a_member_is_refused_by_its_name(ada, collection, memb
     ):
         assert refusal(answer) == (400, "REQ-ERR-6")
         assert answer.json["context"]["member"] == member
+
+
+@anywhere
+def test_a_plugins_kind_has_members_filters_and_secrets_too(context, request):
+    members = (
+        DetailField("engine", default="python", choices=("python", "r"), is_filter=True),
+        DetailField("key", is_secret=True),
+        DetailField("is_shared", default=False),
+    )
+    with pytest.raises(RegistryError, match="private"):
+        add_kind(context[KINDS], RepositoryKind("pad", "pads", "Pad", details=(DetailField("private"),)))
+    add_kind(context[KINDS], RepositoryKind("notebook", "notebooks", "Notebook", details=members))
+    ada, nobody = request.getfixturevalue("as_user")("ada"), request.getfixturevalue("nobody")
+    made = data(ada.post("/notebooks", {"name": "n1", "engine": "r", "key": "hush", "is_shared": True}))
+    assert (made["engine"], made["key"], made["is_shared"]) == ("r", "hush", True)
+    assert "key" not in data(nobody.get("/notebooks/ada/n1"))
+    assert refusal(ada.put("/notebooks/ada/n1", {"is_shared": "yes"})) == (400, "REQ-ERR-6")
+    assert (names(nobody.get("/notebooks?engine=r")), names(nobody.get("/notebooks?engine=python"))) == (["n1"], [])
+    assert refusal(nobody.get("/notebooks?engine=cobol")) == (400, "REQ-ERR-6")
 
 
 @anywhere
