@@ -15,8 +15,8 @@ from hub.accounts.events import MemberAdded, MemberChanged, MemberRemoved
 from hub.accounts.models import Grant, Member, Namespace, Organization, User
 from hub.base.context import Context
 from hub.base.names import fold_name
-from hub.community.events import CommentCreated
-from hub.community.models import Comment, Discussion, NotificationType
+from hub.community.events import CommentCreated, WebhookDisabled
+from hub.community.models import Comment, Discussion, NotificationType, Webhook
 from hub.community.service.notifications import MAX_SUMMARY_CHARS, Notice
 from hub.community.service.texts import MAX_TITLE_CHARS, shorten
 from hub.db.uow import UnitOfWork
@@ -172,6 +172,24 @@ def _member_teller(words: str) -> Callable[..., Iterator[Addressed]]:
     return tell
 
 
+# Webhooks: who set it up.
+
+
+def _concern_webhook(_work: UnitOfWork, event: WebhookDisabled) -> dict[str, Any] | None:
+    if event.user_id is None:
+        return None
+    return {"about": "webhook_disabled", "actor_id": None, "webhook_id": event.webhook_id}
+
+
+def _tell_webhook(work: UnitOfWork, notice: _Writer, *, webhook_id: int) -> Iterator[Addressed]:
+    webhook = work.session.get(Webhook, webhook_id)
+    if webhook is None or webhook.is_active or webhook.created_by_id is None:
+        return
+    words = f"switched off your webhook {webhook.name or webhook.uuid}"
+    summary = "Too many messages in a row were not taken. Look at its deliveries, then switch it on again."
+    yield notice(NotificationType.SYSTEM, words, summary), User.id == webhook.created_by_id
+
+
 _CONCERNS: dict[type, Callable[[UnitOfWork, Any], dict[str, Any] | None]] = {
     RepositoryCreated: _concern_repository,
     RepositoryDeleted: _concern_repository,
@@ -180,6 +198,7 @@ _CONCERNS: dict[type, Callable[[UnitOfWork, Any], dict[str, Any] | None]] = {
     MemberAdded: _concern_member,
     MemberChanged: _concern_member,
     MemberRemoved: _concern_member,
+    WebhookDisabled: _concern_webhook,
 }
 _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "repository_created": _tell_created,
@@ -189,6 +208,7 @@ _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "member_added": _member_teller("made you a member of {organization}, with the role {role}"),
     "member_changed": _member_teller("gave you the role {role} in {organization}"),
     "member_removed": _member_teller("ended your membership in {organization}"),
+    "webhook_disabled": _tell_webhook,
 }
 
 

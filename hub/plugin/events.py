@@ -12,7 +12,17 @@ from hub.accounts.events import (
     UserDeleted,
     UserRenamed,
 )
+from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
 from hub.base.events import publish
+from hub.community.events import (
+    CommentCreated,
+    CommentDeleted,
+    CommentUpdated,
+    DiscussionCreated,
+    DiscussionDeleted,
+    DiscussionUpdated,
+    WebhookDisabled,
+)
 from hub.licensing.events import LicenseChanged, LicenseExpiring
 from hub.repos.events import (
     RefsUpdated,
@@ -25,6 +35,15 @@ from hub.repos.events import (
 )
 
 __all__ = [
+    "CollectionCreated",
+    "CollectionDeleted",
+    "CollectionUpdated",
+    "CommentCreated",
+    "CommentDeleted",
+    "CommentUpdated",
+    "DiscussionCreated",
+    "DiscussionDeleted",
+    "DiscussionUpdated",
     "LicenseChanged",
     "LicenseExpiring",
     "MemberAdded",
@@ -42,5 +61,6 @@ __all__ = [
     "UserCreated",
     "UserDeleted",
     "UserRenamed",
+    "WebhookDisabled",
     "publish",
 ]

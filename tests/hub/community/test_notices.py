@@ -8,8 +8,10 @@ from sqlalchemy import select
 from hub.accounts import service as accounts
 from hub.accounts.models import Role, User
 from hub.accounts.policy import SYSTEM
+from hub.base.events import publish
 from hub.community import jobs
-from hub.community.models import ClientEvent, Notification
+from hub.community.events import WebhookDisabled
+from hub.community.models import ClientEvent, Notification, Webhook
 from hub.community.service import discussions, notifications
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
@@ -134,6 +136,18 @@ def test_the_owner_of_a_repository_is_told_of_comments(context, make_user, make_
         discussions.create_comment(work, actor=actor_of(bob), discussion_id=number, content="x" * 65_536)
     [(name, title)] = inbox()
     assert (name, len(title), title[-1]) == ("ada", 255, "…")
+
+
+def test_who_set_a_webhook_up_is_told_that_it_was_switched_off(context, make_user, inbox):
+    ada = make_user("ada")
+    with unit_of_work(context) as work:
+        values = {"name": "ci", "url": "https://ci.example.org", "created_by_id": ada.id, "topics": []}
+        webhook = Webhook(**values, is_active=False, created_at=work.now(), updated_at=work.now())
+        work.session.add(webhook)
+        work.session.flush()
+        publish(work, WebhookDisabled(webhook.id, webhook.uuid, webhook.name, ada.id))
+        publish(work, WebhookDisabled(webhook.id + 1, webhook.uuid, "gone", ada.id))
+    assert inbox() == [("ada", "The hub switched off your webhook ci")]
 
 
 def test_a_message_to_all_reaches_each_once_though_its_job_runs_twice(context, make_user, actor_of, monkeypatch, inbox):
