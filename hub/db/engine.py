@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from hub.base.context import Key
 from hub.base.errors import Invalid, Unavailable
@@ -20,6 +21,8 @@ from hub.base.errors import Invalid, Unavailable
 # How long a writer waits for SQLite's one write lock, which another process may hold.
 SQLITE_WRITE_WAIT_S = 30.0
 _SQLITE_RETRY_S = 0.01
+# A connection that lay unused for longer is asked whether it still works before it is handed out.
+_TRUSTED_S = 1.0
 
 
 class Database:
@@ -41,11 +44,17 @@ class Database:
         event.listen(self.engine, "handle_error", _translate_error)
         # Rows are read after the unit of work has ended (schemas dump them), so they must not expire on commit.
         self.sessions = sessionmaker(self.engine, expire_on_commit=False, class_=Session)
+        # Each statement of a reader sees what is committed when it starts, in a transaction or not; without one,
+        # PostgreSQL is spared two messages. On SQLite nobody but a unit of work begins any.
+        reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.readers = sessionmaker(reading, autoflush=False, expire_on_commit=False, class_=Session)
 
     def _create_engine(self) -> Engine:
         if not self.is_sqlite:
-            engine = create_engine(self.url, pool_size=20, max_overflow=20, pool_pre_ping=True, pool_recycle=1800)
+            engine = create_engine(self.url, pool_size=20, max_overflow=20, pool_recycle=1800)
             event.listen(engine, "connect", _prepare_postgresql_connection)
+            event.listen(engine, "checkin", _note_use)
+            event.listen(engine, "checkout", _check_unused)
             return engine
         engine = create_engine(
             self.url, pool_size=20, max_overflow=20, connect_args={"timeout": 0.05, "check_same_thread": False}
@@ -86,6 +95,21 @@ def _prepare_postgresql_connection(connection: Any, _record: Any) -> None:
     connection.execute("SET jit = off")
     connection.execute("SET max_parallel_workers_per_gather = 0")
     connection.autocommit = was_autocommit
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _check_unused(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    # As SQLAlchemy's "pre-ping", but not for a connection that has just served: a question costs as much as a query.
+    if time.monotonic() - record.info.get("used", 0.0) < _TRUSTED_S:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        raise DisconnectionError("the connection was lost") from error
 
 
 def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:

@@ -88,10 +88,10 @@ def unit_of_work(context: Context) -> Iterator[UnitOfWork]:
 
 @contextmanager
 def reading(context: Context) -> Iterator[UnitOfWork]:
-    """A transaction for reading only: nothing is written back, and no lock is taken."""
-    session = context[DATABASE].sessions(autoflush=False)
+    """A session for reading only: nothing is written back, no lock is taken, each statement sees what is committed."""
+    session = context[DATABASE].readers()
     try:
         yield UnitOfWork(context, session)
     finally:
-        # Closing ends the transaction and leaves what was read as it is; a rollback would expire it.
+        # Closing leaves what was read as it is; a rollback would expire it.
         session.close()

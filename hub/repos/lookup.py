@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import contains_eager, defer, joinedload, lazyload, load_only
 
 from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, readable, require
@@ -38,6 +38,9 @@ def is_live() -> ColumnElement[bool]:
     return and_(Repository.state == ready, Repository.deleted_at.is_(None))
 
 
+# What answers say of who made a repository; an account has much more.
+BRIEF_USER = (load_only(User.uuid, User.name, User.nickname, User.avatar), lazyload(User.namespace))
+
 # Built once: every Git and LFS request asks one of these, and building a query takes longer than running it.
 _IS_AT_PATH = and_(
     Repository.kind == bindparam("kind"),
@@ -48,7 +51,11 @@ _IS_AT_PATH = and_(
 _BY_PATH = (
     select(Repository)
     .join(Repository.namespace)
-    .options(contains_eager(Repository.namespace), joinedload(Repository.created_by).lazyload(User.namespace))
+    .options(
+        contains_eager(Repository.namespace),
+        defer(Repository.search_text),
+        joinedload(Repository.created_by).options(*BRIEF_USER),
+    )
     .where(_IS_AT_PATH)
 )
 _PLACE_BY_PATH = (

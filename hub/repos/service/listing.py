@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, UnaryExpression, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, lazyload, load_only
+from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
 
-from hub.accounts.models import Namespace, User
+from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, can_each, readable
 from hub.base.errors import Invalid
 from hub.base.names import fold_name
@@ -17,7 +17,7 @@ from hub.base.paging import Page, PageArgs
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
-from hub.repos.lookup import is_live
+from hub.repos.lookup import BRIEF_USER, is_live
 from hub.repos.models import Repository
 from hub.repos.searching import matches
 
@@ -83,10 +83,7 @@ def list_repositories(
         .options(
             defer(Repository.search_text),
             joinedload(Repository.namespace, innerjoin=True),
-            # What an answer says of them; an account has much more.
-            joinedload(Repository.created_by).options(
-                load_only(User.uuid, User.name, User.nickname, User.avatar), lazyload(User.namespace)
-            ),
+            joinedload(Repository.created_by).options(*BRIEF_USER),
         )
         .order_by(*SORTS[sort])
     ).all()
