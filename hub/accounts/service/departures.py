@@ -23,6 +23,7 @@ from sqlalchemy.orm import aliased
 from hub.accounts.events import MemberRemoved, UserDeleted
 from hub.accounts.models import Member, Namespace, Organization, Role, User
 from hub.accounts.policy import Action, Actor, require, require_site_admin
+from hub.accounts.service.verifications import forget_verifications
 from hub.base.context import Key
 from hub.base.errors import Conflict, Denied
 from hub.base.events import publish
@@ -88,6 +89,7 @@ def _remove(work: UnitOfWork, departure: Departure) -> None:
     for step in work.context[DEPARTURES].values():
         step(work, departure)
     _end_memberships(work, departure)
+    forget_verifications(work, user.resource_type, user.id)
     user_id, namespace_id = user.id, user.namespace_id
     publish(work, UserDeleted(user_id, user.uuid, user.name, namespace_id, actor.user_id))
     work.session.flush()

@@ -21,7 +21,7 @@ from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
 from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
 from hub.accounts.service.users import get_own_user
-from hub.accounts.service.verifications import APPROVED, NONE, STATUSES, status_column
+from hub.accounts.service.verifications import APPROVED, NONE, STATUSES, forget_verifications, status_column
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, PreconditionFailed
 from hub.base.events import publish
 from hub.base.log import get_logger
@@ -178,6 +178,7 @@ def delete_organization(work: UnitOfWork, *, actor: Actor, organization: Organiz
     require(work, actor, Action.ORGANIZATION_OWN, organization, what="organization")
     try:
         with work.session.begin_nested():
+            forget_verifications(work, organization.resource_type, organization.id)
             work.session.execute(delete(Member).where(Member.organization_id == organization.id))
             work.session.execute(delete(Organization).where(Organization.id == organization.id))
             # What higher rooms keep in a namespace refers to it, so the database itself refuses.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, delete, func, select
 
 from hub.accounts.models import Organization, User, Verification
 from hub.accounts.policy import Action, Actor, require, require_site_admin
@@ -152,6 +152,14 @@ def statuses_of(work: UnitOfWork, subject_type: str, ids: Sequence[int]) -> dict
         .order_by(Verification.id)
     )
     return dict(rows.all())
+
+
+def forget_verifications(work: UnitOfWork, subject_type: str, subject_id: int) -> None:
+    """Delete all that a user or organisation has handed in; it is going away. The caller has judged that."""
+    statement = delete(Verification).where(
+        Verification.subject_type == subject_type, Verification.subject_id == subject_id
+    )
+    work.session.execute(statement.execution_options(synchronize_session=False))
 
 
 def _require_own(work: UnitOfWork, actor: Actor, subject: User | Organization) -> None:

@@ -66,3 +66,17 @@ def test_an_organisation_that_is_approved_is_shown_as_verified(as_user, nobody):
     assert [one["path"] for one in data(nobody.get("/organizations?verify_status=none"))["data"]] == ["beta"]
     assert ada.put("/organization/acme", {"verified": False}).status_code == 403
     assert data(root.put("/organization/acme", {"verified": False, "org_type": "school"}))["verified"] is False
+
+
+@pytest.mark.any_database
+def test_what_was_handed_in_goes_with_the_account_or_organisation(context, as_user):
+    ada, root = as_user("ada"), as_user("root-1", admin=True)
+    data(ada.post("/organizations", {"name": "acme"}))
+    data(ada.post("/organization/verify", COMPANY))
+    data(ada.post("/user/verify", PAPERS))
+    data(ada.delete("/organization/acme"))
+    with reading(context) as work:
+        assert work.session.query(Verification).one().subject_type == "user"
+    data(root.delete("/user/ada"))
+    with reading(context) as work:
+        assert not work.session.query(Verification).count()
