@@ -70,7 +70,7 @@ def list_labels(
         query = query.where(or_(*(column.contains(wanted, autoescape=True) for column in columns)))
     order = (Tag.scope, Tag.category, Tag.is_builtin.desc(), Tag.name)
     labels = work.session.scalars(query.order_by(*order).offset(page.offset).limit(page.per)).all()
-    total, is_estimate = total_of(work.session, query.with_only_columns(Tag.id), page, len(labels))
+    total, is_estimate = total_of(work, query.with_only_columns(Tag.id), page, len(labels))
     return Page(labels, total, is_estimate)
 
 

@@ -96,7 +96,7 @@ def list_collections(
         query = query.where(or_(*(func.lower(column).contains(wanted, autoescape=True) for column in columns)))
     ordered = _ordered(work, query, sort).options(*_with_owner()).offset(page.offset).limit(page.per)
     rows = work.session.scalars(ordered).all()
-    total, is_estimate = total_of(work.session, query.with_only_columns(Collection.id), page, len(rows))
+    total, is_estimate = total_of(work, query.with_only_columns(Collection.id), page, len(rows))
     return Page(rows, total, is_estimate)
 
 

@@ -52,9 +52,11 @@ MOST_OF_DOWNLOADS = 20
 HALF_AT_DOWNLOADS = 100
 MAX_WEIGHT = 1_000_000
 
-# Of one transaction: on SQLite it holds the one write lock, for some hundredths of a second.
-BATCH = 5_000
+# Of one transaction: on SQLite it holds the one write lock, for half a second where every score changes.
+BATCH = 2_000
 _SMALLEST_CHANGE = 0.001
+
+Batch = tuple[int, int]  # the first and the last id
 
 
 def set_weight(work: UnitOfWork, *, actor: Actor, repository_id: int, weight: int) -> None:
@@ -74,7 +76,7 @@ def set_weight(work: UnitOfWork, *, actor: Actor, repository_id: int, weight: in
     insert_new(work.session, Trend, [row])
     work.session.execute(update(Trend).where(Trend.repository_id == repository.id).values(weight=weight))
     work.session.flush()
-    _write_scores(work, Repository.id == repository.id)
+    _write_scores(work, (repository.id, repository.id))
     log.info("weight_set", repository_id=repository.id, weight=weight, actor_id=actor.user_id)
 
 
@@ -95,7 +97,7 @@ def update_trends(context: Context, *, after_batch: Callable[[int, int], None] =
         last = work.session.scalar(select(func.max(Repository.id))) or 0
     changed = 0
     for start in range(1, last + 1, BATCH):
-        batch = Repository.id.between(start, start + BATCH - 1)
+        batch = (start, start + BATCH - 1)
         with unit_of_work(context) as work:
             _turn_weeks(work, batch)
             changed += _write_scores(work, batch)
@@ -103,12 +105,18 @@ def update_trends(context: Context, *, after_batch: Callable[[int, int], None] =
     return changed
 
 
-def _turn_weeks(work: UnitOfWork, batch: ColumnElement[bool]) -> None:
+def _turn_weeks(work: UnitOfWork, batch: Batch) -> None:
     """Begin the week of those downloaded for the first time, and the next one of those whose week is over."""
     now = work.now()
     work.session.execute(
         update(Trend)
-        .where(Trend.repository_id == Repository.id, batch, Trend.week_began_at <= now - WEEK)
+        .where(
+            Trend.repository_id == Repository.id,
+            # Each table is told of the range: a database does not carry it over to what it joins.
+            Trend.repository_id.between(*batch),
+            Repository.id.between(*batch),
+            Trend.week_began_at <= now - WEEK,
+        )
         .values(
             week_began_at=now,
             # Of a hub that slept for weeks, all that came meanwhile counts as the last one.
@@ -120,17 +128,16 @@ def _turn_weeks(work: UnitOfWork, batch: ColumnElement[bool]) -> None:
     columns = ("repository_id", "weight", "week_began_at", "downloads_at_week_began", "downloads_of_last_week")
     has_trend = exists().where(Trend.repository_id == Repository.id)
     new = select(Repository.id, literal(0), literal(now, Trend.week_began_at.type), literal(0), literal(0)).where(
-        batch, Repository.download_count > 0, ~has_trend
+        Repository.id.between(*batch), Repository.download_count > 0, ~has_trend
     )
     work.session.execute(insert(Trend).from_select(columns, new))
 
 
-def _write_scores(work: UnitOfWork, batch: ColumnElement[bool]) -> int:
+def _write_scores(work: UnitOfWork, batch: Batch) -> int:
     now = work.now()
     liked = (
         select(Like.repository_id, func.sum(_points(Like.created_at, LIKE_STEPS, now)).label("points"))
-        .join(Repository, Repository.id == Like.repository_id)
-        .where(batch, Like.created_at > now - timedelta(days=LIKE_STEPS[-1][0]))
+        .where(Like.repository_id.between(*batch), Like.created_at > now - timedelta(days=LIKE_STEPS[-1][0]))
         .group_by(Like.repository_id)
         .subquery()
     )
@@ -146,7 +153,7 @@ def _write_scores(work: UnitOfWork, batch: ColumnElement[bool]) -> int:
         select(Repository.id, score.label("score"))
         .outerjoin(Trend, Trend.repository_id == Repository.id)
         .outerjoin(liked, liked.c.repository_id == Repository.id)
-        .where(batch)
+        .where(Repository.id.between(*batch))
         .subquery()
     )
     # Not through the rows: their updated_at is the time of their last change by a person.
