@@ -15,6 +15,13 @@ def test_empty_members_are_left_out() -> None:
     assert ok([1], total=1) == {"msg": "OK", "data": [1], "total": 1}
 
 
+def test_an_estimated_total_says_so_in_each_shape() -> None:
+    assert ok([1], total=5, is_estimate=True)["total_is_estimate"] is True
+    assert paged([1], 5, is_estimate=True)["data"]["total_is_estimate"] is True
+    assert messaged([1], 5, is_estimate=True)["total_is_estimate"] is True
+    assert "total_is_estimate" not in str((ok([1], total=5), paged([1], 5), messaged([1], 5)))
+
+
 def test_the_other_list_shapes() -> None:
     assert paged([1], 5) == {"msg": "OK", "data": {"data": [1], "total": 5}}
     assert messaged([1], 5) == {"msg": "OK", "message": "OK", "data": [1], "total": 5}
