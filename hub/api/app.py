@@ -25,6 +25,7 @@ from hub.api import (
     recommendations,
     relations,
     repositories,
+    resources,
     users,
     verifications,
     webhooks,
@@ -35,7 +36,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 
 # Every module here that has a ``blp``.
 MODULES = (
-    *(repositories, branches, contents, edits, labels, likes, relations, collections, recommendations),
+    *(repositories, branches, contents, edits, resources, labels, likes, relations, collections, recommendations),
     *(discussions, notifications, broadcasts, webhooks),
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
+
+from hub.base.errors import HubError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,8 +28,8 @@ def offload(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)
     import gevent  # deliberate: only web workers pay for it
 
-    result: T = gevent.get_hub().threadpool.apply(function, args, kwargs)
-    return result
+    result: T | _Refusal = gevent.get_hub().threadpool.apply(_run, (function, args, kwargs))
+    return _unwrap(result)
 
 
 def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
@@ -41,5 +43,25 @@ def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callab
         return lambda: result
     import gevent  # deliberate: only web workers pay for it
 
-    wait: Callable[[], T] = gevent.get_hub().threadpool.spawn(function, *args, **kwargs).get
-    return wait
+    wait = gevent.get_hub().threadpool.spawn(_run, function, args, kwargs).get
+    return lambda: _unwrap(wait())
+
+
+class _Refusal:
+    """An error that a caller can understand, on its way back: gevent would print whatever a thread raises."""
+
+    def __init__(self, error: HubError) -> None:
+        self.error = error
+
+
+def _run(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T | _Refusal:
+    try:
+        return function(*args, **kwargs)
+    except HubError as error:
+        return _Refusal(error)
+
+
+def _unwrap(result: T | _Refusal) -> T:
+    if isinstance(result, _Refusal):
+        raise result.error
+    return result

@@ -16,6 +16,7 @@ from gevent import monkey
 monkey.patch_all()
 import gevent
 from gevent.monkey import get_original
+from hub.base.errors import NotFound
 from hub.base.offload import begin, is_cooperative, offload
 
 thread_id, native_lock = get_original("threading", "get_ident"), get_original("threading", "Lock")
@@ -41,6 +42,17 @@ for attempt in (lambda: offload(fail), begin(fail)):
         assert str(error) == "broken"
     else:
         raise AssertionError("the error was lost")
+
+def refuse():
+    raise NotFound("not there")
+
+for attempt in (lambda: offload(refuse), begin(refuse)):
+    try:
+        attempt()
+    except NotFound:
+        pass
+    else:
+        raise AssertionError("the refusal was lost")
 print("all is well")
 """
 
@@ -62,3 +74,6 @@ def _fail() -> None:
 def test_with_greenlets_the_work_is_done_in_a_native_thread():
     done = subprocess.run([sys.executable, "-c", IN_A_WEB_WORKER], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "all is well", done.stderr
+    # gevent tells of what broke; that a file is not there is nothing to tell of.
+    assert "broken" in done.stderr
+    assert "not there" not in done.stderr
