@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from marshmallow import INCLUDE
 
 from hub.accounts import service as accounts
@@ -16,6 +17,7 @@ from hub.api.queries import check_count, conditions_of, source_asked
 from hub.api.schemas import JobSchema, PageQuery
 from hub.api.shapes import shape_of
 from hub.api.views import (
+    add_weights,
     brief_repository_view,
     job_view,
     push_view,
@@ -65,6 +67,14 @@ def _list(
     )
 
 
+def _views(work: UnitOfWork, repositories: Sequence[Repository]) -> list[dict[str, Any]]:
+    views = repository_views(work, current_actor(), repositories)
+    # Read as it comes: a schema for this one member would take a good part of the time that a page of one may take.
+    if request.args.get("need_op_weight", "").lower() in ("true", "1"):
+        add_weights(work, views, repositories)
+    return views
+
+
 @blp.get(COLLECTION)
 @blp.arguments(schemas.ListQuery, location="query", unknown=INCLUDE)
 @blp.response(200, enveloped(schemas.RepositorySchema, many=True))
@@ -72,7 +82,7 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
     """The repositories of a kind that the caller may see. For MCP servers ``data`` is ``{"data", "total"}``."""
     with reading(current_context()) as work:
         page = _list(work, kind, query, query["namespace"] or None)
-        views = repository_views(work, current_actor(), page.items)
+        views = _views(work, page.items)
     if shape_of(kind.name).is_list_nested:
         return send_json(paged(views, page.total, is_estimate=page.is_estimate))
     return send_json(ok(views, total=page.total, is_estimate=page.is_estimate))
@@ -97,7 +107,7 @@ def list_namespace_repositories(query: dict[str, Any], namespace: str, kind: Rep
     """The repositories of a kind that a user or organisation owns, as far as the caller may see them."""
     with reading(current_context()) as work:
         page = _list(work, kind, query, accounts.get_namespace(work, namespace).path)
-        views = repository_views(work, current_actor(), page.items)
+        views = _views(work, page.items)
     return send_json(messaged(views, page.total, is_estimate=page.is_estimate))
 
 
@@ -141,12 +151,12 @@ def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
 
 
 @blp.at()
+@blp.doc(parameters=[schemas.NEED_OP_WEIGHT_PARAMETER])
 @blp.response(200, enveloped(schemas.RepositorySchema))
 def show_repository(address: Address) -> Response:
     """One repository, at its path of today or a former one."""
-    actor = current_actor()
     with reading(current_context()) as work:
-        return send_json(ok(repository_views(work, actor, [address.load(work)])[0]))
+        return send_json(ok(_views(work, [address.load(work)])[0]))
 
 
 @blp.get("/prompts_info/<namespace>/<name>")

@@ -12,6 +12,13 @@ from hub.repos.details import MAX_NUMBER, DetailField
 from hub.repos.kinds import CORE_KINDS, RepositoryKind
 
 MAX_IDS = 100
+NEED_OP_WEIGHT = "true: also say what makes it trending (recom_op_weight, scores)"
+NEED_OP_WEIGHT_PARAMETER: dict[str, Any] = {
+    "in": "query",
+    "name": "need_op_weight",
+    "description": NEED_OP_WEIGHT,
+    "schema": {"type": "boolean", "default": False},
+}
 
 
 def _bytes(description: str) -> fields.Integer:
@@ -45,6 +52,7 @@ class _CommonListQuery(_Open):
     industry_tag = text("a label of category industry (deprecated)")
     repo_size_min = _bytes("bytes: only what is at least as large")
     repo_size_max = _bytes("bytes: only what is at most as large")
+    need_op_weight = fields.Boolean(load_default=False, metadata={"description": NEED_OP_WEIGHT})
     page = PageNumber(metadata={"description": "from 1"})
     per = PageNumber(metadata={"description": "1 to 100, 50 by default"})
 
@@ -194,6 +202,11 @@ class RepositoryNamespaceSchema(Schema):
     uuid = fields.String()
 
 
+class ScoreSchema(Schema):
+    weight_name = fields.String(metadata={"description": "op: points of site administrators; total: all points"})
+    score = fields.Float()
+
+
 class RepositoryLabelSchema(Schema):
     """A label that a repository carries; the platform calls it a tag."""
 
@@ -248,6 +261,8 @@ class _CommonRepositorySchema(BriefRepositorySchema):
     user_likes = fields.Boolean()
     can_write = fields.Boolean()
     can_manage = fields.Boolean()
+    recom_op_weight = fields.Integer(metadata={"description": "with need_op_weight: points of site administrators"})
+    scores = fields.List(fields.Nested(ScoreSchema), metadata={"description": "with need_op_weight"})
     sensitive_check_status = fields.String(metadata={"description": "for who administers it; Skip: nobody checks"})
     pushed_at = fields.DateTime(allow_none=True)
     # What the hub alone cannot know; plugins do.

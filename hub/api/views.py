@@ -11,7 +11,7 @@ from hub.accounts.policy import Actor
 from hub.api.scopes import word_of_scope
 from hub.api.shapes import shape_of
 from hub.assets.models import Tag as Label
-from hub.assets.service import labels_of, liked_by
+from hub.assets.service import labels_of, liked_by, weights_of
 from hub.base.context import Context
 from hub.db.uow import UnitOfWork
 from hub.git.types import BlameHunk, Branch, Commit, Comparison, DiffStat, FileDiff, Signature, Tag, TreeEntry
@@ -44,6 +44,21 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Repo
         )
         for repository in repositories
     ]
+
+
+def add_weights(work: UnitOfWork, views: Sequence[dict[str, Any]], repositories: Sequence[Repository]) -> None:
+    """Say in each view what makes its repository stand where it does in lists of what is trending. One query.
+
+    The points of administrators, and all points together. Source: CSGHub contract, section 5.3.
+    """
+    weights = weights_of(work, [repository.id for repository in repositories])
+    for view, repository in zip(views, repositories, strict=True):
+        weight = weights.get(repository.id, 0)
+        view["recom_op_weight"] = weight
+        view["scores"] = [
+            {"weight_name": "op", "score": weight},
+            {"weight_name": "total", "score": repository.trending_score},
+        ]
 
 
 def brief_repository_view(repository: Repository) -> dict[str, Any]:

@@ -74,6 +74,13 @@ def test_site_administrators_weigh_what_is_trending(people, nobody, make_reposit
     assert [item["name"] for item in data(nobody.get("/models?sort=trending"))] == ["high", "low"]
     data(root.post("/recom/opweight", {"repo_id": low.id, "weight": 50}))
     assert [item["name"] for item in data(nobody.get("/models?sort=trending"))] == ["low", "high"]
+    plain, weighed = data(ada.get("/models/ada/low")), data(ada.get("/models/ada/low?need_op_weight=true"))
+    assert "recom_op_weight" not in plain
+    assert weighed["recom_op_weight"] == 50
+    assert [score["weight_name"] for score in weighed["scores"]] == ["op", "total"]
+    assert weighed["scores"][1]["score"] >= 50
+    listed = data(nobody.get("/models?sort=trending&need_op_weight=True"))
+    assert [item["recom_op_weight"] for item in listed] == [50, 5]
     assert refusal(root.post("/recom/opweight", {"repo_id": 10**9, "weight": 1})) == (404, "REPO-ERR-3")
     for weight in (10**7, 0.5, "x", None):
         assert refusal(root.post("/recom/opweight", {"repo_id": low.id, "weight": weight})) == (422, "REQ-ERR-6")
