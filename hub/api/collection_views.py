@@ -10,7 +10,7 @@ from hub.accounts.policy import Actor
 from hub.api.views import label_view
 from hub.assets import service
 from hub.assets.models import Collection, CollectionItem
-from hub.assets.models import Tag as Label
+from hub.assets.service import Label
 from hub.assets.service.items import MAX_ITEMS
 from hub.db.uow import UnitOfWork
 

@@ -10,8 +10,7 @@ from urllib.parse import quote
 from hub.accounts.policy import Actor
 from hub.api.scopes import word_of_scope
 from hub.api.shapes import shape_of
-from hub.assets.models import Tag as Label
-from hub.assets.service import labels_of, liked_by, weights_of
+from hub.assets.service import Label, labels_of, liked_by, weights_of
 from hub.base.context import Context
 from hub.db.uow import UnitOfWork
 from hub.git.types import BlameHunk, Branch, Commit, Comparison, DiffStat, FileDiff, Signature, Tag, TreeEntry
@@ -34,12 +33,15 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Repo
     ids = [repository.id for repository in repositories]
     access = access_of(work, actor=actor, repositories=repositories)
     labels, liked = labels_of(work, ids), liked_by(work, actor=actor, repository_ids=ids)
+    # Many carry the same ones.
+    distinct = {label.id: label for carried in labels.values() for label in carried}
+    label_views = {id: label_view(label) for id, label in distinct.items()}
     return [
         _repository_view(
             work.context,
             repository,
             access[repository.id],
-            labels=labels.get(repository.id, []),
+            labels=[label_views[label.id] for label in labels.get(repository.id, [])],
             is_liked=repository.id in liked,
         )
         for repository in repositories
@@ -90,7 +92,7 @@ def brief_repository_view(repository: Repository) -> dict[str, Any]:
 
 
 def _repository_view(
-    context: Context, repository: Repository, access: Access, *, labels: Sequence[Label], is_liked: bool
+    context: Context, repository: Repository, access: Access, *, labels: list[dict[str, Any]], is_liked: bool
 ) -> dict[str, Any]:
     shape, creator, namespace = shape_of(repository.kind), repository.created_by, repository.namespace
     fields = get_kind(context, repository.kind).details
@@ -101,7 +103,7 @@ def _repository_view(
         **shape.neutral,
         **details,
         **brief_repository_view(repository),
-        "tags": [label_view(label) for label in labels],
+        "tags": labels,
         "user": {"username": creator.name, "nickname": creator.nickname, "avatar": creator.avatar} if creator else {},
         "namespace": {
             "Path": namespace.path,

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response
 
-from hub.assets.models import Tag as Label
+from hub.assets.service import Label
 from hub.compat.addresses import prefix
 from hub.git.types import Commit, EntryKind, TreeEntry
 from hub.repos.entries import Snapshot

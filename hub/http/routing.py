@@ -98,6 +98,12 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes 
 
     ARGUMENTS_PARSER = BodyParser()
 
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """Say what a view takes. Given a class, one schema of it serves all requests: making one takes a while."""
+        made = schema() if isinstance(schema, type) else schema
+        decorate: Callable[[View], View] = super().arguments(made, **options)
+        return decorate
+
     def response(
         self, status_code: int, schema: Any = None, *, content_type: str | None = None, **options: Any
     ) -> Callable[[View], View]:

@@ -20,7 +20,7 @@ from hub.assets.service.collections import (
     update_collection,
 )
 from hub.assets.service.items import add_items, items_of, remove_items, update_item
-from hub.assets.service.labels import labels_of, set_card_labels, set_labels, with_labels
+from hub.assets.service.labels import Label, labels_of, set_card_labels, set_labels, with_labels
 from hub.assets.service.likes import (
     collections_liked_by,
     is_liked_by,
@@ -41,6 +41,7 @@ from hub.assets.service.relations import (
 from hub.assets.service.trends import set_weight, update_trends, weights_of
 
 __all__ = [
+    "Label",
     "add_items",
     "add_relation",
     "collection_access_of",

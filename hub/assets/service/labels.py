@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, false, or_, select, update
 
@@ -28,21 +30,43 @@ MAX_FOUND = 200
 
 Name = tuple[str, str]  # (category, name)
 
-# Built once: every page of repositories asks it, and building a query takes longer than running it.
+
+class CarriedLabel(NamedTuple):
+    """A label as a repository carries it; with the members of ``Tag``."""
+
+    repository_id: int
+    id: int
+    scope: str
+    category: str
+    group: str
+    name: str
+    show_name: str
+    i18n_key: str
+    is_builtin: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+Label = Tag | CarriedLabel
+
+# Built once: every page of repositories asks it, and building a query takes longer than running it. Columns instead
+# of the class, as a page has hundreds of labels.
 _LABELS_OF = (
-    select(RepositoryTag.repository_id, Tag)
+    select(RepositoryTag.repository_id, *(getattr(Tag, name) for name in CarriedLabel._fields[1:]))
     .join(Tag, Tag.id == RepositoryTag.tag_id)
     .where(RepositoryTag.repository_id.in_(bindparam("repository_ids", expanding=True)))
     .order_by(Tag.category, Tag.name)
 )
 
 
-def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list[Tag]]:
+def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list[CarriedLabel]]:
     """For each repository its labels, by category and name. One query; repositories without labels are absent."""
-    found: dict[int, list[Tag]] = defaultdict(list)
+    found: dict[int, list[CarriedLabel]] = defaultdict(list)
     if repository_ids:
-        for repository_id, tag in work.session.execute(_LABELS_OF, {"repository_ids": repository_ids}):
-            found[repository_id].append(tag)
+        work.session.flush()
+        for row in work.session.connection().execute(_LABELS_OF, {"repository_ids": repository_ids}):
+            label = CarriedLabel._make(row)
+            found[label.repository_id].append(label)
     return dict(found)
 
 
