@@ -104,8 +104,8 @@ def list_commits(query: dict[str, Any], place: Place, revision: str) -> Response
 
 
 @blp.at("/xet-read-token/<path:revision>", "/xet-write-token/<path:revision>")
-@blp.alt_response(404, schema=schemas.HubDoneSchema, description="this hub has no Xet storage")
-def show_xet_token(place: Place, revision: str) -> Response:
+@blp.response(200, schemas.HubXetTokenSchema, description="where a hub has Xet storage; this one has none and says 404")
+def show_xet_token(place: Place, revision: str) -> dict[str, Any]:
     """This hub stores large files by LFS. Clients that prefer Xet are told so by ``HF_HUB_DISABLE_XET=1``."""
     raise NotFound(
         "This hub has no Xet storage; set HF_HUB_DISABLE_XET=1 (or CSGHUB_DISABLE_XNET=true for the CSGHub SDK).",

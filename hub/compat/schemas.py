@@ -91,6 +91,12 @@ class HubRefsSchema(Schema):
     converts = fields.List(fields.Nested(HubRefSchema))
 
 
+class HubXetTokenSchema(Schema):
+    accessToken = fields.String()
+    exp = fields.Integer()
+    casUrl = fields.String()
+
+
 class HubCommitsQuery(HubBody):
     limit = fields.Integer(load_default=50, validate=validate.Range(1, MAX_LIST))
     cursor = fields.Integer(load_default=0, validate=validate.Range(0, 10_000_000))
