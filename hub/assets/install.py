@@ -16,9 +16,9 @@ def install(context: Context) -> None:
     departures.install(context)
     jobs.install(context)
     topics = context[TOPICS]
-    add_topic(topics, Topic("collection.created", "a collection was made", CollectionCreated, _tell))
-    add_topic(topics, Topic("collection.updated", "a collection, or what is in it, changed", CollectionUpdated, _tell))
-    add_topic(topics, Topic("collection.deleted", "a collection is gone", CollectionDeleted, _tell))
+    add_topic(topics, Topic("collection.created", "A collection was made.", CollectionCreated, _tell))
+    add_topic(topics, Topic("collection.updated", "A collection, or what is in it, changed.", CollectionUpdated, _tell))
+    add_topic(topics, Topic("collection.deleted", "A collection was deleted.", CollectionDeleted, _tell))
 
 
 def _tell(work: Any, event: CollectionCreated | CollectionUpdated | CollectionDeleted) -> Told | None:

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from hub.assets.service.cards import index_card
 from hub.assets.service.likes import recount_likes
 from hub.assets.service.trends import update_trends
 from hub.base.context import Context
+from hub.base.names import branch_ref
+from hub.db.uow import UnitOfWork
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
-from hub.jobs.service import JobSpec, register
+from hub.jobs.service import JobSpec, enqueue, register
+from hub.repos.events import RefsUpdated
+from hub.repos.models import Repository
 
 
 def install(context: Context) -> None:
-    """Register the room's jobs and their schedules; done once, by ``build_context``."""
+    """Register the room's jobs, their schedules, and what follows a push; done once, by ``build_context``."""
+    register(context, JobSpec("assets.index_card", "hub.assets.jobs:read_card", queue="index"))
+    context.events.record_with(_ask_to_read_card, owner="hub")
     register(context, JobSpec("assets.update_trends", "hub.assets.jobs:update_scores", timeout_s=3600))
     register_schedule(context, Schedule("assets.update_trends", "15 * * * *", "assets.update_trends"))
     register(context, JobSpec("assets.recount_likes", "hub.assets.jobs:recount", timeout_s=3600))
     register_schedule(context, Schedule("assets.recount_likes", "50 3 * * *", "assets.recount_likes"))
+
+
+def _ask_to_read_card(work: UnitOfWork, event: object) -> None:
+    """Ask for the card to be read once the default branch moved, in the transaction that records the push."""
+    if not isinstance(event, RefsUpdated):
+        return
+    repository = work.session.get(Repository, event.repository_id)
+    if repository is None or branch_ref(repository.default_branch) not in {change.ref for change in event.changes}:
+        return
+    enqueue(
+        work,
+        "assets.index_card",
+        args={"repository_id": repository.id},
+        unique_key=f"assets.index_card:{repository.id}",
+        actor_id=event.actor_id,
+    )
+
+
+def read_card(run: JobRun, *, repository_id: int) -> None:
+    """Let labels, licence and relations be what the card says; see ``index_card``."""
+    index_card(run.context, repository_id=repository_id)
 
 
 def update_scores(run: JobRun) -> None:

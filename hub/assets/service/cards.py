@@ -1,0 +1,102 @@
+"""What a repository's card, its ``README.md``, says at its head: labels, licence, related repositories.
+
+Source of the names: CSGHub contract, section 7, steps 3 and 9a.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import update
+
+from hub.assets.models import TagOrigin
+from hub.assets.service.labels import Name, set_card_labels
+from hub.assets.service.relations import Target, set_card_relations
+from hub.base.context import Context
+from hub.base.errors import NotFound
+from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.repos.contents import read_file
+from hub.repos.lookup import is_live
+from hub.repos.models import Repository
+from hub.repos.service.naming import MAX_CHARS
+
+CARD_PATH = "README.md"
+# Of the file's head; metadata that is longer is not read.
+MAX_HEAD_BYTES = 64 * 1024
+_HEAD = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+
+# The card's member -> the category of labels; other members that are called like a category mean it.
+_CATEGORIES = {
+    "task": "task",
+    "tasks": "task",
+    "tags": "task",
+    "task_categories": "task",
+    "pipeline_tag": "task",
+    "library_name": "framework",
+    "size_categories": "size",
+}
+_RELATED = {"models": "model", "datasets": "dataset", "codes": "code", "mcpservers": "mcpserver"}
+
+
+def read_metadata(text: str) -> dict[str, Any]:
+    """The YAML members at the head of a card; none where there is no such head, or it cannot be read."""
+    # Deliberately here: only the workers read cards.
+    import yaml
+
+    match = _HEAD.match(text)
+    try:
+        found = yaml.safe_load(match[1]) if match else None
+    except (yaml.YAMLError, RecursionError, ValueError):
+        found = None
+    return {str(name): value for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def labels_in(metadata: Mapping[str, Any]) -> list[Name]:
+    """(category, name) of each label that a card names."""
+    return [(_CATEGORIES.get(member, member), word) for member, value in metadata.items() for word in _words(value)]
+
+
+def relations_in(metadata: Mapping[str, Any]) -> list[Target]:
+    """(kind, "namespace/name") of each repository that a card names."""
+    return [(kind, path) for member, kind in _RELATED.items() for path in _words(metadata.get(member)) if "/" in path]
+
+
+def _words(value: Any) -> list[str]:
+    """A text, or those of a list that are texts. YAML reads Norwegian's "no" as a boolean."""
+    values = value if isinstance(value, list) else [value]
+    return ["no" if word is False else word for word in values if isinstance(word, str) or word is False]
+
+
+def index_card(context: Context, *, repository_id: int) -> None:
+    """Let a repository's labels, licence and relations be what the card on its default branch says.
+
+    Harmless when it is repeated, or when the repository is gone. Without a card there are none; a card that names no
+    licence leaves the repository's as it is.
+    """
+    with reading(context) as work:
+        repository = work.session.get(Repository, repository_id)
+    if repository is None or repository.deleted_at is not None:
+        return
+    try:
+        read = read_file(context, repository, path=CARD_PATH, limit_bytes=MAX_HEAD_BYTES)
+        metadata = read_metadata(read.blob.data.decode("utf-8", "replace"))
+    except NotFound:
+        metadata = {}
+    with unit_of_work(context) as work:
+        _write(work, repository_id, metadata)
+
+
+def _write(work: UnitOfWork, repository_id: int, metadata: Mapping[str, Any]) -> None:
+    repository = work.session.get(Repository, repository_id)
+    if repository is None:
+        return
+    set_card_labels(work, repository=repository, labels=labels_in(metadata), origin=TagOrigin.CARD)
+    set_card_relations(work, repository=repository, targets=relations_in(metadata))
+    licences = [word for word in _words(metadata.get("license")) if word.isprintable()]
+    if licences and len(licences[0]) <= MAX_CHARS["license"]:
+        # Not through the row: its updated_at is the time of its last change by a person.
+        work.session.execute(
+            update(Repository).where(Repository.id == repository_id, is_live()).values(license=licences[0])
+        )

@@ -1,0 +1,80 @@
+import pytest
+
+from hub.accounts.policy import SYSTEM
+from hub.assets import service
+from hub.assets.service.cards import labels_in, read_metadata, relations_in
+from hub.db.uow import reading
+from hub.jobs.run import run_due
+from hub.repos.files import FileEdit, commit_files
+from hub.repos.models import Repository
+
+CARD = """---
+license: MIT
+pipeline_tag: Text-Generation
+library_name: transformers
+language: [en, no, 3]
+datasets: [ada/data, squad, ada/none]
+nonsense: {a: b}
+---
+# Thing
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "# Thing",
+            "---\nlicense: mit\n",
+            "---\n- a list\n---\n",
+            "---\na: [\n---\n",
+            "---\n" + "[" * 5000 + "\n---\n",
+        ),
+        "---\na: 2026-99-99\n---\n",
+    ],
+)
+def test_a_head_that_cannot_be_read_says_nothing(text):
+    assert read_metadata(text) == {}
+
+
+def test_members_mean_what_the_contract_says():
+    metadata = read_metadata(CARD.replace("\n", "\r\n"))
+    assert {
+        ("license", "MIT"), ("task", "Text-Generation"), ("framework", "transformers"), ("language", "en"),
+        ("language", "no"),
+    } <= set(labels_in(metadata))  # fmt: skip
+    assert relations_in(metadata) == [("dataset", "ada/data"), ("dataset", "ada/none")]
+    tasks = labels_in(read_metadata("---\ntasks: a\ntags: [b]\ntask_categories: [c]\nsize_categories: d\nsize: e\n---"))
+    assert tasks == [("task", "a"), ("task", "b"), ("task", "c"), ("size", "d"), ("size", "e")]
+
+
+def test_a_push_to_the_default_branch_brings_what_its_card_says(context, make_user, make_repository, actor_of):
+    ada = make_user("ada")
+    make_repository(ada, "data", kind="dataset")
+    thing = make_repository(ada, "thing", license="apache-2.0")
+
+    def shown():
+        run_due(context)
+        with reading(context) as work:
+            row = work.session.get(Repository, thing.id)
+            labels = service.labels_of(work, [thing.id]).get(thing.id, [])
+            related = service.list_related(work, actor=SYSTEM, repository=row)
+            return row.license, [label.name for label in labels], [other.path for other in related]
+
+    def push(edit, **where):
+        where = {"branch": "main"} | where
+        commit_files(
+            context, actor=actor_of(ada), repository_id=thing.id, message="Say what it is", edits=[edit], **where
+        )
+
+    assert shown() == ("apache-2.0", ["apache-2.0"], [])
+    push(FileEdit("README.md", content=CARD.encode()), new_branch="trial")
+    assert shown() == ("apache-2.0", ["apache-2.0"], [])
+    push(FileEdit("README.md", content=CARD.encode()))
+    said = ("MIT", ["transformers", "en", "no", "mit", "text-generation"], ["ada/data"])
+    assert shown() == said
+    push(FileEdit("other.md", content=b"x"))
+    assert shown() == said
+    push(FileEdit("README.md", "delete"))
+    assert shown() == ("MIT", [], [])
