@@ -335,6 +335,24 @@ def test_a_download_that_is_cut_goes_on_where_it_was(sdk, things, hub, folder, t
     assert any(wanted.startswith(b"bytes=") and wanted != b"bytes=0-" for wanted in ranges[1:]), ranges
 
 
+def test_the_object_store_sends_large_files_itself(scaled_hub, git_user, folder, tmp_path):
+    """On S3 a HEAD is answered by the hub and a GET is sent on, to where the hub's credential must not go."""
+    account = scaled_hub.new_account()
+    sdk = SDK(git_user, scaled_hub.url, account.token)
+    name = f"{account.name}/stored"
+    sdk.with_(default_client=True, environment=NO_XET).cli("upload", name, folder, "--private")
+    address, whole = f"/hf/{name}/resolve/main/weights.bin", files_in(folder)
+    head = account.api.request("HEAD", address)
+    assert (head.status, int(head.headers["Content-Length"])) == (200, len(whole["weights.bin"]))
+    sent_on = account.api.get(address)
+    assert sent_on.status == 302
+    assert not sent_on.headers["Location"].startswith(scaled_hub.url)
+    for default_client in (True, False):
+        out = tmp_path / str(default_client)
+        sdk.with_(default_client=default_client).cli("download", name, "--local-dir", out)
+        assert files_in(out) == whole
+
+
 REST = """
 import requests
 from pycsghub.utils import build_csg_headers
