@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import joinedload
 
-from hub.accounts.policy import Action, Actor, readable
+from hub.accounts.policy import Action, Actor
 from hub.accounts.service.fields import validate_text
 from hub.assets.models import Collection, CollectionItem
 from hub.assets.service.collections import get_collection, note_change
+from hub.assets.service.rows import may_read
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
@@ -51,14 +52,7 @@ def items_of(
 
 
 def _visible(work: UnitOfWork, actor: Actor) -> list[ColumnElement[bool]]:
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
-    return [Repository.kind.in_(work.context[KINDS]), is_live(), may_read]
+    return [Repository.kind.in_(work.context[KINDS]), is_live(), may_read(actor)]
 
 
 def add_items(

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, false, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, false, or_, select, tuple_, update
 
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models import RepositoryTag, Tag, TagOrigin
 from hub.assets.service.catalogue import check_label_name, list_categories
+from hub.assets.service.rows import hold
 from hub.base.errors import Invalid
 from hub.base.events import publish
 from hub.base.log import get_logger
@@ -58,6 +59,10 @@ _LABELS_OF = (
     .order_by(Tag.category, Tag.name)
 )
 
+_NAMED = select(Tag.category, Tag.name, Tag.group, Tag.id).where(
+    Tag.scope == bindparam("scope"), tuple_(Tag.category, Tag.name).in_(bindparam("pairs", expanding=True))
+)
+
 
 def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list[CarriedLabel]]:
     """For each repository its labels, by category and name. One query; repositories without labels are absent."""
@@ -82,8 +87,8 @@ def with_labels(work: UnitOfWork, *, scope: str, labels: Sequence[tuple[str, str
         return []
     if len(wanted) > MAX_LABELS_ASKED:
         raise Invalid(f"More than {MAX_LABELS_ASKED} labels at once.", code="REQ-ERR-6", query="tag_name")
-    named = or_(*(and_(Tag.category == category, Tag.name == name) for category, name, _group in wanted))
-    rows = work.session.execute(select(Tag.category, Tag.name, Tag.group, Tag.id).where(Tag.scope == scope, named))
+    pairs = [(category, name) for category, name, _group in wanted]
+    rows = work.session.connection().execute(_NAMED, {"scope": scope, "pairs": pairs})
     known = {(category, name): (group.lower(), id) for category, name, group, id in rows}
     conditions: list[ColumnElement[bool]] = []
     for category, name, group in wanted:
@@ -140,6 +145,7 @@ def _replace(
     work: UnitOfWork, repository: Repository, wanted: Sequence[Name], *, origin: TagOrigin, within: str | None = None
 ) -> None:
     """Let the labels of one origin be these. within: of this category only."""
+    hold(work, repository)
     wanted_ids = _ids_of(work, repository.kind, [*dict.fromkeys(wanted)])
     query = select(RepositoryTag.tag_id, RepositoryTag.origin).where(RepositoryTag.repository_id == repository.id)
     if within is not None:

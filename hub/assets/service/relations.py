@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import and_, delete, func, or_, select, update
 
 from hub.accounts.models import Namespace
-from hub.accounts.policy import SYSTEM, Action, Actor, readable, require
+from hub.accounts.policy import SYSTEM, Action, Actor, require
 from hub.assets.models import Relation, RelationOrigin
+from hub.assets.service.rows import hold, may_read
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.events import publish
 from hub.base.log import get_logger
@@ -49,6 +50,7 @@ def set_relations(work: UnitOfWork, *, actor: Actor, repository: Repository, kin
     Denied, Invalid (``REQ-ERR-6``).
     """
     require(work, actor, Action.REPOSITORY_WRITE, repository)
+    hold(work, repository)
     targets = _find_all(work, actor, repository, [(kind, path) for path in paths])
     _drop(work, repository, origin=RelationOrigin.PERSON, kind=kind, keep=targets)
     _add(work, repository, targets, RelationOrigin.PERSON)
@@ -58,6 +60,7 @@ def set_relations(work: UnitOfWork, *, actor: Actor, repository: Repository, kin
 def add_relation(work: UnitOfWork, *, actor: Actor, repository: Repository, kind: str, path: str) -> None:
     """Relate a repository to another one; harmless when it is. Raises as ``set_relations``."""
     require(work, actor, Action.REPOSITORY_WRITE, repository)
+    hold(work, repository)
     _add(work, repository, _find_all(work, actor, repository, [(kind, path)]), RelationOrigin.PERSON)
     _tell(work, actor, repository)
 
@@ -68,6 +71,7 @@ def remove_relation(work: UnitOfWork, *, actor: Actor, repository: Repository, k
     Raises as ``set_relations``, and NotFound (``relation_not_found``).
     """
     require(work, actor, Action.REPOSITORY_WRITE, repository)
+    hold(work, repository)
     [target_id] = _find_all(work, actor, repository, [(kind, path)])
     is_this = (Relation.source_id == repository.id, Relation.target_id == target_id)
     if not work.session.execute(delete(Relation).where(*is_this).returning(Relation.target_id)).all():
@@ -81,6 +85,7 @@ def set_card_relations(work: UnitOfWork, *, repository: Repository, targets: Ite
     targets: (kind, "namespace/name"), at most ``MAX_RELATIONS``; what does not exist is passed over. Whoever looks at
     the relations sees those only that they may read.
     """
+    hold(work, repository)
     found = [*_find(work, SYSTEM, [*dict.fromkeys(targets)][:MAX_RELATIONS]).values()]
     ids = [target_id for target_id in found if target_id != repository.id]
     _drop(work, repository, origin=RelationOrigin.CARD, keep=ids)
@@ -108,17 +113,10 @@ def _find(work: UnitOfWork, actor: Actor, targets: Sequence[Target]) -> dict[Tar
         wanted.append(and_(Repository.kind == kind, Namespace.path_key == namespace, Repository.name_key == name))
     if not wanted:
         return {}
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
     rows = work.session.execute(
         select(Repository.kind, Namespace.path_key, Repository.name_key, Repository.id)
         .join(Namespace, Namespace.id == Repository.namespace_id)
-        .where(or_(*wanted), is_live(), may_read)
+        .where(or_(*wanted), is_live(), may_read(actor))
     )
     return {(kind, f"{namespace}/{name}"): id for kind, namespace, name, id in rows}
 

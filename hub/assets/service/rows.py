@@ -1,0 +1,29 @@
+"""What the chapters of this room ask of rows of repositories."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, select
+
+from hub.accounts.policy import Actor, readable
+from hub.db.uow import UnitOfWork
+from hub.repos.models import Repository
+
+
+def may_read(actor: Actor) -> ColumnElement[bool]:
+    """The condition on ``Repository`` that the actor may read it."""
+    return readable(
+        actor,
+        resource_type=Repository.resource_type,
+        id=Repository.id,
+        namespace_id=Repository.namespace_id,
+        is_private=Repository.is_private,
+    )
+
+
+def hold(work: UnitOfWork, repository: Repository) -> None:
+    """Let others who are about to change what is said of this repository wait until this is committed.
+
+    Two who replace the same rows at once could each wait for the other. Changes of the repository's own row wait, too.
+    """
+    row = select(Repository.id).where(Repository.id == repository.id)
+    work.session.execute(row.with_for_update(key_share=True))
