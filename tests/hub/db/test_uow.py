@@ -1,9 +1,10 @@
 import threading
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from hub.accounts.models import Namespace, NamespaceKind
+from hub.db.engine import DATABASE, Database
 from hub.db.uow import reading, unit_of_work
 
 
@@ -100,3 +101,32 @@ def test_what_was_read_is_still_there_after_reading(context):
     with reading(context) as work:
         namespace = work.session.scalars(select(Namespace)).one()
     assert namespace.path == "ada"
+
+
+def test_a_reader_leaves_no_setting_behind_for_the_writer_after_it(context):
+    for _ in range(2):
+        assert count_namespaces(context) == 0
+        with pytest.raises(ValueError, match="on purpose"), unit_of_work(context) as work:
+            add_namespace(work, "ada")
+            raise ValueError("on purpose")
+    with unit_of_work(context) as work:
+        add_namespace(work, "ada")
+    assert count_namespaces(context) == 1
+
+
+def test_a_connection_that_was_lost_while_nobody_used_it_is_replaced(context, monkeypatch):
+    database = context[DATABASE]
+    if database.is_sqlite:
+        pytest.skip("a file is not lost")
+    with reading(context) as work:
+        lost = work.session.scalar(text("SELECT pg_backend_pid()"))
+    other = Database(str(database.url.render_as_string(hide_password=False)))
+    with other.engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": lost})
+    other.dispose()
+    # As after a second in which nobody asked.
+    monkeypatch.setattr("hub.db.engine._TRUSTED_S", 0.0)
+    with unit_of_work(context) as work:
+        add_namespace(work, "ada")
+        assert work.session.scalar(text("SELECT pg_backend_pid()")) != lost
+    assert count_namespaces(context) == 1
