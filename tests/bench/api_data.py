@@ -146,7 +146,8 @@ def fill(connection: Connection, size: Size = Size()) -> None:
 
 
 def _moment(when: datetime, is_sqlite: bool) -> str:
-    return when.strftime("%Y-%m-%d %H:%M:%S.%f") + ("" if is_sqlite else "+00")
+    text = when.isoformat(" ", "microseconds")
+    return text.removesuffix("+00:00") if is_sqlite else text
 
 
 def _uuid(room: int, number: int) -> str:
@@ -255,7 +256,7 @@ def _fill_repositories(
             owner = _skewed(generator, size.organizations if is_of_organization else size.users)
             path = organization_name(owner) if is_of_organization else user_name(owner)
             name = _name(generator, id)
-            description = " ".join(words(generator.randrange(6, 24)))
+            description = " ".join(words(6 + int(generator.random() * 18)))
             if id % RARE_EVERY == 7:
                 description += f" {RARE_WORD}"
             updated = _NOW - timedelta(seconds=generator.random() ** 2 * 7e7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ def _stage(bench: Bench) -> Iterator[Stage]:
         settings = {
             "database_url": url,
             "redis_url": redis.url(),
+            "web_workers": os.cpu_count(),
+            # All clients come from one address. Requests are counted as ever; there is only no end to them.
             "rate_limit_account": 10**9,
             "rate_limit_address": 10**9,
         }
