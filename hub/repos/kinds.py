@@ -128,8 +128,8 @@ def create_kinds() -> Registry[RepositoryKind]:
 
 def add_kind(kinds: Registry[RepositoryKind], kind: RepositoryKind, *, owner: str = "hub") -> None:
     """Add a kind. Raises RegistryError when its name, an address segment or the name of a member is taken."""
-    if shared := COMMON_MEMBERS & {field.name for field in kind.details}:
-        raise RegistryError(f"kind {kind.name!r} of {owner}: every kind has {sorted(shared)} already")
+    if taken := COMMON_MEMBERS & {field.name for field in kind.details}:
+        raise RegistryError(f"kind {kind.name!r} of {owner}: every kind has {sorted(taken)} already")
     for other in kinds.entries():
         if shared := set(other.value.segments) & set(kind.segments):
             raise RegistryError(f"kind {kind.name!r} of {owner}: {shared} is already taken by {other.owner}")
