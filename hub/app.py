@@ -115,7 +115,7 @@ def _mount(context: Context) -> Flask:
 
     from hub.api import app as api
     from hub.compat import app as compat
-    from hub.http import conditional, errors, health, idempotency, limits
+    from hub.http import conditional, cors, errors, health, idempotency, limits
     from hub.http import context as http_context
     from hub.plugin import admin, mounting
     from hub.transport import git_http, internal, lfs
@@ -131,6 +131,7 @@ def _mount(context: Context) -> Flask:
     lfs.install(app)
     web.install(app, context)
     rest = api.install(app, context)
+    cors.install(app)
     limits.install(app, context)
     idempotency.install(app, context)
     conditional.install(app)
