@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import psutil
+import psycopg
 
 from tests.bench import api_data
 from tests.bench.bench import Bench, Outcome, Row
@@ -35,16 +36,20 @@ class Stage:
     """A running hub, its database, and one who belongs to organisations."""
 
     hub: HubServer
-    database_url: str
+    database: psutil.Process
     member_token: str
     paths: list[str]  # public models
 
     def processes(self) -> tuple[list[psutil.Process], list[psutil.Process]]:
         """Those of the web server, and those of the database."""
-        [data] = parse_qs(urlsplit(self.database_url).query)["host"]
-        servers = [process for process in psutil.process_iter() if process.name() == "postgres"]
-        [first] = [process for process in servers if data in process.cmdline()]
-        return self.hub.program("web"), [first, *first.children()]
+        return self.hub.program("web"), [self.database, *self.database.children()]
+
+
+def _postmaster(url: str) -> psutil.Process:
+    with psycopg.connect(url) as connection:
+        parent = psutil.Process(connection.info.backend_pid).parent()
+    assert parent is not None
+    return parent
 
 
 @contextmanager
@@ -66,7 +71,7 @@ def _stage(bench: Bench) -> Iterator[Stage]:
             run("git", "-C", source, "push", "--quiet", "--force", address, "main")
             token = hub.cli("token", "create", api_data.MEMBER, "--name", "bench", "--scope", "read", "--quiet").stdout
             pages = (hub.api.get(f"/api/v1/models?sort=most_download&per=100&page={page}").data for page in (1, 2))
-            yield Stage(hub, url, token.strip(), [item["path"] for page in pages for item in page])
+            yield Stage(hub, _postmaster(url), token.strip(), [item["path"] for page in pages for item in page])
 
 
 @cache
