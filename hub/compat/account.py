@@ -19,6 +19,7 @@ from hub.compat.views import time_text
 from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.rest import ErrorSchema
 
 blp = CompatBlueprint("account", __name__, description="The caller and the cards, as huggingface_hub asks")
 
@@ -67,7 +68,11 @@ def whoami() -> dict[str, Any]:
 @blp.post("/api/validate-yaml")
 @blp.arguments(schemas.HubCardBody)
 @blp.response(200, schemas.HubFindingsSchema)
-@blp.alt_response(400, schema=schemas.HubFindingsSchema, description="the metadata cannot be used")
+@blp.alt_response(
+    400,
+    schema={"oneOf": [schemas.HubFindingsSchema, ErrorSchema]},
+    description="the metadata cannot be used, or the request is no JSON",
+)
 def validate_card(body: dict[str, Any]) -> Response:
     """What is wrong with the metadata at the head of a README.md: errors (then the status is 400) and warnings."""
     if current_actor().is_anonymous:

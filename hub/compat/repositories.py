@@ -61,7 +61,7 @@ def _load(work: UnitOfWork, kind: RepositoryKind, path: str) -> Repository:
 @blp.post("/api/repos/create")
 @blp.arguments(schemas.HubCreateBody)
 @blp.response(200, schemas.HubCreatedSchema)
-@blp.alt_response(409, schema=schemas.HubCreatedSchema, description="there is one already; 'url' leads to it")
+@blp.alt_response(409, schema=schemas.HubTakenSchema, description="there is one already; 'url' leads to it")
 def create_repository(body: dict[str, Any]) -> dict[str, Any]:
     """Make a repository; it has a first commit on ``main`` when the answer comes."""
     context, kind = current_context(), _kind_named(current_context(), body["type"])
@@ -134,7 +134,6 @@ def change_settings(body: dict[str, Any], place: Place) -> dict[str, Any]:
 @blp.at("/branch/<path:branch>", method="POST")
 @blp.arguments(schemas.HubBranchBody)
 @blp.response(200, schemas.HubDoneSchema)
-@blp.alt_response(409, schema=schemas.HubDoneSchema, description="there is one already")
 def create_branch(body: dict[str, Any], place: Place, branch: str) -> dict[str, Any]:
     """Make a branch."""
     branches.create_branch(
@@ -160,7 +159,6 @@ def delete_branch(place: Place, branch: str) -> dict[str, Any]:
 @blp.at("/tag/<path:revision>", method="POST")
 @blp.arguments(schemas.HubTagBody)
 @blp.response(200, schemas.HubDoneSchema)
-@blp.alt_response(409, schema=schemas.HubDoneSchema, description="there is one already")
 def create_tag(body: dict[str, Any], place: Place, revision: str) -> dict[str, Any]:
     """Make a tag at a revision. It is a lightweight one: a message that is sent along is not kept."""
     branches.create_tag(

@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from hub.http.rest import ErrorSchema
+
 MAX_LIST = 100
 MAX_TREE = 1000
 MAX_TREE_EXPANDED = 50
@@ -210,6 +212,12 @@ class HubCreatedSchema(Schema):
     url = fields.String()
     name = fields.String()
     id = fields.String()
+
+
+class HubTakenSchema(ErrorSchema):
+    """The error of a name that is taken, which leads to what has it."""
+
+    url = _text("the page of the repository that is there")
 
 
 class HubMoveBody(HubBody):

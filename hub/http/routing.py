@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from flask_smorest import Blueprint
+from marshmallow import Schema, fields
+from webargs.core import parse_json
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
 from werkzeug.routing import BaseConverter, Map
 
 from hub.base.context import Context
@@ -22,6 +26,9 @@ from hub.repos.models import Repository
 from hub.repos.service import get_readable
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+# The schema of what is no JSON.
+BYTES = {"type": "string", "format": "binary"}
 
 PREFIX = "/api/v1"
 COLLECTION = "/<collection:kind>"
@@ -83,14 +90,56 @@ class Address:
             return self.load(work)
 
 
+# What clients send that do not say what they send; not forms, which mean something else.
+_UNSAID_TYPES = frozenset({"", "text/plain", "application/octet-stream"})
+
+
 class BodyParser(FlaskParser):
-    """webargs' parser, to which a body that is nested deeper than Python's stack is as little JSON as any other."""
+    """webargs' parser, as forgiving as the platform's: its clients send every member they know of.
+
+    A query's empty value, and a body's null where none is allowed, is as absent. A body without a type is taken for
+    JSON. What does not fit is 400 (CSGHub contract, section 1.5).
+    """
+
+    DEFAULT_VALIDATION_STATUS = 400
+
+    def load_querystring(self, req: Any, schema: Schema) -> Any:
+        given = MultiDict((name, value) for name, values in req.args.lists() if any(values) for value in values)
+        return self._makeproxy(given, schema)
+
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        return _without_nulls(super().load_json(req, schema), schema)
 
     def _raw_load_json(self, req: Any) -> Any:
         try:
+            if req.mimetype in _UNSAID_TYPES and (body := req.get_data(cache=True)):
+                return parse_json(body)
             return super()._raw_load_json(req)
         except RecursionError:
-            raise Invalid("The request's body is no valid JSON.", code="json_invalid") from None
+            raise _no_json() from None
+
+    def _handle_invalid_json_error(self, error: Exception, req: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise _no_json() from None
+
+
+def _no_json() -> Invalid:
+    return Invalid("The request's body is no valid JSON.", code="json_invalid")
+
+
+def _without_nulls(given: Any, schema: Schema) -> Any:
+    if isinstance(given, list):
+        return [_without_nulls(item, schema) for item in given]
+    if not isinstance(given, dict):
+        return given
+    known = {field.data_key or name: field for name, field in schema.load_fields.items()}
+    kept = {}
+    for name, value in given.items():
+        field = known.get(name)
+        if value is None and field is not None and not field.allow_none:
+            continue
+        inner = field.inner if isinstance(field, fields.List) else field
+        kept[name] = _without_nulls(value, inner.schema) if isinstance(inner, fields.Nested) else value
+    return kept
 
 
 class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes no types
@@ -109,7 +158,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes 
     ) -> Callable[[View], View]:
         """Say what a view answers. With a content type and no schema it is bytes, which the view sends itself."""
         if schema is None and content_type is not None:
-            schema = {"type": "string", "format": "binary"}
+            schema = BYTES
         decorate: Callable[[View], View] = super().response(status_code, schema, content_type=content_type, **options)
         return decorate
 
@@ -136,7 +185,13 @@ class RepositoryBlueprint(ApiBlueprint):
         def register(view: View) -> View:
             @wraps(view)
             def serve(*args: Any, kind: RepositoryKind, namespace: str, name: str, **values: Any) -> Any:
-                return view(*args, address=Address(kind, namespace, name), **values)
+                address = Address(kind, namespace, name)
+                try:
+                    return view(*args, address=address, **values)
+                except BadRequest:
+                    # Of what the caller may not know of, no form of a request is better than another.
+                    address.get()
+                    raise
 
             for suffix in suffixes or ("",):
                 self.add_url_rule(REPOSITORY + suffix, view.__name__, serve, methods=[method], strict_slashes=False)

@@ -1,41 +1,22 @@
-"""The CSGHub SDK as its users have it: from the package index, unmodified, in an environment of its own.
-
-``python -m tests.support.sdk`` makes the environment when it is missing; `make test` does so before the tests start.
-"""
+"""The CSGHub SDK as its users have it: from the package index, unmodified, in an environment of its own."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.assets import cache_path
 from tests.support.git import GitUser, Result
-
-PINS = Path(__file__).parent.parent / "clients" / "csghub-sdk.txt"
-_STAMP = ".complete"
+from tests.support.venvs import make_venv
 
 
 def environment_path() -> Path:
     """The environment's directory, made when it is not there yet: half a minute, once for each set of pins."""
-    digest = hashlib.sha256(PINS.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    path = cache_path() / f"csghub-sdk-{digest}"
-    with (cache_path() / f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (path / _STAMP).exists():
-            # Programs carry the path of their environment, so it is made in its place.
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(path)], check=True)
-            install = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-            subprocess.run([str(path / "bin" / "python"), *install, "--requirement", str(PINS)], check=True)
-            (path / _STAMP).touch()
-    return path
+    return make_venv("csghub-sdk")
 
 
 @dataclass
@@ -100,7 +81,3 @@ class SDK:
         environment: Mapping[str, str] = changes.pop("environment", {})
         values = {"user": self.user, "url": self.url, "token": self.token, "default_client": self.default_client}
         return SDK(**{**values, **changes}, environment={**self.environment, **environment})
-
-
-if __name__ == "__main__":
-    environment_path()
