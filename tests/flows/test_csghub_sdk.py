@@ -155,7 +155,7 @@ def test_a_folder_goes_up_by_git_and_comes_down_for_every_kind(things, account, 
         assert hub.api.get(f"/api/v1/{collection}/ada/{kind}-thing").status == 404
 
 
-def test_the_command_downloads_what_was_asked_for(sdk, things, folder, tmp_path):
+def test_the_command_downloads_what_was_asked_for(sdk, things, account, folder, tmp_path):
     whole = files_in(folder)
     for default_client in (True, False):
         client, out = sdk.with_(default_client=default_client), tmp_path / str(default_client)
@@ -167,6 +167,12 @@ def test_the_command_downloads_what_was_asked_for(sdk, things, folder, tmp_path)
     for kind in OF_DEFAULT_CLIENT:
         client.with_(default_client=True).cli("download", f"ada/{kind}-thing", "-t", kind, "-ld", tmp_path / kind)
         assert files_in(tmp_path / kind) == whole
+    # What is public needs no token.
+    account.create_repository("open")
+    for default_client in (True, False):
+        anyone, out = sdk.with_(token="", default_client=default_client), tmp_path / f"open-{default_client}"
+        anyone.cli("download", "ada/open", "--local-dir", out)
+        assert set(files_in(out)) == {"README.md"}
     # The source that looks for mirrors first finds local things, too.
     client.cli("download", "ada/code-thing", "-t", "code", "--source", "hf", "-ld", tmp_path / "code")
     assert files_in(tmp_path / "code") == whole
