@@ -69,7 +69,7 @@ def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list
     found: dict[int, list[CarriedLabel]] = defaultdict(list)
     if repository_ids:
         work.session.flush()
-        for row in work.session.connection().execute(_LABELS_OF, {"repository_ids": repository_ids}):
+        for row in work.session.connection().execute(_LABELS_OF, {"repository_ids": repository_ids}).all():
             label = CarriedLabel._make(row)
             found[label.repository_id].append(label)
     return dict(found)
