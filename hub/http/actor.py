@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import ipaddress
+from functools import cache
 
 from flask import Response, after_this_request, g, request
 
@@ -12,11 +14,15 @@ from hub.accounts.authentication import Identity, identify_basic, identify_beare
 from hub.accounts.policy import ANONYMOUS, Actor
 from hub.accounts.service.sessions import csrf_token_of
 from hub.base.errors import Denied, HubError, NotSignedIn
+from hub.base.settings import Settings, SettingsError, split_names
 from hub.db.uow import reading
 from hub.http.context import current_context
 
 SESSION_COOKIE = "hub_session"
 CSRF_HEADER = "X-CSRF-Token"
+# Of a chain of proxies as many as anybody has.
+_MAX_PROXIES = 10
+_MAX_ADDRESS_CHARS = 64
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -54,8 +60,39 @@ def git_actor() -> Actor:
 
 
 def client_address() -> str:
-    """The network address that the request came from, as the server in front of us says."""
-    return request.remote_addr or ""
+    """The network address that the request came from.
+
+    What a trusted proxy says counts: of the addresses in ``X-Forwarded-For`` the last one that is no trusted proxy.
+    """
+    address = request.remote_addr or ""
+    trusted = _networks(current_context().settings.trusted_proxies)
+    if not trusted:
+        return address
+    named = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")[-_MAX_PROXIES:]]
+    while named and _is_within(address, trusted):
+        address = named.pop()
+    return address[:_MAX_ADDRESS_CHARS]
+
+
+def check_settings(settings: Settings) -> None:
+    """Return when the settings of this module can be used. Raises SettingsError."""
+    try:
+        _networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise SettingsError(f"setting trusted_proxies: {error}") from None
+
+
+@cache
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(name) for name in split_names(text))
+
+
+def _is_within(address: str, networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
 
 
 def _actor_of_header(*, is_git: bool) -> Actor | None:

@@ -95,7 +95,12 @@ def request_id() -> str:
 
 
 def install(app: Flask) -> None:
-    """Register the handlers; done once, by ``create_app``."""
+    """Register the handlers, and tell every client its request's id; done once, by ``create_app``."""
+
+    @app.after_request
+    def tell_request_id(response: Response) -> Response:
+        response.headers["X-Request-ID"] = request_id()
+        return response
 
     @app.errorhandler(errors.HubError)
     def handle_hub_error(error: errors.HubError) -> Response:
@@ -115,6 +120,7 @@ def install(app: Flask) -> None:
         # What a schema has against the request, member by member, comes with the exception that webargs raises.
         found = getattr(error, "data", {}).get("messages")
         message = "The request does not fit its schema." if found else error.description or error.name
+        code = "invalid" if found else code
         response = renderer_for_request(app)(status, code, message, {"errors": found} if found else {})
         for name, value in error.get_headers():
             if name.lower() not in ("content-type", "content-length"):

@@ -15,20 +15,23 @@ from hub.repos.downloads import DownloadCounter
 _COUNTER = "hub_download_counter"
 
 
-def send_file(context: Context, file: OpenedFile, *, repository_id: int, redirects_head: bool = True) -> Response:
+def send_file(
+    context: Context, file: OpenedFile, *, repository_id: int, redirects_head: bool = True, filename: str = ""
+) -> Response:
     """200, 206, 304, or 302 to an object store that sends the bytes itself. Source: CSGHub contract, section 3.4.
 
-    redirects_head: whether a HEAD is redirected as well. Clients that read what a file is from the HEAD's own headers
-    want it answered here. A GET from the first byte on counts as a download of the repository.
-    Raises RangeNotSatisfiable.
+    filename: what the client shall call it; "" for its own name. redirects_head: whether a HEAD is redirected as well.
+    Clients that read what a file is from the HEAD's own headers want it answered here. A GET from the first byte on
+    counts as a download of the repository. Raises RangeNotSatisfiable.
     """
-    headers = {"X-Repo-Commit": file.commit_id, "Content-Disposition": disposition(file.entry.name)}
+    filename = filename or file.entry.name
+    headers = {"X-Repo-Commit": file.commit_id, "Content-Disposition": disposition(filename)}
     response = None
     if file.lfs is not None:
         headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)}
         if request.method == "GET" or redirects_head:
             url = file.lfs.direct_url(
-                expires_s=context.settings.lfs_url_ttl_s, filename=file.entry.name, method=request.method
+                expires_s=context.settings.lfs_url_ttl_s, filename=filename, method=request.method
             )
             if url is not None:
                 response = cast(Response, redirect(url, 302))

@@ -2,7 +2,8 @@
 
 Source: IETF draft httpapi-idempotency-key-header. A key belongs to the account that sends it. While the first request
 is at work a second one gets 409; afterwards it gets the first one's answer, with ``Idempotent-Replayed: true``; with
-another path or body it gets 422. Only successes are kept: what was refused has changed nothing and may be tried again.
+another path, body or credential it gets 422: an answer goes to nobody but who was given it before.
+Only successes are kept: what was refused has changed nothing and may be tried again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
+from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.errors import Conflict, HubError, Invalid, Unprocessable
 from hub.base.log import get_logger
@@ -50,8 +52,8 @@ def install(app: Flask, context: Context) -> None:
             raise Invalid(f"'{HEADER}' must be 1 to {MAX_KEY_CHARS} printable characters of ASCII.", header=HEADER)
         if request.mimetype not in ("", "application/json"):
             raise Invalid(f"'{HEADER}' is for requests whose body is JSON.", header=HEADER)
-        user_id = _user_id()
-        return None if user_id is None else _begin(context, sealer, user_id, key)
+        actor = _actor()
+        return None if actor is None or actor.user_id is None else _begin(context, sealer, actor, key)
 
     @app.after_request
     def keep_answer(response: Response) -> Response:
@@ -65,20 +67,26 @@ def install(app: Flask, context: Context) -> None:
         return response
 
 
-def _user_id() -> int | None:
-    """Who asks; None for nobody, and for a credential that the view itself will refuse."""
+def _actor() -> Actor | None:
+    """Who asks; None for a credential that the view itself will refuse."""
     try:
-        return current_actor().user_id
+        return current_actor()
     except HubError:
         return None
 
 
-def _begin(context: Context, sealer: Sealer, user_id: int, key: str) -> Response | None:
+def _begin(context: Context, sealer: Sealer, actor: Actor, key: str) -> Response | None:
     """Note that the request is at work; the kept answer instead when it was before. Raises Conflict, Unprocessable."""
-    fingerprint = _fingerprint()
+    fingerprint, user_id = _fingerprint(actor), actor.user_id
     with unit_of_work(context) as work:
         now = work.now()
-        values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "headers": {}, "created_at": now}
+        values: dict[str, Any] = {
+            "user_id": user_id,
+            "key": key,
+            "fingerprint": fingerprint,
+            "headers": {},
+            "created_at": now,
+        }
         is_new = insert_new(work.session, IdempotencyKey, [{**values, "body": ""}]) == 1
         row = work.session.scalars(
             select(IdempotencyKey).where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
@@ -106,8 +114,10 @@ def _take_over(session: Session, row: IdempotencyKey, now: datetime) -> bool:
     return bool(result.rowcount)
 
 
-def _fingerprint() -> str:
-    digest = hashlib.sha256(f"{request.method} {request.full_path}\0".encode())
+def _fingerprint(actor: Actor) -> str:
+    """Of the request and of the credential: a weaker token of the account must not be given a stronger one's answer."""
+    credential = f"{actor.via} {actor.token_id} {actor.scope}"
+    digest = hashlib.sha256(f"{credential}\0{request.method} {request.full_path}\0".encode())
     digest.update(request.get_data(cache=True))
     return digest.hexdigest()
 

@@ -5,6 +5,7 @@ What Git, LFS and downloads of files transfer is not counted: one clone or snaps
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from flask import Flask, Response, g, request
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from hub.accounts.policy import ANONYMOUS
 from hub.base.context import Context
 from hub.base.errors import HubError, RateLimited
 from hub.base.log import get_logger
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 WINDOW_S = 60
+# An account's tokens together may make as many requests as so many of them.
+TOKENS_AT_ONCE = 4
 # Nobody waits long to be counted; a Redis that did not answer is left alone for a while.
 _REDIS_WAIT_S = 1
 _REDIS_AWAY_S = 15
@@ -101,14 +105,13 @@ def install(app: Flask, context: Context) -> None:
     def count_request() -> None:
         if not _COUNTED.match(request.path) or _TRANSFERS.match(request.path):
             return
-        key, limit = _whose(settings)
-        if not limit:
-            return
-        standing = g.hub_rate_limit = limiter.count(key, limit)
-        if standing.is_over:
-            raise RateLimited(
-                f"More than {limit} requests in a minute. Wait {standing.reset_s} s.", retry_after_s=standing.reset_s
-            )
+        for key, limit in _whose(settings):
+            standing = g.hub_rate_limit = limiter.count(key, limit)
+            if standing.is_over:
+                raise RateLimited(
+                    f"More than {limit} requests in a minute. Wait {standing.reset_s} s.",
+                    retry_after_s=standing.reset_s,
+                )
 
     @app.after_request
     def tell_standing(response: Response) -> Response:
@@ -118,22 +121,35 @@ def install(app: Flask, context: Context) -> None:
         return response
 
 
-def _whose(settings: Settings) -> tuple[str, int]:
-    """Whose request it is, and how many they may make; 0: as many as they like.
+def _whose(settings: Settings) -> list[tuple[str, int]]:
+    """Whose request it is, each with how many they may make; what a client is told of comes last.
 
-    A token counts by itself, so that one program does not use up what its owner's others need. A credential that is
-    not good counts for the address that sent it.
+    A token counts by itself, so that one program does not use up what its owner's others need, and for the account,
+    so that more tokens are not more requests without end. A bad credential counts for the address that sent it.
     """
     try:
         actor = current_actor()
     except HubError:
-        return f"address:{client_address()}", settings.rate_limit_address
+        actor = ANONYMOUS
     if actor.is_anonymous:
-        return f"address:{client_address()}", settings.rate_limit_address
-    if actor.user_id is None:
-        return "", 0  # the operator's own credential
-    key = f"user:{actor.user_id}" if actor.token_id is None else f"token:{actor.token_id}"
-    return key, settings.rate_limit_account
+        limit = settings.rate_limit_address
+        return [(f"address:{_network(client_address())}", limit)] if limit else []
+    limit = settings.rate_limit_account
+    if actor.user_id is None or not limit:
+        return []  # the operator's own credential
+    account = f"user:{actor.user_id}"
+    if actor.token_id is None:
+        return [(account, limit)]
+    return [(account, limit * TOKENS_AT_ONCE), (f"token:{actor.token_id}", limit)]
+
+
+def _network(address: str) -> str:
+    """What counts as one address: of IPv6 the network of 64 bits, all of which one customer has."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
 
 
 def headers_of(standing: Standing) -> dict[str, str]:

@@ -11,15 +11,25 @@ from hub.http.errors import render_platform_json
 # The platform's codes for what services call by a word. Codes that have none here are answered as they are.
 PLATFORM_CODES = {
     "not_signed_in": "AUTH-ERR-0",
+    "user_not_found": "AUTH-ERR-1",
     "denied": "AUTH-ERR-2",
     "scope_insufficient": "AUTH-ERR-2",
     "quota_exceeded": "AUTH-ERR-12",
     "bad_request": "REQ-ERR-0",
+    "not_found": "REQ-ERR-0",
+    "method_not_allowed": "REQ-ERR-0",
+    "role_changed": "REQ-ERR-0",
+    "organization_not_empty": "REQ-ERR-0",
     "json_invalid": "REQ-ERR-1",
     "invalid": "REQ-ERR-6",
     "path_invalid": "REQ-ERR-6",
     "ref_invalid": "REQ-ERR-6",
     "cursor_invalid": "REQ-ERR-6",
+    "link_invalid": "REQ-ERR-6",
+    "ssh_key_invalid": "REQ-ERR-6",
+    "token_app_invalid": "REQ-ERR-6",
+    "token_expiry_invalid": "REQ-ERR-6",
+    "lfs_oid_invalid": "REQ-ERR-6",
     "unprocessable_entity": "REQ-ERR-6",
     "unprocessable_content": "REQ-ERR-6",
     "nothing_to_commit": "REQ-ERR-2",
@@ -41,11 +51,20 @@ PLATFORM_CODES = {
     "file_changed": "GIT-ERR-22",
     "git_failed": "GIT-ERR-34",
     "internal": "SYS-ERR-0",
+    "token_not_found": "SYS-ERR-3",
+    "ssh_key_not_found": "SYS-ERR-3",
+    "relation_not_found": "SYS-ERR-3",
+    "broadcast_not_found": "SYS-ERR-3",
+    "token_exists": "SYS-ERR-4",
+    "ssh_key_exists": "SYS-ERR-4",
+    "member_exists": "SYS-ERR-4",
     "lfs_object_missing": "SYS-ERR-5",
     "lfs_object_not_found": "SYS-ERR-5",
 }
 # Where the contract wants another status than the class of the error has.
-_STATUS_OF_CODE = {"REPO-ERR-0": 400} | dict.fromkeys(("USER-ERR-14", "USER-ERR-15", "USER-ERR-16", "USER-ERR-17"), 400)
+_STATUS_OF_CODE = dict.fromkeys(
+    ("REPO-ERR-0", "SPACE-ERR-1", "USER-ERR-14", "USER-ERR-15", "USER-ERR-16", "USER-ERR-17"), 400
+)
 
 
 def render_api_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
@@ -115,11 +115,8 @@ class BodyParser(FlaskParser):
             if req.mimetype in _UNSAID_TYPES and (body := req.get_data(cache=True)):
                 return parse_json(body)
             return super()._raw_load_json(req)
-        except RecursionError:
+        except (RecursionError, ValueError):  # too deep, no JSON, or a number of thousands of digits
             raise _no_json() from None
-
-    def _handle_invalid_json_error(self, error: Exception, req: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        raise _no_json() from None
 
 
 def _no_json() -> Invalid:

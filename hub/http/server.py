@@ -191,6 +191,7 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
 def serve(settings: Settings, load_app: AppLoader) -> None:
     """Serve until a signal says stop; SIGHUP replaces the workers without dropping a transfer.
 
-    Which proxies may name the client's address and scheme is gunicorn's ``FORWARDED_ALLOW_IPS`` (default: loopback).
+    Which proxies may name the client's address is the setting ``trusted_proxies``; which may name the scheme is
+    gunicorn's ``FORWARDED_ALLOW_IPS`` (default: loopback).
     """
     HubServer(settings, load_app).run()

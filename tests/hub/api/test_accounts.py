@@ -48,7 +48,7 @@ def test_a_user_is_changed_by_uuid_by_themselves_or_an_administrator(as_user, no
     assert data(root.put(path, {"roles": ["admin"]}))["roles"] == ["admin"]
     assert refusal(ada.put(path, {"email": "eve@example.org"})) == (409, "USER-ERR-13")
     assert ada.put(path, {"homepage": "javascript:1"}).status_code == 400
-    assert ada.put(path, {"nickname": 5}).status_code == 422
+    assert ada.put(path, {"nickname": 5}).status_code == 400
     assert ada.put("/user/ada", body).status_code == 404
 
 
@@ -93,8 +93,8 @@ def test_people_register_sign_in_work_and_sign_out(client, nobody):
         ({"password": "ada@example.org"}, 400),
         ({"password": "\ud800" * 9}, 400),
         ({"nickname": "x" * 30}, 400),
-        ({"username": None}, 422),
-        ({"password": 5}, 422),
+        ({"username": None}, 400),
+        ({"password": 5}, 400),
     ],
 )
 def test_a_registration_that_breaks_a_rule_makes_no_account(nobody, client, change, status):
@@ -130,7 +130,7 @@ def test_a_wrong_password_says_no_more_than_that(nobody, context):
     assert "Set-Cookie" not in wrong.headers
     for login in ("a\0b", "\ud800", "x" * 10_000):
         assert nobody.post("/session", {"username": login, "password": WORD}).status_code == 401
-    assert nobody.post("/session", {"username": "ada"}).status_code == 422
+    assert nobody.post("/session", {"username": "ada"}).status_code == 400
     for _ in range(MAX_ATTEMPTS):
         answer = nobody.post("/session", {"username": "ada", "password": "wrong"})
     assert answer.status_code == 429
@@ -181,8 +181,8 @@ def test_tokens_are_made_by_their_owner_with_enough_rights_only(as_user, nobody)
         ("/token/git/" + "x" * 65, {}),
     ):
         assert eve.post(path, body).status_code == 400
-    assert eve.post("/token/git/x", {"expired_at": "soon"}).status_code == 422
-    assert eve.post("/token/git/x", {"permission": "all"}).status_code == 422
+    assert eve.post("/token/git/x", {"expired_at": "soon"}).status_code == 400
+    assert eve.post("/token/git/x", {"permission": "all"}).status_code == 400
 
 
 def test_ssh_keys_are_added_listed_and_removed(as_user, nobody):
@@ -236,7 +236,7 @@ def test_members_come_change_and_go(as_user, nobody):
     data(ada.post(members, {"users": "eve, bob", "role": "read"}))
     assert refusal(ada.post(members, {"users": "eve", "role": "read"})) == (409, "member_exists")
     assert ada.post(members, {"users": " , ", "role": "read"}).status_code == 400
-    assert ada.post(members, {"users": "eve", "role": "chief"}).status_code == 422
+    assert ada.post(members, {"users": "eve", "role": "chief"}).status_code == 400
     assert eve.post(members, {"users": "root-1", "role": "read"}).status_code in (403, 404)
     inside, outside = data(eve.get(members)), data(nobody.get(members))
     assert [member["role"] for member in inside["data"]] == ["owner", "read", "read"]
@@ -285,7 +285,7 @@ def test_a_body_that_is_no_object_is_refused(as_user, client, method, path, body
     answer = client.open(
         f"/api/v1{path}", method=method, data=body, headers=ada.headers, content_type="application/json"
     )
-    assert answer.status_code in (400, 422)
+    assert answer.status_code == 400
     assert set(answer.json) >= {"code", "msg"}
 
 

@@ -51,8 +51,8 @@ def test_one_broadcast_is_active_at_a_time(callers):
     assert refusal(root.put("/admin/broadcasts/999", {})) == (404, "broadcast_not_found")
     assert root.get(f"/broadcasts/{'9' * 30}").status_code == 404
     for wrong in ({"content": ""}, {"content": "\0"}, {"bc_type": "song"}, {"theme": "pink"}, {"status": "x"}):
-        assert root.put(f"/admin{address}", wrong).status_code in (400, 422), wrong
-        assert root.post("/admin/broadcasts", body | wrong).status_code in (400, 422), wrong
+        assert root.put(f"/admin{address}", wrong).status_code == 400, wrong
+        assert root.post("/admin/broadcasts", body | wrong).status_code == 400, wrong
 
 
 def test_clients_report_their_use(callers, context):
@@ -69,12 +69,12 @@ def test_clients_report_their_use(callers, context):
         assert (kept[0].user_id is None, kept[0].address) == (False, "127.0.0.1")
     for wrong, status in (
         ([event] * 301, 413),
-        ([event | {"ext": "x" * 4097}], 422),
-        ([event | {"m": ""}], 422),
-        ([event, {"m": "x"}], 422),
+        ([event | {"ext": "x" * 4097}], 400),
+        ([event | {"m": ""}], 400),
+        ([event, {"m": "x"}], 400),
         ([event | {"v": "a\0b"}], 400),
         ([event | {"ext": "\ud800"}], 400),
-        (event, 422),
+        (event, 400),
     ):
         assert ada.call("POST", "/events", wrong).status_code == status, wrong
     with reading(context) as work:

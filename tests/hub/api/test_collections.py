@@ -85,7 +85,7 @@ def test_a_collection_from_its_making_to_its_end(people, nobody, make_repository
     assert refusal(eve.post("/collections", {"name": "x", "namespace": "ada"})) == (403, "AUTH-ERR-2")
     assert refusal(nobody.post("/collections", {"name": "x"})) == (401, "AUTH-ERR-0")
     for body in ({}, {"repo_ids": []}, {"repo_ids": ["x"]}, {"repo_ids": [1], "remarks": {"1": "x" * 501}}):
-        assert refusal(ada.post(f"{address}/repos", body)) == (422, "REQ-ERR-6")
+        assert refusal(ada.post(f"{address}/repos", body)) == (400, "REQ-ERR-6")
     assert refusal(ada.post("/collections", {"name": "x", "theme": "red"})) == (400, "REQ-ERR-6")
 
     changed = data(ada.put(address, {"private": True, "nickname": "Best", "name": None}))

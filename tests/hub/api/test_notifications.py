@@ -92,15 +92,15 @@ def test_an_inbox_is_read_searched_and_emptied(as_user, client, tell_user, clock
         ("page_size=x", 400),
         ("notification_type=gossip", 400),
         ("title=a%00b", 400),
-        ("title=" + "x" * 201, 422),
-        ("unread_only=perhaps", 422),
+        ("title=" + "x" * 201, 400),
+        ("unread_only=perhaps", 400),
     ):
         assert refusal(ada.get(f"/notifications?{query}")) == (status, "REQ-ERR-6"), query
     for body, expected in (
         ({}, (400, "REQ-ERR-4")),
         ({"ids": []}, (400, "REQ-ERR-4")),
-        ({"ids": [2**63]}, (422, "REQ-ERR-6")),
-        ({"ids": [1] * 1001}, (422, "REQ-ERR-6")),
+        ({"ids": [2**63]}, (400, "REQ-ERR-6")),
+        ({"ids": [1] * 1001}, (400, "REQ-ERR-6")),
     ):
         assert refusal(ada.put("/notifications/read", body)) == expected
     # Nobody has an inbox but who is signed in, and a token for reading leaves it as it is.
@@ -176,7 +176,7 @@ def test_what_one_wants_to_be_told_is_kept(as_user):
         {"do_not_disturb_end": "07:00\n"},
         {"timezone": "Mars/Olympus"},
     ):
-        assert ada.put("/notifications/setting", wrong).status_code in (400, 422), wrong
+        assert ada.put("/notifications/setting", wrong).status_code == 400, wrong
 
 
 def test_administrators_send_messages(as_user, context):
@@ -204,4 +204,4 @@ def test_administrators_send_messages(as_user, context):
             for url in ("javascript:alert(1)", "//evil.example", "/\\evil.example", "http://[")
         ),
     ):
-        assert root.post("/notifications", message | wrong).status_code in (400, 422), wrong
+        assert root.post("/notifications", message | wrong).status_code == 400, wrong

@@ -97,3 +97,27 @@ def test_odd_members_are_refused_and_break_nothing(
         answer = client.open(path, method=method, json=body, headers=headers)
         assert 400 <= answer.status_code < 500, f"{method} {path} {list(body)}: {answer.status_code}"
         assert answer.is_json, path
+
+
+@pytest.mark.any_database
+def test_a_body_is_read_as_forgivingly_as_the_platforms_clients_need(client, make_user, make_token):
+    headers = {"Authorization": f"Bearer {make_token(make_user())}"}
+
+    def create(data, **more):
+        return client.post("/api/v1/models", data=data, headers={**headers, **more})
+
+    everything = '{"name": "a1", "nickname": null, "description": null, "license": null, "private": null}'
+    assert create(everything).status_code == 200  # no type, and nulls for what is absent
+    assert client.get("/api/v1/models?sort=&source=&search=&per=&need_op_weight=").status_code == 200
+    assert create('{"name": ' + "9" * 5000 + "}").json["code"] == "REQ-ERR-1"
+    assert create('{"name": null}').json["code"] == "REQ-ERR-6"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert create('{"name": "a2"}', **form).status_code == 400
+
+
+@pytest.mark.any_database
+def test_of_what_one_may_not_see_no_form_of_a_request_is_better(client, make_user, make_repository):
+    make_repository(make_user(), "hidden", private=True)
+    for name in ("hidden", "none"):
+        answer = client.post(f"/api/v1/models/ada/{name}/preupload/main", json={"files": "x"})
+        assert (answer.status_code, answer.json["code"]) == (404, "REPO-ERR-3")

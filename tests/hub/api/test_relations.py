@@ -59,9 +59,9 @@ def test_relations_are_set_and_shown_by_kind_from_both_ends(people, nobody, make
         assert refusal(caller.post(f"{relations}/dataset", {"dataset": "ada/data"})) == code
         assert refusal(caller.delete(f"{relations}/dataset", {"dataset": "ada/data"})) == code
     assert refusal(ada.post(f"{relations}/dataset", {"dataset": "ada/none"})) == (404, "REPO-ERR-3")
-    assert refusal(ada.post(f"{relations}/dataset", {"model": "ada/thing"})) == (422, "REQ-ERR-6")
+    assert refusal(ada.post(f"{relations}/dataset", {"model": "ada/thing"})) == (400, "REQ-ERR-6")
     assert refusal(ada.post(f"{relations}/nonsense", {"nonsense": "ada/thing"})) == (404, "REPO-ERR-3")
-    assert refusal(ada.put(relations, {"datasets": ["x"] * 101})) == (422, "REQ-ERR-6")
+    assert refusal(ada.put(relations, {"datasets": ["x"] * 101})) == (400, "REQ-ERR-6")
 
 
 def test_site_administrators_weigh_what_is_trending(people, nobody, make_repository):
@@ -83,4 +83,4 @@ def test_site_administrators_weigh_what_is_trending(people, nobody, make_reposit
     assert [item["recom_op_weight"] for item in listed] == [50, 5]
     assert refusal(root.post("/recom/opweight", {"repo_id": 10**9, "weight": 1})) == (404, "REPO-ERR-3")
     for weight in (10**7, 0.5, "x", None):
-        assert refusal(root.post("/recom/opweight", {"repo_id": low.id, "weight": weight})) == (422, "REQ-ERR-6")
+        assert refusal(root.post("/recom/opweight", {"repo_id": low.id, "weight": weight})) == (400, "REQ-ERR-6")

@@ -32,7 +32,7 @@ def test_a_user_asks_and_an_administrator_decides(context, as_user, nobody):
     with reading(context) as work:
         assert "Lovelace" not in work.session.query(Verification).one().sealed_details
     assert ada.put(decision, {"status": "approved"}).status_code == 403
-    assert root.put(decision, {"status": "perhaps"}).status_code == 422
+    assert root.put(decision, {"status": "perhaps"}).status_code == 400
     for missing in ("/user/verify/99", "/user/verify/9223372036854775808", f"/organization/verify/{asked['id']}"):
         assert root.put(missing, {"status": "approved"}).status_code == 404
     assert data(root.put(decision, {"status": "rejected", "reason": "unreadable"}))["reason"] == "unreadable"

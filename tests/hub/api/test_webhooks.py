@@ -177,7 +177,7 @@ def test_what_is_refused(people, make_repository, client, make_token):
         {"url": "https://x.example.invalid/", "topics": "push"},
         {"url": 1},
     ):
-        assert ada.post(route, body).status_code == 422
+        assert ada.post(route, body).status_code == 400
     assert ada.get(f"{address}/deliveries?page=0").status_code == 400
     assert refusal(ada.get(f"{address}/deliveries/{uuid.uuid4()}")) == (404, "delivery_not_found")
     assert ada.get("/webhooks/no-uuid").status_code == 404

@@ -169,7 +169,7 @@ def test_preupload_says_how_each_file_is_sent(call, thing, write):
     assert refusal(call("POST", f"{API}/preupload/none", json={"files": asked})) == (404, "RevisionNotFound")
     assert refusal(call("POST", f"{API}/preupload/main", "bob", json={"files": asked}))[0] == 403
     too_many = {"files": [{"path": f"{number}", "size": 1} for number in range(257)]}
-    assert refusal(call("POST", f"{API}/preupload/main", json=too_many))[0] == 422
+    assert refusal(call("POST", f"{API}/preupload/main", json=too_many))[0] == 400
 
 
 def test_a_repository_is_made_where_it_was_asked_for_and_once(call, context, make_organization, people):

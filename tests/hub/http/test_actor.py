@@ -11,6 +11,8 @@ from hub.accounts.authentication import sign_in
 from hub.accounts.models import AccessToken, WebSession
 from hub.accounts.passwords import hash_password
 from hub.accounts.policy import SYSTEM
+from hub.app import create_app
+from hub.base.settings import SettingsError
 from hub.db.engine import DATABASE
 from hub.db.uow import reading, unit_of_work
 from hub.http import context as http_context
@@ -264,3 +266,25 @@ def test_a_mirrors_token_reads_and_writes_nothing(context, browser, ada):
     refused = browser.post("/api", headers=headers)
     assert (refused.status_code, refused.json["code"]) == (403, "AUTH-ERR-2")
     assert browser.post("/git", headers=headers).json["name"] == "ada"  # git reads by POST
+
+
+@pytest.mark.any_database
+@pytest.mark.settings(trusted_proxies="127.0.0.1, 10.0.0.0/8", rate_limit_address=1)
+def test_only_trusted_proxies_say_where_a_request_came_from(client):
+    def ask(peer, forwarded):
+        environ = {"REMOTE_ADDR": peer}
+        return client.get(
+            "/api/v1/models", environ_overrides=environ, headers={"X-Forwarded-For": forwarded}
+        ).status_code
+
+    assert [ask("127.0.0.1", "8.8.8.8"), ask("127.0.0.1", "8.8.8.8, 10.1.1.1")] == [200, 429]
+    assert ask("127.0.0.1", "8.8.8.8, 9.9.9.9") == 200  # what the client itself wrote before does not count
+    assert [ask("7.7.7.7", "1.1.1.1"), ask("7.7.7.7", "2.2.2.2")] == [200, 429]
+    assert [ask("127.0.0.1", "2001:db8::1"), ask("127.0.0.1", "2001:db8::2")] == [200, 429]
+
+
+@pytest.mark.any_database
+@pytest.mark.settings(trusted_proxies="proxy.example")
+def test_a_proxy_without_an_address_stops_the_start(context):
+    with pytest.raises(SettingsError, match="trusted_proxies"):
+        create_app(context)

@@ -38,6 +38,18 @@ def test_a_key_belongs_to_one_request(post):
     assert post("k2", name="thing").json["code"] == "REPO-ERR-0"
 
 
+def test_an_answer_goes_to_nobody_but_who_was_given_it(client, make_user, make_token):
+    user = make_user()
+    body, address = {"permission": "admin"}, "/api/v1/token/git/ci"
+
+    def send(scope):
+        headers = {"Authorization": f"Bearer {make_token(user, scope)}", "Idempotency-Key": "k1"}
+        return client.post(address, json=body, headers=headers)
+
+    assert send("admin").status_code == 200
+    assert send("read").status_code == 422
+
+
 def test_what_was_refused_may_be_tried_again(post):
     assert post("k1", name="-").status_code == 400
     assert post("k1", name="thing").status_code == 200

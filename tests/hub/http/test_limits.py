@@ -33,6 +33,14 @@ def test_addresses_and_tokens_have_limits_of_their_own(client, make_user, make_t
     assert client.get("/api/v1/whoami", headers={"Authorization": f"Bearer {other}"}).status_code == 200
 
 
+@pytest.mark.settings(rate_limit_account=1)
+def test_more_tokens_are_not_more_requests_without_end(client, make_user, make_token):
+    user = make_user()
+    tokens = [make_token(user) for _ in range(6)]
+    answers = [client.get("/api/v1/whoami", headers={"Authorization": f"Bearer {token}"}) for token in tokens]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429, 429]
+
+
 @pytest.mark.settings(rate_limit_account=1, rate_limit_address=1)
 def test_transfers_are_not_counted(client, make_user, make_repository):
     make_repository(make_user())
