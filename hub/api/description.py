@@ -37,18 +37,18 @@ names the members that do not fit. What the caller may not see is told like what
 """
 
 _STATUSES = {
-    400: "The request cannot be understood, or a parameter is out of bounds.",
+    400: "A member of the body or query is missing or does not fit; `context` says which.",
     401: "A credential is needed, or the one that was sent is not valid.",
     403: "The credential does not allow this.",
     404: "There is no such thing, or the caller may not see it.",
-    405: "A number in the address is out of bounds.",
+    405: "With these values the address is another, which does not take this method.",
     409: "It is there already, or something else has come in between.",
     412: "What the request was made for has changed meanwhile.",
     413: "The body is too large, or there is no room for it.",
     414: "The address is too long.",
     415: "The body is of a type that this route does not take.",
     416: "The range begins behind the end of the content.",
-    422: "A member of the body or query is missing or does not fit; `context.errors` names it.",
+    422: "What the request refers to is not what it must be, such as an LFS object that is not stored here.",
     429: "Too many requests; `Retry-After` says when to go on.",
     500: "Something went wrong on the hub's side; its log has it under `trace_id`.",
     503: "The hub cannot do this at the moment; try again.",
@@ -65,7 +65,7 @@ _CODES = {
     413: ("REQ-ERR-3", "The body is too large."),
     415: ("REQ-ERR-9", "Send the files as multipart/form-data."),
     416: ("range_not_satisfiable", "The range begins past the end of the content."),
-    422: ("REQ-ERR-6", "The request does not fit its schema."),
+    422: ("SYS-ERR-5", "An LFS object is not stored on this hub."),
     429: ("REQ-ERR-10", "More than 3000 requests in a minute. Wait 7 s."),
     500: ("SYS-ERR-0", "Something went wrong on our side."),
     503: ("GIT-ERR-34", "The hub is busy; try again."),
@@ -258,7 +258,7 @@ def _add_errors(document: Document, path: str, method: str, operation: Operation
         statuses |= {400, 404}
     if named:
         statuses |= {414}
-    if any(parameter["in"] == "path" and parameter["schema"]["type"] == "integer" for parameter in named):
+    if "{" in path:
         statuses |= {405}
     if is_write:
         statuses |= {409, 422}

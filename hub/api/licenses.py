@@ -9,6 +9,7 @@ from flask import Response
 from hub.accounts.service import licenses as service
 from hub.api import license_schemas as schemas
 from hub.api.envelope import enveloped, ok
+from hub.api.ids import ROW_ID
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -38,7 +39,7 @@ def list_licenses(query: dict[str, Any]) -> dict[str, Any]:
     return ok([stored_view(stored) for stored in page.items], total=page.total)
 
 
-@blp.get("/management/<int:license_id>")
+@blp.get(f"/management/<{ROW_ID}:license_id>")
 @blp.arguments(schemas.LicenseQuery, location="query")
 @blp.response(200, enveloped(schemas.StoredLicenseSchema))
 def show_license(query: dict[str, Any], license_id: int) -> dict[str, Any] | Response:
@@ -74,7 +75,7 @@ def verify_license(body: dict[str, Any]) -> dict[str, Any]:
         return ok(status_view(standing, is_admin=True))
 
 
-@blp.delete("/<int:license_id>")
+@blp.delete(f"/<{ROW_ID}:license_id>")
 @blp.response(200, enveloped(schemas.StoredLicenseSchema))
 def remove_license(license_id: int) -> dict[str, Any]:
     """Take a licence out of force; for site administrators."""

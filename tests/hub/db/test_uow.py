@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from hub.accounts.models import Namespace, NamespaceKind
+from hub.base.errors import Invalid
 from hub.db.engine import DATABASE, Database
 from hub.db.uow import reading, unit_of_work
 
@@ -130,3 +131,9 @@ def test_a_connection_that_was_lost_while_nobody_used_it_is_replaced(context, mo
         add_namespace(work, "ada")
         assert work.session.scalar(text("SELECT pg_backend_pid()")) != lost
     assert count_namespaces(context) == 1
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
+def test_a_number_that_no_column_holds_is_the_requests_fault(context, value):
+    with reading(context) as work, pytest.raises(Invalid):
+        work.session.scalar(select(Namespace.id).where(Namespace.id == value))
