@@ -14,7 +14,7 @@ from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git import tree
 from hub.git.history import log
-from hub.git.repository import get_commit, list_branches, list_tags, resolve_revision
+from hub.git.repository import find_revision, get_commit, list_branches, list_tags, resolve_revision
 from hub.git.types import Branch, Commit, EntryKind, Tag, TreeEntry, TreePage
 from hub.repos.contents import Directory
 from hub.repos.lastcommits import read_last_commits
@@ -75,6 +75,45 @@ def _read_entries(path: Path, revision: str, wanted: Sequence[str]) -> tuple[str
     commit_id = resolve_revision(path, revision)
     found = [tree.find_entry(path, commit_id, name) for name in wanted]
     return commit_id, [entry for entry in found if entry is not None]
+
+
+def read_small_files(
+    context: Context,
+    repository: Repository,
+    *,
+    suffix: str,
+    revision: str = "",
+    max_files: int,
+    max_file_bytes: int,
+    max_bytes: int,
+) -> dict[str, bytes]:
+    """The files of the root whose names end so, name to content, read in one go; "": the default branch.
+
+    The first ``max_files`` of them are looked at. Those in LFS, those over ``max_file_bytes``, and those that together
+    with the ones before are more than ``max_bytes``, are left out. No such revision, no files.
+    """
+    path = repository_path(context.settings, repository)
+    asked = revision or repository.default_branch
+    return offload(_read_small_files, path, asked, suffix, max_files, max_file_bytes, max_bytes)
+
+
+def _read_small_files(
+    path: Path, revision: str, suffix: str, max_files: int, max_file_bytes: int, max_bytes: int
+) -> dict[str, bytes]:
+    commit_id = find_revision(path, revision)
+    if commit_id is None:
+        return {}
+    names = [name for name in tree.list_names(path, commit_id) if name.endswith(suffix)][:max_files]
+    found: dict[str, bytes] = {}
+    left = max_bytes
+    for name in names:
+        entry = tree.find_entry(path, commit_id, name)
+        if entry is None or entry.kind is not EntryKind.FILE or entry.lfs is not None:
+            continue
+        if (entry.size_bytes or 0) <= min(max_file_bytes, left):
+            found[name] = tree.read_blob(path, entry.oid, limit_bytes=max_file_bytes).data
+            left -= len(found[name])
+    return found
 
 
 def read_tree(

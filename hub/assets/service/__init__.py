@@ -1,4 +1,4 @@
-"""What can be done with labels, likes, relations and collections. Import the functions from here."""
+"""What can be done with labels, likes, relations, collections and prompts. Import the functions from here."""
 
 from hub.assets.service.catalogue import (
     create_category,
@@ -31,6 +31,7 @@ from hub.assets.service.likes import (
     unlike_collection,
     unlike_repository,
 )
+from hub.assets.service.prompts import Prompt, parse_prompt, read_prompts
 from hub.assets.service.relations import (
     add_relation,
     list_related,
@@ -42,6 +43,7 @@ from hub.assets.service.trends import set_weight, update_trends, weights_of
 
 __all__ = [
     "Label",
+    "Prompt",
     "add_items",
     "add_relation",
     "collection_access_of",
@@ -64,6 +66,8 @@ __all__ = [
     "list_collections",
     "list_labels",
     "list_related",
+    "parse_prompt",
+    "read_prompts",
     "recount_likes",
     "remove_items",
     "remove_relation",
