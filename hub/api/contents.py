@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from flask import Response
@@ -13,7 +14,7 @@ from hub.api import schemas, views
 from hub.api.envelope import enveloped, ok, send_json, valued
 from hub.base.errors import Invalid
 from hub.git.archive import ArchiveFormat
-from hub.git.types import Blob
+from hub.git.types import Blob, Commit
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.files import send_file
@@ -22,7 +23,7 @@ from hub.http.ranges import disposition
 from hub.http.routing import BYTES, PREFIX, Address, RepositoryBlueprint
 from hub.repos import comparison, contents
 from hub.repos.contents import Directory
-from hub.repos.lastcommits import find_last_commits, read_last_commits
+from hub.repos.lastcommits import find_last_commits, quick_last_commits, read_last_commits
 from hub.repos.lfs.links import download_address
 from hub.repos.models import Repository
 
@@ -111,10 +112,12 @@ def blame(query: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
 # Directories.
 
 
-def _file_views(repository: Repository, path: str, directory: Directory) -> list[dict[str, Any]]:
-    """The views of a page of one directory, with their last commits when somebody has asked for those before."""
+def _file_views(
+    repository: Repository, path: str, directory: Directory, *, find: Callable[..., Mapping[str, Commit] | None]
+) -> list[dict[str, Any]]:
+    """The views of a page of one directory, with the last commits that ``find`` knows."""
     context, page = current_context(), directory.page
-    commits = find_last_commits(
+    commits = find(
         context,
         repository,
         commit_id=directory.commit_id,
@@ -130,10 +133,15 @@ def _file_views(repository: Repository, path: str, directory: Directory) -> list
 @blp.arguments(schemas.TreeQuery, location="query")
 @blp.response(200, enveloped(schemas.FileSchema, many=True))
 def show_tree(query: dict[str, Any], address: Address) -> Response:
-    """The first 500 entries of a directory, directories first. For more, and for large ones: refs/{ref}/tree."""
+    """The first 500 entries of a directory, directories first. For more, and for large ones: refs/{ref}/tree.
+
+    The last commits are told of a directory that has no more, in a history of at most 1,000 commits; of others when
+    somebody has asked for them by ``logs_tree``.
+    """
     repository = address.get()
     directory = contents.read_directory(current_context(), repository, revision=query["ref"], path=query["path"])
-    return send_json(ok(_file_views(repository, query["path"], directory)))
+    find = quick_last_commits if directory.page.next_cursor is None else find_last_commits
+    return send_json(ok(_file_views(repository, query["path"], directory, find=find)))
 
 
 @blp.at("/refs/<path:ref>/tree/", "/refs/<path:ref>/tree/<path:path>")
@@ -150,7 +158,7 @@ def show_tree_page(query: dict[str, Any], address: Address, ref: str, path: str 
         limit=query["limit"],
         cursor=query["cursor"] or None,
     )
-    files = _file_views(repository, path, directory)
+    files = _file_views(repository, path, directory, find=find_last_commits)
     return send_json(ok({"Files": files, "Cursor": directory.page.next_cursor or ""}))
 
 
@@ -180,14 +188,15 @@ def show_logs_tree(query: dict[str, Any], address: Address, ref: str, path: str 
 @blp.at("/all_files")
 @blp.arguments(schemas.AllFilesQuery, location="query")
 @blp.response(200, schemas.AllFilesSchema)
-def list_all_files(query: dict[str, Any], address: Address) -> dict[str, Any]:
+def list_all_files(query: dict[str, Any], address: Address) -> Response:
     """Everything in a revision, 100 entries a page, directories included; ``cursor`` leads to the next page."""
     context, repository = current_context(), address.get()
     directory = contents.read_all_files(
         context, repository, revision=query["ref"], limit=ALL_FILES_PER_PAGE, cursor=query["cursor"] or None
     )
     render = views.FileViews(context, repository, directory.commit_id).view
-    return ok([render(entry) for entry in directory.page.entries], cursor=directory.page.next_cursor or "")
+    files = [render(entry) for entry in directory.page.entries]
+    return send_json(ok(files, cursor=directory.page.next_cursor or ""))
 
 
 @blp.at("/size/<path:branch>")
@@ -252,7 +261,7 @@ def download_file_or_object(query: dict[str, Any], address: Address, path: str) 
     """As resolve; or, with ``lfs=true`` and an LFS object's path in place of a file's, where the object can be got."""
     repository = address.get()
     if not query["lfs"]:
-        return _send_file(repository, path, query["ref"])
+        return _send_file(repository, path, query["ref"], filename=query["save_as"])
     url = download_address(
         current_context(),
         actor=current_actor(),
@@ -263,10 +272,10 @@ def download_file_or_object(query: dict[str, Any], address: Address, path: str) 
     return send_json(ok(url))
 
 
-def _send_file(repository: Repository, path: str, revision: str) -> Response:
+def _send_file(repository: Repository, path: str, revision: str, *, filename: str = "") -> Response:
     context = current_context()
     file = contents.open_file(context, repository, actor=current_actor(), path=path, revision=revision)
-    return send_file(context, file, repository_id=repository.id)
+    return send_file(context, file, repository_id=repository.id, filename=filename)
 
 
 @blp.at('/archive/<path:ref>.<any("tar.gz", "zip"):format>')

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, false
 
+from hub.api.shapes import shape_of
 from hub.assets.service import with_labels
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork
@@ -24,6 +25,7 @@ def conditions_of(work: UnitOfWork, kind: RepositoryKind, query: Mapping[str, An
     Raises Invalid (``REQ-ERR-6``).
     """
     return [
+        *_unmet(kind, query),
         *with_labels(work, scope=kind.name, labels=labels_asked(query)),
         *has_size(at_least=query["repo_size_min"], at_most=query["repo_size_max"]),
         *(
@@ -32,6 +34,14 @@ def conditions_of(work: UnitOfWork, kind: RepositoryKind, query: Mapping[str, An
             if field.is_filter and query.get(field.name) not in (None, "")
         ),
     ]
+
+
+def _unmet(kind: RepositoryKind, query: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """That there is no such repository, when the query asks for what nothing on this hub has."""
+    names = (*shape_of(kind.name).unmet, "xnet_migration_status")
+    if "model_tree" in names and query["model_tree"] and query["model_tree"].count(":") != 2:
+        raise Invalid("'model_tree' is '<model>:<relation>:<id>'.", code="REQ-ERR-6", query="model_tree")
+    return [false()] if any(query[name] for name in names) else []
 
 
 def labels_asked(query: Mapping[str, Any]) -> list[tuple[str, str, str]]:

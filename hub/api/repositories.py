@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from flask import Response, request
@@ -25,7 +26,7 @@ from hub.api.views import (
     repository_path_view,
     repository_views,
 )
-from hub.assets.service import labels_of
+from hub.assets.service import labels_of, read_prompts
 from hub.base.paging import Page
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
@@ -160,6 +161,23 @@ def show_repository(address: Address) -> Response:
     """One repository, at its path of today or a former one."""
     with reading(current_context()) as work:
         return send_json(ok(_views(work, [address.load(work)])[0]))
+
+
+@blp.get("/prompts/<namespace>/<name>", strict_slashes=False)
+@blp.doc(parameters=[schemas.NEED_OP_WEIGHT_PARAMETER])
+@blp.response(200, enveloped(schemas.PromptRepositorySchema))
+def show_prompts(namespace: str, name: str) -> Response:
+    """One prompt repository and the prompts in it: files ``*.jsonl`` of its root, each one JSON object.
+
+    At most 100 of them, none larger than 1 MiB and not in LFS; what is no prompt is left out.
+    """
+    context = current_context()
+    with reading(context) as work:
+        repository = service.get_readable(work, actor=current_actor(), kind="prompt", path=f"{namespace}/{name}")
+        detail = _views(work, [repository])[0]
+    access = {member: detail[member] for member in ("can_write", "can_manage")}
+    prompts = [asdict(prompt) | {"file_path": path} | access for path, prompt in read_prompts(context, repository)]
+    return send_json(ok({"detail": detail, "prompts": prompts}))
 
 
 @blp.get("/prompts_info/<namespace>/<name>")

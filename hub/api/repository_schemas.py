@@ -8,6 +8,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from hub.accounts.models import Role
 from hub.api.schemas import Body, PageNumber, PageQuery, text
+from hub.assets.service.prompts import TYPES as PROMPT_TYPES
 from hub.repos.details import MAX_NUMBER, DetailField
 from hub.repos.kinds import CORE_KINDS, RepositoryKind
 
@@ -24,6 +25,12 @@ NEED_OP_WEIGHT_PARAMETER: dict[str, Any] = {
 def _bytes(description: str) -> fields.Integer:
     return fields.Integer(
         load_default=None, validate=validate.Range(0, MAX_NUMBER), metadata={"description": description}
+    )
+
+
+def _billions(what: str) -> fields.Float:
+    return fields.Float(
+        load_default=None, validate=validate.Range(0, MAX_NUMBER), metadata={"description": f"{what} (billions)"}
     )
 
 
@@ -53,6 +60,14 @@ class _CommonListQuery(_Open):
     repo_size_min = _bytes("bytes: only what is at least as large")
     repo_size_max = _bytes("bytes: only what is at most as large")
     need_op_weight = fields.Boolean(load_default=False, metadata={"description": NEED_OP_WEIGHT})
+    # What only plugins can tell: until one does, nothing has what these ask for.
+    list_serverless = fields.Boolean(load_default=False, metadata={"description": "models that the hub itself runs"})
+    model_params_min = _billions("models with at least so many parameters; 0: any")
+    model_params_max = _billions("models with at most so many parameters; 0: any")
+    model_tree = text("models made from another: '<model>:<relation>:<repository_id>'")
+    user_purchased = fields.Boolean(load_default=False, metadata={"description": "datasets that the caller has bought"})
+    status = text("of a space: Running, Stopped, ...")
+    xnet_migration_status = text("of the move into Xet storage")
     page = PageNumber(metadata={"description": "from 1"})
     per = PageNumber(metadata={"description": "1 to 100, 50 by default"})
 
@@ -110,7 +125,7 @@ class CommonCreateBody(_Open):
     description = text()
     private = fields.Boolean(load_default=False)
     license = text()
-    default_branch = text(default="main")
+    default_branch = text("empty: main")
 
 
 class CommonUpdateBody(_Open):
@@ -124,6 +139,9 @@ class CommonUpdateBody(_Open):
     license = fields.String(allow_none=True)
     private = fields.Boolean(allow_none=True)
     default_branch = fields.String(allow_none=True)
+    xnet_enabled = fields.Boolean(
+        allow_none=True, metadata={"description": "for site administrators; this hub has no such storage"}
+    )
 
 
 CreateBody = CommonCreateBody.from_dict(
@@ -241,12 +259,25 @@ class BriefRepositorySchema(Schema):
     default_branch = fields.String()
     source = fields.String(metadata={"description": "where a mirror comes from: opencsg, huggingface; else local"})
     sync_status = fields.String(metadata={"description": "of a mirror: pending, inprogress, failed, completed, ..."})
+    mirror_task_status = fields.String(metadata={"description": "of a mirror's last copying"})
     hf_path = fields.String()
     ms_path = fields.String()
     csg_path = fields.String()
     repo_size = fields.Integer(metadata={"description": "bytes of Git and LFS together"})
     created_at = fields.DateTime()
     updated_at = fields.DateTime()
+
+
+class ModelMetadataSchema(Schema):
+    """What a model's files say of it; zeros and empty texts: not known."""
+
+    model_params = fields.Float(metadata={"description": "billions"})
+    tensor_type = fields.String()
+    architecture = fields.String()
+    mini_gpu_memory_gb = fields.Float()
+    mini_gpu_finetune_gb = fields.Float()
+    model_type = fields.String()
+    class_name = fields.String()
 
 
 class _CommonRepositorySchema(BriefRepositorySchema):
@@ -271,9 +302,16 @@ class _CommonRepositorySchema(BriefRepositorySchema):
     enable_inference = fields.Boolean()
     enable_finetune = fields.Boolean()
     enable_evaluation = fields.Boolean()
+    arch_allowed = fields.Boolean()
+    metadata = fields.Nested(ModelMetadataSchema)
+    url = fields.String(metadata={"description": "of a model or dataset: namespace/name"})
+    mirror_last_updated_at = fields.DateTime(allow_none=True)
     xnet_enabled = fields.Boolean()
+    xnet_migration_status = fields.String()
+    xnet_migration_progress = fields.Integer()
     is_for_sale = fields.Boolean()
     user_purchased = fields.Boolean()
+    purchase_task_status = fields.String()
     tools_num = fields.Integer()
     schema = fields.String()
     star_num = fields.Integer()
@@ -282,6 +320,27 @@ class _CommonRepositorySchema(BriefRepositorySchema):
 
 
 RepositorySchema = _CommonRepositorySchema.from_dict(_details_of(CORE_KINDS), name="RepositorySchema")
+
+
+class PromptSchema(Schema):
+    title = fields.String()
+    content = fields.String()
+    language = fields.String()
+    tags = fields.List(fields.String())
+    type = fields.String(metadata={"description": ", ".join(PROMPT_TYPES)})
+    source = fields.String()
+    author = fields.String()
+    time = fields.String(metadata={"description": "as its author wrote it"})
+    copyright = fields.String()
+    feedback = fields.List(fields.String())
+    file_path = fields.String(metadata={"description": "the file that holds it"})
+    can_write = fields.Boolean()
+    can_manage = fields.Boolean()
+
+
+class PromptRepositorySchema(Schema):
+    detail = fields.Nested(RepositorySchema)
+    prompts = fields.List(fields.Nested(PromptSchema))
 
 
 class RepositoryPathSchema(Schema):

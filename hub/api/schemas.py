@@ -138,7 +138,11 @@ class DownloadQuery(RefQuery):
     lfs = fields.Boolean(
         load_default=False, metadata={"description": "the path is an LFS object's, ab/cd/...: answer with its address"}
     )
-    save_as = text("the name under which the object store shall send it")
+    save_as = fields.String(
+        load_default="",
+        validate=validate.Length(max=255),
+        metadata={"description": "what the file shall be called; empty: as it is"},
+    )
 
 
 class CommitSchema(Schema):
@@ -232,13 +236,16 @@ class FileSchema(Schema):
     sha = fields.String(metadata={"description": "Git's id of the blob or tree"})
     url = fields.String(metadata={"description": "where the content is downloaded"})
     lfs = fields.Boolean()
-    lfs_sha256 = fields.String()
+    lfs_sha256 = fields.String(metadata={"description": "this and the next two: of an LFS file, else empty and 0"})
     lfs_pointer_size = fields.Integer()
     lfs_relative_path = fields.String()
-    commit = fields.Nested(CommitSchema, metadata={"description": "the last one; absent until somebody asked for it"})
-    last_commit_sha = fields.String()
-    content = fields.String(metadata={"description": "in base64"})
-    preview_code = fields.Integer(metadata={"description": "0 text, 1 too large, 2 not text"})
+    commit = fields.Nested(
+        CommitSchema, metadata={"description": "the last one; of empty texts: nobody has looked for it yet"}
+    )
+    last_commit_sha = fields.String(metadata={"description": "empty: nobody has looked for it yet"})
+    content = fields.String(metadata={"description": "in base64; of a blob only"})
+    preview_code = fields.Integer(metadata={"description": "of a blob: 0 text, 1 too large, 2 not text"})
+    xnet_enabled = fields.Boolean(metadata={"description": "whether it lies in Xet storage"})
 
 
 class TreeQuery(RefQuery):

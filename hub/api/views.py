@@ -81,6 +81,7 @@ def brief_repository_view(repository: Repository) -> dict[str, Any]:
         "default_branch": repository.default_branch,
         "source": repository.source,
         "sync_status": repository.sync_status,
+        "mirror_task_status": "",  # nobody copies from other hubs
         "hf_path": repository.hf_path,
         "ms_path": repository.ms_path,
         "csg_path": repository.csg_path,
@@ -124,6 +125,8 @@ def _repository_view(
         "can_manage": access.can_manage,
         "pushed_at": repository.pushed_at,
     }
+    if shape.has_url:
+        view["url"] = repository.path
     if shape.names_creator:
         view["username"] = creator.name if creator else ""
     if access.can_manage:
@@ -310,6 +313,26 @@ def blame_view(hunk: BlameHunk, commits: Mapping[str, dict[str, Any]]) -> dict[s
     }
 
 
+# The platform sends every member of a file, whatever it is. Source: CSGHub contract, section 5.4.
+_NO_COMMIT = dict.fromkeys(
+    (
+        *("id", "message", "author_name", "author_email", "authored_date"),
+        *("committer_name", "committer_email", "committer_date", "created_at"),
+    ),
+    "",
+)
+_NEUTRAL_FILE = {
+    "lfs_sha256": "",
+    "lfs_pointer_size": 0,
+    "lfs_relative_path": "",
+    "commit": _NO_COMMIT,
+    "last_commit_sha": "",
+    "content": "",
+    "preview_code": 0,
+    "xnet_enabled": False,
+}
+
+
 class FileViews:
     """The views of many entries of one repository at one commit. A page of 500 takes about a millisecond."""
 
@@ -323,6 +346,7 @@ class FileViews:
     def view(self, entry: TreeEntry, last_commit: Commit | None = None) -> dict[str, Any]:
         """One entry, with its last commit where that is known."""
         view: dict[str, Any] = {
+            **_NEUTRAL_FILE,
             "name": entry.name,
             "type": entry.kind.value,
             "size": entry.size_bytes or 0,

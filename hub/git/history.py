@@ -1,12 +1,14 @@
 """Commits along time: the log, who touched what last, blame, and how two revisions relate.
 
-``compare`` and ``merge_base`` may be offloaded; the others run the git program and are called directly.
+``compare``, ``merge_base`` and ``has_at_most`` may be offloaded; the others run the git program and are called
+directly.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -65,6 +67,16 @@ def count_commits(path: Path, revision: str, *, file_path: str = "") -> int:
     with open_repository(path) as repository:
         start = str(commit_of(repository, revision).id)
     return int(run_git(path, "rev-list", "--count", start, *_only(file_path)))
+
+
+def has_at_most(path: Path, revision: str, count: int) -> bool:
+    """Whether at most so many commits lead to a revision. No more than those are read: 10 ms for each thousand.
+
+    Raises NotFound (code ``revision_not_found``).
+    """
+    with open_repository(path) as repository:
+        walk = repository.walk(commit_of(repository, revision).id)
+        return sum(1 for _ in islice(walk, count + 1)) <= count
 
 
 def _only(file_path: str) -> list[str]:

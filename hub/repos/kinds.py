@@ -33,6 +33,7 @@ class RepositoryKind:
     api_collection: the segment that the REST API's own links use.
     starter_files: what a new repository holds besides ``.gitattributes``, path to content.
     details: members that only this kind has.
+    taken_code: of the refusal when another of the kind has the path already.
     """
 
     name: str
@@ -43,6 +44,7 @@ class RepositoryKind:
     lfs_patterns: tuple[str, ...] = STANDARD_LFS_PATTERNS
     starter_files: Callable[[starters.NewRepository], Mapping[str, bytes]] = field(default=starters.card_only)
     details: tuple[DetailField, ...] = ()
+    taken_code: str = "REPO-ERR-0"
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -95,7 +97,12 @@ CORE_KINDS = (
     RepositoryKind("model", "models", "Model", details=_MODEL_DETAILS),
     RepositoryKind("dataset", "datasets", "Dataset", details=_DATASET_DETAILS),
     RepositoryKind("code", "codes", "Code"),
-    RepositoryKind("space", "spaces", "Space", starter_files=starters.space_files, details=_SPACE_DETAILS),
+    RepositoryKind(
+        *("space", "spaces", "Space"),
+        starter_files=starters.space_files,
+        details=_SPACE_DETAILS,
+        taken_code="SPACE-ERR-1",  # source: CSGHub contract, section 1.6
+    ),
     RepositoryKind("prompt", "prompts", "Prompt"),
     RepositoryKind("skill", "skills", "Skill"),
     # Git addresses say "mcpservers", the REST API "mcps"; both work in both. Source: CSGHub contract, 1.10 and 6.1.
@@ -111,6 +118,8 @@ COMMON_MEMBERS = frozenset(
         *("private", "archived", "license", "default_branch", "tags", "likes", "like_count", "downloads"),
         *("repository", "repo_size", "git_size", "lfs_size", "forked", "user_likes", "can_write", "can_manage"),
         *("source", "sync_status", "hf_path", "ms_path", "csg_path", "created_at", "updated_at", "pushed_at"),
+        *("mirror_task_status", "recom_op_weight", "scores", "sensitive_check_status"),
+        *("xnet_enabled", "xnet_migration_status"),
         *("search", "sort", "page", "per", "files", "commit_files"),
     )
 )

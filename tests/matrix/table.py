@@ -211,6 +211,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/discussions
         GET {repo}/relations
         GET {repo}/tags
+        GET /api/v1/prompts/<namespace>/<name>
         GET /api/v1/prompts_info/<namespace>/<name>
     """,
     REPOSITORY_SAY: """

@@ -23,9 +23,10 @@ class SignedLinks:
         self._expires_at = int(context.clock.now().timestamp()) + context.settings.lfs_url_ttl_s
         self._base = f"{http_clone_url(context, repository)}/info/lfs"
 
-    def download(self, oid: str, size_bytes: int) -> str:
+    def download(self, oid: str, size_bytes: int, *, filename: str | None = None) -> str:
         transfer = self._transfer(TransferKind.DOWNLOAD, oid, size_bytes)
-        return self._sign(f"{self._base}/objects/{oid}", transfer, size=str(size_bytes))
+        named = {"save_as": filename} if filename else {}
+        return self._sign(f"{self._base}/objects/{oid}", transfer, size=str(size_bytes), **named)
 
     def upload(self, oid: str, size_bytes: int) -> str:
         return self._sign(
@@ -64,8 +65,8 @@ def download_address(
 ) -> str:
     """Where an object of a repository can be got without a credential, for ``lfs_url_ttl_s``.
 
-    filename: under which an object store sends it. Raises NotFound (``lfs_object_not_found``), Invalid.
+    filename: under which it is sent. Raises NotFound (``lfs_object_not_found``), Invalid.
     """
     content = get_content(context, actor=actor, repository_id=repository.id, oid=oid)
     direct = content.direct_url(expires_s=context.settings.lfs_url_ttl_s, filename=filename)
-    return direct or SignedLinks(context, actor, repository).download(oid, content.size_bytes)
+    return direct or SignedLinks(context, actor, repository).download(oid, content.size_bytes, filename=filename)

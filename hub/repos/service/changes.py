@@ -30,6 +30,7 @@ def update_repository(
     description: str | None = None,
     license: str | None = None,
     private: bool | None = None,
+    xnet_enabled: bool | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Repository:
     """The repository with its texts, details and visibility changed; what is None or absent stays as it is.
@@ -37,11 +38,15 @@ def update_repository(
     details: members that only its kind has; those that it does not declare are left out.
     Who may write may change the texts and details; the visibility, and what is secret, needs the right to
     administer. The licence here is what lists show; the card in README.md is a file like any other and is not touched.
-    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
+    xnet_enabled: whether the content lies in Xet storage, for site administrators to say. This hub has none, so no
+    repository's does. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
     """
     check_texts(nickname=nickname, description=description, license=license)
     action = Action.REPOSITORY_WRITE if private is None else Action.REPOSITORY_ADMIN
     repository = _get_locked(work, actor, action, repository_id)
+    if xnet_enabled:
+        require_site_admin(work, actor)
+        raise Invalid("This hub has no such storage.", code="REQ-ERR-6", member="xnet_enabled")
     fields = get_kind(work.context, repository.kind).details
     checked = check_details(fields, details or {})
     if any(field.is_secret and field.name in checked for field in fields):

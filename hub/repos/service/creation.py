@@ -36,6 +36,8 @@ from hub.repos.starters import NewRepository
 log = get_logger(__name__)
 
 FIRST_MESSAGE = "initial commit"
+# Source: CSGHub contract, section 5.1.
+DEFAULT_BRANCH = "main"
 
 
 def create_repository(
@@ -48,23 +50,24 @@ def create_repository(
     private: bool = False,
     description: str = "",
     license: str = "",
-    default_branch: str = "main",
+    default_branch: str = "",
     nickname: str = "",
     files: Mapping[str, bytes] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Repository:
     """A new repository with its first commit by the actor, ready to be cloned.
 
-    kind: a name in the registry of kinds. namespace: "" for the actor's own. files: further files of the first
-    commit, path to content, over those that the kind brings. details: members that only the kind has; those that it
-    does not declare are left out. Spans Git and the database, so it takes the context and opens its own units of work.
+    kind: a name in the registry of kinds. namespace: "" for the actor's own. default_branch: "" for ``main``. files:
+    further files of the first commit, path to content, over those that the kind brings. details: members that only
+    the kind has; those that it does not declare are left out. Spans Git and the database, so it takes the context and
+    opens its own units of work.
     Raises Invalid (``REPO-ERR-1`` for the name, ``REQ-ERR-6``), NotFound (``REPO-ERR-2``: no such namespace), Conflict
-    (``REPO-ERR-0``: the name is taken), NotSignedIn, Denied, QuotaExceeded.
+    (the kind's ``taken_code``, mostly ``REPO-ERR-0``: the name is taken), NotSignedIn, Denied, QuotaExceeded.
     """
     kind_value = get_kind(context, kind)
     check_repository_name(name)
     check_texts(nickname=nickname, description=description, license=license)
-    branch = branch_ref(default_branch).removeprefix("refs/heads/")
+    branch = branch_ref(default_branch or DEFAULT_BRANCH).removeprefix("refs/heads/")
     checked = check_details(kind_value.details, details or {})
     new = NewRepository(namespace or actor.name, name, license, description, checked)
     content = {**kind_value.first_files(new), **{normalise_path(path): data for path, data in (files or {}).items()}}

@@ -9,6 +9,7 @@ from hub.base.errors import Conflict, Invalid
 from hub.base.names import fold_name, validate_name
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
+from hub.repos.kinds import get_kind
 from hub.repos.models import Repository, RepositoryRedirect
 from hub.repos.searching import search_text
 
@@ -44,7 +45,7 @@ def note_search_text(row: Repository) -> None:
 
 
 def flush_name(work: UnitOfWork, row: Repository) -> None:
-    """Write the row. Raises Conflict (``REPO-ERR-0``) when another repository of the kind has its path.
+    """Write the row. Raises Conflict (the kind's ``taken_code``) when another repository of the kind has its path.
 
     The unique index decides, so of two that ask at once one is refused.
     """
@@ -52,7 +53,8 @@ def flush_name(work: UnitOfWork, row: Repository) -> None:
     try:
         work.session.flush()
     except IntegrityError as error:
-        raise Conflict(f"There is already a {kind} named {path!r}.", code="REPO-ERR-0") from error
+        code = get_kind(work.context, kind).taken_code
+        raise Conflict(f"There is already a {kind} named {path!r}.", code=code) from error
 
 
 def drop_redirect(work: UnitOfWork, *, kind: str, path: str) -> None:

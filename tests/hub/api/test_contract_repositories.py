@@ -13,10 +13,11 @@ from hub.accounts.models import Role
 from hub.accounts.policy import SYSTEM
 from hub.accounts.service import set_grant
 from hub.api.repository_schemas import RepositorySchema
-from hub.api.schemas import GitTagSchema
+from hub.api.schemas import CommitSchema, FileSchema, GitTagSchema
 from hub.assets.models import RepositoryTag, Tag
 from hub.base.registry import RegistryError
 from hub.db.uow import reading, unit_of_work
+from hub.repos import lastcommits
 from hub.repos.details import DetailField
 from hub.repos.kinds import KINDS, RepositoryKind, add_kind
 from hub.repos.models import Repository
@@ -132,8 +133,30 @@ def test_each_kind_shows_and_takes_its_own_members(ada):
     mcp = data(ada.post("/mcps", {"name": "s1", "configuration": '{\n "a": 1}'}))
     assert (mcp["configuration"], mcp["tools_num"], mcp["run_mode"]) == ('{\n "a": 1}', 0, "")
     assert data(ada.put("/mcps/ada/s1", {"launch_cmds": "a\nb"}))["launch_cmds"] == "a\nb"
-    for view in (made, dataset, mcp):
+    space = data(ada.post("/spaces", {"name": "s1"}))
+    for view in (made, dataset, mcp, space):
         assert set(view) <= set(RepositorySchema._declared_fields)
+        assert view["mirror_task_status"] == ""
+    # What only plugins can know is said as it is without any.
+    unmoved = {"xnet_enabled": False, "xnet_migration_status": "", "xnet_migration_progress": 0}
+    for view in (made, dataset):
+        assert view.items() >= (unmoved | {"url": view["path"], "mirror_last_updated_at": None}).items()
+    assert (made["metadata"]["model_params"], made["metadata"]["tensor_type"], made["arch_allowed"]) == (0, "", False)
+    assert (dataset["purchase_task_status"], space["status"]) == ("", "")
+
+
+@anywhere
+def test_names_branches_and_storage_are_judged_as_the_platform_does(ada, as_user):
+    root = as_user("root", admin=True)
+    assert data(ada.post("/spaces", {"name": "demo", "default_branch": ""}))["default_branch"] == "main"
+    data(ada.post("/spaces", {"name": "other"}))
+    for taken in (ada.post("/spaces", {"name": "DEMO"}), ada.put("/spaces/ada/other", {"name": "demo"})):
+        assert refusal(taken) == (400, "SPACE-ERR-1")
+    address = "/spaces/ada/demo"
+    assert data(ada.put(address, {"xnet_enabled": False, "nickname": "One"}))["nickname"] == "One"
+    assert refusal(ada.put(address, {"xnet_enabled": True, "nickname": "Two"})) == (403, "AUTH-ERR-2")
+    assert refusal(root.put(address, {"xnet_enabled": True})) == (400, "REQ-ERR-6")
+    assert data(ada.get(address))["nickname"] == "One"
 
 
 @anywhere
@@ -171,23 +194,33 @@ def test_a_plugins_kind_has_members_filters_and_secrets_too(context, request):
     members = (
         DetailField("engine", default="python", choices=("python", "r"), is_filter=True),
         DetailField("key", is_secret=True),
-        DetailField("is_shared", default=False),
+        DetailField("is_shared", default=False, is_filter=True),
+        DetailField("cells", default=0, is_filter=True),
+        DetailField("hours", default=0.5, is_filter=True),
     )
     with pytest.raises(RegistryError, match="private"):
         add_kind(context[KINDS], RepositoryKind("pad", "pads", "Pad", details=(DetailField("private"),)))
     add_kind(context[KINDS], RepositoryKind("notebook", "notebooks", "Notebook", details=members))
     ada, nobody = request.getfixturevalue("as_user")("ada"), request.getfixturevalue("nobody")
-    made = data(ada.post("/notebooks", {"name": "n1", "engine": "r", "key": "hush", "is_shared": True}))
+    body = {"name": "n1", "engine": "r", "key": "hush", "is_shared": True, "cells": 2**53 - 1, "hours": 1e-7}
+    made = data(ada.post("/notebooks", body))
     assert (made["engine"], made["key"], made["is_shared"]) == ("r", "hush", True)
     assert "key" not in data(nobody.get("/notebooks/ada/n1"))
     assert refusal(ada.put("/notebooks/ada/n1", {"is_shared": "yes"})) == (400, "REQ-ERR-6")
     assert (names(nobody.get("/notebooks?engine=r")), names(nobody.get("/notebooks?engine=python"))) == (["n1"], [])
-    assert refusal(nobody.get("/notebooks?engine=cobol")) == (400, "REQ-ERR-6")
+    data(ada.post("/notebooks", {"name": "n2"}))
+    for asked, found in (
+        *(("is_shared=True", "n1"), ("is_shared=1", "n1"), ("is_shared=false", "n2")),
+        *((f"cells={2**53 - 1}", "n1"), ("cells=0", "n2"), ("hours=0.0000001", "n1"), ("hours=0.5", "n2")),
+    ):
+        assert names(nobody.get(f"/notebooks?{asked}")) == [found], asked
+    for asked in ("engine=cobol", "is_shared=yes", "cells=-1", "cells=x", "hours=nan"):
+        assert refusal(nobody.get(f"/notebooks?{asked}")) == (400, "REQ-ERR-6")
 
 
 @anywhere
 def test_nothing_is_made_where_something_was_to_be_imported(ada):
-    assert ada.post("/codes", {"name": "thing", "git_url": "https://x.org/y.git"}).status_code == 422
+    assert ada.post("/codes", {"name": "thing", "git_url": "https://x.org/y.git"}).status_code == 400
     assert ada.get("/codes/ada/thing").status_code == 404
     data(ada.post("/codes", {"name": "thing", "git_url": ""}))
 
@@ -232,6 +265,21 @@ def test_lists_are_filtered_by_labels_members_size_and_source(ada, nobody, conte
     data(ada.post("/datasets", {"name": "d1", "dataset_type": "commercial"}))
     assert names(nobody.get("/datasets?dataset_type=normal")) == []
     assert names(nobody.get("/datasets?dataset_type=commercial")) == ["d1"]
+    # What only plugins can tell: nothing has it.
+    for path, query in (
+        ("/models", "list_serverless=true"),
+        ("/models/v2", "model_params_min=0.5"),
+        ("/user/ada/models", "model_params_max=7"),
+        ("/models", "model_tree=base:finetune:1"),
+        ("/models", "xnet_migration_status=pending"),
+        ("/datasets", "user_purchased=true"),
+        ("/spaces", "status=Running"),
+    ):
+        assert names(nobody.get(f"{path}?{query}")) == [], query
+        assert nobody.get(f"{path}?{query}").json.get("total", 0) == 0
+    for path in ("/models?status=Running&user_purchased=true", "/models?list_serverless=false&model_params_min=0"):
+        assert len(names(nobody.get(path))) == 3
+    assert refusal(nobody.get("/models?model_tree=base:finetune")) == (400, "REQ-ERR-6")
 
 
 def test_brief_lists_are_enriched_in_as_many_queries_as_one_takes(ada, as_user, nobody, count_queries):
@@ -310,10 +358,37 @@ def test_administrators_move_search_and_count(ada, as_user, nobody):
 
 
 @anywhere
-def test_a_prompt_repository_is_shown_without_its_prompts(ada, nobody):
-    data(ada.post("/prompts", {"name": "p1", "private": True}))
-    assert data(ada.get("/prompts_info/ada/p1"))["path"] == "ada/p1"
-    assert nobody.get("/prompts_info/ada/p1").status_code == 404
+def test_a_prompt_repository_is_shown_with_its_prompts_and_without(ada, as_user, nobody):
+    bob = as_user("bob")
+    data(ada.post("/prompts", {"name": "p1"}))
+    whole = {"title": "Sum up", "content": "Sum up:\n{text}", "language": "en", "tags": ["short"], "type": "image"}
+    whole |= {"source": "s", "author": "a", "time": "2024-05-01", "copyright": "c", "feedback": ["good"]}
+    files = {
+        "a.jsonl": json.dumps(whole | {"unknown": 1}, indent=1),
+        "b.jsonl": '\ufeff{"title": "T", "content": "C", "type": "", "tags": null}',
+        "deep/c.jsonl": json.dumps(whole),
+        "d.json": json.dumps(whole),
+        # None of these is a prompt.
+        "e.jsonl": '{"title": "one", "content": "x"}\n{"title": "two", "content": "x"}',
+        "f.jsonl": '{"title": "T"}',
+        "g.jsonl": json.dumps(whole | {"tags": "short"}),
+        "h.jsonl": json.dumps(whole | {"type": "song"}),
+        "i.jsonl": json.dumps(whole | {"content": "\ud800"}),
+        "j.jsonl": "[" * 10_000,
+        "k.jsonl": json.dumps(whole | {"content": "x" * 1024 * 1024}),
+    }
+    commit = [{"path": path, "content": b64(text.encode())} for path, text in files.items()]
+    data(ada.post("/prompts/ada/p1/commit/main", {"message": "m", "files": commit}))
+    shown = data(ada.get("/prompts/ada/p1"))
+    assert set(shown) == {"detail", "prompts"}
+    assert shown["detail"] == data(ada.get("/prompts_info/ada/p1"))
+    first, second = shown["prompts"]
+    assert first == whole | {"file_path": "a.jsonl", "can_write": True, "can_manage": True}
+    assert (second["file_path"], second["title"], second["type"], second["tags"]) == ("b.jsonl", "T", "text", [])
+    assert [prompt["can_write"] for prompt in data(bob.get("/prompts/ada/p1"))["prompts"]] == [False, False]
+    data(ada.put("/prompts/ada/p1", {"private": True}))
+    for path in ("/prompts/ada/p1", "/prompts_info/ada/p1", "/prompts/ada/none"):
+        assert refusal(nobody.get(path)) == (404, "REPO-ERR-3")
 
 
 # What is in them.
@@ -368,8 +443,35 @@ def test_an_lfs_object_is_found_by_its_own_path(ada, nobody, as_user):
     url = data(nobody.get(f"/models/ada/thing/download/{path}?lfs=true&save_as=m.bin"))
     fetched = nobody.client.get(url[url.index("/models/") :])
     assert fetched.data == content
+    for answer in (fetched, nobody.get("/models/ada/thing/download/README.md?save_as=m.bin")):
+        assert 'filename="m.bin"' in answer.headers["Content-Disposition"]
     assert refusal(nobody.get(f"/models/ada/thing/download/{'0' * 64}?lfs=true")) == (404, "SYS-ERR-5")
     assert nobody.get("/models/ada/thing/download/a/b?lfs=true").status_code == 400
+
+
+@anywhere
+def test_a_file_has_every_member_and_a_short_history_tells_its_last_commits(ada, nobody, monkeypatch):
+    data(ada.post("/models", {"name": "thing"}))
+    data(ada.post("/models/ada/thing/raw/a/b.txt", {"message": "Add b", "content": b64(b"b")}))
+    whole = set(FileSchema._declared_fields)
+    for path in ("refs/main/tree/", "all_files", "tree"):
+        found = data(nobody.get(f"/models/ada/thing/{path}"))
+        for file in found["Files"] if isinstance(found, dict) else found:
+            assert set(file) == whole, path
+            assert set(file["commit"]) == set(CommitSchema._declared_fields)
+            assert file["last_commit_sha"] == file["commit"]["id"]
+            assert (file["content"], file["lfs_sha256"], file["lfs_pointer_size"]) == ("", "", 0)
+    told = {file["name"]: file["commit"]["message"].strip() for file in found}
+    assert told == {"a": "Add b", ".gitattributes": "initial commit", "README.md": "initial commit"}
+    kept = data(nobody.get("/models/ada/thing/refs/main/tree/"))["Files"]
+    assert {file["name"]: file["commit"]["message"].strip() for file in kept} == told
+    blob = data(nobody.get("/models/ada/thing/blob/a/b.txt"))
+    assert (set(blob), blob["content"], blob["preview_code"]) == (whole, "Yg==", 0)
+    # A longer history is not walked for a directory, only for its log.
+    monkeypatch.setattr(lastcommits, "MAX_QUICK_COMMITS", 1)
+    assert data(nobody.get("/models/ada/thing/tree?path=a"))[0]["last_commit_sha"] == ""
+    monkeypatch.setattr(lastcommits, "MAX_QUICK_COMMITS", 2)
+    assert data(nobody.get("/models/ada/thing/tree?path=a"))[0]["commit"]["message"] == "Add b\n"
 
 
 @anywhere
