@@ -21,6 +21,9 @@ MAX_NUMBER = 2**53 - 1
 MAX_TEXT_CHARS = 255
 MAX_LONG_TEXT_CHARS = 16 * 1024
 
+# As queries write them.
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
 Value = str | int | float | bool
 
 
@@ -60,6 +63,10 @@ class DetailField:
         if isinstance(self.default, int | float):
             return self._check_number(value)
         return self._check_text(value)
+
+    def parse(self, text: str) -> Value:
+        """The value that a query's text means, as it is stored. Raises Invalid (``REQ-ERR-6``) naming the member."""
+        return self.check(_BOOLEANS.get(text.lower(), text) if isinstance(self.default, bool) else text)
 
     def _check_number(self, value: Any) -> int | float:
         is_whole = isinstance(self.default, int)
