@@ -19,7 +19,7 @@ from hub.git.tags import build_tag
 from hub.git.types import ZERO_OID, RefChange, Signature
 from hub.repos import refs
 from hub.repos.events import RepositoryUpdated
-from hub.repos.lookup import get_for, repository_path
+from hub.repos.lookup import get_for, get_readable, repository_path
 from hub.repos.models import ProtectedBranch, Repository
 
 MAX_PROTECTED_BRANCHES = 100
@@ -121,8 +121,17 @@ def set_default_branch(context: Context, *, actor: Actor, repository_id: int, na
 
 
 def list_protected_branches(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Sequence[ProtectedBranch]:
-    """The rules, by pattern; whoever may write may see them. At most ``MAX_PROTECTED_BRANCHES``."""
-    get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
+    """The rules, by pattern; whoever may write may see them. At most ``MAX_PROTECTED_BRANCHES``.
+
+    Nobody writes to what is archived: there they are for those who administer it. Raises NotFound, NotSignedIn, Denied.
+    """
+    repository = get_readable(work, actor=actor, repository_id=repository_id)
+    action = Action.REPOSITORY_ADMIN if repository.is_frozen else Action.REPOSITORY_WRITE
+    require(work, actor, action, repository)
+    return _rules_of(work, repository_id)
+
+
+def _rules_of(work: UnitOfWork, repository_id: int) -> Sequence[ProtectedBranch]:
     return work.session.scalars(
         select(ProtectedBranch).where(ProtectedBranch.repository_id == repository_id).order_by(ProtectedBranch.pattern)
     ).all()
@@ -145,7 +154,7 @@ def set_protected_branch(
     """
     _check_pattern(pattern)
     get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
-    rules = {rule.pattern: rule for rule in list_protected_branches(work, actor=actor, repository_id=repository_id)}
+    rules = {rule.pattern: rule for rule in _rules_of(work, repository_id)}
     rule = rules.get(pattern)
     if rule is None:
         if len(rules) >= MAX_PROTECTED_BRANCHES:

@@ -198,7 +198,6 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/download_archive/refs/<path:ref>
         GET {repo}/git_tags
         GET {repo}/last_commit
-        GET {repo}/protected_branches
         GET {repo}/pushes
         GET {repo}/raw/<path:path>
         GET {repo}/refs/<path:ref>/logs_tree/
@@ -263,6 +262,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/webhooks/<uuid:uuid>/ping
     """,
     REPOSITORY_WRITE: """
+        GET {repo}/protected_branches
         POST {wire}/branch/<path:branch>
         DELETE {wire}/branch/<path:branch>
         POST {wire}/commit/<path:revision>

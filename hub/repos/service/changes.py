@@ -36,8 +36,9 @@ def update_repository(
     """The repository with its texts, details and visibility changed; what is None or absent stays as it is.
 
     details: members that only its kind has; those that it does not declare are left out.
-    Who may write may change the texts and details; the visibility, and what is secret, needs the right to
-    administer. The licence here is what lists show; the card in README.md is a file like any other and is not touched.
+    Who may write may change the texts and details, of nothing that is archived; the visibility, and what is secret,
+    needs the right to administer. The licence here is what lists show; the card in README.md is a file like any other
+    and is not touched.
     xnet_enabled: whether the content lies in Xet storage, for site administrators to say. This hub has none, so no
     repository's does. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
     """
@@ -49,6 +50,8 @@ def update_repository(
         raise Invalid("This hub has no such storage.", code="REQ-ERR-6", member="xnet_enabled")
     fields = get_kind(work.context, repository.kind).details
     checked = check_details(fields, details or {})
+    if checked or any(text is not None for text in (nickname, description, license)):
+        require(work, actor, Action.REPOSITORY_WRITE, repository)
     if any(field.is_secret and field.name in checked for field in fields):
         require(work, actor, Action.REPOSITORY_ADMIN, repository)
     wanted = {"nickname": nickname, "description": description, "license": license, "is_private": private}
@@ -155,6 +158,8 @@ def _get_locked(work: UnitOfWork, actor: Actor, action: Action, repository_id: i
     # else be written from what another change has just replaced.
     repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
     work.session.refresh(repository, with_for_update={"of": Repository})
+    # It may have been archived, or hidden, while this one waited.
+    require(work, actor, action, repository)
     return repository
 
 

@@ -342,6 +342,19 @@ def test_a_pattern_is_nearly_a_branch_name(context: Context, ada: Actor, thing: 
     assert refused.value.code == "pattern_invalid"
 
 
+def test_rules_are_seen_by_those_who_may_write(
+    context: Context, make_user: Callable[..., User], actor_of: Callable[[User], Actor], ada: Actor, thing: Repository
+) -> None:
+    with unit_of_work(context) as work:
+        branches.set_protected_branch(work, actor=ada, repository_id=thing.id, pattern="v*")
+        archive_repository(work, actor=ada, repository_id=thing.id)
+        branches.set_protected_branch(work, actor=ada, repository_id=thing.id, pattern="w*")
+        assert len(branches.list_protected_branches(work, actor=ada, repository_id=thing.id)) == 2
+    for actor, error in ((ANONYMOUS, NotSignedIn), (actor_of(make_user("eve")), Denied)):
+        with pytest.raises(error), reading(context) as work:
+            branches.list_protected_branches(work, actor=actor, repository_id=thing.id)
+
+
 def test_a_rule_is_changed_by_setting_it_again(context: Context, ada: Actor, thing: Repository) -> None:
     for force in (True, False):
         with unit_of_work(context) as work:

@@ -354,7 +354,17 @@ def test_an_archived_repository_is_read_and_administered_but_not_written(
     with pytest.raises(Denied) as refused, unit_of_work(context) as work:
         service.update_repository(work, actor=ada, repository_id=repository.id, description="new")
     assert refused.value.code == "archived"
+    # Its administrators say who sees it, and nothing else with that.
+    with pytest.raises(Denied) as refused, unit_of_work(context) as work:
+        service.update_repository(work, actor=ada, repository_id=repository.id, private=True, description="new")
+    assert refused.value.code == "archived"
+    with pytest.raises(Denied) as refused, unit_of_work(context) as work:
+        service.update_repository(
+            work, actor=ada, repository_id=repository.id, private=True, details={"base_model": "x"}
+        )
+    assert refused.value.code == "archived"
     with unit_of_work(context) as work:
+        assert service.set_visibility(work, actor=ada, repository_id=repository.id, private=True).is_private
         service.unarchive_repository(work, actor=ada, repository_id=repository.id)
         service.update_repository(work, actor=ada, repository_id=repository.id, description="new")
 
