@@ -1,7 +1,7 @@
 """Collections: lists of repositories that people make. Rights on one are rights as on a repository of its namespace.
 
-Who may write in the namespace edits it, who administers the namespace deletes it, and a private one is seen by those
-who may read there.
+Who may write in the namespace edits it, who administers the namespace deletes it and says who sees it, and a private
+one is seen by those who may read there.
 """
 
 from __future__ import annotations
@@ -208,11 +208,15 @@ def update_collection(
     theme: str | None = None,
     is_private: bool | None = None,
 ) -> Collection:
-    """Change the members that are not None. Raises NotFound, NotSignedIn, Denied, Invalid."""
+    """Change the members that are not None. Raises NotFound, NotSignedIn, Denied, Invalid.
+
+    As of a repository, the visibility is for those who administer it; to say it as it is takes no more than to write.
+    """
     collection = get_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_WRITE)
-    _set_texts(collection, name=name, nickname=nickname, description=description, theme=theme)
-    if is_private is not None:
+    if is_private is not None and is_private != collection.is_private:
+        require(work, actor, Action.REPOSITORY_ADMIN, collection, what="collection")
         collection.is_private = is_private
+    _set_texts(collection, name=name, nickname=nickname, description=description, theme=theme)
     note_change(work, actor, collection)
     return collection
 

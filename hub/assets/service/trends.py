@@ -120,7 +120,7 @@ def _turn_weeks(work: UnitOfWork, batch: Batch) -> None:
         .values(
             week_began_at=now,
             # Of a hub that slept for weeks, all that came meanwhile counts as the last one.
-            downloads_of_last_week=Repository.download_count - Trend.downloads_at_week_began,
+            downloads_of_last_week=_since_week_began(),
             downloads_at_week_began=Repository.download_count,
         )
         .execution_options(synchronize_session=False)
@@ -141,8 +141,7 @@ def _write_scores(work: UnitOfWork, batch: Batch) -> int:
         .group_by(Like.repository_id)
         .subquery()
     )
-    this_week = Repository.download_count - Trend.downloads_at_week_began
-    recent = cast(func.coalesce(this_week + Trend.downloads_of_last_week / literal(2.0), 0), Float)
+    recent = cast(func.coalesce(_since_week_began() + Trend.downloads_of_last_week / literal(2.0), 0), Float)
     score = (
         cast(func.coalesce(liked.c.points, 0), Float)
         + MOST_OF_DOWNLOADS * recent / (recent + HALF_AT_DOWNLOADS)
@@ -165,6 +164,12 @@ def _write_scores(work: UnitOfWork, batch: Batch) -> int:
     )
     assert isinstance(result, CursorResult)
     return result.rowcount
+
+
+def _since_week_began() -> ColumnElement[int]:
+    """The downloads of this week; none where a count of before was corrected by more than came since."""
+    more = Repository.download_count - Trend.downloads_at_week_began
+    return case((more > 0, more), else_=0)
 
 
 def _points(moment: SQLColumnExpression[Any], steps: Sequence[tuple[int, int]], now: datetime) -> ColumnElement[int]:

@@ -51,7 +51,13 @@ def test_who_may_write_in_a_namespace_edits_its_collections_and_who_administers_
         service.update_collection(work, actor=reader, collection_id=made.id, name="mine")
     with pytest.raises(Denied):
         service.delete_collection(work, actor=writer, collection_id=made.id)
-    service.update_collection(work, actor=writer, collection_id=made.id, is_private=False, theme="#ff00aa")
+    with pytest.raises(Denied):
+        service.update_collection(work, actor=writer, collection_id=made.id, is_private=False)
+    service.update_collection(work, actor=writer, collection_id=made.id, is_private=True, theme="#ff00aa")
+    assert service.list_collections(work, actor=stranger, namespace="acme").total == 0
+    service.update_collection(work, actor=admin, collection_id=made.id, is_private=False)
+    with pytest.raises(Denied):
+        service.update_collection(work, actor=writer, collection_id=made.id, is_private=True)
     for actor, error in ((stranger, Denied), (ANONYMOUS, NotSignedIn)):
         with pytest.raises(error):
             service.update_collection(work, actor=actor, collection_id=made.id, name="mine")

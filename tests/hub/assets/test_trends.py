@@ -66,6 +66,21 @@ def test_a_score_is_made_of_fresh_likes_downloads_and_pushes_and_sinks(
         assert work.session.get(Repository, liked.id).updated_at == now
 
 
+def test_a_count_that_is_corrected_downwards_costs_no_points(context, clock, ada, make_row):
+    thing = make_row(ada)
+    download(context, thing, 1000)
+    service.update_trends(context)
+    clock.advance(8 * 86400)
+    service.update_trends(context)
+    # With half of the week before, 100 downloads less than none would divide by zero.
+    download(context, thing, -600)
+    service.update_trends(context)
+    assert scores(context) == {"thing": 16.67}
+    clock.advance(8 * 86400)
+    service.update_trends(context)
+    assert scores(context) == {"thing": 0}
+
+
 def test_administrators_give_points_that_count_at_once(context, ada, make_row, actor_of):
     thing = make_row(ada, download_count=7)
     with unit_of_work(context) as work:
