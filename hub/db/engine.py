@@ -21,6 +21,13 @@ from hub.base.errors import Invalid, Unavailable
 # How long a writer waits for SQLite's one write lock, which another process may hold.
 SQLITE_WRITE_WAIT_S = 30.0
 _SQLITE_RETRY_S = 0.01
+_BEGIN_WRITE = "BEGIN IMMEDIATE"
+# What PostgreSQL gives up because of another transaction: serialization_failure and deadlock_detected.
+_CONFLICTS = ("40001", "40P01")
+_RETRY_AFTER_S = 1
+# An option of a statement whose best plan depends on the values in it. The driver prepares what it sends often, and a
+# plan for any values would read the list of a rare label as that of a common one, a hundred times slower.
+PLANNED_EACH_TIME = "hub_planned_each_time"
 # A connection that lay unused for longer is asked whether it still works before it is handed out.
 _TRUSTED_S = 1.0
 
@@ -55,6 +62,7 @@ class Database:
             event.listen(engine, "connect", _prepare_postgresql_connection)
             event.listen(engine, "checkin", _note_use)
             event.listen(engine, "checkout", _check_unused)
+            event.listen(engine, "do_execute", _execute_unprepared)
             return engine
         engine = create_engine(
             self.url, pool_size=20, max_overflow=20, connect_args={"timeout": 0.05, "check_same_thread": False}
@@ -67,12 +75,12 @@ class Database:
         deadline = time.monotonic() + SQLITE_WRITE_WAIT_S
         while True:
             try:
-                session.execute(text("BEGIN IMMEDIATE"))
+                session.execute(text(_BEGIN_WRITE))
                 return
             except OperationalError as error:
                 session.rollback()
                 if "locked" not in str(error.orig) or time.monotonic() > deadline:
-                    raise Unavailable("The database is busy; try again.") from error
+                    raise _busy() from error
                 time.sleep(_SQLITE_RETRY_S)
 
     def check(self) -> None:
@@ -94,10 +102,14 @@ def _prepare_postgresql_connection(connection: Any, _record: Any) -> None:
     was_autocommit, connection.autocommit = connection.autocommit, True
     connection.execute("SET jit = off")
     connection.execute("SET max_parallel_workers_per_gather = 0")
-    # The driver prepares what it sends often. A plan for any values would read the list of a rare label as that of a
-    # common one, a hundred times slower; planning for the values at hand takes a fraction of a millisecond.
-    connection.execute("SET plan_cache_mode = force_custom_plan")
     connection.autocommit = was_autocommit
+
+
+def _execute_unprepared(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
+    if not context.execution_options.get(PLANNED_EACH_TIME):
+        return None
+    cursor.execute(statement, parameters, prepare=False)
+    return True
 
 
 def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
@@ -146,6 +158,20 @@ def _translate_error(context: ExceptionContext) -> None:
     is_unfit = isinstance(context.original_exception, (UnicodeEncodeError, OverflowError))
     if is_unfit or isinstance(context.sqlalchemy_exception, DataError):
         raise Invalid("The request holds a character or number that cannot be stored.", code="value_invalid")
+    # Who waits for SQLite's write lock is told as it is, and tries again.
+    if context.statement != _BEGIN_WRITE and _lost_to_another(context.original_exception):
+        raise _busy()
+
+
+def _lost_to_another(error: BaseException) -> bool:
+    """Whether only the moment was wrong: the same transaction may succeed when it is tried again."""
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error, "sqlstate", None) in _CONFLICTS
+
+
+def _busy() -> Unavailable:
+    return Unavailable("The database is busy; try again.", retry_after_s=_RETRY_AFTER_S)
 
 
 def advisory_lock(connection: Connection, key: int) -> None:

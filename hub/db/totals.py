@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from hub.base.paging import PageArgs
-from hub.db.engine import DATABASE
+from hub.db.engine import DATABASE, PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
 
 # A list is counted up to here, twenty pages of the default size. To count on would take longer than to read the page.
@@ -37,7 +37,8 @@ def total_of(
     key = _key_of(query)
     value, good_until = estimates.get(key, (0, 0.0))
     if time.monotonic() > good_until:
-        counted = work.session.scalar(select(func.count()).select_from(query.limit(limit + 1).subquery())) or 0
+        bounded = select(func.count()).select_from(query.limit(limit + 1).subquery())
+        counted = work.session.scalar(bounded.execution_options(**{PLANNED_EACH_TIME: True})) or 0
         if counted <= limit:
             return counted, False
         value = max(counted, _planned_rows(work, query))

@@ -14,6 +14,7 @@ from hub.accounts.policy import Action, Actor, can_each, readable
 from hub.base.errors import Invalid
 from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
+from hub.db.engine import PLANNED_EACH_TIME
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
@@ -86,6 +87,7 @@ def list_repositories(
             joinedload(Repository.created_by).options(*BRIEF_USER),
         )
         .order_by(*SORTS[sort])
+        .execution_options(**{PLANNED_EACH_TIME: True})
     ).all()
     total, is_estimate = total_of(work, query.where(Repository.kind.in_(kinds)), page, len(rows))
     return Page(rows, total, is_estimate)

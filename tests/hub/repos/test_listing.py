@@ -231,3 +231,16 @@ def test_postgresql_reads_pages_and_searches_from_indexes(context: Context) -> N
         for search in ("llama", "7b", "模型"):
             work.session.execute(select(Repository.id).where(*matches(search)))
             assert "Bitmap Index Scan on ix_repositories_search_text_trigram" in plan_of("indexscan"), search
+
+
+def test_postgresql_plans_each_list_for_its_own_values(context: Context, add: Add) -> None:
+    if context[DATABASE].is_sqlite:
+        pytest.skip("about PostgreSQL's plans")
+    for number in range(3):
+        add(f"r{number}")
+    with reading(context) as work:
+        # Ten times are more than the driver and the server take to settle for one plan.
+        for _ in range(11):
+            service.list_repositories(work, actor=ANONYMOUS, kind="model", search="ada", page=PageArgs(1, 2))
+        prepared = list(work.session.scalars(text("SELECT statement FROM pg_prepared_statements")))
+    assert not [statement for statement in prepared if "search_text LIKE" in statement]
