@@ -293,7 +293,7 @@ class _CommonRepositorySchema(BriefRepositorySchema):
     can_write = fields.Boolean()
     can_manage = fields.Boolean()
     recom_op_weight = fields.Integer(metadata={"description": "with need_op_weight: points of site administrators"})
-    scores = fields.List(fields.Nested(ScoreSchema), metadata={"description": "with need_op_weight"})
+    scores = fields.List(fields.Nested(ScoreSchema), metadata={"description": "with need_op_weight; else empty"})
     sensitive_check_status = fields.String(metadata={"description": "for who administers it; Skip: nobody checks"})
     pushed_at = fields.DateTime(allow_none=True)
     # What the hub alone cannot know; plugins do.

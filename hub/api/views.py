@@ -121,6 +121,7 @@ def _repository_view(
         "lfs_size": repository.lfs_size_bytes,
         "forked": repository.forked_from_id is not None,
         "user_likes": is_liked,
+        "scores": [],  # add_weights tells them
         "can_write": access.can_write,
         "can_manage": access.can_manage,
         "pushed_at": repository.pushed_at,

@@ -136,7 +136,7 @@ def test_each_kind_shows_and_takes_its_own_members(ada):
     space = data(ada.post("/spaces", {"name": "s1"}))
     for view in (made, dataset, mcp, space):
         assert set(view) <= set(RepositorySchema._declared_fields)
-        assert view["mirror_task_status"] == ""
+        assert (view["mirror_task_status"], view["scores"]) == ("", [])
     # What only plugins can know is said as it is without any.
     unmoved = {"xnet_enabled": False, "xnet_migration_status": "", "xnet_migration_progress": 0}
     for view in (made, dataset):
