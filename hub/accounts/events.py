@@ -86,10 +86,11 @@ class MemberChanged:
 
 @dataclass(frozen=True)
 class MemberRemoved:
-    """A membership ended: taken away, given up, or gone with the account."""
+    """A membership ended: taken away, given up, or (is_by_departure) gone with the account or the organisation."""
 
     organization_id: int
     namespace_id: int
     user_id: int
     role: Role
     actor_id: int | None
+    is_by_departure: bool = False

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from hub.accounts import topics
-from hub.accounts.service.departures import DEPARTURES, create_departures, drop_ownerless_namespaces
+from hub.accounts.service.departures import (
+    DEPARTURES,
+    ORGANIZATION_DEPARTURES,
+    create_departures,
+    drop_ownerless_namespaces,
+)
 from hub.accounts.service.jwts import delete_expired_jwts
 from hub.accounts.service.renaming import RENAMES
 from hub.accounts.service.sessions import delete_expired_sessions
@@ -32,6 +37,7 @@ def install(context: Context) -> None:
     register(context, JobSpec("accounts.drop_namespaces", "hub.accounts.jobs:drop_namespaces"))
     register_schedule(context, Schedule("accounts.drop_namespaces", "50 4 * * *", "accounts.drop_namespaces"))
     context.provide(DEPARTURES, create_departures())
+    context.provide(ORGANIZATION_DEPARTURES, Registry("organization departures"))
     context.provide(RENAMES, Registry("renames"))
     topics.install(context)
     context[USAGE].add("users", count_active_users)
@@ -46,9 +52,7 @@ def expire_sessions(run: JobRun) -> None:
 
 def drop_namespaces(run: JobRun) -> None:
     """Remove the namespaces of accounts that went, as far as nothing is left in them."""
-    with unit_of_work(run.context) as work:
-        count = drop_ownerless_namespaces(work)
-    run.log(f"Removed {count} namespaces.")
+    run.log(f"Removed {drop_ownerless_namespaces(run.context)} namespaces.")
 
 
 def check_license(run: JobRun) -> None:

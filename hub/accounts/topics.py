@@ -33,5 +33,5 @@ def _tell_member(work: UnitOfWork, event: _MemberEvent) -> Told | None:
     }
     if isinstance(event, MemberChanged):
         data["old_role"] = event.old_role.value
-    # Who belongs to an organisation is public, the role is not.
-    return Told(data, namespace_id=event.namespace_id, is_private=True)
+    # The role is not public; who hears of this namespace administers it.
+    return Told(data, namespace_id=event.namespace_id)

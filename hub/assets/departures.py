@@ -1,20 +1,25 @@
-"""What becomes of the likes and collections of an account that goes."""
+"""What becomes of the likes and collections of an account or an organisation that goes."""
 
 from __future__ import annotations
 
 from sqlalchemy import delete, select, update
 
-from hub.accounts.service.departures import DEPARTURES, Departure
+from hub.accounts.models import Organization
+from hub.accounts.policy import Actor
+from hub.accounts.service.departures import DEPARTURES, ORGANIZATION_DEPARTURES, Departure
+from hub.assets.events import CollectionDeleted
 from hub.assets.models import Collection, CollectionLike, Like
 from hub.base.context import Context
+from hub.base.events import publish
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository
 
 
 def install(context: Context) -> None:
-    """Take part in the departures of accounts; done once, by ``build_context``."""
+    """Take part in the departures of accounts and organisations; done once, by ``build_context``."""
     context[DEPARTURES].add("assets.likes", take_likes)
     context[DEPARTURES].add("assets.collections", take_collections)
+    context[ORGANIZATION_DEPARTURES].add("assets.collections", take_collections_of_organization)
 
 
 def take_likes(work: UnitOfWork, departure: Departure) -> None:
@@ -33,5 +38,19 @@ def take_likes(work: UnitOfWork, departure: Departure) -> None:
 
 def take_collections(work: UnitOfWork, departure: Departure) -> None:
     """Delete the collections in the account's namespace."""
-    statement = delete(Collection).where(Collection.namespace_id == departure.user.namespace_id)
-    work.session.execute(statement.execution_options(synchronize_session=False))
+    _delete_collections(work, departure.user.namespace_id, departure.actor)
+
+
+def take_collections_of_organization(work: UnitOfWork, organization: Organization, actor: Actor) -> None:
+    """Delete the collections in the organisation's namespace; they do not keep it."""
+    _delete_collections(work, organization.namespace_id, actor)
+
+
+def _delete_collections(work: UnitOfWork, namespace_id: int, actor: Actor) -> None:
+    here = Collection.namespace_id == namespace_id
+    # Read and held, so that who records the events finds each of them without asking again.
+    collections = work.session.scalars(select(Collection).where(here).order_by(Collection.id)).all()
+    publish(work, *(CollectionDeleted(collection.id, actor.user_id) for collection in collections))
+    for collection in collections:
+        work.session.expunge(collection)
+    work.session.execute(delete(Collection).where(here).execution_options(synchronize_session=False))

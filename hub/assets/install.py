@@ -35,4 +35,4 @@ def _tell(work: Any, event: CollectionCreated | CollectionUpdated | CollectionDe
             "private": collection.is_private,
         }
     }
-    return Told(data, namespace_id=collection.namespace_id, is_private=collection.is_private)
+    return Told(data, namespace_id=collection.namespace_id)

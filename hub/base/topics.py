@@ -15,13 +15,12 @@ class Told:
     """An event in the words of the outside.
 
     data: JSON members of the message. repository_id, namespace_id: whom it concerns; None where it is of neither.
-    is_private: whether only those may be told who may see private things of that repository or namespace.
+    Who hears of it may administer that place, so a message may hold what is private there.
     """
 
     data: Mapping[str, Any]
     repository_id: int | None = None
     namespace_id: int | None = None
-    is_private: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Select, or_, select, union
 
 from hub.accounts.events import MemberAdded, MemberChanged, MemberRemoved
-from hub.accounts.models import Grant, Member, Namespace, Organization, User
+from hub.accounts.models import Grant, Member, Organization, User
 from hub.base.context import Context
-from hub.base.names import fold_name
 from hub.community.events import CommentCreated, WebhookDisabled
 from hub.community.models import Comment, Discussion, NotificationType, Webhook
 from hub.community.service.notifications import MAX_SUMMARY_CHARS, Notice
@@ -68,6 +67,8 @@ _Writer = Callable[..., Notice]
 
 
 def _concern_repository(work: UnitOfWork, event: RepositoryCreated | RepositoryDeleted) -> dict[str, Any] | None:
+    if isinstance(event, RepositoryDeleted) and event.with_account:
+        return None  # its one owner goes, too
     repository = work.session.get(Repository, event.repository_id)
     if repository is None or not _has_others(work, repository.namespace_id, event.actor_id):
         return None
@@ -98,26 +99,32 @@ def _tell_deleted(work: UnitOfWork, notice: _Writer, *, repository_id: int) -> I
 
 
 def _concern_moved(_work: UnitOfWork, event: RepositoryMoved) -> dict[str, Any] | None:
-    if fold_name(event.old_path.partition("/")[0]) == fold_name(event.new_path.partition("/")[0]):
+    if event.old_namespace_id == event.new_namespace_id:
         return None  # a new name, which the old address leads to
-    moved = {"old_path": event.old_path, "new_path": event.new_path}
+    moved = {name: getattr(event, name) for name in ("old_path", "old_namespace_id", "new_namespace_id")}
     return {"about": "repository_moved", "actor_id": event.actor_id, "repository_id": event.repository_id} | moved
 
 
 def _tell_moved(
-    work: UnitOfWork, notice: _Writer, *, repository_id: int, old_path: str, new_path: str
+    work: UnitOfWork,
+    notice: _Writer,
+    *,
+    repository_id: int,
+    old_path: str,
+    old_namespace_id: int,
+    new_namespace_id: int,
 ) -> Iterator[Addressed]:
     repository = work.session.get(Repository, repository_id)
     if repository is None or repository.deleted_at is not None:
         return
     kind = _kind(work, repository)
-    new, old = (_find_namespace_id(work, path) for path in (new_path, old_path))
-    if new is not None:
-        words = f"transferred the {kind} {old_path} to {new_path}"
-        yield notice(NotificationType.ASSET, words, url=_address(work, repository)), _people_of(new)
-    if old is not None:
+    if repository.namespace_id == new_namespace_id:  # else where it is by now is not for those here
+        words = f"transferred the {kind} {old_path} to {repository.path}"
+        yield notice(NotificationType.ASSET, words, url=_address(work, repository)), _people_of(new_namespace_id)
+    if repository.namespace_id != old_namespace_id:
         # They may not see it any more, so they are not told where it is. Who is in both was told already.
-        yield notice(NotificationType.ASSET, f"transferred the {kind} {old_path} to another owner"), _people_of(old)
+        words = f"transferred the {kind} {old_path} to another owner"
+        yield notice(NotificationType.ASSET, words), _people_of(old_namespace_id)
 
 
 # Comments: the repository's owner and those who take part, as far as they may read it.
@@ -153,7 +160,7 @@ def _tell_comment(work: UnitOfWork, notice: _Writer, *, comment_id: int) -> Iter
 
 
 def _concern_member(_work: UnitOfWork, event: MemberAdded | MemberChanged | MemberRemoved) -> dict[str, Any] | None:
-    if event.actor_id == event.user_id:
+    if event.actor_id == event.user_id or (isinstance(event, MemberRemoved) and event.is_by_departure):
         return None
     about = {MemberAdded: "member_added", MemberChanged: "member_changed", MemberRemoved: "member_removed"}[type(event)]
     member = {"organization_id": event.organization_id, "user_id": event.user_id, "role": event.role.value}
@@ -233,11 +240,6 @@ def _may_read(repository: Repository) -> ColumnElement[bool]:
         Grant.resource_type == Repository.resource_type, Grant.resource_id == repository.id
     )
     return or_(User.is_admin, _people_of(repository.namespace_id), User.id.in_(granted))
-
-
-def _find_namespace_id(work: UnitOfWork, path: str) -> int | None:
-    name = path.partition("/")[0]
-    return work.session.scalar(select(Namespace.id).where(Namespace.path_key == fold_name(name)))
 
 
 def _kind(work: UnitOfWork, repository: Repository) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import and_, or_, select
 from hub.accounts.models import Namespace, User
 from hub.base.context import Context
 from hub.base.log import get_logger
-from hub.base.topics import TOPICS, Topic
+from hub.base.topics import TOPICS, Told, Topic
 from hub.community.models import Webhook, WebhookDelivery
 from hub.db.base import new_uuid
 from hub.db.uow import UnitOfWork
@@ -32,56 +32,95 @@ MAX_PAYLOAD_BYTES = 256 * 1024
 
 def install(context: Context) -> None:
     """Write down what webhooks are to be told; done once, by ``build_context``."""
-    context.events.record_with(record)
+    context.events.record_all_with(record)
 
 
-def record(work: UnitOfWork, event: object) -> None:
-    """Write the deliveries of an event to the webhooks that want it, and ask for their sending.
+def record(work: UnitOfWork, events: Sequence[object]) -> None:
+    """Write the deliveries of events to the webhooks that want them, and ask for their sending.
 
     What fails here is logged and does not reach the transaction: nobody's push is lost to a webhook.
     """
-    topics = [topic for topic in work.context[TOPICS].values() if topic.event_class is type(event)]
-    if not topics or not work.session.scalar(select(select(Webhook.id).where(Webhook.is_active).exists())):
+    topics: dict[type, list[Topic]] = {}
+    for topic in work.context[TOPICS].values():
+        topics.setdefault(topic.event_class, []).append(topic)
+    matters = [(topic, event) for event in events for topic in topics.get(type(event), ())]
+    if not matters or not work.session.scalar(select(select(Webhook.id).where(Webhook.is_active).exists())):
         return
     # The caller's own changes fail, if they must, as the caller's: outside of the guard.
     work.session.flush()
-    for topic in topics:
-        try:
-            with work.session.begin_nested():
-                _record(work, topic, event)
-        except Exception:
-            log.exception("webhook_event_not_recorded", topic=topic.name)
-
-
-def _record(work: UnitOfWork, topic: Topic, event: object) -> None:
-    told = topic.describe(work, event)
-    if told is None:
+    if len(matters) > 1 and _try_to_record(work, matters) is None:
         return
+    # One alone, or one of them fails: each by itself, so that the others are told.
+    for matter in matters:
+        error = _try_to_record(work, [matter])
+        if error is not None:
+            log.error("webhook_event_not_recorded", topic=matter[0].name, exc_info=error)
+
+
+_Matter = tuple[Topic, object]
+
+
+def _try_to_record(work: UnitOfWork, matters: Sequence[_Matter]) -> Exception | None:
+    try:
+        with work.session.begin_nested():
+            _record(work, matters)
+    except Exception as error:
+        return error
+    return None
+
+
+def _record(work: UnitOfWork, matters: Sequence[_Matter]) -> None:
+    described = [(topic, event, topic.describe(work, event)) for topic, event in matters]
+    # Held here, so that the session need not read a row again for the next event.
+    concerns = [(topic, event, told, _place_of(work, told)) for topic, event, told in described if told is not None]
+    webhooks = _listening(work, [place for *_, place in concerns])
+    for topic, event, told, (repository, namespace) in concerns:
+        wanting = [
+            webhook.id
+            for webhook in webhooks
+            if _hears_of(webhook, repository, namespace) and (not webhook.topics or topic.name in webhook.topics)
+        ]
+        if not wanting:
+            continue
+        sender_id = getattr(event, "actor_id", None)
+        event_id = new_uuid()
+        payload = write_payload(
+            work,
+            event_id=event_id,
+            topic=topic.name,
+            data=told.data,
+            repository=repository,
+            namespace=namespace,
+            sender=work.session.get(User, sender_id) if sender_id is not None else None,
+        )
+        add_deliveries(work, wanting, event_id=event_id, topic=topic.name, payload=payload)
+
+
+_Place = tuple[Repository | None, Namespace | None]
+
+
+def _place_of(work: UnitOfWork, told: Told) -> _Place:
     repository = work.session.get(Repository, told.repository_id) if told.repository_id is not None else None
     namespace_id = repository.namespace_id if told.namespace_id is None and repository else told.namespace_id
-    places = [and_(Webhook.repository_id.is_(None), Webhook.namespace_id.is_(None))]
-    if told.repository_id is not None:
-        places.append(Webhook.repository_id == told.repository_id)
-    if namespace_id is not None:
-        places.append(Webhook.namespace_id == namespace_id)
-    listening = select(Webhook.id, Webhook.topics).where(Webhook.is_active, or_(*places)).order_by(Webhook.id)
-    webhooks = [id for id, wanted in work.session.execute(listening) if not wanted or topic.name in wanted]
-    if not webhooks:
-        return
-    namespace = work.session.get(Namespace, namespace_id) if namespace_id is not None else None
-    sender_id = getattr(event, "actor_id", None)
-    sender = work.session.get(User, sender_id) if sender_id is not None else None
-    event_id = new_uuid()
-    payload = write_payload(
-        work,
-        event_id=event_id,
-        topic=topic.name,
-        data=told.data,
-        repository=repository,
-        namespace=namespace,
-        sender=sender,
+    return repository, work.session.get(Namespace, namespace_id) if namespace_id is not None else None
+
+
+def _listening(work: UnitOfWork, places: Sequence[_Place]) -> Sequence[Webhook]:
+    """The active webhooks that hear of any of these places."""
+    repositories = {repository.id for repository, _ in places if repository}
+    namespaces = {namespace.id for _, namespace in places if namespace}
+    where = or_(
+        and_(Webhook.repository_id.is_(None), Webhook.namespace_id.is_(None)),
+        Webhook.repository_id.in_(repositories),
+        Webhook.namespace_id.in_(namespaces),
     )
-    add_deliveries(work, webhooks, event_id=event_id, topic=topic.name, payload=payload)
+    return work.session.scalars(select(Webhook).where(Webhook.is_active, where).order_by(Webhook.id)).all()
+
+
+def _hears_of(webhook: Webhook, repository: Repository | None, namespace: Namespace | None) -> bool:
+    if webhook.repository_id is not None:
+        return repository is not None and webhook.repository_id == repository.id
+    return webhook.namespace_id is None or (namespace is not None and webhook.namespace_id == namespace.id)
 
 
 def write_payload(

@@ -166,7 +166,7 @@ def _translate_error(context: ExceptionContext) -> None:
 def _lost_to_another(error: BaseException) -> bool:
     """Whether only the moment was wrong: the same transaction may succeed when it is tried again."""
     if isinstance(error, sqlite3.OperationalError):
-        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return getattr(error, "sqlstate", None) in _CONFLICTS
 
 

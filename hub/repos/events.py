@@ -27,20 +27,26 @@ class RepositoryUpdated:
 
 @dataclass(frozen=True)
 class RepositoryMoved:
-    """It was renamed or transferred. Paths are ``namespace/name``."""
+    """It was renamed or transferred, or its namespace was renamed: then both namespaces are the same.
+
+    Paths are ``namespace/name``. Whose the old one is can be told by the namespace's id only: names are given away.
+    """
 
     repository_id: int
     actor_id: int | None
     old_path: str
     new_path: str
+    old_namespace_id: int
+    new_namespace_id: int
 
 
 @dataclass(frozen=True)
 class RepositoryDeleted:
-    """It is gone for its users, and can be brought back for a while."""
+    """It is gone for its users, and can be brought back for a while. with_account: its owner's account goes, too."""
 
     repository_id: int
     actor_id: int | None
+    with_account: bool = False
 
 
 @dataclass(frozen=True)

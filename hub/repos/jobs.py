@@ -20,7 +20,7 @@ from hub.licensing.marks import WITNESSES
 from hub.repos import departures, refs
 from hub.repos.lookup import is_live, repository_path
 from hub.repos.models import Push, Repository
-from hub.repos.service import PURGE_JOB, purge_repository, reconcile_creating
+from hub.repos.service import PURGE_JOB, PURGE_MANY_JOB, purge_repository, reconcile_creating
 
 log = get_logger(__name__)
 
@@ -41,6 +41,7 @@ def install(context: Context) -> None:
     register(context, JobSpec("repos.after_push", "hub.repos.jobs:after_push", timeout_s=1800))
     register(context, JobSpec("repos.reconcile", "hub.repos.jobs:reconcile", timeout_s=3600))
     register(context, JobSpec(PURGE_JOB, "hub.repos.jobs:purge", timeout_s=3600))
+    register(context, JobSpec(PURGE_MANY_JOB, "hub.repos.jobs:purge_many", timeout_s=6 * 3600))
     register(context, JobSpec("repos.maintain", "hub.repos.jobs:maintain_recent", timeout_s=6 * 3600))
     register_schedule(context, Schedule("repos.reconcile", "*/5 * * * *", "repos.reconcile"))
     drift = {"look_for_drift": True}
@@ -73,6 +74,16 @@ def purge(run: JobRun, *, repository_id: int) -> None:
     """Remove a deleted repository for good, when its time is over; see ``service.purge_repository``."""
     if purge_repository(run.context, repository_id=repository_id):
         run.log("Removed the repository.")
+
+
+def purge_many(run: JobRun, *, repository_ids: list[int]) -> None:
+    """As ``purge``, for all the repositories of an account that went."""
+    count = 0
+    for number, repository_id in enumerate(repository_ids, start=1):
+        run.check_cancelled()
+        count += purge_repository(run.context, repository_id=repository_id)
+        run.progress(number, len(repository_ids), "repositories")
+    run.log(f"Removed {count} of {len(repository_ids)} repositories.")
 
 
 def maintain_recent(run: JobRun) -> None:

@@ -39,7 +39,7 @@ def _told(work: UnitOfWork, repository_id: int, data: dict[str, Any]) -> Told | 
     repository = work.session.get(Repository, repository_id)
     if repository is None:
         return None
-    return Told(data, repository.id, repository.namespace_id, is_private=repository.is_private)
+    return Told(data, repository.id, repository.namespace_id)
 
 
 def _tell(work: UnitOfWork, event: RepositoryDeleted | RepositoryUndeleted) -> Told | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.accounts.service.departures import close_account, delete_user
+from hub.accounts.service.departures import close_account, delete_organization, delete_user
 from hub.accounts.service.directory import UserFilter, list_users
 from hub.accounts.service.grants import list_grants, remove_all_grants, remove_grant, set_grant
 from hub.accounts.service.keys import add_ssh_key, list_ssh_keys, remove_ssh_key
@@ -13,11 +13,11 @@ from hub.accounts.service.organizations import (
     change_member,
     count_members,
     create_organization,
-    delete_organization,
     find_member,
     find_organization,
     get_member_role,
     get_organization,
+    get_person,
     list_members,
     list_organizations,
     list_user_organizations,
@@ -40,6 +40,7 @@ from hub.accounts.service.users import (
     find_user_by_uuid,
     get_own_user,
     get_user,
+    get_visible_user,
     reactivate_user,
     set_labels,
     set_password,
@@ -75,7 +76,9 @@ __all__ = [
     "get_namespace",
     "get_organization",
     "get_own_user",
+    "get_person",
     "get_user",
+    "get_visible_user",
     "list_grants",
     "list_members",
     "list_organizations",

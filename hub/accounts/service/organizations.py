@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.events import (
@@ -14,14 +14,13 @@ from hub.accounts.events import (
     MemberChanged,
     MemberRemoved,
     OrganizationCreated,
-    OrganizationDeleted,
 )
 from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, Role, User
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
 from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
-from hub.accounts.service.users import get_own_user
-from hub.accounts.service.verifications import APPROVED, NONE, STATUSES, forget_verifications, status_column
+from hub.accounts.service.users import get_own_user, get_user
+from hub.accounts.service.verifications import APPROVED, NONE, STATUSES, status_column
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, PreconditionFailed
 from hub.base.events import publish
 from hub.base.log import get_logger
@@ -37,12 +36,14 @@ class OrganizationFilter:
     """Which organisations are asked for; empty members ask for all.
 
     search: in the name and the display name. kind: as ``Organization.type``. verify_status: of
-    ``verifications.STATUSES``; requests under way or rejected are for site administrators to know of.
+    ``verifications.STATUSES``; requests under way or rejected are for site administrators to know of. tag: a label;
+    organisations carry none yet, so none has it.
     """
 
     search: str = ""
     kind: str = ""
     verify_status: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,10 @@ def create_organization(
     else:
         require(work, actor, Action.ACCOUNT_WRITE, owner, what="user")
     name = validate_namespace(name)
+    if len(name) > fields.MAX_ORGANIZATION_NAME_LENGTH:
+        raise Invalid(
+            f"An organisation's name has at most {fields.MAX_ORGANIZATION_NAME_LENGTH} characters.", code="name_invalid"
+        )
     taken = find_taken(work, name)
     if taken is not None:
         refuse_taken_path(taken, NamespaceKind.ORGANIZATION)
@@ -170,31 +175,6 @@ def update_organization(
     return organization
 
 
-def delete_organization(work: UnitOfWork, *, actor: Actor, organization: Organization) -> None:
-    """Remove an organisation that holds nothing, with its members and its name.
-
-    Raises NotSignedIn, Denied; Conflict (``organization_not_empty``).
-    """
-    require(work, actor, Action.ORGANIZATION_OWN, organization, what="organization")
-    try:
-        with work.session.begin_nested():
-            forget_verifications(work, organization.resource_type, organization.id)
-            work.session.execute(delete(Member).where(Member.organization_id == organization.id))
-            work.session.execute(delete(Organization).where(Organization.id == organization.id))
-            # What higher rooms keep in a namespace refers to it, so the database itself refuses.
-            work.session.execute(delete(Namespace).where(Namespace.id == organization.namespace_id))
-    except IntegrityError:
-        raise Conflict(
-            "The organisation still holds repositories (deleted ones count while they can be brought back).",
-            code="organization_not_empty",
-        ) from None
-    publish(
-        work,
-        OrganizationDeleted(organization.id, organization.name, organization.namespace_id, actor.user_id),
-    )
-    log.info("organization_deleted", organization_id=organization.id, actor_id=actor.user_id)
-
-
 def list_organizations(
     work: UnitOfWork, *, actor: Actor, wanted: OrganizationFilter | None = None, page: PageArgs | None = None
 ) -> Page[Organization]:
@@ -218,8 +198,8 @@ def list_user_organizations(
 ) -> Page[tuple[Organization, Role | None]]:
     """The organisations that a user belongs to, by name, with the user's role for those who may know it.
 
-    role: only those where the user has it; "" or "all": any. Raises Invalid (``REQ-ERR-6``); Denied for a role that
-    is not the asker's to know.
+    role: only those where the user has it, ADMIN or more for "admin"; "" or "all": any. Raises Invalid
+    (``REQ-ERR-6``); Denied for a role that is not the asker's to know.
     """
     page = page or PageArgs()
     sees_roles = can(work, actor, Action.ACCOUNT_READ, user)
@@ -228,7 +208,7 @@ def list_user_organizations(
         if role not in set(Role):
             raise Invalid("'role' must be all, owner, admin, write or read.", code="REQ-ERR-6", query="role")
         require(work, actor, Action.ACCOUNT_READ, user, what="user")
-        conditions.append(Member.role == Role(role))
+        conditions.append(Member.role.in_(_as_good_as(Role(role))))
     query = (
         select(Organization, Member.role)
         .join(Member, Member.organization_id == Organization.id)
@@ -246,6 +226,8 @@ def _conditions(work: UnitOfWork, actor: Actor, wanted: OrganizationFilter) -> l
     if text:
         columns = (Namespace.path_key, func.lower(Organization.display_name))
         conditions.append(or_(*(column.contains(text, autoescape=True) for column in columns)))
+    if wanted.tag:
+        conditions.append(false())
     if wanted.kind:
         conditions.append(Organization.type == wanted.kind)
     if wanted.verify_status in (NONE, APPROVED):
@@ -256,6 +238,11 @@ def _conditions(work: UnitOfWork, actor: Actor, wanted: OrganizationFilter) -> l
         require_site_admin(work, actor)
         conditions.append(status_column(Organization.resource_type, Organization.id) == wanted.verify_status)
     return conditions
+
+
+def _as_good_as(role: Role) -> tuple[Role, ...]:
+    """The roles that are meant by one: whoever knows no owners calls them admins (CSGHub contract, section 1.9)."""
+    return (Role.ADMIN, Role.OWNER) if role == Role.ADMIN else (role,)
 
 
 def find_member(work: UnitOfWork, *, organization: Organization, user: User) -> Member | None:
@@ -314,6 +301,24 @@ def _view(member: Member, is_inside: bool) -> MemberView:
     return MemberView(user.name, user.nickname, user.uuid, user.avatar, role, last_login_at)
 
 
+def get_person(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    organization: Organization,
+    name: str,
+    action: Action = Action.ORGANIZATION_ADMIN,
+) -> User:
+    """The user of that name, for those who may do this to the organisation, and for that user.
+
+    So nobody is told whether there is such a user before they are told that they have no right to ask. Raises
+    NotSignedIn, Denied; NotFound (``user_not_found``).
+    """
+    if actor.user_id is None or fold_name(actor.name) != fold_name(name):
+        require(work, actor, action, organization, what="organization")
+    return get_user(work, name)
+
+
 def add_member(work: UnitOfWork, *, actor: Actor, organization: Organization, user: User, role: Role) -> Member:
     """Make the user a member. Raises NotSignedIn, Denied (also SYS-ERR-7); Conflict (``member_exists``)."""
     _require_to_give(work, actor, organization, role)
@@ -334,13 +339,16 @@ def change_member(
 ) -> Member:
     """Give the member another role.
 
-    old_role: the role that the caller believes the member to have; None: whatever it is.
+    old_role: the role that the caller believes the member to have; None: whatever it is; ADMIN is right for an owner,
+    too, who stays one when an admin is to be an admin.
     Raises NotSignedIn, Denied (also SYS-ERR-7: nobody promotes themselves); NotFound (``member_not_found``);
     Conflict (SYS-ERR-6: the last owner stays); PreconditionFailed (``role_changed``).
     """
     _require_to_give(work, actor, organization, role)
     _lock_members(work, organization)
     member = _get_member(work, organization, user, old_role)
+    if member.role == Role.OWNER and old_role == Role.ADMIN == role:
+        return member
     _refuse_self_promotion(actor, user, member.role, role)
     if member.role == Role.OWNER != role:
         _require_to_give(work, actor, organization, Role.OWNER)
@@ -404,7 +412,7 @@ def _get_member(work: UnitOfWork, organization: Organization, user: User, old_ro
     )
     if member is None:
         raise NotFound(f"{user.name!r} is no member.", code="member_not_found")
-    if old_role is not None and member.role != old_role:
+    if old_role is not None and member.role not in _as_good_as(old_role):
         raise PreconditionFailed(f"The member's role is {member.role.value} now.", code="role_changed")
     return member
 

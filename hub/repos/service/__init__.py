@@ -24,6 +24,7 @@ from hub.repos.service.creation import create_repository, fork_repository, recon
 from hub.repos.service.listing import SORTS, Access, access_of, list_repositories
 from hub.repos.service.removal import (
     PURGE_JOB,
+    PURGE_MANY_JOB,
     collect_garbage,
     delete_repository,
     purge_repository,
@@ -32,6 +33,7 @@ from hub.repos.service.removal import (
 
 __all__ = [
     "PURGE_JOB",
+    "PURGE_MANY_JOB",
     "SORTS",
     "Access",
     "access_of",

@@ -164,7 +164,7 @@ def _get_locked(work: UnitOfWork, actor: Actor, action: Action, repository_id: i
 
 
 def _move(work: UnitOfWork, actor: Actor, repository: Repository, namespace: Namespace, name: str) -> None:
-    old_path = repository.path
+    old_path, old_namespace_id = repository.path, repository.namespace_id
     repository.namespace = namespace
     repository.name = name
     repository.name_key = fold_name(name)
@@ -182,7 +182,8 @@ def _move(work: UnitOfWork, actor: Actor, repository: Repository, namespace: Nam
                 created_at=work.now(),
             )
         )
-    publish(work, RepositoryMoved(repository.id, actor.user_id, old_path, repository.path))
+    moved = (old_path, repository.path, old_namespace_id, namespace.id)
+    publish(work, RepositoryMoved(repository.id, actor.user_id, *moved))
 
 
 def _note_update(work: UnitOfWork, actor: Actor, repository: Repository, *fields: str) -> None:

@@ -196,7 +196,6 @@ def test_what_happens_to_a_collection_is_told(context, ada, make_user, actor_of)
         service.update_collection(work, actor=actor, collection_id=made.id, is_private=True)
         service.delete_collection(work, actor=actor, collection_id=made.id)
     assert [name for name, _told in told] == ["collection.created", "collection.updated", "collection.deleted"]
-    assert [message.is_private for _name, message in told] == [False, True, True]
     assert {message.namespace_id for _name, message in told} == {ada.namespace_id}
     assert told[2][1].data["collection"]["name"] == "list"
 
