@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
+from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import MAX_PASSWORD_LENGTH
-from hub.accounts.service.users import MAX_LABELS
+from hub.accounts.service.users import LABELS
 from hub.api.schemas import Body, PageQuery
 
 
-class NamespaceSchema(Schema):
+class Moment(fields.AwareDateTime):
+    """A time in UTC, whatever zone it is told in; in UTC where none is told."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default_timezone=UTC, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> datetime:
+        moment = super()._deserialize(value, attr, data, **options)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:  # the year 9999 in a zone west of Greenwich
+            raise ValidationError("This time cannot be told in UTC.") from None
+
+
+class NamespaceKeysSchema(Schema):
+    """A namespace as its own route tells of it: its keys are capitalised (CSGHub contract, section 9)."""
+
+    Path = fields.String()
+    Type = fields.String(metadata={"description": "user or organization"})
+    UUID = fields.String()
+    Avatar = fields.String()
+
+
+class NamespaceSchema(NamespaceKeysSchema):
+    """A namespace inside of what it belongs to: each key in both spellings."""
+
     path = fields.String()
     type = fields.String(metadata={"description": "user or organization"})
     uuid = fields.String()
@@ -30,7 +56,10 @@ class OrganizationSchema(Schema):
     verify_status = fields.String(metadata={"description": "none, pending, approved or rejected"})
     uuid = fields.String()
     namespace = fields.Nested(NamespaceSchema)
-    role = fields.String(metadata={"description": "the viewer's or listed user's role, for those who may know it"})
+    role = fields.String(
+        metadata={"description": "the viewer's or listed user's role, for those who may know it; an owner's is admin"}
+    )
+    is_owner = fields.Boolean(metadata={"description": "with role: whether it is an owner's"})
     created_at = fields.DateTime()
 
 
@@ -70,7 +99,8 @@ class MemberSchema(Schema):
     nickname = fields.String()
     uuid = fields.String()
     avatar = fields.String()
-    role = fields.String()
+    role = fields.String(metadata={"description": "admin, write or read; an owner's is admin"})
+    is_owner = fields.Boolean(metadata={"description": "with role: whether it is an owner's"})
     last_login_at = fields.DateTime()
 
 
@@ -96,9 +126,11 @@ class TokenInfoSchema(Schema):
 
 class NewTokenSchema(Schema):
     id = fields.Integer()
+    git_id = fields.Integer()
     name = fields.String()
     token = fields.String()
     user_id = fields.Integer()
+    user = fields.Nested(UserSchema)
     application = fields.String()
     permission = fields.String()
     is_active = fields.Boolean()
@@ -152,7 +184,9 @@ class UpdateUserBody(Body):
 
 class UserLabelsBody(Body):
     id = fields.String(required=True, metadata={"description": "the user's uuid"})
-    labels = fields.List(fields.String(), required=True, validate=validate.Length(max=MAX_LABELS))
+    labels = fields.List(
+        fields.String(validate=validate.OneOf(LABELS)), required=True, validate=validate.Length(max=20)
+    )
 
 
 class DepartureQuery(Body):
@@ -167,7 +201,7 @@ class DepartureQuery(Body):
 
 
 class CreateOrganizationBody(Body):
-    name = fields.String(required=True, metadata={"description": "the unique name"})
+    name = fields.String(required=True, metadata={"description": "the unique name, of less than 30 characters"})
     nickname = fields.String(load_default="")
     description = fields.String(load_default="")
     homepage = fields.String(load_default="")
@@ -207,14 +241,14 @@ class ChangeMemberBody(Body):
 
 
 class TokenBody(Body):
-    expired_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
+    expired_at = Moment(allow_none=True, load_default=None)
     permission = fields.String(
         validate=validate.OneOf([scope.value for scope in TokenScope]), load_default=TokenScope.WRITE.value
     )
 
 
 class RefreshTokenBody(Body):
-    expired_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
+    expired_at = Moment(allow_none=True, load_default=None)
 
 
 class JWTBody(Body):
@@ -243,10 +277,11 @@ class SearchQuery(PageQuery):
 class OrganizationsQuery(SearchQuery):
     org_type = fields.String(load_default="")
     verify_status = fields.String(load_default="", metadata={"description": "none, pending, approved or rejected"})
+    tag = fields.String(load_default="", metadata={"description": "a label; no organisation carries any yet"})
 
 
 class UserOrganizationsQuery(OrganizationsQuery):
-    role = fields.String(load_default="", metadata={"description": "all, owner, admin, write or read"})
+    role = fields.String(load_default="", metadata={"description": "all, owner, admin (owners, too), write or read"})
 
 
 class UsersQuery(SearchQuery):
@@ -302,15 +337,6 @@ class OrganizationVerificationSchema(_VerificationSchema):
     contact_name = fields.String()
     contact_email = fields.String()
     business_license_img = fields.String()
-
-
-class NamespaceKeysSchema(Schema):
-    """A namespace as its own route tells of it: its keys are capitalised (CSGHub contract, section 9)."""
-
-    Path = fields.String()
-    Type = fields.String(metadata={"description": "user or organization"})
-    UUID = fields.String()
-    Avatar = fields.String()
 
 
 class TokensQuery(Body):

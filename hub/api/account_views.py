@@ -17,9 +17,24 @@ MAX_NAMED_ORGANIZATIONS = 100
 
 
 def namespace_view(owner: User | Organization) -> dict[str, Any]:
-    """The namespace of a user or an organisation."""
+    """The namespace of a user or an organisation; each key as upstream spells it, and in lower case besides."""
     image = owner.avatar if isinstance(owner, User) else owner.logo
-    return {"path": owner.name, "type": owner.namespace.kind.value, "uuid": owner.namespace.uuid, "avatar": image}
+    keys = namespace_keys_view(owner)
+    return keys | {"path": owner.name, "type": keys["Type"], "uuid": owner.namespace.uuid, "avatar": image}
+
+
+def namespace_keys_view(owner: User | Organization) -> dict[str, Any]:
+    """As ``namespace_view``, in the capitalised keys alone (section 5.1)."""
+    image = owner.avatar if isinstance(owner, User) else owner.logo
+    return {"Path": owner.name, "Type": owner.namespace.kind.value, "UUID": owner.namespace.uuid, "Avatar": image}
+
+
+def role_view(role: Role | None) -> dict[str, Any]:
+    """A role in an organisation as clients know it: an owner is an admin to them (section 1.9). None: nothing."""
+    if role is None:
+        return {}
+    is_owner = role == Role.OWNER
+    return {"role": Role.ADMIN.value if is_owner else role.value, "is_owner": is_owner}
 
 
 def organization_view(organization: Organization, role: Role | None = None, verify_status: str = "") -> dict[str, Any]:
@@ -41,7 +56,7 @@ def organization_view(organization: Organization, role: Role | None = None, veri
         "namespace": namespace_view(organization),
         "created_at": organization.created_at,
     }
-    return view | ({"role": role.value} if role else {})
+    return view | role_view(role)
 
 
 def user_view(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
@@ -89,10 +104,9 @@ def member_view(member: MemberView) -> dict[str, Any]:
         "nickname": member.nickname or member.name,
         "uuid": member.uuid,
         "avatar": member.avatar,
-        "role": member.role.value if member.role else None,
         "last_login_at": member.last_login_at,
     }
-    return {name: value for name, value in view.items() if value is not None}
+    return {name: value for name, value in view.items() if value is not None} | role_view(member.role)
 
 
 def token_view(token: AccessToken, value: str | None = None) -> dict[str, Any]:
@@ -122,9 +136,11 @@ def new_token_view(token: AccessToken, value: str) -> dict[str, Any]:
     """The stored row of a fresh token, whose members are named differently (section 5.6)."""
     return {
         "id": token.id,
+        "git_id": token.id,
         "name": token.name,
         "token": value,
         "user_id": token.user_id,
+        "user": public_user_view(token.user) | {"id": token.user_id, "uuid": token.user.uuid},
         "application": token.app,
         "permission": token.scope.value,
         "is_active": True,

@@ -14,6 +14,7 @@ from hub.api import admin_schemas, schemas
 from hub.api.account_schemas import OrganizationsQuery, UserSchema
 from hub.api.account_views import organization_view, user_view
 from hub.api.envelope import enveloped, ok, paged
+from hub.api.organizations import organization_filter
 from hub.api.users import users_page
 from hub.api.views import job_view
 from hub.base.errors import Invalid
@@ -149,7 +150,7 @@ def _change_user(username: str, change: Callable[..., None]) -> dict[str, Any]:
 def list_all_organizations(query: dict[str, Any]) -> dict[str, Any]:
     """Organisations with the number of their members and how their verification stands."""
     actor = current_actor()
-    wanted = accounts.OrganizationFilter(query["search"], query["org_type"], query["verify_status"])
+    wanted = organization_filter(query)
     with reading(current_context()) as work:
         require_site_admin(work, actor)
         page = accounts.list_organizations(work, actor=actor, wanted=wanted, page=page_args())

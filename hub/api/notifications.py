@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask import request
+
 from hub.accounts.models import User
 from hub.accounts.service import get_own_user
 from hub.accounts.service.fields import validate_email
@@ -100,8 +102,17 @@ def count_notifications() -> dict[str, Any]:
 @blp.arguments(schemas.TimeZoneQuery, location="query")
 @blp.response(200, schemas.PolledEnvelope)
 def poll_notifications(query: dict[str, Any], limit: int) -> dict[str, Any]:
-    """Unread notifications that no poll has given yet, oldest first, at most 100; each is given once."""
-    polled = service.poll(current_context(), actor=current_actor(), limit=limit, timezone=query["timezone"])
+    """Unread notifications that no poll has given yet, oldest first, at most 100; each is given once.
+
+    A token that may only read, and HEAD, leave them to be given again.
+    """
+    polled = service.poll(
+        current_context(),
+        actor=current_actor(),
+        limit=limit,
+        timezone=query["timezone"],
+        is_look=request.method == "HEAD",
+    )
     data = [_view(notification, polled.user_uuid) for notification in polled.items]
     return ok({"next_poll_time": polled.next_poll_at, "data": data})
 

@@ -11,7 +11,7 @@ from hub.accounts.models import Organization, Role
 from hub.accounts.policy import Action, Actor, can, role_in_namespace
 from hub.accounts.service.verifications import statuses_of
 from hub.api import account_schemas as schemas
-from hub.api.account_views import member_view, namespace_view, organization_view
+from hub.api.account_views import member_view, namespace_keys_view, organization_view, role_view
 from hub.api.envelope import enveloped, ok, paged, valued
 from hub.api.schemas import PageQuery
 from hub.base.errors import Invalid, NotFound
@@ -24,7 +24,11 @@ from hub.http.routing import ApiBlueprint
 blp = ApiBlueprint("organizations", __name__, url_prefix="/api/v1", description="Organisations and their members")
 
 MAX_ADDED_MEMBERS = 100
-_NAMESPACE_KEYS = {"Path": "path", "Type": "type", "UUID": "uuid", "Avatar": "avatar"}
+
+
+def organization_filter(query: dict[str, Any]) -> service.OrganizationFilter:
+    """Which organisations a query asks for."""
+    return service.OrganizationFilter(query["search"], query["org_type"], query["verify_status"], query["tag"])
 
 
 def _view(work: UnitOfWork, actor: Actor, organization: Organization) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def _view(work: UnitOfWork, actor: Actor, organization: Organization) -> dict[st
 @blp.response(200, enveloped(schemas.OrganizationSchema, paged=True))
 def list_organizations(query: dict[str, Any]) -> dict[str, Any]:
     """Organisations by name."""
-    wanted = service.OrganizationFilter(query["search"], query["org_type"], query["verify_status"])
+    wanted = organization_filter(query)
     with reading(current_context()) as work:
         page = service.list_organizations(work, actor=current_actor(), wanted=wanted, page=page_args())
     return paged([organization_view(organization) for organization in page.items], page.total)
@@ -50,7 +54,7 @@ def list_organizations(query: dict[str, Any]) -> dict[str, Any]:
 @blp.arguments(schemas.CreateOrganizationBody)
 @blp.response(200, enveloped(schemas.OrganizationSchema))
 def create_organization(body: dict[str, Any]) -> dict[str, Any]:
-    """Create an organisation; its creator becomes its owner."""
+    """Create an organisation; its creator becomes its owner, whose role is told as admin."""
     actor = current_actor()
     with unit_of_work(current_context()) as work:
         organization = service.create_organization(
@@ -130,7 +134,7 @@ def add_members(body: dict[str, Any], namespace: str) -> dict[str, Any]:
     with unit_of_work(current_context()) as work:
         organization = service.get_organization(work, namespace)
         for name in names:
-            user = service.get_user(work, name)
+            user = service.get_person(work, actor=actor, organization=organization, name=name)
             service.add_member(work, actor=actor, organization=organization, user=user, role=Role(body["role"]))
     return ok()
 
@@ -138,25 +142,30 @@ def add_members(body: dict[str, Any], namespace: str) -> dict[str, Any]:
 @blp.get("/organization/<namespace>/members/<username>")
 @blp.response(200, valued(fields.String(), "Role"))
 def get_member(namespace: str, username: str) -> dict[str, Any]:
-    """The user's role, or "" for none; for the user and for members."""
+    """The user's role, admin for an owner, or "" for none; for the user and for members."""
     actor = current_actor()
     with reading(current_context()) as work:
-        organization, user = service.get_organization(work, namespace), service.get_user(work, username)
-        return ok(service.get_member_role(work, actor=actor, organization=organization, user=user) or "")
+        organization = service.get_organization(work, namespace)
+        user = service.get_person(
+            work, actor=actor, organization=organization, name=username, action=Action.NAMESPACE_READ
+        )
+        role = service.get_member_role(work, actor=actor, organization=organization, user=user)
+        return ok(role_view(role).get("role", ""))
 
 
 @blp.put("/organization/<namespace>/members/<username>")
 @blp.arguments(schemas.ChangeMemberBody)
 @blp.response(200, enveloped())
 def change_member(body: dict[str, Any], namespace: str, username: str) -> dict[str, Any]:
-    """Give a member another role."""
+    """Give a member another role; as old_role, admin is an owner's role, too."""
     actor = current_actor()
     with unit_of_work(current_context()) as work:
+        organization = service.get_organization(work, namespace)
         service.change_member(
             work,
             actor=actor,
-            organization=service.get_organization(work, namespace),
-            user=service.get_user(work, username),
+            organization=organization,
+            user=service.get_person(work, actor=actor, organization=organization, name=username),
             role=Role(body["new_role"]),
             old_role=Role(body["old_role"]) if body["old_role"] else None,
         )
@@ -170,7 +179,8 @@ def remove_member(body: dict[str, Any], namespace: str, username: str) -> dict[s
     """End a membership; members may leave by themselves. The body is a JSON object, and may be left out."""
     actor = current_actor()
     with unit_of_work(current_context()) as work:
-        organization, user = service.get_organization(work, namespace), service.get_user(work, username)
+        organization = service.get_organization(work, namespace)
+        user = service.get_person(work, actor=actor, organization=organization, name=username)
         old_role = Role(body["role"]) if body["role"] else None
         service.remove_member(work, actor=actor, organization=organization, user=user, old_role=old_role)
     return ok()
@@ -185,5 +195,4 @@ def get_namespace(uuid: str) -> dict[str, Any]:
         owner = found.user or found.organization
         if owner is None:
             raise NotFound("There is no such namespace.", code="namespace_not_found")
-        view = namespace_view(owner)
-    return ok({key: view[name] for key, name in _NAMESPACE_KEYS.items()})
+        return ok(namespace_keys_view(owner))

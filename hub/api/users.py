@@ -11,12 +11,13 @@ from flask import Response
 
 from hub.accounts import service
 from hub.accounts.models import User
-from hub.accounts.policy import Action, Actor, can
+from hub.accounts.policy import Action, Actor, can, require_site_admin
 from hub.accounts.service.directory import export_users
 from hub.accounts.service.verifications import statuses_of
 from hub.api import account_schemas as schemas
 from hub.api.account_views import organization_view, private_user_view, public_user_view, user_view
 from hub.api.envelope import enveloped, ok, paged
+from hub.api.organizations import organization_filter
 from hub.base.errors import NotFound
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
@@ -99,11 +100,17 @@ def _cell(value: Any) -> str:
 @blp.arguments(schemas.UserQuery, location="query")
 @blp.response(200, enveloped(schemas.UserSchema))
 def get_user(query: dict[str, Any], username: str) -> dict[str, Any]:
-    """One user, by name or (``?type=uuid``) by uuid; private members for the user and site administrators."""
+    """One user, by name or (``?type=uuid``) by uuid; private members for the user and site administrators.
+
+    An account that is switched off is shown to site administrators only.
+    """
     actor = current_actor()
+    by_uuid = query["type"] == "uuid"
     with reading(current_context()) as work:
-        find = get_user_by_uuid if query["type"] == "uuid" else service.get_user
-        return ok(user_view(work, actor, find(work, username)))
+        user = service.get_visible_user(
+            work, actor=actor, name="" if by_uuid else username, uuid=username if by_uuid else ""
+        )
+        return ok(user_view(work, actor, user))
 
 
 def get_user_by_uuid(work: UnitOfWork, uuid: str) -> User:
@@ -145,6 +152,7 @@ def set_labels(body: dict[str, Any]) -> dict[str, Any]:
     """Give a user these labels and no others; for site administrators."""
     actor = current_actor()
     with unit_of_work(current_context()) as work:
+        require_site_admin(work, actor)
         user = get_user_by_uuid(work, body["id"])
         return ok(user_view(work, actor, service.set_labels(work, actor=actor, user=user, labels=body["labels"])))
 
@@ -163,7 +171,7 @@ def delete_user(query: dict[str, Any], username: str) -> dict[str, Any]:
         service.delete_user(
             work,
             actor=actor,
-            user=service.get_user(work, username),
+            name=username,
             with_repositories=query["repository"],
             with_discussions=query["discussion"],
         )
@@ -180,7 +188,7 @@ def close_account(query: dict[str, Any], username: str) -> dict[str, Any]:
         service.close_account(
             work,
             actor=actor,
-            user=service.get_user(work, username),
+            name=username,
             with_repositories=query["repository"],
             with_discussions=query["discussion"],
         )
@@ -197,8 +205,8 @@ def list_user_organizations(query: dict[str, Any], username: str) -> dict[str, A
         page = service.list_user_organizations(
             work,
             actor=actor,
-            user=service.get_user(work, username),
-            wanted=service.OrganizationFilter(query["search"], query["org_type"], query["verify_status"]),
+            user=service.get_visible_user(work, actor=actor, name=username),
+            wanted=organization_filter(query),
             role=query["role"],
             page=page_args(),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import urlsplit
 
 from hub.base.errors import Invalid
 
@@ -140,6 +141,23 @@ def _check_part(part: str) -> None:
     folded = visible.lower().rstrip(". ")
     if folded in (".git", "git~1") or folded.startswith(".git:"):
         raise Invalid("The path holds '.git', which git keeps for itself.", code="path_invalid")
+
+
+def is_harmless_url(text: str) -> bool:
+    """Whether a page may link to it: a path on this host, or an ``http`` or ``https`` address with a host.
+
+    Anything else could run as a script, or lead to another host while it looks like a path.
+    """
+    # Browsers drop control characters and read a backslash as a slash.
+    if not text.isprintable():
+        return False
+    if text.startswith("/"):
+        return not text.startswith(("//", "/\\"))
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def validate_ref(ref: str) -> str:

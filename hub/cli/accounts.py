@@ -190,9 +190,8 @@ def enable_user(name: str) -> None:
 def delete_user(name: str, repositories: bool, discussions: bool) -> None:
     """Delete a user for good; without --repositories only one that has none."""
     with unit_of_work(load_context()) as work:
-        found = service.get_user(work, name)
-        service.delete_user(
-            work, actor=SYSTEM, user=found, with_repositories=repositories, with_discussions=discussions
+        found = service.delete_user(
+            work, actor=SYSTEM, name=name, with_repositories=repositories, with_discussions=discussions
         )
     click.echo(f"Deleted the user {found.name}.")
 

@@ -11,6 +11,7 @@ from typing import Any
 from hub.base.context import Context
 from hub.base.errors import Failed, Invalid
 from hub.base.log import get_logger
+from hub.base.names import is_harmless_url
 from hub.base.secrets import SECRET, Sealer
 from hub.base.texts import is_storable
 
@@ -93,7 +94,7 @@ class DetailField:
             raise self._refusal("holds a character that cannot be shown")
         if self.choices and (value or self.default) not in self.choices:
             raise self._refusal(f"must be one of {', '.join(self.choices)}", allowed=list(self.choices))
-        if value and self.form == TextForm.URL and not _is_harmless_url(value):
+        if value and self.form == TextForm.URL and not is_harmless_url(value):
             raise self._refusal("must be an address that begins with https:// or http://")
         if value and self.form == TextForm.JSON and not _is_json_object(value):
             raise self._refusal("must be a JSON object, as a text")
@@ -101,11 +102,6 @@ class DetailField:
 
     def _refusal(self, reason: str, **details: Any) -> Invalid:
         return Invalid(f"'{self.name}' {reason}.", code="REQ-ERR-6", member=self.name, **details)
-
-
-def _is_harmless_url(text: str) -> bool:
-    is_path = text.startswith("/") and not text.startswith(("//", "/\\"))
-    return is_path or text.lower().startswith(("https://", "http://"))
 
 
 def _is_json_object(text: str) -> bool:

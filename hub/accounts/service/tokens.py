@@ -7,7 +7,7 @@ import re
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.models import AccessToken, TokenScope, User
@@ -22,6 +22,8 @@ log = get_logger(__name__)
 
 # Source: CSGHub contract, section 1.2. "git" is for the API, git and LFS; "mirror" for reading only.
 APPS = ("git", "mirror")
+# Of one account and app; those that have expired go when there is no room for another.
+MAX_TOKENS = 100
 _VALUE = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -48,13 +50,15 @@ def create_token(
     """A new token and its value, which cannot be had again.
 
     scope: a token of app "mirror" gets READ whatever is asked. expires_at: None for never.
-    Raises Invalid, NotSignedIn, Denied (needs a token of scope admin, or a session); Conflict (``token_exists``).
+    Raises Invalid, NotSignedIn, Denied (needs a token of scope admin, or a session); Conflict (``token_exists``;
+    ``too_many_tokens``: the account has ``MAX_TOKENS`` good ones for this app).
     """
     require(work, actor, Action.ACCOUNT_CREDENTIALS, user, what="user")
     name = fields.validate_label(name, what="token name")
     if app not in APPS:
         raise Invalid(f"There are tokens for {' and '.join(APPS)} only.", code="token_app_invalid")
     _refuse_past(work, expires_at)
+    _make_room(work, user, app)
     value = uuid.uuid4().hex
     token = AccessToken(
         user_id=user.id,
@@ -74,6 +78,18 @@ def create_token(
         raise Conflict(f"There is already a token named {name!r}.", code="token_exists") from None
     log.info("token_created", token_id=token.id, user_id=user.id, scope=token.scope, actor_id=actor.user_id)
     return token, value
+
+
+def _make_room(work: UnitOfWork, user: User, app: str) -> None:
+    # One after the other, so that two at once do not both take the last place.
+    work.session.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
+    own = (AccessToken.user_id == user.id, AccessToken.app == app)
+    count = select(func.count(AccessToken.id)).where(*own)
+    if (work.session.scalar(count) or 0) < MAX_TOKENS:
+        return
+    work.session.execute(delete(AccessToken).where(*own, AccessToken.expires_at <= work.now()))
+    if (work.session.scalar(count) or 0) >= MAX_TOKENS:
+        raise Conflict(f"There are {MAX_TOKENS} tokens already; delete some first.", code="too_many_tokens")
 
 
 def _refuse_past(work: UnitOfWork, expires_at: datetime | None) -> None:
@@ -99,7 +115,8 @@ def list_tokens(work: UnitOfWork, *, actor: Actor, user: User, app: str | None =
     query = select(AccessToken).where(AccessToken.user_id == user.id)
     if app is not None:
         query = query.where(AccessToken.app == app)
-    tokens = work.session.scalars(query.order_by(AccessToken.id.desc())).all()
+    most = MAX_TOKENS * len(APPS)
+    tokens = work.session.scalars(query.order_by(AccessToken.id.desc()).limit(most)).all()
     return Page(tokens, len(tokens))
 
 

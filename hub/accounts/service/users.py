@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
@@ -11,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from hub.accounts.events import UserCreated
 from hub.accounts.models import Namespace, NamespaceKind, User
 from hub.accounts.passwords import PasswordHash
-from hub.accounts.policy import Action, Actor, require, require_site_admin
+from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
 from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
 from hub.accounts.service.sessions import close_all_sessions
@@ -24,8 +23,8 @@ from hub.licensing.service import check_seat
 
 log = get_logger(__name__)
 
-MAX_LABELS = 20
-_LABEL = re.compile(r"[a-z0-9_-]{1,32}\Z")
+# Source: CSGHub contract, section 4.6.
+LABELS = ("basic", "advanced", "vip", "blacklist")
 
 
 def find_user(work: UnitOfWork, name: str) -> User | None:
@@ -43,6 +42,17 @@ def get_user(work: UnitOfWork, name: str) -> User:
     user = find_user(work, name)
     if user is None:
         raise NotFound(f"There is no user {name!r}.", code="user_not_found")
+    return user
+
+
+def get_visible_user(work: UnitOfWork, *, actor: Actor, name: str = "", uuid: str = "") -> User:
+    """The user of that name, or else of that uuid; one that is switched off for site administrators only.
+
+    Raises NotFound (code ``user_not_found``).
+    """
+    user = find_user_by_uuid(work, uuid) if uuid else find_user(work, name)
+    if user is None or not (user.is_active or can(work, actor, Action.SITE_ADMIN)):
+        raise NotFound("There is no such user.", code="user_not_found")
     return user
 
 
@@ -218,17 +228,14 @@ def count_active_users(work: UnitOfWork) -> int:
 
 
 def set_labels(work: UnitOfWork, *, actor: Actor, user: User, labels: Sequence[str]) -> User:
-    """Give the account these labels and no others ("vip", "blacklist" ...); for site administrators.
+    """Give the account these of the ``LABELS`` and no others; for site administrators.
 
     Raises Invalid (``REQ-ERR-6``), NotSignedIn, Denied.
     """
     require_site_admin(work, actor)
     unique = list(dict.fromkeys(labels))
-    if len(unique) > MAX_LABELS or not all(_LABEL.match(label) for label in unique):
-        raise Invalid(
-            f"An account has up to {MAX_LABELS} labels of 1 to 32 small letters, digits, '-' and '_'.",
-            code="REQ-ERR-6",
-        )
+    if not set(unique) <= set(LABELS):
+        raise Invalid(f"A label is one of {', '.join(LABELS)}.", code="REQ-ERR-6", member="labels")
     user.labels, user.updated_at = unique, work.now()
     work.session.flush()
     log.info("user_labelled", user_id=user.id, actor_id=actor.user_id)

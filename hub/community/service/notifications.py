@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -14,11 +13,12 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.models import User
-from hub.accounts.policy import Action, Actor, require, require_site_admin
+from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import get_own_user
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
 from hub.base.log import get_logger
+from hub.base.names import is_harmless_url
 from hub.base.paging import Page, PageArgs
 from hub.community.models import Notification, NotificationSetting, NotificationType
 from hub.community.service.texts import check_content, check_line, check_title
@@ -114,9 +114,10 @@ def count_unread(work: UnitOfWork, *, actor: Actor) -> int:
     return _count_unread(work, _reader(work, actor))
 
 
-def poll(context: Context, *, actor: Actor, limit: int, timezone: str = "") -> Polled:
+def poll(context: Context, *, actor: Actor, limit: int, timezone: str = "", is_look: bool = False) -> Polled:
     """At most ``limit`` unread notifications that no poll has given yet, the oldest first; they count as given now.
 
+    is_look: they do not, and no more do they for an actor who may only read the account.
     timezone: by which the user's quiet hours are read; empty: the one of the setting. In quiet hours nothing is given.
     Two polls at the same moment may give the same. Raises NotSignedIn, Denied; Invalid (``REQ-ERR-6``).
     """
@@ -135,8 +136,9 @@ def poll(context: Context, *, actor: Actor, limit: int, timezone: str = "") -> P
             .order_by(Notification.id)
             .limit(limit + 1)
         ).all()
+        is_note = not is_look and can(work, actor, Action.ACCOUNT_WRITE, user)
     given = rows[:limit]
-    if given:
+    if given and is_note:
         with unit_of_work(context) as work:
             work.session.execute(
                 update(Notification)
@@ -335,12 +337,7 @@ def _check_type(type: str) -> NotificationType:
 def _check_url(url: str) -> str:
     """A path on this hub, an ``http`` or ``https`` address, or empty: anything else could run as a script in a page."""
     url = check_line(url, what="click_action_url", most=MAX_URL_CHARS)
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("invalid:")
-    is_path = url.startswith("/") and not parts.netloc and "\\" not in url
-    if url and not is_path and not (parts.scheme in ("http", "https") and parts.hostname):
+    if url and not is_harmless_url(url):
         message = "'click_action_url' must be a path on this hub, or begin with http:// or https://."
         raise Invalid(message, code="REQ-ERR-6", member="click_action_url")
     return url

@@ -132,10 +132,11 @@ def test_two_owners_who_leave_at_once_do_not_both_go(context, make_user, way):
         barrier.wait()
         try:
             with unit_of_work(context) as work:
-                own = {"actor": Actor.of_user(user, via="session"), "user": service.get_user(work, user.name)}
+                actor = Actor.of_user(user, via="session")
                 if way == "account":
-                    service.close_account(work, **own)
+                    service.close_account(work, actor=actor, name=user.name)
                 else:
+                    own = {"actor": actor, "user": service.get_user(work, user.name)}
                     service.remove_member(work, organization=service.get_organization(work, "acme"), **own)
         except HubError as error:
             codes.append(error.code)

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from hub.accounts import service
@@ -20,7 +22,8 @@ def test_whoami_says_who_and_by_what(as_user, nobody):
     me = data(ada.get("/whoami"))
     assert (me["username"], me["email"], me["uuid"]) == ("ada", "ada@example.org", ada.user.uuid)
     assert me["auth"] == {"type": "token", "scope": "read"}
-    assert me["namespaces"] == [{"path": "ada", "type": "user", "uuid": ada.user.namespace.uuid, "avatar": ""}]
+    space = {"path": "ada", "type": "user", "uuid": ada.user.namespace.uuid, "avatar": ""}
+    assert me["namespaces"] == [space | {"Path": "ada", "Type": "user", "UUID": space["uuid"], "Avatar": ""}]
     assert refusal(nobody.get("/whoami")) == (401, "AUTH-ERR-0")
 
 
@@ -151,10 +154,11 @@ def test_a_password_is_changed_by_one_who_knows_it(context, client, nobody, as_u
 
 def test_a_token_is_made_shown_once_listed_masked_renewed_and_ended(client, as_user, nobody):
     ada = as_user("ada")
-    made = data(ada.post("/token/git/laptop", {"permission": "read", "expired_at": "2099-01-01T00:00:00Z"}))
+    made = data(ada.post("/token/git/laptop", {"permission": "read", "expired_at": "2099-01-01T08:00:00+08:00"}))
+    assert (made["git_id"], made["user"]["username"], made["user_id"]) == (made["id"], "ada", made["user"]["id"])
     assert (made["name"], made["application"], made["permission"]) == ("laptop", "git", "read")
     assert made["expired_at"].startswith("2099-01-01T00:00:00")
-    assert refusal(ada.post("/token/git/laptop")) == (409, "token_exists")
+    assert refusal(ada.post("/token/git/laptop")) == (409, "SYS-ERR-4")
     listed = data(ada.get("/user/ada/tokens?app=git"))
     assert [token["token_name"] for token in listed] == ["laptop", "token-1"]
     assert made["token"] not in str(listed)
@@ -166,7 +170,7 @@ def test_a_token_is_made_shown_once_listed_masked_renewed_and_ended(client, as_u
     assert data(nobody.get(f"/token/{renewed}"))["token_name"] == "laptop"
     data(ada.delete("/token/git/laptop"))
     assert nobody.get(f"/token/{renewed}").status_code == 404
-    assert refusal(ada.delete("/token/git/laptop")) == (404, "token_not_found")
+    assert refusal(ada.delete("/token/git/laptop")) == (404, "SYS-ERR-3")
 
 
 def test_tokens_are_made_by_their_owner_with_enough_rights_only(as_user, nobody):
@@ -181,7 +185,10 @@ def test_tokens_are_made_by_their_owner_with_enough_rights_only(as_user, nobody)
         ("/token/git/" + "x" * 65, {}),
     ):
         assert eve.post(path, body).status_code == 400
-    assert eve.post("/token/git/x", {"expired_at": "soon"}).status_code == 400
+    data(eve.post("/token/git/x"))
+    for moment in ("soon", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):
+        assert eve.post("/token/git/y", {"expired_at": moment}).status_code == 400
+        assert eve.put("/token/git/x", {"expired_at": moment}).status_code == 400
     assert eve.post("/token/git/x", {"permission": "all"}).status_code == 400
 
 
@@ -191,8 +198,8 @@ def test_ssh_keys_are_added_listed_and_removed(as_user, nobody):
     assert (made["name"], made["content"]) == ("laptop", line)
     assert made["fingerprint_sha256"].startswith("SHA256:")
     assert data(ada.get("/user/ada/ssh_keys")) == [made]
-    assert refusal(eve.post("/user/eve/ssh_keys", {"name": "x", "content": line})) == (409, "ssh_key_exists")
-    assert refusal(ada.post("/user/ada/ssh_keys", {"content": "nonsense"})) == (400, "ssh_key_invalid")
+    assert refusal(eve.post("/user/eve/ssh_keys", {"name": "x", "content": line})) == (409, "SYS-ERR-4")
+    assert refusal(ada.post("/user/ada/ssh_keys", {"content": "nonsense"})) == (400, "REQ-ERR-6")
     assert eve.post("/user/ada/ssh_keys", {"content": ed25519_line()}).status_code == 403
     assert eve.get("/user/ada/ssh_keys").status_code == 403
     assert nobody.get("/user/ada/ssh_keys").status_code == 401
@@ -205,20 +212,27 @@ def test_an_organisation_lives_from_its_creation_to_its_end(as_user, nobody):
     ada, eve = as_user("ada"), as_user("eve")
     body = {"name": "acme", "nickname": "Acme Inc.", "description": "We make it.", "org_type": "school"}
     made = data(ada.post("/organizations", body))
-    assert (made["path"], made["name"], made["role"]) == ("acme", "Acme Inc.", "owner")
+    # The creator is an owner, whom the platform's clients know as an admin.
+    assert (made["path"], made["name"], made["role"], made["is_owner"]) == ("acme", "Acme Inc.", "admin", True)
+    assert made["namespace"]["Path"] == made["namespace"]["path"] == "acme"
+    assert refusal(ada.post("/organizations", {"name": "a" * 30})) == (400, "REPO-ERR-1")
+    assert data(eve.post("/organizations", {"name": "a" * 29}))["path"] == "a" * 29
     assert made["org_type"] == "school"
     assert refusal(eve.post("/organizations", {"name": "ACME"})) == (409, "USER-ERR-20")
     assert nobody.post("/organizations", body).status_code == 401
     assert "role" not in data(nobody.get("/organization/acme"))
     assert "role" not in data(eve.get("/organization/acme"))
-    assert data(ada.get("/organization/ACME"))["role"] == "owner"
+    assert data(ada.get("/organization/ACME"))["role"] == "admin"
     assert data(ada.put("/organization/acme", {"nickname": "Acme"}))["name"] == "Acme"
     assert eve.put("/organization/acme", {"nickname": "Eve"}).status_code == 403
     page = data(nobody.get("/organizations?search=acm"))
     assert ([organization["path"] for organization in page["data"]], page["total"]) == (["acme"], 1)
+    assert data(nobody.get("/organizations?tag=robotics")) == {"data": [], "total": 0}
     assert "role" not in data(nobody.get("/user/ada/organizations"))["data"][0]
     assert nobody.get("/user/ada/organizations?role=owner").status_code == 401
-    assert data(ada.get("/user/ada/organizations?role=owner&search=acm"))["data"][0]["role"] == "owner"
+    for role in ("owner", "admin"):
+        [mine] = data(ada.get(f"/user/ada/organizations?role={role}&search=acm"))["data"]
+        assert (mine["role"], mine["is_owner"]) == ("admin", True)
     assert data(ada.get("/user/ada/organizations?role=read"))["total"] == 0
     uuid = made["namespace"]["uuid"]
     for reference in ("ACME", uuid):
@@ -234,23 +248,39 @@ def test_members_come_change_and_go(as_user, nobody):
     data(ada.post("/organizations", {"name": "acme"}))
     members = "/organization/acme/members"
     data(ada.post(members, {"users": "eve, bob", "role": "read"}))
-    assert refusal(ada.post(members, {"users": "eve", "role": "read"})) == (409, "member_exists")
+    assert refusal(ada.post(members, {"users": "eve", "role": "read"})) == (409, "SYS-ERR-4")
     assert ada.post(members, {"users": " , ", "role": "read"}).status_code == 400
     assert ada.post(members, {"users": "eve", "role": "chief"}).status_code == 400
-    assert eve.post(members, {"users": "root-1", "role": "read"}).status_code in (403, 404)
+    # Who has no right is not told first whether there is such a user.
+    for caller, status in ((nobody, 401), (bob, 403)):
+        for name in ("none", "ada"):
+            assert caller.post(members, {"users": name, "role": "read"}).status_code == status
+            assert caller.put(f"{members}/{name}", {"new_role": "read"}).status_code == status
+            assert caller.delete(f"{members}/{name}").status_code == status
+            assert caller.delete(f"/user/{name}").status_code == status
+    assert as_user("stranger").get(f"{members}/none").status_code == 403
     inside, outside = data(eve.get(members)), data(nobody.get(members))
-    assert [member["role"] for member in inside["data"]] == ["owner", "read", "read"]
+    assert [(member["role"], member["is_owner"]) for member in inside["data"]] == [
+        ("admin", True),
+        ("read", False),
+        ("read", False),
+    ]
+    assert data(eve.get(f"{members}/ada")) == "admin"
     assert all("role" not in member for member in outside["data"])
     assert inside["total"] == outside["total"] == 3
     assert data(eve.get(f"{members}/eve")) == "read"
     assert nobody.get(f"{members}/eve").status_code == 401
     data(ada.put(f"{members}/eve", {"old_role": "read", "new_role": "admin"}))
-    assert refusal(ada.put(f"{members}/eve", {"old_role": "read", "new_role": "write"})) == (412, "role_changed")
+    assert refusal(ada.put(f"{members}/eve", {"old_role": "read", "new_role": "write"})) == (412, "REQ-ERR-0")
     assert refusal(eve.put(f"{members}/eve", {"new_role": "owner"}))[0] == 403
+    # An owner is removed and changed by the role that is shown, and an admin who is to be an admin stays an owner.
     assert refusal(ada.put(f"{members}/ada", {"new_role": "read"})) == (409, "SYS-ERR-6")
-    assert refusal(ada.delete(f"{members}/ada")) == (409, "SYS-ERR-6")
+    assert refusal(ada.put(f"{members}/ada", {"old_role": "admin", "new_role": "read"})) == (409, "SYS-ERR-6")
+    data(ada.put(f"{members}/ada", {"old_role": "admin", "new_role": "admin"}))
+    assert refusal(ada.delete(f"{members}/ada", {"role": "admin"})) == (409, "SYS-ERR-6")
+    assert data(ada.get("/organization/acme"))["is_owner"] is True
     assert bob.delete(f"{members}/eve").status_code == 403
-    assert refusal(bob.delete(f"{members}/bob", {"role": "write"})) == (412, "role_changed")
+    assert refusal(bob.delete(f"{members}/bob", {"role": "write"})) == (412, "REQ-ERR-0")
     data(bob.delete(f"{members}/bob", {"role": "read"}))
     data(eve.delete(f"{members}/eve"))
     assert data(eve.get(f"{members}/eve")) == ""
@@ -306,3 +336,29 @@ def test_session_tokens_are_made_by_the_system_and_sign_in(client, as_user, nobo
     assert system.post("/jwt/token", {"uuid": "none"}).status_code == 404
     assert refusal(system.get("/whoami")) == (401, "AUTH-ERR-1")
     assert data(system.get("/whoami?current_user=ada"))["username"] == "ada"
+
+
+@pytest.mark.any_database
+def test_an_account_has_so_many_good_tokens_and_no_more(context, clock, as_user, monkeypatch):
+    monkeypatch.setattr("hub.accounts.service.tokens.MAX_TOKENS", 3)
+    ada = as_user("ada")  # by a token, which counts
+    data(ada.post("/token/git/one", {"expired_at": (clock.now() + timedelta(hours=1)).isoformat()}))
+    data(ada.post("/token/git/two"))
+    assert refusal(ada.post("/token/git/three")) == (409, "too_many_tokens")
+    data(ada.post("/token/mirror/three"))
+    # What has expired makes room.
+    clock.advance(3601)
+    data(ada.post("/token/git/three"))
+    assert {token["token_name"] for token in data(ada.get("/user/ada/tokens?app=git"))} == {"token-1", "two", "three"}
+
+
+@pytest.mark.any_database
+def test_an_account_that_is_off_is_shown_to_administrators_only(as_user, nobody, make_repository):
+    ada, root = as_user("ada"), as_user("root-1", admin=True)
+    make_repository(ada.user)
+    data(root.post("/admin/users/ada/deactivate"))
+    for path in ("/user/ada", f"/user/{ada.user.uuid}?type=uuid", "/user/ada/organizations"):
+        assert refusal(nobody.get(path)) == (404, "AUTH-ERR-1")
+        data(root.get(path))
+    # What it made stays in reach.
+    assert data(nobody.get("/models/ada/thing"))["path"] == "ada/thing"

@@ -48,7 +48,7 @@ def test_an_account_that_must_stay_is_not_deleted_and_says_why(
     assert refusal(root.delete("/user/ada/close_account")) == (403, "AUTH-ERR-7")
     assert refusal(as_user("bob", scope="write").delete("/user/bob/close_account")) == (403, "AUTH-ERR-2")
     assert refusal(root.delete("/user/eve")) == (409, "user_has_repositories")
-    assert refusal(root.delete("/user/none")) == (404, "user_not_found")
+    assert refusal(root.delete("/user/none")) == (404, "AUTH-ERR-1")
     # Another owner, and the first may go.
     add_member(context, acme, eve.user, "owner")
     data(root.delete("/user/ada"))
