@@ -12,7 +12,7 @@ from hub.api.envelope import enveloped, ok, send_json
 from hub.api.scopes import scope_of_word
 from hub.api.views import repository_views
 from hub.assets import service
-from hub.base.errors import Unprocessable
+from hub.base.errors import Invalid
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -80,7 +80,7 @@ def _path_in(body: dict[str, Any], target: str) -> str:
     get_kind(current_context(), scope_of_word(target))
     path: str | None = body.get(target)
     if path is None:
-        raise Unprocessable(
+        raise Invalid(
             f"The body must name a {target}.", code="REQ-ERR-6", errors={"json": {target: ["Missing data."]}}
         )
     return path

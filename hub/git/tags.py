@@ -9,7 +9,7 @@ import pygit2
 from hub.base.errors import Invalid
 from hub.git.reader import open_repository
 from hub.git.types import Signature
-from hub.git.write import MAX_MESSAGE_BYTES, clean_signature
+from hub.git.write import MAX_MESSAGE_BYTES, clean_signature, despite_upkeep
 
 
 def build_tag(path: Path, name: str, *, commit_id: str, tagger: Signature, message: str) -> str:
@@ -31,5 +31,9 @@ def build_tag(path: Path, name: str, *, commit_id: str, tagger: Signature, messa
         text,
     ]
     content = "".join(f"{line}\n" for line in lines).encode(errors="replace")
-    with open_repository(path) as repository:
-        return str(repository.write(pygit2.enums.ObjectType.TAG, content))
+
+    def write() -> str:
+        with open_repository(path) as repository:
+            return str(repository.write(pygit2.enums.ObjectType.TAG, content))
+
+    return despite_upkeep(write)

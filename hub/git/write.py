@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 64 * 1024
 _MAX_CONFLICTS_SHOWN = 100
+_MAX_TRIES = 5
 _UNFIT_FOR_SIGNATURE = re.compile(r"[\x00-\x1f\x7f<>]")
 
 
@@ -48,15 +49,33 @@ def build_commit(
     ``change_invalid``, ``message_invalid`` or ``nothing_to_commit``; NotFound (code ``entry_not_found``) for a path
     to delete, copy or move that is not there; Unprocessable (code ``object_missing``) for a parent or blob.
     """
-    with open_repository(path) as repository:
-        parents = [] if parent is None else [_get_commit(repository, parent)]
-        editor = TreeEditor(repository, parents[0].tree_id if parents else None)
-        for change in changes:
-            editor.apply(change)
-        tree_id = editor.write()
-        if not changes or (parents and tree_id == parents[0].tree_id):
-            raise Invalid("These changes change nothing.", code="nothing_to_commit")
-        return _write_commit(repository, tree_id, [commit.id for commit in parents], author, committer, message)
+
+    def build() -> str:
+        with open_repository(path) as repository:
+            parents = [] if parent is None else [_get_commit(repository, parent)]
+            editor = TreeEditor(repository, parents[0].tree_id if parents else None)
+            for change in changes:
+                editor.apply(change)
+            tree_id = editor.write()
+            if not changes or (parents and tree_id == parents[0].tree_id):
+                raise Invalid("These changes change nothing.", code="nothing_to_commit")
+            return _write_commit(repository, tree_id, [commit.id for commit in parents], author, committer, message)
+
+    return despite_upkeep(build)
+
+
+def despite_upkeep(write: Callable[[], str]) -> str:
+    """What ``write`` returns, begun anew when upkeep took a folder away from under it.
+
+    git removes folders of loose objects that a repack has emptied, also between libgit2's making one and its moving
+    an object there. What was written before is found there again, so a second go costs little.
+    """
+    for _ in range(_MAX_TRIES - 1):
+        try:
+            return write()
+        except OSError as error:
+            log.info("git_write_repeated", error=str(error))
+    return write()
 
 
 def merge(
@@ -75,6 +94,12 @@ def merge(
     Raises Conflict (code ``merge_conflict``; ``details["paths"]`` names at most 100 of them), Invalid (code
     ``nothing_to_commit``) when ``base`` holds all of ``head`` already.
     """
+    return despite_upkeep(lambda: _merge(path, base, head, author, committer, message, squash))
+
+
+def _merge(
+    path: Path, base: str, head: str, author: Signature, committer: Signature, message: str, squash: bool
+) -> str:
     with open_repository(path) as repository:
         ours, theirs = _get_commit(repository, base), _get_commit(repository, head)
         if ours.id == theirs.id or repository.descendant_of(ours.id, theirs.id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from datetime import UTC, datetime
@@ -413,3 +414,28 @@ def test_what_the_base_has_already_is_not_merged(sandbox: Sandbox) -> None:
         assert caught.value.code == "nothing_to_commit"
     forward = merge(sandbox.path, first, second, author=ADA, committer=ADA, message="Merge")
     assert get_commit(sandbox.path, forward).parent_ids == (first, second)
+
+
+def test_commits_are_written_while_upkeep_removes_empty_folders(sandbox: Sandbox) -> None:
+    """As ``git prune-packed`` does after a repack, between libgit2's making a folder and its use of it."""
+    is_over = threading.Event()
+
+    def remove_empty_folders() -> None:
+        folders = [sandbox.path / "objects" / f"{number:02x}" for number in range(256)]
+        while not is_over.is_set():
+            for folder in folders:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+    upkeep = threading.Thread(target=remove_empty_folders)
+    upkeep.start()
+    try:
+        commit = None
+        for number in range(40):
+            commit = _build(sandbox, commit, *(FileChange("put", f"{number}/{i}", b"%d" % i) for i in range(8)))
+    finally:
+        is_over.set()
+        upkeep.join()
+    sandbox.move("refs/heads/main", commit)
+    assert sandbox.git("rev-list", "--count", "main").strip() == "40"
+    sandbox.git("fsck", "--strict")
