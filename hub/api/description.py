@@ -100,6 +100,7 @@ _CLOSED_READS = frozenset(
         *("notifications_list_notifications", "notifications_count_notifications", "notifications_poll_notifications"),
         *("notifications_list_notification_types", "notifications_show_notification_setting"),
         *("repositories_list_collaborators", "repositories_list_repository_jobs", "organizations_get_member"),
+        *("branches_list_protected_branches",),
         *("webhooks_list_repository_webhooks", "webhooks_list_organization_webhooks", "webhooks_list_user_webhooks"),
         *("webhooks_show_webhook", "webhooks_list_deliveries", "webhooks_show_delivery"),
         *("verifications_show_users", "verifications_show_organizations"),

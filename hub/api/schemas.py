@@ -227,6 +227,14 @@ class CompareSchema(Schema):
     truncated = fields.Boolean()
 
 
+class LastCommitSchema(CommitSchema):
+    """Of a file. Where nobody has looked for it yet, every member is there and empty."""
+
+    authored_date = fields.String(metadata={"description": "a time, or empty"})
+    committer_date = fields.String(metadata={"description": "a time, or empty"})
+    created_at = fields.String(metadata={"description": "a time, or empty"})
+
+
 class FileSchema(Schema):
     name = fields.String()
     type = fields.String(metadata={"description": ", ".join(kind.value for kind in EntryKind)})
@@ -240,7 +248,7 @@ class FileSchema(Schema):
     lfs_pointer_size = fields.Integer()
     lfs_relative_path = fields.String()
     commit = fields.Nested(
-        CommitSchema, metadata={"description": "the last one; of empty texts: nobody has looked for it yet"}
+        LastCommitSchema, metadata={"description": "the last one; of empty texts: nobody has looked for it yet"}
     )
     last_commit_sha = fields.String(metadata={"description": "empty: nobody has looked for it yet"})
     content = fields.String(metadata={"description": "in base64; of a blob only"})

@@ -10,7 +10,8 @@ from werkzeug.test import TestResponse
 
 from hub.api.description import operations_of
 from hub.api.documentation import documentation_of
-from tests.matrix.table import COLUMNS, SAMPLES, TABLE, Rule, Sample, columns_of
+from tests.matrix.rules import COLUMNS, Rule, Sample
+from tests.matrix.table import SAMPLES, TABLE, columns_of
 from tests.matrix.world import World, make_world
 
 ALLOWED, SIGN_IN, DENIED, HIDDEN = "+134"

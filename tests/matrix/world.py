@@ -24,7 +24,7 @@ from hub.base.settings import Settings
 from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
 from hub.repos.service import create_repository, delete_repository
-from tests.matrix.table import COLUMNS, Sample
+from tests.matrix.rules import COLUMNS, Sample
 from tests.support.licenses import KEYRING
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

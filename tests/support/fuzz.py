@@ -110,7 +110,8 @@ class Fuzzer:
         config.write_text(_configuration(self._parameters))
         command: list[str | Path] = [make_venv("schemathesis") / "bin" / "schemathesis", "--config-file", config, "run"]
         command += [f"{self.hub.url}/api/openapi.json", "--checks", ",".join(CHECKS), "--phases", ",".join(phases)]
-        command += ["--max-examples", str(examples), "--workers", "2", "--continue-on-failure", "--no-color"]
+        # One worker: Python 3.11 may fail to parse in two threads at once.
+        command += ["--max-examples", str(examples), "--workers", "1", "--continue-on-failure", "--no-color"]
         command += ["--suppress-health-check", "all", "--request-timeout", "60", "--no-shrink"]
         command += ["--generation-deterministic"] if seed is None else ["--seed", str(seed)]
         command += ["--exclude-path-regex", "|".join(EXCLUDED)]
@@ -149,7 +150,7 @@ def make_fuzzer() -> Iterator[Fuzzer]:
 def main() -> None:
     """Try everything at length: in three names, with new requests each time."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=40, help="generated requests an operation")
+    parser.add_argument("--examples", type=int, default=15, help="generated requests an operation")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)), help="of a run to repeat")
     given = parser.parse_args()
     phases = ("examples", "coverage", "fuzzing")
