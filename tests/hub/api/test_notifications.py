@@ -141,6 +141,15 @@ def test_a_poll_gives_each_message_once_and_keeps_quiet_hours(as_user, tell_user
         assert refusal(ada.get(f"/notifications/poll/5?timezone={zone}")) == (400, "REQ-ERR-6")
 
 
+def test_who_only_looks_takes_nothing_from_the_polls(as_user, make_token, client, tell_user):
+    ada = as_user("ada")
+    reader = Caller(client, make_token(ada.user, "read"))
+    tell_user(ada.user, "News")
+    assert ada.call("HEAD", "/notifications/poll/5").status_code == 200
+    for caller, given in ((reader, ["News"]), (reader, ["News"]), (ada, ["News"]), (ada, []), (reader, [])):
+        assert [message["title"] for message in data(caller.get("/notifications/poll/5"))["data"]] == given
+
+
 def test_what_one_wants_to_be_told_is_kept(as_user):
     ada = as_user("ada")
     types = data(ada.get("/notifications/message-types"))
@@ -201,7 +210,7 @@ def test_administrators_send_messages(as_user, context):
         {"notification_type": "gossip"},
         *(
             {"click_action_url": url}
-            for url in ("javascript:alert(1)", "//evil.example", "/\\evil.example", "http://[")
+            for url in ("javascript:alert(1)", "//evil.example", "///evil.example", "/\\evil.example", "http://[")
         ),
     ):
         assert root.post("/notifications", message | wrong).status_code == 400, wrong

@@ -1,17 +1,23 @@
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text, update
 
-from hub.accounts.events import MemberRemoved, UserDeleted, UserRenamed
+from hub.accounts import service as accounts
+from hub.accounts.events import MemberRemoved, OrganizationDeleted, UserDeleted, UserRenamed
 from hub.accounts.jobs import drop_namespaces
 from hub.accounts.models import Member, Namespace, Role
 from hub.accounts.service.directory import export_users
+from hub.assets.events import CollectionDeleted
 from hub.assets.models import Collection, Like
 from hub.community.models import Comment, Discussion
+from hub.db.engine import DATABASE
 from hub.db.uow import reading, unit_of_work
+from hub.jobs.models import Job
 from hub.jobs.run import run_due
-from hub.repos.models import Repository
+from hub.repos.models import Repository, RepositoryState
 from tests.support.api import data, refusal
 
 
@@ -74,11 +80,11 @@ def test_an_account_is_closed_with_all_that_was_its_own(
         work.session.flush()
         for thread, user in ((talk, ada.user), (talk, eve.user), (own, eve.user)):
             work.session.add(Comment(discussion_id=thread.id, user_id=user.id, content="x", **times))
-    events = heard(context, UserDeleted, MemberRemoved)
+    events = heard(context, UserDeleted, MemberRemoved, CollectionDeleted)
 
     data(ada.delete("/user/ada/close_account?repository=true&discussion=true"))
 
-    assert [type(event) for event in events] == [MemberRemoved, UserDeleted]
+    assert [type(event) for event in events] == [CollectionDeleted, MemberRemoved, UserDeleted]
     assert ada.get("/whoami").status_code == 401
     for path in ("/user/ada", "/namespaces/ada", f"/namespaces/{ada.user.namespace.uuid}", "/models/ada/mine"):
         assert nobody.get(path).status_code == 404
@@ -102,6 +108,100 @@ def test_an_account_is_closed_with_all_that_was_its_own(
         assert work.session.get(Repository, mine.id) is None
         assert work.session.get(Namespace, ada.user.namespace_id) is None
     assert data(nobody.post("/users", taken))["username"] == "ada"
+
+
+@pytest.mark.any_database
+def test_an_organisation_takes_its_collections_and_members_along_and_says_so(context, as_user, make_repository):
+    ada, eve = as_user("ada"), as_user("eve")
+    data(ada.post("/organizations", {"name": "acme"}))
+    data(ada.post("/organization/acme/members", {"users": "eve", "role": "read"}))
+    kept = data(ada.post("/collections", {"name": "list", "namespace": "acme"}))
+    data(eve.put(f"/user/eve/likes/collections/{kept['id']}"))
+    data(ada.post("/models", {"name": "thing", "namespace": "acme"}))
+    events = heard(context, CollectionDeleted, MemberRemoved, OrganizationDeleted)
+    assert refusal(ada.delete("/organization/acme")) == (409, "REQ-ERR-0")
+    assert events == []
+    assert data(ada.get(f"/collections/{kept['id']}"))["name"] == "list"
+    data(ada.post("/models/acme/thing/transfer", {"new_namespace": "ada"}))
+    data(ada.delete("/organization/acme"))
+    assert [type(event) for event in events] == [CollectionDeleted, MemberRemoved, MemberRemoved, OrganizationDeleted]
+    assert eve.get(f"/collections/{kept['id']}").status_code == 404
+
+
+@pytest.mark.any_database
+def test_a_name_whose_repositories_can_come_back_keeps_no_later_one(context, as_user, make_repository, monkeypatch):
+    monkeypatch.setattr("hub.accounts.service.departures._NAMESPACES_AT_ONCE", 1)
+    ada, eve, root = as_user("ada"), as_user("eve"), as_user("root-1", admin=True)
+    for caller in (ada, eve):
+        make_repository(caller.user)
+        data(root.delete(f"/user/{caller.user.name}?repository=true"))
+    with unit_of_work(context) as work:
+        work.session.delete(work.session.query(Repository).filter_by(namespace_id=eve.user.namespace_id).one())
+    drop_namespaces(RunOf(context))
+    with reading(context) as work:
+        paths = {path for (path,) in work.session.query(Namespace.path)}
+    assert paths == {"ada", "root-1"}
+
+
+def test_the_repositories_of_an_account_move_and_go_in_a_few_statements(
+    context, as_user, count_queries, make_token, monkeypatch
+):
+    root = as_user("root-1", admin=True)
+    data(root.post("/admin/webhooks", {"url": "https://8.8.8.8/x", "topics": ["collection.deleted"]}))
+
+    def move_and_delete(name, count):
+        user = as_user(name).user
+        with unit_of_work(context) as work:
+            values = {"namespace_id": user.namespace_id, "state": RepositoryState.READY, "is_private": True}
+            values |= {"created_at": work.now(), "updated_at": work.now()}
+            for number in range(count):
+                one = f"r{number}"
+                row = Repository(kind="model", name=one, name_key=one, search_text=f"{name}/{one}", **values)
+                work.session.add(row)
+        with count_queries() as moving:
+            data(root.put(f"/user/{user.uuid}", {"new_username": f"{name}-2"}))
+        with count_queries() as going:
+            data(root.delete(f"/user/{name}-2?repository=true"))
+        with reading(context) as work:
+            jobs = [job.name for job in work.session.query(Job).order_by(Job.id)]
+        return len(moving), len(going), jobs
+
+    few, more = move_and_delete("ada", 2), move_and_delete("eve", 20)
+    assert few[:2] == more[:2]
+    # One job removes them all when their time is over; nobody is told, as the one whose they were has gone.
+    assert more[2] == ["repos.purge_repositories"] * 2
+    monkeypatch.setattr("hub.repos.departures.MAX_REPOSITORIES", 1)
+    ida = as_user("ida")
+    for name in ("one", "two"):
+        data(ida.post("/models", {"name": name}))
+    assert refusal(root.put(f"/user/{ida.user.uuid}", {"new_username": "other"})) == (409, "user_has_repositories")
+    assert refusal(root.delete("/user/ida?repository=true")) == (409, "user_has_repositories")
+    assert data(root.get("/models/ida/two"))["path"] == "ida/two"
+
+
+def test_an_account_that_likes_something_while_it_goes_does_both(context, make_user, make_repository, actor_of):
+    """On PostgreSQL: the like is written, its counter not yet, when the departure begins."""
+    if context[DATABASE].is_sqlite:
+        pytest.skip("one transaction at a time")
+    ada, thing = make_user("ada"), make_repository(make_user("eve"))
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+
+    def depart():
+        with unit_of_work(context) as work:
+            accounts.close_account(work, actor=actor_of(ada), name="ada")
+
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work(context) as work:
+            work.session.add(Like(user_id=ada.id, repository_id=thing.id, created_at=work.now()))
+            work.session.flush()
+            departure = pool.submit(depart)
+            with reading(context) as other:
+                while not other.session.scalar(waiting):
+                    assert not departure.done(), departure.exception()
+            work.session.execute(update(Repository).values(like_count=Repository.like_count + 1))
+        departure.result()
+    with reading(context) as work:
+        assert work.session.get_one(Repository, thing.id).like_count == 0
 
 
 class RunOf:
@@ -174,8 +274,10 @@ def test_administrators_narrow_sort_label_and_export_the_users(context, as_user,
     labels = {"id": ada.user.uuid, "labels": ["vip", "vip"]}
     assert data(root.put("/user/labels", labels))["labels"] == ["vip"]
     assert ada.put("/user/labels", labels).status_code == 403
-    assert root.put("/user/labels", labels | {"labels": ['"x"']}).status_code == 400
+    assert root.put("/user/labels", labels | {"labels": ["gold"]}).status_code == 400
     assert root.put("/user/labels", labels | {"id": "none"}).status_code == 404
+    assert ada.put("/user/labels", labels | {"id": "none"}).status_code == 403
+    assert nobody.put("/user/labels", labels).status_code == 401
 
     def names(query):
         return [user["username"] for user in data(root.get(f"/users?{query}"))["data"]]

@@ -6,6 +6,7 @@ from hub.base.errors import Invalid
 from hub.base.names import (
     branch_ref,
     fold_name,
+    is_harmless_url,
     normalise_path,
     validate_name,
     validate_namespace,
@@ -130,3 +131,19 @@ def test_a_branch_becomes_a_full_ref_once():
 def test_only_64_lower_case_hex_digits_name_an_object(oid):
     with pytest.raises(Invalid):
         validate_oid(oid)
+
+
+@pytest.mark.parametrize("url", ["/", "/models/a/b?x=//y", "https://example.org/a", "HTTP://example.org"])
+def test_a_page_may_link_to_paths_and_web_addresses(url):
+    assert is_harmless_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "models", "//evil.example", "///evil.example", "/\\evil.example", "/\t/evil.example"),
+        *("javascript:alert(1)", "data:text/html,x", "https:evil", "https://", "http://["),
+    ],
+)
+def test_a_page_links_to_nothing_else(url):
+    assert not is_harmless_url(url)

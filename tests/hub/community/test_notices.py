@@ -81,6 +81,35 @@ def test_colleagues_are_told_of_repositories_and_members_of_their_roles(context,
     assert inbox() == [("ada", "bob deleted the model acme/other"), ("dan", "ada ended your membership in acme")]
 
 
+def test_names_of_private_things_are_told_to_nobody_who_has_come_since(
+    context, team, make_user, make_organization, make_repository, actor_of, inbox
+):
+    _acme, users, _actors = team
+    root, other = make_user("root", admin=True), make_organization("other")
+    make_organization("hidden")
+    thing = make_repository(users["ada"], "secret", private=True)
+    with unit_of_work(context) as work:
+        accounts.add_member(work, actor=SYSTEM, organization=other, user=users["eve"], role=Role.READ)
+    inbox()
+    # A renamed account's things stay its own, and its old name is somebody else's before anybody would be told.
+    with unit_of_work(context) as work:
+        ada = work.session.get_one(User, users["ada"].id)
+        accounts.rename_user(work, actor=actor_of(root), user=ada, new_name="lovelace")
+        accounts.create_user(work, actor=SYSTEM, name="ada", email="new@example.org")
+        assert not work.session.scalars(select(Job).where(Job.state == JobState.QUEUED)).all()
+    # By the time that eve would be told the thing has gone on to where she may see nothing.
+    for namespace in ("other", "hidden"):
+        with unit_of_work(context) as work:
+            transfer_repository(work, actor=actor_of(root), repository_id=thing.id, namespace=namespace)
+    assert inbox() == [
+        ("eve", "root transferred the model other/secret to another owner"),
+        ("lovelace", "root transferred the model lovelace/secret to another owner"),
+    ]
+    with unit_of_work(context) as work:
+        transfer_repository(work, actor=actor_of(root), repository_id=thing.id, namespace="lovelace")
+    assert inbox() == [("lovelace", "root transferred the model hidden/secret to lovelace/secret")]
+
+
 def test_those_who_take_part_are_told_of_comments_while_they_may_read_them(context, team, make_repository, inbox):
     acme, users, actors = team
     thing = make_repository(acme, "thing", private=True)

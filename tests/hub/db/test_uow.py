@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from hub.accounts.models import Namespace, NamespaceKind
-from hub.base.errors import Invalid
+from hub.base.errors import Invalid, Unavailable
 from hub.db.engine import DATABASE, Database
 from hub.db.uow import reading, unit_of_work
 
@@ -137,3 +137,42 @@ def test_a_connection_that_was_lost_while_nobody_used_it_is_replaced(context, mo
 def test_a_number_that_no_column_holds_is_the_requests_fault(context, value):
     with reading(context) as work, pytest.raises(Invalid):
         work.session.scalar(select(Namespace.id).where(Namespace.id == value))
+
+
+def test_who_loses_to_another_transaction_is_told_to_try_again(context, monkeypatch):
+    database = context[DATABASE]
+    with unit_of_work(context) as work:
+        ids = [add_namespace(work, name).id for name in ("ada", "eve")]
+    lost = []
+    if database.is_sqlite:
+        monkeypatch.setattr("hub.db.engine.SQLITE_WRITE_WAIT_S", 0.0)
+        other = Database(str(database.url))
+        with other.engine.connect() as holder:
+            holder.execute(text("BEGIN IMMEDIATE"))
+            with pytest.raises(Unavailable) as caught, unit_of_work(context):
+                pass
+            lost.append(caught.value)
+            with pytest.raises(Unavailable) as caught, database.engine.connect() as connection:
+                connection.execute(text("DELETE FROM namespaces"))
+            lost.append(caught.value)
+        other.dispose()
+    else:
+        barrier = threading.Barrier(2)
+
+        def lock(first, second):
+            try:
+                with unit_of_work(context) as work:
+                    for number, id in enumerate((first, second)):
+                        work.session.execute(select(Namespace.id).where(Namespace.id == id).with_for_update())
+                        if not number:
+                            barrier.wait()
+            except Unavailable as error:
+                lost.append(error)
+
+        threads = [threading.Thread(target=lock, args=pair) for pair in (ids, ids[::-1])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [error.details for error in lost] == [{"retry_after_s": 1}] * (2 if database.is_sqlite else 1)
+    assert count_namespaces(context) == 2
