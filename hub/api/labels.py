@@ -15,7 +15,7 @@ from hub.api.scopes import scope_of_word, word_of_scope
 from hub.api.views import label_view
 from hub.assets import service
 from hub.assets.models import TagCategory
-from hub.base.errors import Invalid, Unprocessable
+from hub.base.errors import Invalid
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -73,7 +73,7 @@ def _names_in_body() -> list[str]:
     except RecursionError:
         raise Invalid("The request's body is no valid JSON.", code="json_invalid") from None
     except ValidationError as error:
-        raise Unprocessable(
+        raise Invalid(
             "The body must be an array of names.", code="REQ-ERR-6", errors={"json": error.messages}
         ) from None
     return names
@@ -86,11 +86,15 @@ def _names_in_body() -> list[str]:
 @blp.arguments(schemas.LabelsQuery, location="query")
 @blp.response(200, enveloped(RepositoryLabelSchema, many=True))
 def list_labels(query: dict[str, Any]) -> Response:
-    """The labels that there are, for everybody. With ``scope`` and without ``per`` they come without pages."""
+    """The labels that there are, for everybody; those that only private repositories carry, for site administrators.
+
+    With ``scope`` and without ``per`` they come without pages.
+    """
     is_whole = bool(query["scope"]) and not request.args.get("per")
     with reading(current_context()) as work:
         page = service.list_labels(
             work,
+            actor=current_actor(),
             scopes=[scope_of_word(word) for word in query["scope"]],
             categories=query["category"],
             is_builtin=query["built_in"],
@@ -116,7 +120,7 @@ def create_label(body: dict[str, Any]) -> dict[str, Any]:
 def show_label(label_id: int) -> dict[str, Any]:
     """One label of the catalogue."""
     with reading(current_context()) as work:
-        return ok(label_view(service.get_label(work, label_id=label_id)))
+        return ok(label_view(service.get_label(work, actor=current_actor(), label_id=label_id)))
 
 
 @blp.put(_LABEL)

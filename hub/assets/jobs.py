@@ -5,13 +5,14 @@ from __future__ import annotations
 from hub.assets.service.cards import index_card
 from hub.assets.service.likes import recount_likes
 from hub.assets.service.trends import update_trends
+from hub.assets.service.words import judge_words_of, sweep_words
 from hub.base.context import Context
 from hub.base.names import branch_ref
 from hub.db.uow import UnitOfWork
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, enqueue, register
-from hub.repos.events import RefsUpdated
+from hub.repos.events import RefsUpdated, RepositoryDeleted, RepositoryUndeleted, RepositoryUpdated
 from hub.repos.models import Repository
 
 
@@ -19,6 +20,9 @@ def install(context: Context) -> None:
     """Register the room's jobs, their schedules, and what follows a push; done once, by ``build_context``."""
     register(context, JobSpec("assets.index_card", "hub.assets.jobs:read_card", queue="index"))
     context.events.record_with(_ask_to_read_card, owner="hub")
+    context.events.record_with(_judge_words, owner="hub")
+    register(context, JobSpec("assets.sweep_words", "hub.assets.jobs:sweep", timeout_s=3600))
+    register_schedule(context, Schedule("assets.sweep_words", "20 4 * * *", "assets.sweep_words"))
     register(context, JobSpec("assets.update_trends", "hub.assets.jobs:update_scores", timeout_s=3600))
     register_schedule(context, Schedule("assets.update_trends", "15 * * * *", "assets.update_trends"))
     register(context, JobSpec("assets.recount_likes", "hub.assets.jobs:recount", timeout_s=3600))
@@ -41,9 +45,28 @@ def _ask_to_read_card(work: UnitOfWork, event: object) -> None:
     )
 
 
+def _judge_words(work: UnitOfWork, event: object) -> None:
+    """Show or hide the words of a repository whose visibility changed. Of an account's, when it goes, the job does."""
+    match event:
+        case RepositoryUpdated(fields=fields) if "is_private" in fields:
+            judge_words_of(work, event.repository_id)
+        case RepositoryUndeleted() | RepositoryDeleted(with_account=False):
+            judge_words_of(work, event.repository_id)
+
+
 def read_card(run: JobRun, *, repository_id: int) -> None:
     """Let labels, licence and relations be what the card says; see ``index_card``."""
     index_card(run.context, repository_id=repository_id)
+
+
+def sweep(run: JobRun) -> None:
+    """Remove the words that nobody carries any more from the catalogue; see ``hub.assets.service.words``."""
+
+    def note(done: int, total: int) -> None:
+        run.check_cancelled()
+        run.progress(done, total, "labels")
+
+    run.log(f"{sweep_words(run.context, after_batch=note)} labels went.")
 
 
 def update_scores(run: JobRun) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, User
@@ -27,11 +27,36 @@ class TagCategory(Model):
     is_automatic: Mapped[bool] = mapped_column(default=False)  # read from files, not set by people
 
 
+class TagState(StrEnum):
+    """Who sees a label in the catalogue, and how long it is there.
+
+    ``kept``: the hub or its administrators made it. The others are words that repositories brought, there as long as
+    one carries them: ``shown`` when one of those is public, else ``unseen``. Lists are in the order of these words.
+    """
+
+    KEPT = "kept"
+    SHOWN = "shown"
+    UNSEEN = "unseen"
+
+
+# Written out, as an index that holds only these is used where a query says the same.
+SEEN_BY_ALL = "state <> 'unseen'"
+
+
 class Tag(Model):
     """A label. Git's tags are something else."""
 
     __tablename__ = "tags"
-    __table_args__ = (UniqueConstraint("scope", "category", "name"),)
+    __table_args__ = (
+        UniqueConstraint("scope", "category", "name"),
+        # In the order of the catalogue.
+        Index(
+            "ix_tags_seen_by_all",
+            *("scope", "category", "state", "name"),
+            sqlite_where=text(SEEN_BY_ALL),
+            postgresql_where=text(SEEN_BY_ALL),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     scope: Mapped[str] = mapped_column(String(32))  # as of its category
@@ -41,6 +66,7 @@ class Tag(Model):
     show_name: Mapped[str] = mapped_column(String(100), default="")
     i18n_key: Mapped[str] = mapped_column(String(100), default="")
     is_builtin: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[TagState] = mapped_column(default=TagState.KEPT)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -230,10 +230,10 @@ def _fill_tags(loader: _Loader, now: str) -> dict[str, dict[str, list[int]]]:
             id = have.get((kind, category, name))
             if id is None:
                 id = next(number)
-                new.append((id, kind, category, "", name, "", "", True, now, now))
+                new.append((id, kind, category, "", name, "", "", True, "kept", now, now))
             ids.append(id)
         found[kind][category] = ids
-    loader.load("tags", "id scope category group name show_name i18n_key is_builtin created_at updated_at", new)
+    loader.load("tags", "id scope category group name show_name i18n_key is_builtin state created_at updated_at", new)
     return found
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hub.accounts.policy import Actor, require_site_admin
+from hub.accounts.policy import Action, Actor, can, require_site_admin
 from hub.accounts.service.fields import validate_text
-from hub.assets.models import Tag, TagCategory
+from hub.assets.models import Tag, TagCategory, TagState
+from hub.assets.service.words import is_seen_by_all
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.log import get_logger
 from hub.base.paging import Page, PageArgs
@@ -47,37 +49,44 @@ def _required(text: str, *, what: str) -> str:
 def list_labels(
     work: UnitOfWork,
     *,
+    actor: Actor,
     scopes: Sequence[str] = (),
     categories: Sequence[str] = (),
     is_builtin: bool | None = None,
     search: str = "",
     page: PageArgs | None = None,
 ) -> Page[Tag]:
-    """Labels by category; those that the hub brings come first. Anybody may see them.
+    """Labels by category; those that the hub and its administrators made come first, then what repositories brought.
 
+    A word that private repositories alone carry is seen by site administrators only.
     scopes, categories: none for all. search: a part of the name, in any case. page: None for the first ``MAX_LABELS``.
     """
     page = page or PageArgs(per=MAX_LABELS)
     query = select(Tag)
+    if not can(work, actor, Action.SITE_ADMIN):
+        query = query.where(is_seen_by_all())
     if scopes:
         query = query.where(Tag.scope.in_(scopes))
     if categories:
         query = query.where(Tag.category.in_([category.lower() for category in categories]))
     if is_builtin is not None:
         query = query.where(Tag.is_builtin.is_(is_builtin))
+    if is_builtin:
+        # No word is: told so, the database looks at none.
+        query = query.where(Tag.state == TagState.KEPT)
     if wanted := search.strip().lower()[:MAX_SEARCH_CHARS]:
         columns = (Tag.name, func.lower(Tag.show_name))
         query = query.where(or_(*(column.contains(wanted, autoescape=True) for column in columns)))
-    order = (Tag.scope, Tag.category, Tag.is_builtin.desc(), Tag.name)
+    order = (Tag.scope, Tag.category, Tag.state, Tag.name)
     labels = work.session.scalars(query.order_by(*order).offset(page.offset).limit(page.per)).all()
     total, is_estimate = total_of(work, query.with_only_columns(Tag.id), page, len(labels))
     return Page(labels, total, is_estimate)
 
 
-def get_label(work: UnitOfWork, *, label_id: int) -> Tag:
-    """The label of that id. Raises NotFound (``label_not_found``)."""
+def get_label(work: UnitOfWork, *, actor: Actor, label_id: int) -> Tag:
+    """The label of that id, when ``list_labels`` would tell of it. Raises NotFound (``label_not_found``)."""
     label = work.session.get(Tag, label_id)
-    if label is None:
+    if label is None or (label.state == TagState.UNSEEN and not can(work, actor, Action.SITE_ADMIN)):
         raise NotFound("There is no such label.", code="label_not_found")
     return label
 
@@ -111,7 +120,8 @@ def create_label(
         created_at=now,
         updated_at=now,
     )
-    _flush(work, label)
+    with _unless_taken(work, label.name):
+        work.session.add(label)
     log.info("label_created", label_id=label.id, actor_id=actor.user_id)
     return label
 
@@ -130,22 +140,24 @@ def update_label(
 ) -> Tag:
     """Change the members that are not None; repositories keep the label. For site administrators.
 
+    A word that repositories brought is theirs no longer: everybody sees it, and it stays when nobody carries it.
     Raises NotSignedIn, Denied, NotFound, Invalid; Conflict (``SYS-ERR-4``).
     """
     require_site_admin(work, actor)
-    label = get_label(work, label_id=label_id)
+    label = get_label(work, actor=actor, label_id=label_id)
+    changes: dict[str, Any] = {"state": TagState.KEPT, "updated_at": work.now()}
     if category is not None:
-        label.category = _require_category(work, label.scope, category).name
+        changes["category"] = _require_category(work, label.scope, category).name
     if name is not None:
-        label.name = _required(name, what="name")
+        changes["name"] = _required(name, what="name")
     texts = {"group": group, "show_name": show_name, "i18n_key": i18n_key}
     for member, text in texts.items():
         if text is not None:
-            setattr(label, member, validate_text(text, what=member, most=_MAX_CHARS[member]))
+            changes[member] = validate_text(text, what=member, most=_MAX_CHARS[member])
     if is_builtin is not None:
-        label.is_builtin = is_builtin
-    label.updated_at = work.now()
-    _flush(work, label)
+        changes["is_builtin"] = is_builtin
+    with _unless_taken(work, changes.get("name", label.name)):
+        _change(label, changes)
     log.info("label_updated", label_id=label.id, actor_id=actor.user_id)
     return label
 
@@ -153,7 +165,7 @@ def update_label(
 def delete_label(work: UnitOfWork, *, actor: Actor, label_id: int) -> None:
     """Remove a label from the catalogue and from every repository. Raises NotSignedIn, Denied, NotFound."""
     require_site_admin(work, actor)
-    label = get_label(work, label_id=label_id)
+    label = get_label(work, actor=actor, label_id=label_id)
     work.session.execute(delete(Tag).where(Tag.id == label.id))
     log.info("label_deleted", label_id=label_id, actor_id=actor.user_id)
 
@@ -194,7 +206,8 @@ def create_category(
         is_enabled=is_enabled,
         is_automatic=is_automatic,
     )
-    _flush(work, category)
+    with _unless_taken(work, category.name):
+        work.session.add(category)
     log.info("label_category_created", category_id=category.id, actor_id=actor.user_id)
     return category
 
@@ -215,18 +228,20 @@ def update_category(
     """
     require_site_admin(work, actor)
     category = _get_category(work, category_id)
+    changes: dict[str, Any] = {}
     if show_name is not None:
-        category.show_name = validate_text(show_name, what="show_name", most=64)
+        changes["show_name"] = validate_text(show_name, what="show_name", most=64)
     if is_enabled is not None:
-        category.is_enabled = is_enabled
+        changes["is_enabled"] = is_enabled
     if is_automatic is not None:
-        category.is_automatic = is_automatic
+        changes["is_automatic"] = is_automatic
     if name is not None:
-        old, category.name = category.name, _required(name, what="category")
-        _flush(work, category)
-        of_category = (Tag.scope == category.scope, Tag.category == old)
-        work.session.execute(update(Tag).where(*of_category).values(category=category.name))
-    _flush(work, category)
+        changes["name"] = _required(name, what="category")
+    labels = update(Tag).where(Tag.scope == category.scope, Tag.category == category.name)
+    with _unless_taken(work, changes.get("name", category.name)):
+        _change(category, changes)
+        if name is not None:
+            work.session.execute(labels.values(category=changes["name"]))
     log.info("label_category_updated", category_id=category.id, actor_id=actor.user_id)
     return category
 
@@ -258,9 +273,19 @@ def _require_category(work: UnitOfWork, scope: str, name: str) -> TagCategory:
     return category
 
 
-def _flush(work: UnitOfWork, row: Any) -> None:
+@contextmanager
+def _unless_taken(work: UnitOfWork, name: str) -> Iterator[None]:
+    """Write what is done inside. Raises Conflict (``SYS-ERR-4``) when the name is taken.
+
+    Rows are changed inside, too: those that a failed savepoint leaves can no longer be asked.
+    """
     try:
         with work.session.begin_nested():
-            work.session.add(row)
+            yield
     except IntegrityError:
-        raise Conflict(f"There is already one named {row.name!r}.", code="SYS-ERR-4") from None
+        raise Conflict(f"There is already one named {name!r}.", code="SYS-ERR-4") from None
+
+
+def _change(row: Tag | TagCategory, changes: Mapping[str, Any]) -> None:
+    for member, value in changes.items():
+        setattr(row, member, value)

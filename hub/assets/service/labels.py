@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, false, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, false, func, or_, select, tuple_, update
 
 from hub.accounts.policy import Action, Actor, require
-from hub.assets.models import RepositoryTag, Tag, TagOrigin
+from hub.assets.models import RepositoryTag, Tag, TagOrigin, TagState
 from hub.assets.service.catalogue import check_label_name, list_categories
 from hub.assets.service.rows import hold
-from hub.base.errors import Invalid
+from hub.assets.service.words import drop_words, judge_words
+from hub.base.errors import Conflict, Invalid
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.db.insert import insert_new
@@ -27,6 +28,8 @@ log = get_logger(__name__)
 MAX_LABELS_ASKED = 20
 # Of one category that a person sets, and of all that one reading of a repository's files brings.
 MAX_OF_CATEGORY = 50
+# That people brought and no administrator made, on one repository.
+MAX_WORDS = 100
 MAX_FOUND = 200
 
 Name = tuple[str, str]  # (category, name)
@@ -104,7 +107,8 @@ def set_labels(work: UnitOfWork, *, actor: Actor, repository: Repository, catego
     """Let the labels that people put on a repository, of one category, be these; names that are new become labels.
 
     Labels that its files brought stay. category: one that the catalogue has for this kind, switched on.
-    Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``, ``text_invalid``).
+    Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``, ``text_invalid``); Conflict (``too_many_labels``:
+    more than ``MAX_WORDS`` of the repository's are not the catalogue's own).
     """
     require(work, actor, Action.REPOSITORY_WRITE, repository)
     if category not in _category_names(work, repository):
@@ -113,8 +117,19 @@ def set_labels(work: UnitOfWork, *, actor: Actor, repository: Repository, catego
         raise Invalid(f"More than {MAX_OF_CATEGORY} labels of one category.", code="REQ-ERR-6", member="names")
     wanted = [(category, name) for name in map(check_label_name, names) if name]
     _replace(work, repository, wanted, origin=TagOrigin.PERSON, within=category)
+    _refuse_many_words(work, repository)
     publish(work, RepositoryUpdated(repository.id, actor.user_id, ("tags",)))
     log.info("labels_set", repository_id=repository.id, category=category, actor_id=actor.user_id)
+
+
+def _refuse_many_words(work: UnitOfWork, repository: Repository) -> None:
+    of_people = (RepositoryTag.repository_id == repository.id, RepositoryTag.origin == TagOrigin.PERSON)
+    words = select(func.count()).select_from(RepositoryTag).join(Tag, Tag.id == RepositoryTag.tag_id)
+    if (work.session.scalar(words.where(*of_people, Tag.state != TagState.KEPT)) or 0) > MAX_WORDS:
+        raise Conflict(
+            f"{repository.path} would have more than {MAX_WORDS} labels that are not in the catalogue.",
+            code="too_many_labels",
+        )
 
 
 def set_card_labels(work: UnitOfWork, *, repository: Repository, labels: Iterable[Name], origin: TagOrigin) -> None:
@@ -145,26 +160,28 @@ def _replace(
     work: UnitOfWork, repository: Repository, wanted: Sequence[Name], *, origin: TagOrigin, within: str | None = None
 ) -> None:
     """Let the labels of one origin be these. within: of this category only."""
-    hold(work, repository)
+    is_private = hold(work, repository)
     wanted_ids = _ids_of(work, repository.kind, [*dict.fromkeys(wanted)])
     query = select(RepositoryTag.tag_id, RepositoryTag.origin).where(RepositoryTag.repository_id == repository.id)
     if within is not None:
         query = query.join(Tag, Tag.id == RepositoryTag.tag_id).where(Tag.category == within)
     there: dict[int, TagOrigin] = dict(work.session.execute(query).all())
     is_of_repository = RepositoryTag.repository_id == repository.id
-    if gone := [tag_id for tag_id, of in there.items() if of == origin and tag_id not in wanted_ids]:
+    gone = [tag_id for tag_id, of in there.items() if of == origin and tag_id not in wanted_ids]
+    if gone:
         work.session.execute(delete(RepositoryTag).where(is_of_repository, RepositoryTag.tag_id.in_(gone)))
     # What a person says counts more than what is read: it outlives the file's saying so.
     taken_over = [tag_id for tag_id in wanted_ids if origin == TagOrigin.PERSON and there.get(tag_id, origin) != origin]
     if taken_over:
         over = update(RepositoryTag).where(is_of_repository, RepositoryTag.tag_id.in_(taken_over))
         work.session.execute(over.values(origin=origin))
-    new = [
-        {"repository_id": repository.id, "tag_id": tag_id, "origin": origin}
-        for tag_id in sorted(wanted_ids)
-        if tag_id not in there
-    ]
-    insert_new(work.session, RepositoryTag, new)
+    new = [tag_id for tag_id in sorted(wanted_ids) if tag_id not in there]
+    rows = [{"repository_id": repository.id, "tag_id": tag_id, "origin": origin} for tag_id in new]
+    insert_new(work.session, RepositoryTag, rows)
+    drop_words(work, gone)
+    # What only private ones say is hidden, and stays so.
+    if not is_private:
+        judge_words(work, [*gone, *new])
 
 
 def _ids_of(work: UnitOfWork, scope: str, wanted: Sequence[Name]) -> set[int]:
@@ -172,19 +189,28 @@ def _ids_of(work: UnitOfWork, scope: str, wanted: Sequence[Name]) -> set[int]:
     if not wanted:
         return set()
     known = _find(work, scope, wanted)
-    # In one order, whoever asks: of two who add the same, one waits for the other and not each for each.
-    if missing := sorted(label for label in wanted if label not in known):
-        now = work.now()
+    now = work.now()
+    # Once more where one was there and went while this one looked.
+    for _try in range(3):
+        # In one order, whoever asks: of two who add the same, one waits for the other and not each for each.
+        missing = sorted(label for label in wanted if label not in known)
+        if not missing:
+            break
+        moments = {"created_at": now, "updated_at": now}
         rows = [
-            {"scope": scope, "category": category, "name": name, "created_at": now, "updated_at": now}
+            {"scope": scope, "category": category, "name": name, "state": TagState.UNSEEN} | moments
             for category, name in missing
         ]
         insert_new(work.session, Tag, rows)
         known |= _find(work, scope, missing)
-    return {known[label] for label in wanted}
+    if len(known) < len(wanted):
+        raise Conflict("Others are changing these labels; try again.", code="labels_busy")
+    return set(known.values())
 
 
 def _find(work: UnitOfWork, scope: str, labels: Sequence[Name]) -> dict[Name, int]:
     names = or_(*(and_(Tag.category == category, Tag.name == name) for category, name in labels))
-    rows = work.session.execute(select(Tag.category, Tag.name, Tag.id).where(Tag.scope == scope, names))
+    found = select(Tag.category, Tag.name, Tag.id).where(Tag.scope == scope, names).order_by(Tag.id)
+    # Held, so that none goes before it is put on; as a reference to it holds it.
+    rows = work.session.execute(found.with_for_update(read=True, key_share=True))
     return {(category, name): id for category, name, id in rows}

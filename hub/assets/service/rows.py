@@ -20,10 +20,11 @@ def may_read(actor: Actor) -> ColumnElement[bool]:
     )
 
 
-def hold(work: UnitOfWork, repository: Repository) -> None:
+def hold(work: UnitOfWork, repository: Repository) -> bool:
     """Let others who are about to change what is said of this repository wait until this is committed.
 
-    Two who replace the same rows at once could each wait for the other. Changes of the repository's own row wait, too.
+    Returns whether it is private, which stays so until then. Two who replace the same rows at once could each wait for
+    the other. Changes of the repository's own row wait, too.
     """
-    row = select(Repository.id).where(Repository.id == repository.id)
-    work.session.execute(row.with_for_update(key_share=True))
+    row = select(Repository.is_private).where(Repository.id == repository.id)
+    return bool(work.session.scalar(row.with_for_update(key_share=True)))

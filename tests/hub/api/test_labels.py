@@ -23,7 +23,7 @@ def nobody(client):
 
 
 def test_the_labels_of_a_repository_are_set_by_a_bare_array(people, nobody, make_repository):
-    ada, eve, _root = people.values()
+    ada, eve, root = people.values()
     make_repository(ada.user)
     make_repository(ada.user, "secret", private=True)
     tags = "/models/ada/thing/tags"
@@ -44,6 +44,12 @@ def test_the_labels_of_a_repository_are_set_by_a_bare_array(people, nobody, make
     assert [item["tags"] for item in listed["data"]] == [[licence, own, task]]
     data(ada.post(f"{tags}/task", []))
     assert [label["name"] for label in data(nobody.get(tags))] == ["mit"]
+
+    # What is said of a private repository is not told by the catalogue.
+    data(ada.post("/models/ada/secret/tags/task", ["acquisition"]))
+    assert data(nobody.get("/tags?search=acquisition")) == data(ada.get("/tags?search=acquisition")) == []
+    [word] = data(root.get("/tags?search=acquisition"))
+    assert refusal(nobody.get(f"/tags/{word['id']}")) == (404, "label_not_found")
 
     assert refusal(nobody.post(f"{tags}/task", ["x"])) == (401, "AUTH-ERR-0")
     assert refusal(eve.post(f"{tags}/task", ["x"])) == (403, "AUTH-ERR-2")

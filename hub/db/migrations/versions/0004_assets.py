@@ -49,10 +49,18 @@ def upgrade() -> None:
         sa.Column("show_name", sa.String(length=100), nullable=False),
         sa.Column("i18n_key", sa.String(length=100), nullable=False),
         sa.Column("is_builtin", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tags")),
         sa.UniqueConstraint("scope", "category", "name", name=op.f("uq_tags_scope_category_name")),
+    )
+    op.create_index(
+        "ix_tags_seen_by_all",
+        "tags",
+        ["scope", "category", "state", "name"],
+        sqlite_where=sa.text("state <> 'unseen'"),
+        postgresql_where=sa.text("state <> 'unseen'"),
     )
 
     op.create_table(
@@ -289,6 +297,8 @@ def _help_the_planner() -> None:
         op.execute(
             "CREATE INDEX ix_repositories_search_text_trigram ON repositories USING gin (search_text gin_trgm_ops)"
         )
+        op.execute("CREATE INDEX ix_tags_name_trigram ON tags USING gin (name gin_trgm_ops)")
+        op.execute("CREATE INDEX ix_tags_show_name_trigram ON tags USING gin (lower(show_name) gin_trgm_ops)")
 
 
 def downgrade() -> None:

@@ -141,6 +141,7 @@ def upgrade() -> None:
     tags = sa.table(
         "tags",
         *(sa.column(name, sa.String()) for name in ("scope", "category", "group", "name", "show_name", "i18n_key")),
+        sa.column("state", sa.String()),
         sa.column("is_builtin", sa.Boolean()),
         *(sa.column(name, moment) for name in ("created_at", "updated_at")),
     )
@@ -169,6 +170,7 @@ def upgrade() -> None:
                 "show_name": show_name,
                 "i18n_key": f"{category}.{name}",
                 "is_builtin": True,
+                "state": "kept",
                 "created_at": now,
                 "updated_at": now,
             }
