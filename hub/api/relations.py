@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response
 
+from hub.accounts.policy import Action, require
 from hub.api import relation_schemas as schemas
 from hub.api.envelope import enveloped, ok, send_json
 from hub.api.scopes import scope_of_word
@@ -43,6 +44,7 @@ def set_relations(body: dict[str, Any], address: Address) -> dict[str, Any]:
     context, actor = current_context(), current_actor()
     with unit_of_work(context) as work:
         repository = address.load(work)
+        require(work, actor, Action.REPOSITORY_WRITE, repository)
         for collection, paths in body.items():
             kind = find_kind(context, collection)
             if kind is not None and paths is not None:
@@ -80,7 +82,5 @@ def _path_in(body: dict[str, Any], target: str) -> str:
     get_kind(current_context(), scope_of_word(target))
     path: str | None = body.get(target)
     if path is None:
-        raise Invalid(
-            f"The body must name a {target}.", code="REQ-ERR-6", errors={"json": {target: ["Missing data."]}}
-        )
+        raise Invalid(f"The body must name a {target}.", code="REQ-ERR-6", errors={"json": {target: ["Missing data."]}})
     return path

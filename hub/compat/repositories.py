@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.accounts.policy import Action, require
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name
@@ -122,6 +123,7 @@ def change_settings(body: dict[str, Any], place: Place) -> dict[str, Any]:
     private = _is_private(body)
     with unit_of_work(current_context()) as work:
         repository = place.load(work)
+        require(work, current_actor(), Action.REPOSITORY_ADMIN, repository)
         if private is not None:
             service.set_visibility(work, actor=current_actor(), repository_id=repository.id, private=private)
         is_private = repository.is_private

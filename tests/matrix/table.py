@@ -393,7 +393,6 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {repo}/tags/<category>": Sample(values={"category": "task"}, body=["text-generation"]),
     "POST {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
     "DELETE {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
-    "PUT {repo}/relations": Sample(body={"datasets": ["acme/data"]}),
     "POST /api/v1/session": Sample(body={"username": "person", "password": "correct-horse-battery"}),
     "POST /api/v1/users": Sample(body={"username": "fresh", "email": "f@example.org", "password": "correct-horse"}),
     "DELETE /api/v1/notifications": Sample(body={"mark_all": True}),
@@ -407,7 +406,6 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {hub}/api/repos/move": Sample(
         body={"fromRepo": "$path_of_repository", "toRepo": "acme/moved", "type": "model"}
     ),
-    "PUT {wire}/settings": Sample(body={"private": True}),
     "POST {wire}/tag/<path:revision>": Sample(body={"tag": "v1"}),
     "DELETE {wire}/branch/<path:branch>": Sample(values={"branch": "trial"}),
     "POST {wire}/commit/<path:revision>": Sample(
