@@ -35,8 +35,10 @@ from hub.http.paging import page_args
 from hub.http.routing import COLLECTION, PREFIX, Address, RepositoryBlueprint
 from hub.jobs.service import list_jobs
 from hub.repos import branches, pushes, service
+from hub.repos.addresses import CloneAddresses
 from hub.repos.kinds import RepositoryKind
 from hub.repos.models import Repository
+from hub.repos.rows import RepositoryRow, Shown
 
 blp = RepositoryBlueprint("repositories", __name__, url_prefix=PREFIX, description="Repositories of every kind")
 
@@ -54,7 +56,7 @@ def answer(repository_id: int) -> Response:
 
 def _list(
     work: UnitOfWork, kind: RepositoryKind, query: dict[str, Any], namespace: str | None = None
-) -> Page[Repository]:
+) -> Page[RepositoryRow]:
     return service.list_repositories(
         work,
         actor=current_actor(),
@@ -68,7 +70,7 @@ def _list(
     )
 
 
-def _views(work: UnitOfWork, repositories: Sequence[Repository]) -> list[dict[str, Any]]:
+def _views(work: UnitOfWork, repositories: Sequence[Shown]) -> list[dict[str, Any]]:
     views = repository_views(work, current_actor(), repositories)
     # Read as it comes: a schema for this one member would take a good part of the time that a page of one may take.
     if request.args.get("need_op_weight", "").lower() in ("true", "1"):
@@ -124,9 +126,9 @@ def show_extra(body: dict[str, Any]) -> Response:
     check_count("repo_ids", body["repo_ids"], most=schemas.MAX_IDS)
     with reading(context) as work:
         found = service.list_by_ids(work, actor=current_actor(), ids=body["repo_ids"])
-        labels = labels_of(work, [repository.id for repository in found])
+        labels, addresses = labels_of(work, [repository.id for repository in found]), CloneAddresses(context)
         return send_json(
-            ok([repository_extra_view(context, repository, labels.get(repository.id, [])) for repository in found])
+            ok([repository_extra_view(addresses, repository, labels.get(repository.id, [])) for repository in found])
         )
 
 
@@ -198,12 +200,15 @@ def update_repository(body: dict[str, Any], address: Address) -> Response:
     context, actor, repository = current_context(), current_actor(), address.get()
     common = {member: body[member] for member in _CHANGED_BY if body.get(member) is not None}
     name, default_branch = common.pop("name", None), common.pop("default_branch", None)
+    # What may be refused comes first, so that the whole is.
     if default_branch is not None:
-        branches.set_default_branch(context, actor=actor, repository_id=repository.id, name=default_branch)
+        branches.check_default_branch(context, actor=actor, repository_id=repository.id, name=default_branch)
     with unit_of_work(context) as work:
         service.update_repository(work, actor=actor, repository_id=repository.id, details=body, **common)
         if name is not None:
             service.rename_repository(work, actor=actor, repository_id=repository.id, name=name)
+    if default_branch is not None:
+        branches.set_default_branch(context, actor=actor, repository_id=repository.id, name=default_branch)
     return answer(repository.id)
 
 

@@ -15,17 +15,18 @@ from hub.base.context import Context
 from hub.db.uow import UnitOfWork
 from hub.git.types import BlameHunk, Branch, Commit, Comparison, DiffStat, FileDiff, Signature, Tag, TreeEntry
 from hub.jobs.models import Job
-from hub.repos.addresses import http_clone_url, ssh_clone_url
+from hub.repos.addresses import CloneAddresses
 from hub.repos.comparison import CommitView, unified_text
 from hub.repos.details import open_details
 from hub.repos.kinds import get_kind
-from hub.repos.models import Push, Repository
+from hub.repos.models import Push
+from hub.repos.rows import Shown
 from hub.repos.service import Access, access_of
 
 API = "/api/v1"
 
 
-def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Repository]) -> list[dict[str, Any]]:
+def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Shown]) -> list[dict[str, Any]]:
     """Repositories as a viewer sees them, labels and likes included; their ``created_by`` must be loaded.
 
     Four queries at most, however many there are.
@@ -36,10 +37,12 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Repo
     # Many carry the same ones.
     distinct = {label.id: label for carried in labels.values() for label in carried}
     label_views = {id: label_view(label) for id, label in distinct.items()}
+    addresses = CloneAddresses(work.context)
     return [
         _repository_view(
             work.context,
             repository,
+            addresses,
             access[repository.id],
             labels=[label_views[label.id] for label in labels.get(repository.id, [])],
             is_liked=repository.id in liked,
@@ -48,7 +51,7 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Repo
     ]
 
 
-def add_weights(work: UnitOfWork, views: Sequence[dict[str, Any]], repositories: Sequence[Repository]) -> None:
+def add_weights(work: UnitOfWork, views: Sequence[dict[str, Any]], repositories: Sequence[Shown]) -> None:
     """Say in each view what makes its repository stand where it does in lists of what is trending. One query.
 
     The points of administrators, and all points together. Source: CSGHub contract, section 5.3.
@@ -63,7 +66,7 @@ def add_weights(work: UnitOfWork, views: Sequence[dict[str, Any]], repositories:
         ]
 
 
-def brief_repository_view(repository: Repository) -> dict[str, Any]:
+def brief_repository_view(repository: Shown) -> dict[str, Any]:
     """What one row says of a repository, without asking another table."""
     shape = shape_of(repository.kind)
     view = {
@@ -93,7 +96,13 @@ def brief_repository_view(repository: Repository) -> dict[str, Any]:
 
 
 def _repository_view(
-    context: Context, repository: Repository, access: Access, *, labels: list[dict[str, Any]], is_liked: bool
+    context: Context,
+    repository: Shown,
+    addresses: CloneAddresses,
+    access: Access,
+    *,
+    labels: list[dict[str, Any]],
+    is_liked: bool,
 ) -> dict[str, Any]:
     shape, creator, namespace = shape_of(repository.kind), repository.created_by, repository.namespace
     fields = get_kind(context, repository.kind).details
@@ -116,7 +125,7 @@ def _repository_view(
             "type": namespace.kind.value,
             "uuid": namespace.uuid,
         },
-        "repository": clone_addresses(context, repository),
+        "repository": clone_addresses_view(addresses, repository),
         "git_size": repository.git_size_bytes,
         "lfs_size": repository.lfs_size_bytes,
         "forked": repository.forked_from_id is not None,
@@ -135,15 +144,13 @@ def _repository_view(
     return view
 
 
-def clone_addresses(context: Context, repository: Repository) -> dict[str, str]:
+def clone_addresses_view(addresses: CloneAddresses, repository: Shown) -> dict[str, str]:
     """Where Git finds a repository."""
-    return {
-        "http_clone_url": http_clone_url(context, repository),
-        "ssh_clone_url": ssh_clone_url(context, repository),
-    }
+    http, ssh = addresses.of(repository)
+    return {"http_clone_url": http, "ssh_clone_url": ssh}
 
 
-def repository_path_view(repository: Repository, labels: Sequence[Label]) -> dict[str, Any]:
+def repository_path_view(repository: Shown, labels: Sequence[Label]) -> dict[str, Any]:
     """A repository as lists by path tell it. Source: CSGHub contract, section 4.1."""
     return {
         "path": repository.path,
@@ -157,13 +164,13 @@ def repository_path_view(repository: Repository, labels: Sequence[Label]) -> dic
     }
 
 
-def repository_extra_view(context: Context, repository: Repository, labels: Sequence[Label]) -> dict[str, Any]:
+def repository_extra_view(addresses: CloneAddresses, repository: Shown, labels: Sequence[Label]) -> dict[str, Any]:
     """What brief lists of repositories leave out. Source: CSGHub contract, section 4.1."""
     view: dict[str, Any] = {
         "repo_id": repository.id,
         "size": repository.git_size_bytes + repository.lfs_size_bytes,
         "tags": [label_view(label) for label in labels],
-        "repository": clone_addresses(context, repository),
+        "repository": clone_addresses_view(addresses, repository),
     }
     report_url = repository.details.get("report_url")
     return view | {"report_url": report_url} if report_url else view
@@ -337,7 +344,7 @@ _NEUTRAL_FILE = {
 class FileViews:
     """The views of many entries of one repository at one commit. A page of 500 takes about a millisecond."""
 
-    def __init__(self, context: Context, repository: Repository, commit_id: str) -> None:
+    def __init__(self, context: Context, repository: Shown, commit_id: str) -> None:
         kind = get_kind(context, repository.kind)
         collection = kind.api_collection or kind.collection
         base = f"{context.settings.effective_base_url}{API}/{collection}/{repository.path}/resolve/"

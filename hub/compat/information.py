@@ -19,7 +19,7 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos import entries, service
 from hub.repos.kinds import RepositoryKind
-from hub.repos.models import Repository
+from hub.repos.rows import RepositoryRow
 
 blp = CompatBlueprint("information", __name__, description="Repositories as huggingface_hub reads them")
 
@@ -43,7 +43,7 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
         return views.send_json([])
     args = PageArgs(query["cursor"], min(limit, schemas.MAX_LIST))
     with reading(current_context()) as work:
-        page: Page[Repository] = Page([], 0)
+        page: Page[RepositoryRow] = Page([], 0)
         if not query["author"] or find_namespace(work, query["author"]) is not None:
             page = service.list_repositories(
                 work,

@@ -13,7 +13,7 @@ from hub.assets.service import Label
 from hub.compat.addresses import prefix
 from hub.git.types import Commit, EntryKind, TreeEntry
 from hub.repos.entries import Snapshot
-from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 # Clients read either spelling, and take what they do not know as it comes: with both, a date would stay a text.
 _DATES = {"hf": ("createdAt", "lastModified")}
@@ -31,7 +31,7 @@ def send_json(value: Any, headers: dict[str, str] | None = None) -> Response:
     return Response(text.encode(errors="replace"), mimetype="application/json", headers=headers)
 
 
-def info_view(repository: Repository, labels: Sequence[Label], snapshot: Snapshot | None = None) -> dict[str, Any]:
+def info_view(repository: Shown, labels: Sequence[Label], snapshot: Snapshot | None = None) -> dict[str, Any]:
     """A repository; with a snapshot, one revision of it and its files."""
     modified_at = snapshot.commit.committer.when if snapshot else repository.pushed_at or repository.updated_at
     created, modified = _DATES.get(prefix(), _OTHER_DATES)
@@ -60,7 +60,7 @@ def _label_text(label: Label) -> str:
     return f"license:{label.name}" if label.category == "license" else label.name
 
 
-def _kind_members(repository: Repository, labels: Sequence[Label]) -> dict[str, Any]:
+def _kind_members(repository: Shown, labels: Sequence[Label]) -> dict[str, Any]:
     """What only models, datasets or spaces have."""
     if repository.kind == "space":
         sdk = repository.details.get("sdk")

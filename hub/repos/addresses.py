@@ -5,24 +5,33 @@ from __future__ import annotations
 from hub.base.context import Context
 from hub.base.settings import Settings
 from hub.repos.kinds import get_kind
-from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 _SSH_DEFAULT_PORT = 22
 
 
-def address_path(context: Context, repository: Repository) -> str:
+def address_path(context: Context, repository: Shown) -> str:
     """``models/ada/bert.git``: the canonical path of a repository's Git address, without a leading slash."""
     return f"{get_kind(context, repository.kind).collection}/{repository.path}.git"
 
 
-def http_clone_url(context: Context, repository: Repository) -> str:
+def http_clone_url(context: Context, repository: Shown) -> str:
     """The address for ``git clone`` over HTTP."""
     return f"{context.settings.effective_base_url}/{address_path(context, repository)}"
 
 
-def ssh_clone_url(context: Context, repository: Repository) -> str:
-    """The address for ``git clone`` over SSH: the short form when the port is SSH's own."""
-    return f"{_ssh_base(context.settings)}{address_path(context, repository)}"
+class CloneAddresses:
+    """The addresses for ``git clone`` of many repositories: what all of them begin with is put together once."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._http_base = f"{context.settings.effective_base_url}/"
+        self._ssh_base = _ssh_base(context.settings)
+
+    def of(self, repository: Shown) -> tuple[str, str]:
+        """The one over HTTP and the one over SSH, which is in the short form when the port is SSH's own."""
+        path = address_path(self._context, repository)
+        return self._http_base + path, self._ssh_base + path
 
 
 def _ssh_base(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from hub.db.uow import UnitOfWork
 from hub.repos.events import RepositoryUpdated
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
+from hub.repos.rows import RepositoryRow
 from hub.repos.service import list_repositories
 
 log = get_logger(__name__)
@@ -31,7 +32,7 @@ MAX_SHOWN = 200
 Target = tuple[str, str]  # (kind, "namespace/name")
 
 
-def list_related(work: UnitOfWork, *, actor: Actor, repository: Repository) -> Sequence[Repository]:
+def list_related(work: UnitOfWork, *, actor: Actor, repository: Repository) -> Sequence[RepositoryRow]:
     """The repositories that this one names, and those that name it, as far as the actor may see them; newest first.
 
     Of every kind, at most ``MAX_SHOWN``. Raises NotFound.

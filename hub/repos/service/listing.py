@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, UnaryExpression, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
+from sqlalchemy import ColumnElement, Integer, Select, Subquery, UnaryExpression, bindparam, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, can_each, readable
@@ -15,11 +16,13 @@ from hub.base.errors import Invalid
 from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
 from hub.db.engine import PLANNED_EACH_TIME
+from hub.db.shapes import Shape, shape_of
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
-from hub.repos.lookup import BRIEF_USER, is_live
+from hub.repos.lookup import is_live
 from hub.repos.models import Repository
+from hub.repos.rows import ROWS, RepositoryRow, Shown, read_rows
 from hub.repos.searching import matches
 
 
@@ -36,6 +39,10 @@ SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
     "most_favorite": _order(Repository.like_count),
     "most_star": _order(Repository.like_count),
 }
+
+
+# Of lists that differ in the values only, the statements are built once.
+_MAX_SHAPES = 500
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,8 @@ def list_repositories(
     source: str | None = None,
     where: Sequence[ColumnElement[bool]] = (),
     page: PageArgs | None = None,
-) -> Page[Repository]:
-    """The repositories that the actor may see; their namespaces and creators are loaded with them.
+) -> Page[RepositoryRow]:
+    """The repositories that the actor may see, with their namespaces and creators.
 
     kind, namespace, source: None for all. search: words that must all be in the path, nickname or description, in
     any case. where: further conditions on ``Repository`` from higher floors, such as labels.
@@ -68,32 +75,50 @@ def list_repositories(
         raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
     page = page or PageArgs()
     # A kind whose plugin does not run is as if it did not exist: its repositories have no address.
-    kinds = [known.name for known in work.context[KINDS].values()] if kind is None else [kind]
-    query = select(Repository.id).where(is_live(), _may_read(actor), *matches(search), *where)
+    kinds = tuple(known.name for known in work.context[KINDS].values()) if kind is None else (kind,)
+    shape, values = shape_of([_may_read(actor), *matches(search), *where])
+    values |= {"kind": kinds[0], "source": source}
+    values |= {"offset": page.offset, "per": page.per, "last": page.offset + page.per}
     if namespace is not None:
         # By its id the database knows how many it has.
-        found = work.session.scalar(select(Namespace.id).where(Namespace.path_key == fold_name(namespace)))
-        query = query.where(Repository.namespace_id == found)
-    if source is not None:
-        query = query.where(Repository.source == source)
-    # Their ids first: what belongs to them is joined to those on the page only.
-    ids = _ids_of_page(query, kinds, SORTS[sort], page)
-    rows = work.session.scalars(
-        select(Repository)
-        .join(ids, ids.c.id == Repository.id)
-        .options(
-            defer(Repository.search_text),
-            joinedload(Repository.namespace, innerjoin=True),
-            joinedload(Repository.created_by).options(*BRIEF_USER),
-        )
-        .order_by(*SORTS[sort])
-        .execution_options(**{PLANNED_EACH_TIME: True})
-    ).all()
-    total, is_estimate = total_of(work, query.where(Repository.kind.in_(kinds)), page, len(rows))
+        key = {"path_key": fold_name(namespace)}
+        values["namespace_id"] = work.session.scalar(_NAMESPACE_ID, key)
+    statements = _statements_of(shape, kinds, sort, namespace is not None, source is not None)
+    rows = read_rows(work, statements.page, values)
+    total, is_estimate = total_of(work, statements.all, page, len(rows), values=values)
     return Page(rows, total, is_estimate)
 
 
-def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Repository]) -> dict[int, Access]:
+@dataclass(frozen=True)
+class _Statements:
+    """What one list asks. page: the rows of a page. all: the ids, to count them."""
+
+    page: Select[Any]
+    all: Select[Any]
+
+
+_NAMESPACE_ID = select(Namespace.id).where(Namespace.path_key == bindparam("path_key"))
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _statements_of(
+    shape: Shape, kinds: tuple[str, ...], sort: str, has_namespace: bool, has_source: bool
+) -> _Statements:
+    query = select(Repository.id).where(is_live(), shape.condition())
+    if has_namespace:
+        query = query.where(Repository.namespace_id == bindparam("namespace_id"))
+    if has_source:
+        query = query.where(Repository.source == bindparam("source"))
+    # Their ids first: what belongs to them is joined to those on the page only.
+    ids = _ids_of_page(query, kinds, SORTS[sort])
+    rows = ROWS.join(ids, ids.c.id == Repository.id).order_by(*SORTS[sort])
+    return _Statements(
+        page=rows.execution_options(**{PLANNED_EACH_TIME: True}),
+        all=query.where(_is_of(kinds)),
+    )
+
+
+def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Shown]) -> dict[int, Access]:
     """For each repository, by its id, what the actor may do to it. Two queries, however many there are."""
     allowed = can_each(work, actor, (Action.REPOSITORY_WRITE, Action.REPOSITORY_ADMIN), repositories)
     return {
@@ -105,18 +130,20 @@ def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Reposito
     }
 
 
-def _ids_of_page(
-    query: Select[Any], kinds: Sequence[str], order: tuple[UnaryExpression[Any], ...], page: PageArgs
-) -> Subquery:
+def _is_of(kinds: tuple[str, ...]) -> ColumnElement[bool]:
+    return Repository.kind == bindparam("kind") if len(kinds) == 1 else Repository.kind.in_(kinds)
+
+
+def _ids_of_page(query: Select[Any], kinds: tuple[str, ...], order: tuple[UnaryExpression[Any], ...]) -> Subquery:
+    offset, per = bindparam("offset", type_=Integer), bindparam("per", type_=Integer)
     if len(kinds) == 1:
-        chosen = query.where(Repository.kind == kinds[0]).order_by(*order)
-        return chosen.offset(page.offset).limit(page.per).subquery()
+        return query.where(_is_of(kinds)).order_by(*order).offset(offset).limit(per).subquery()
     # The index has each kind in order, not all of them: the page is among the first ones of each.
     columns = [expression.element for expression in order]
-    first = query.with_only_columns(*columns).order_by(*order).limit(page.offset + page.per)
+    first = query.with_only_columns(*columns).order_by(*order).limit(bindparam("last", type_=Integer))
     all_first = union_all(*(select(first.where(Repository.kind == kind).subquery()) for kind in kinds)).subquery()
     merged = select(all_first.c.id).order_by(*(all_first.c[str(column.key)].desc() for column in columns))
-    return merged.offset(page.offset).limit(page.per).subquery()
+    return merged.offset(offset).limit(per).subquery()
 
 
 def _may_read(actor: Actor) -> ColumnElement[bool]:
