@@ -102,13 +102,8 @@ def set_default_branch(context: Context, *, actor: Actor, repository_id: int, na
 
     Raises NotFound (``branch_not_found``), NotSignedIn, Denied. May be repeated.
     """
-    ref = branch_ref(name)
-    branch = ref.removeprefix("refs/heads/")
-    with reading(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
-    path = repository_path(context.settings, repository)
-    if ref not in offload(list_refs, path):
-        raise NotFound(f"There is no branch {branch!r}.", code="branch_not_found")
+    repository = check_default_branch(context, actor=actor, repository_id=repository_id, name=name)
+    path, branch = repository_path(context.settings, repository), _short(branch_ref(name))
     # HEAD first: a crash leaves a clone's choice one step ahead of the page's, and asking again mends it.
     set_head(path, branch)
     with unit_of_work(context) as work:
@@ -118,6 +113,20 @@ def set_default_branch(context: Context, *, actor: Actor, repository_id: int, na
             repository.updated_at = work.now()
             publish(work, RepositoryUpdated(repository.id, actor.user_id, ("default_branch",)))
     return repository
+
+
+def check_default_branch(context: Context, *, actor: Actor, repository_id: int, name: str) -> Repository:
+    """The repository, when ``set_default_branch`` would do it. Raises as that does."""
+    ref = branch_ref(name)
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    if ref not in offload(list_refs, repository_path(context.settings, repository)):
+        raise NotFound(f"There is no branch {_short(ref)!r}.", code="branch_not_found")
+    return repository
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix("refs/heads/")
 
 
 def list_protected_branches(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Sequence[ProtectedBranch]:
