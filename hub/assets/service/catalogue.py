@@ -28,6 +28,7 @@ ORGANIZATION_SCOPE = "organization"
 MAX_LABELS = 5_000
 MAX_CATEGORIES = 1_000
 MAX_SEARCH_CHARS = 100
+TRIGRAM = 3
 _MAX_CHARS = {"category": 32, "group": 64, "name": 100, "show_name": 100, "i18n_key": 100}
 
 
@@ -59,7 +60,8 @@ def list_labels(
     """Labels by category; those that the hub and its administrators made come first, then what repositories brought.
 
     A word that private repositories alone carry is seen by site administrators only.
-    scopes, categories: none for all. search: a part of the name, in any case. page: None for the first ``MAX_LABELS``.
+    scopes, categories: none for all. search: a part of the name, in any case; of one or two letters, its beginning.
+    page: None for the first ``MAX_LABELS``.
     """
     page = page or PageArgs(per=MAX_LABELS)
     query = select(Tag)
@@ -76,7 +78,10 @@ def list_labels(
         query = query.where(Tag.state == TagState.KEPT)
     if wanted := search.strip().lower()[:MAX_SEARCH_CHARS]:
         columns = (Tag.name, func.lower(Tag.show_name))
-        query = query.where(or_(*(column.contains(wanted, autoescape=True) for column in columns)))
+        # What is shorter than a trigram is found by an index at the beginning of a text only; Chinese words are short.
+        is_begun = wanted.isascii() and len(wanted) < TRIGRAM
+        finds = [column.startswith if is_begun else column.contains for column in columns]
+        query = query.where(or_(*(find(wanted, autoescape=True) for find in finds)))
     order = (Tag.scope, Tag.category, Tag.state, Tag.name)
     labels = work.session.scalars(query.order_by(*order).offset(page.offset).limit(page.per)).all()
     total, is_estimate = total_of(work, query.with_only_columns(Tag.id), page, len(labels))

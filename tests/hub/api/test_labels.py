@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.jobs.run import run_due
 from tests.hub.api.test_accounts import Caller, data, refusal
 
 pytestmark = pytest.mark.any_database
@@ -63,6 +64,18 @@ def test_the_labels_of_a_repository_are_set_by_a_bare_array(people, nobody, make
             f"/api/v1{tags}/task", data=raw, headers=ada.headers | {"Content-Type": "application/json"}
         )
         assert refusal(answer)[0] == status
+
+
+def test_what_is_made_with_a_licence_is_found_by_its_label(people, nobody, context):
+    collections = ("models", "datasets", "codes", "spaces", "prompts", "skills", "mcps")
+    for collection in collections:
+        data(people["ada"].post(f"/{collection}", {"name": "thing", "license": "MIT"}))
+    run_due(context)
+    for collection in collections:
+        found = data(nobody.get(f"/{collection}?license_tag=mit"))
+        found = found["data"] if collection == "mcps" else found
+        assert [item["path"] for item in found] == ["ada/thing"], collection
+        assert found[0]["license"] == "MIT"
 
 
 def test_the_catalogue_is_read_by_all_and_kept_by_site_administrators(people, nobody):

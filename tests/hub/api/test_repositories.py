@@ -166,6 +166,13 @@ def test_a_repository_is_changed_renamed_and_found_at_its_old_path(call: Call, t
     assert data(call("GET", thing))["path"] == "ada/better"
     assert refusal(call("GET", thing, "bob")) == (404, "REPO-ERR-3")
     assert refusal(call("PUT", "/models/ada/better", json={"default_branch": "none"})) == (404, "GIT-ERR-11")
+    # What is refused in part is refused whole, whichever part it is.
+    call("POST", "/models", json={"name": "taken"})
+    data(call("POST", "/models/ada/better/branches", json={"name": "dev"}))
+    for body in ({"default_branch": "dev", "name": "taken"}, {"default_branch": "none", "name": "new"}):
+        assert refusal(call("PUT", "/models/ada/better", json=body | {"nickname": "Half"}))[0] in (400, 404)
+        left = data(call("GET", "/models/ada/better"))
+        assert (left["default_branch"], left["name"], left["nickname"]) == ("main", "better", "thing")
 
 
 def test_a_repository_is_forked_transferred_archived_deleted_and_brought_back(call: Call, thing: str) -> None:
@@ -248,7 +255,7 @@ def test_every_read_answers_its_owner_and_public_ones_everybody(
         # The README is a file, no directory; everything else is there.
         assert mine.status_code == (400 if route.endswith("tree/README.md") else 200), route
         mine.close()
-        if not route.startswith(("/collaborators", "/jobs", "/webhooks")):
+        if not route.startswith(("/collaborators", "/jobs", "/webhooks", "/protected_branches")):
             public = call("GET", thing + route, None)
             assert public.status_code == mine.status_code, route
             public.close()
