@@ -74,6 +74,7 @@ def _record(work: UnitOfWork, matters: Sequence[_Matter]) -> None:
     # Held here, so that the session need not read a row again for the next event.
     concerns = [(topic, event, told, _place_of(work, told)) for topic, event, told in described if told is not None]
     webhooks = _listening(work, [place for *_, place in concerns])
+    letters = []
     for topic, event, told, (repository, namespace) in concerns:
         wanting = [
             webhook.id
@@ -93,7 +94,10 @@ def _record(work: UnitOfWork, matters: Sequence[_Matter]) -> None:
             namespace=namespace,
             sender=work.session.get(User, sender_id) if sender_id is not None else None,
         )
-        add_deliveries(work, wanting, event_id=event_id, topic=topic.name, payload=payload)
+        letters.append((wanting, event_id, topic.name, payload))
+    # Last: the words of a topic may fail, and what is sent after the commit is not taken back by a savepoint.
+    for wanting, event_id, name, payload in letters:
+        add_deliveries(work, wanting, event_id=event_id, topic=name, payload=payload)
 
 
 _Place = tuple[Repository | None, Namespace | None]
