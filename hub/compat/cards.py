@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
+from hub.base.frontmatter import UnreadableError, find_head, load_yaml
 
-_FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 MAX_FRONT_CHARS = 256 * 1024
 
 
 def find_faults(text: str) -> tuple[list[str], list[str]]:
     """(errors, warnings), a sentence each, for the text of a README.md."""
-    # Deliberately here: few requests look at a card.
-    import yaml
-
-    match = _FRONT.match(text)
-    if match is None:
+    head = find_head(text)
+    if head is None:
         return [], ["The card has no metadata: a block of YAML between two lines of '---' at its head."]
-    if len(match[1]) > MAX_FRONT_CHARS:
+    if len(head) > MAX_FRONT_CHARS:
         return [f"The metadata has more than {MAX_FRONT_CHARS} characters."], []
     try:
-        found = yaml.safe_load(match[1])
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 2})" if mark is not None else ""
-        return [f"The metadata is no valid YAML{where}: {getattr(error, 'problem', None) or 'it cannot be read'}."], []
-    except (RecursionError, ValueError) as error:
-        return [f"The metadata cannot be read: {error}."], []
+        found = load_yaml(head)
+    except UnreadableError as error:
+        # The line of dashes is the first.
+        where = f" (line {error.line + 1})" if error.line is not None else ""
+        return [f"The metadata is no valid YAML{where}: {error}."], []
     if found is None:
         return [], ["The card's metadata is empty."]
     if not isinstance(found, dict):

@@ -5,7 +5,6 @@ Source of the names: CSGHub contract, section 7, steps 3 and 9a.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,8 @@ from hub.assets.service.labels import Name, set_card_labels
 from hub.assets.service.relations import Target, set_card_relations
 from hub.base.context import Context
 from hub.base.errors import NotFound
+from hub.base.frontmatter import UnreadableError, find_head, load_yaml
+from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.contents import read_file
 from hub.repos.lookup import is_live
@@ -25,7 +26,6 @@ from hub.repos.service.naming import MAX_CHARS
 CARD_PATH = "README.md"
 # Of the file's head; metadata that is longer is not read.
 MAX_HEAD_BYTES = 64 * 1024
-_HEAD = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 # The card's member -> the category of labels; other members that are called like a category mean it.
 _CATEGORIES = {
@@ -42,13 +42,10 @@ _RELATED = {"models": "model", "datasets": "dataset", "codes": "code", "mcpserve
 
 def read_metadata(text: str) -> dict[str, Any]:
     """The YAML members at the head of a card; none where there is no such head, or it cannot be read."""
-    # Deliberately here: only the workers read cards.
-    import yaml
-
-    match = _HEAD.match(text)
+    head = find_head(text)
     try:
-        found = yaml.safe_load(match[1]) if match else None
-    except (yaml.YAMLError, RecursionError, ValueError):
+        found = None if head is None else load_yaml(head)
+    except UnreadableError:
         found = None
     return {str(name): value for name, value in found.items()} if isinstance(found, dict) else {}
 
@@ -60,7 +57,14 @@ def labels_in(metadata: Mapping[str, Any]) -> list[Name]:
 
 def relations_in(metadata: Mapping[str, Any]) -> list[Target]:
     """(kind, "namespace/name") of each repository that a card names."""
-    return [(kind, path) for member, kind in _RELATED.items() for path in _words(metadata.get(member)) if "/" in path]
+    return [
+        (kind, path) for member, kind in _RELATED.items() for path in _words(metadata.get(member)) if _is_path(path)
+    ]
+
+
+def _is_path(word: str) -> bool:
+    # YAML can write what a database cannot even compare.
+    return "/" in word and is_storable(word)
 
 
 def _words(value: Any) -> list[str]:

@@ -13,7 +13,7 @@ license: MIT
 pipeline_tag: Text-Generation
 library_name: transformers
 language: [en, no, 3]
-datasets: [ada/data, squad, ada/none]
+datasets: [ada/data, squad, ada/none, "ada/\\0", "ada/\\uD800"]
 nonsense: {a: b}
 ---
 # Thing
@@ -31,7 +31,11 @@ nonsense: {a: b}
             "---\na: [\n---\n",
             "---\n" + "[" * 5000 + "\n---\n",
         ),
-        "---\na: 2026-99-99\n---\n",
+        *("---\na: 2026-99-99\n---\n", "---\na: !!bool x\n---\n", "---\na: !!int ''\n---\n"),
+        # Merged, this would be more than 10**12 members.
+        "---\na0: &a0 {x: 1}\n"
+        + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 14))
+        + "---\n",
     ],
 )
 def test_a_head_that_cannot_be_read_says_nothing(text):

@@ -262,7 +262,7 @@ def test_a_card_is_checked(call):
         ("---\n- a\n- b\n---\n", 400, "errors"),
         ("---\n" + "[" * 5000 + "\n---\n", 400, "errors"),
         ("---\na: !!python/object:os.system x\n---\n", 400, "errors"),
-        ("---\nwhen: 2026-13-45\n---\n", 400, "errors"),
+        *((f"---\n{line}\n---\n", 400, "errors") for line in ("when: 2026-13-45", "a: !!bool x", "<<: {a: b}")),
     ):
         answer = call("POST", "/hf/api/validate-yaml", json={"content": content, "repoType": "model"})
         assert answer.status_code == status, content

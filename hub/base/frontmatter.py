@@ -1,0 +1,50 @@
+"""The metadata at the head of a card. Anybody may write one, so it is read at no cost beyond its length."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_HEAD = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+
+
+class UnreadableError(ValueError):
+    """The text is no YAML that is read here. line: where, from 1; None where that is not known."""
+
+    def __init__(self, problem: str, line: int | None = None) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+def find_head(text: str) -> str | None:
+    """What stands between the two lines of ``---`` at the head of a card, or None without them."""
+    match = _HEAD.match(text)
+    return match[1] if match else None
+
+
+def load_yaml(text: str) -> Any:
+    """The value that a YAML text is, of plain types only. Raises UnreadableError.
+
+    Merge keys (``<<``) are refused: a dozen lines that name each other would become millions of members.
+    """
+    # Deliberately here: few requests, and otherwise only the workers, read cards.
+    import yaml
+
+    def refuse_merges(node: Any) -> None:
+        for key, _value in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, "'<<' is not read here", key.start_mark)
+            if key.tag == "tag:yaml.org,2002:value":  # "=", as the library's own does
+                key.tag = "tag:yaml.org,2002:str"
+
+    try:
+        loader = yaml.SafeLoader(text)
+        loader.flatten_mapping = refuse_merges
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise UnreadableError(problem, mark.line + 1 if mark is not None else None) from None
+    # What the library's constructors of scalars stumble over: "!!bool x", "!!int ''", "2026-99-99".
+    except (RecursionError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
+        raise UnreadableError(f"a value cannot be read ({error})") from None
