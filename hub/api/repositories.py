@@ -162,7 +162,7 @@ def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
 def show_repository(address: Address) -> Response:
     """One repository, at its path of today or a former one."""
     with reading(current_context()) as work:
-        return send_json(ok(_views(work, [address.load(work)])[0]))
+        return send_json(ok(_views(work, [address.show(work)])[0]))
 
 
 @blp.get("/prompts/<namespace>/<name>", strict_slashes=False)

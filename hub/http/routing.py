@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from webargs.core import parse_json
 from webargs.flaskparser import FlaskParser
-from werkzeug.datastructures import MultiDict
+from webargs.multidictproxy import MultiDictProxy
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import BaseConverter, Map
 
@@ -23,7 +23,8 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos.kinds import KINDS, RepositoryKind, find_kind
 from hub.repos.models import Repository
-from hub.repos.service import get_readable
+from hub.repos.rows import Shown
+from hub.repos.service import get_readable, get_shown
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -84,6 +85,10 @@ class Address:
         """
         return get_readable(work, actor=current_actor(), kind=self.kind.name, path=self.path)
 
+    def show(self, work: UnitOfWork) -> Shown:
+        """The repository as answers tell it, in less time. Raises as ``load``."""
+        return get_shown(work, actor=current_actor(), kind=self.kind.name, path=self.path)
+
     def get(self) -> Repository:
         """The repository, for reading. Raises as ``load``."""
         with reading(current_context()) as work:
@@ -104,8 +109,8 @@ class BodyParser(FlaskParser):
     DEFAULT_VALIDATION_STATUS = 400
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
-        given = MultiDict((name, value) for name, values in req.args.lists() if any(values) for value in values)
-        return self._makeproxy(given, schema)
+        lists = _lists_of(schema)
+        return {name: values if name in lists else values[0] for name, values in req.args.lists() if any(values)}
 
     def load_json(self, req: Any, schema: Schema) -> Any:
         return _without_nulls(super().load_json(req, schema), schema)
@@ -117,6 +122,12 @@ class BodyParser(FlaskParser):
             return super()._raw_load_json(req)
         except (RecursionError, ValueError):  # too deep, no JSON, or a number of thousands of digits
             raise _no_json() from None
+
+
+@cache
+def _lists_of(schema: Schema) -> frozenset[str]:
+    """The members that a query may name more than once. webargs looks for them in every request."""
+    return frozenset(MultiDictProxy({}, schema).multiple_keys)
 
 
 def _no_json() -> Invalid:
