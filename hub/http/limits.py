@@ -6,6 +6,7 @@ What Git, LFS and downloads of files transfer is not counted: one clone or snaps
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from hub.accounts.policy import ANONYMOUS
+from hub.base.clock import Clock, SystemClock
 from hub.base.context import Context
 from hub.base.errors import HubError, RateLimited
 from hub.base.log import get_logger
@@ -25,8 +27,7 @@ from hub.http.actor import client_address, current_actor
 from hub.jobs.queue import redis_url
 
 if TYPE_CHECKING:
-    from limits import RateLimitItem
-    from limits.strategies import RateLimiter
+    from limits.storage import Storage
 
 log = get_logger(__name__)
 
@@ -36,6 +37,8 @@ TOKENS_AT_ONCE = 4
 # Nobody waits long to be counted; a Redis that did not answer is left alone for a while.
 _REDIS_WAIT_S = 1
 _REDIS_AWAY_S = 15
+# Clients whose last window a process remembers, some hundred bytes each.
+_MAX_REMEMBERED = 10_000
 _COUNTED = re.compile(r"/(?:(?:csg|hf|ms)/)?api/")
 # One of these per request is the file itself.
 _TRANSFERS = re.compile(r"/api/v1/[^/]+/[^/]+/[^/]+/(?:resolve|download|archive|download_archive)/")
@@ -57,10 +60,9 @@ class RequestLimiter:
     A window slides: what was counted in the last minute fades out of the count instead of ending at once.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
         # Deliberately here: of the whole program, only web processes count requests.
         from limits.storage import MemoryStorage, RedisStorage
-        from limits.strategies import SlidingWindowCounterRateLimiter
 
         pool = redis.ConnectionPool.from_url(
             url,
@@ -69,29 +71,50 @@ class RequestLimiter:
             retry=Retry(NoBackoff(), 0),
         )
         shared = RedisStorage("redis://", connection_pool=pool, key_prefix="hub:limits")
-        self._shared: RateLimiter = SlidingWindowCounterRateLimiter(shared)
-        self._own: RateLimiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._shared = _Windows(shared)
+        self._own = _Windows(MemoryStorage())
+        self._clock = clock or SystemClock()
         self._away_until = 0.0
 
     def count(self, key: str, limit: int) -> Standing:
         """Count one request of the key, of which ``limit`` are allowed in a window."""
-        from limits import RateLimitItemPerSecond
-
-        item = RateLimitItemPerSecond(limit, WINDOW_S)
+        now = self._clock.now().timestamp()
         if time.monotonic() >= self._away_until:
             try:
-                return _count(self._shared, item, key)
+                return self._shared.count(key, limit, now)
             except redis.RedisError as error:
                 self._away_until = time.monotonic() + _REDIS_AWAY_S
                 log.warning("request_limits_in_memory", error=str(error), next_try_s=_REDIS_AWAY_S)
-        return _count(self._own, item, key)
+        return self._own.count(key, limit, now)
 
 
-def _count(limiter: RateLimiter, item: RateLimitItem, key: str) -> Standing:
-    is_allowed = limiter.hit(item, key)
-    stats = limiter.get_window_stats(item, key)
-    reset_s = max(1, min(WINDOW_S, round(stats.reset_time - time.time())))
-    return Standing(item.amount, stats.remaining, reset_s, not is_allowed)
+class _Windows:
+    """The counts of this minute and the one before, of which as much counts as it lies within the last 60 seconds.
+
+    The strategies of ``limits`` ask twice for each request, to count it and to tell of it; this asks once.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        # What was counted in the window before does not change any more.
+        self._before: dict[str, int] = {}
+        self._number = 0
+
+    def count(self, key: str, limit: int, now: float) -> Standing:
+        number, passed = divmod(now, WINDOW_S)
+        if number != self._number or len(self._before) >= _MAX_REMEMBERED:
+            self._before, self._number = {}, int(number)
+        if key not in self._before:
+            self._before[key] = self._storage.get(f"{key}/{int(number) - 1}")
+        before, left = self._before[key], WINDOW_S - passed
+        current = self._storage.incr(f"{key}/{int(number)}", 2 * WINDOW_S)
+        used = math.floor(before * left / WINDOW_S) + current
+        if is_over := used > limit:
+            # What is refused does not count: who goes on asking is served again as soon as others are.
+            self._storage.incr(f"{key}/{int(number)}", 2 * WINDOW_S, amount=-1)
+        # The next of the window before fades out, or this one ends and begins to.
+        reset_s = left % (WINDOW_S / before) if before else left
+        return Standing(limit, max(0, limit - used), max(1, min(WINDOW_S, round(reset_s))), is_over)
 
 
 def install(app: Flask, context: Context) -> None:
@@ -99,7 +122,7 @@ def install(app: Flask, context: Context) -> None:
     settings = context.settings
     if not settings.rate_limit_account and not settings.rate_limit_address:
         return
-    limiter = RequestLimiter(redis_url(settings))
+    limiter = RequestLimiter(redis_url(settings), context.clock)
 
     @app.before_request
     def count_request() -> None:

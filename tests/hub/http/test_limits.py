@@ -12,7 +12,7 @@ pytestmark = pytest.mark.any_database
 
 
 @pytest.mark.settings(rate_limit_account=3, rate_limit_address=2)
-def test_addresses_and_tokens_have_limits_of_their_own(client, make_user, make_token):
+def test_addresses_and_tokens_have_limits_of_their_own(client, clock, make_user, make_token):
     user = make_user()
     token, other = make_token(user), make_token(user)
 
@@ -34,7 +34,7 @@ def test_addresses_and_tokens_have_limits_of_their_own(client, make_user, make_t
 
 
 @pytest.mark.settings(rate_limit_account=1)
-def test_more_tokens_are_not_more_requests_without_end(client, make_user, make_token):
+def test_more_tokens_are_not_more_requests_without_end(client, clock, make_user, make_token):
     user = make_user()
     tokens = [make_token(user) for _ in range(6)]
     answers = [client.get("/api/v1/whoami", headers={"Authorization": f"Bearer {token}"}) for token in tokens]
@@ -54,8 +54,24 @@ def test_zero_is_no_limit(client):
     assert "RateLimit-Limit" not in client.get("/api/v1/models").headers
 
 
-def test_web_processes_count_together_and_go_on_without_redis(redis_url):
-    one, two = RequestLimiter(redis_url), RequestLimiter(redis_url)
+def test_web_processes_count_together_and_go_on_without_redis(redis_url, clock):
+    one, two = RequestLimiter(redis_url, clock), RequestLimiter(redis_url, clock)
     assert [limiter.count("token:1", 2).is_over for limiter in (one, two, one)] == [False, False, True]
-    nobody = RequestLimiter("redis://127.0.0.1:1")
+    nobody = RequestLimiter("redis://127.0.0.1:1", clock)
     assert [nobody.count("token:1", 2).is_over for _ in range(3)] == [False, False, True]
+
+
+def test_what_was_counted_fades_out_and_what_was_refused_does_not_count(redis_url, clock):
+    limiter = RequestLimiter(redis_url, clock)
+
+    def count() -> tuple[bool, int, int]:
+        standing = limiter.count("token:2", 4)
+        return standing.is_over, standing.remaining, standing.reset_s
+
+    clock.advance(40)
+    assert [count() for _ in range(6)] == [*((False, left, 20) for left in (3, 2, 1, 0)), (True, 0, 20), (True, 0, 20)]
+    # Of the next minute 27 seconds have passed: two of the four still count, one of them for 3 seconds more.
+    clock.advance(47)
+    assert [count() for _ in range(3)] == [(False, 1, 3), (False, 0, 3), (True, 0, 3)]
+    clock.advance(300)
+    assert count() == (False, 3, 33)
