@@ -30,11 +30,17 @@ def install(context: Context) -> None:
 
 
 def _ask_to_read_card(work: UnitOfWork, event: object) -> None:
-    """Ask for the card to be read once the default branch moved, in the transaction that records the push."""
-    if not isinstance(event, RefsUpdated):
-        return
+    """Ask for the card to be read once the default branch moved, or is another, in the transaction that records it."""
+    moved: set[str] | None = None
+    match event:
+        case RefsUpdated(changes=changes):
+            moved = {change.ref for change in changes}
+        case RepositoryUpdated(fields=fields) if "default_branch" in fields:
+            pass
+        case _:
+            return
     repository = work.session.get(Repository, event.repository_id)
-    if repository is None or branch_ref(repository.default_branch) not in {change.ref for change in event.changes}:
+    if repository is None or (moved is not None and branch_ref(repository.default_branch) not in moved):
         return
     enqueue(
         work,

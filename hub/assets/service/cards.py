@@ -14,7 +14,7 @@ from hub.assets.models import TagOrigin
 from hub.assets.service.labels import Name, set_card_labels
 from hub.assets.service.relations import Target, set_card_relations
 from hub.base.context import Context
-from hub.base.errors import NotFound
+from hub.base.errors import Invalid, NotFound
 from hub.base.frontmatter import UnreadableError, find_head, load_yaml
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -86,7 +86,7 @@ def index_card(context: Context, *, repository_id: int) -> None:
     try:
         read = read_file(context, repository, path=CARD_PATH, limit_bytes=MAX_HEAD_BYTES)
         metadata = read_metadata(read.blob.data.decode("utf-8", "replace"))
-    except NotFound:
+    except (NotFound, Invalid):  # no such file; a folder or a submodule of that name
         metadata = {}
     with unit_of_work(context) as work:
         _write(work, repository_id, metadata)

@@ -53,6 +53,16 @@ def get_collection(
     return collection
 
 
+def lock_collection(work: UnitOfWork, *, actor: Actor, collection_id: int, action: str) -> Collection:
+    """As ``get_collection``; what others do to the collection and its items waits until this is committed."""
+    collection = get_collection(work, actor=actor, collection_id=collection_id, action=action)
+    # Read once more: it may have changed, or gone, while this one waited.
+    row = select(Collection).where(Collection.id == collection_id).with_for_update(of=Collection)
+    if work.session.scalar(row.execution_options(populate_existing=True)) is None:
+        raise NotFound("There is no such collection, or you may not see it.", code="collection_not_found")
+    return collection
+
+
 def _with_owner() -> list[ORMOption]:
     """What a view of a collection shows of its owner and its maker, without further queries."""
     namespace = joinedload(Collection.namespace)
@@ -212,7 +222,7 @@ def update_collection(
 
     As of a repository, the visibility is for those who administer it; to say it as it is takes no more than to write.
     """
-    collection = get_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_WRITE)
+    collection = lock_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_WRITE)
     if is_private is not None and is_private != collection.is_private:
         require(work, actor, Action.REPOSITORY_ADMIN, collection, what="collection")
         collection.is_private = is_private
@@ -231,7 +241,7 @@ def note_change(work: UnitOfWork, actor: Actor, collection: Collection) -> None:
 
 def delete_collection(work: UnitOfWork, *, actor: Actor, collection_id: int) -> None:
     """Remove a collection; what is in it stays where it is. Raises NotFound, NotSignedIn, Denied."""
-    collection = get_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_ADMIN)
+    collection = lock_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_ADMIN)
     publish(work, CollectionDeleted(collection.id, actor.user_id))
     work.session.execute(delete(Collection).where(Collection.id == collection.id))
     log.info("collection_deleted", collection_id=collection_id, actor_id=actor.user_id)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from hub.accounts.policy import Action, Actor
 from hub.accounts.service.fields import validate_text
 from hub.assets.models import Collection, CollectionItem
-from hub.assets.service.collections import get_collection, note_change
+from hub.assets.service.collections import lock_collection, note_change
 from hub.assets.service.rows import may_read
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.db.insert import insert_new
@@ -146,10 +146,8 @@ def update_item(
 
 
 def _lock(work: UnitOfWork, actor: Actor, collection_id: int) -> Collection:
-    """The collection, for one who may edit it; what others do to its items waits until this is committed."""
-    collection = get_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_WRITE)
-    work.session.execute(select(Collection.id).where(Collection.id == collection_id).with_for_update())
-    return collection
+    """The collection, for one who may edit it."""
+    return lock_collection(work, actor=actor, collection_id=collection_id, action=Action.REPOSITORY_WRITE)
 
 
 def _is_in(collection: Collection) -> ColumnElement[bool]:

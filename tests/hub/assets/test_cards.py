@@ -5,6 +5,7 @@ from hub.assets import service
 from hub.assets.service.cards import labels_in, read_metadata, relations_in
 from hub.db.uow import reading
 from hub.jobs.run import run_due
+from hub.repos.branches import set_default_branch
 from hub.repos.files import FileEdit, commit_files
 from hub.repos.models import Repository
 
@@ -81,4 +82,9 @@ def test_a_push_to_the_default_branch_brings_what_its_card_says(context, make_us
     push(FileEdit("other.md", content=b"x"))
     assert shown() == said
     push(FileEdit("README.md", "delete"))
+    assert shown() == ("MIT", [], [])
+    set_default_branch(context, actor=actor_of(ada), repository_id=thing.id, name="trial")
+    assert shown() == said
+    for edit in (FileEdit("README.md", "delete"), FileEdit("README.md/a", content=b"x")):
+        push(edit, branch="trial")
     assert shown() == ("MIT", [], [])

@@ -2,13 +2,14 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from hub.accounts import service as accounts
 from hub.accounts.models import Role
 from hub.accounts.policy import ANONYMOUS, SYSTEM, Actor
 from hub.assets import service
 from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
-from hub.assets.models import CollectionLike
+from hub.assets.models import Collection, CollectionLike
 from hub.base.errors import Conflict, Denied, HubError, Invalid, NotFound, NotSignedIn
 from hub.base.topics import TOPICS
 from hub.db.uow import reading, unit_of_work
@@ -198,6 +199,22 @@ def test_what_happens_to_a_collection_is_told(context, ada, make_user, actor_of)
     assert [name for name, _told in told] == ["collection.created", "collection.updated", "collection.deleted"]
     assert {message.namespace_id for _name, message in told} == {ada.namespace_id}
     assert told[2][1].data["collection"]["name"] == "list"
+
+
+def test_what_somebody_else_deletes_meanwhile_is_not_found(work, ada, actor_of, make_row):
+    actor, thing = actor_of(ada), make_row(ada)
+    for change in (
+        lambda made_id: service.update_collection(work, actor=actor, collection_id=made_id, name="new"),
+        lambda made_id: service.add_items(work, actor=actor, collection_id=made_id, repository_ids=[thing.id]),
+        lambda made_id: service.delete_collection(work, actor=actor, collection_id=made_id),
+    ):
+        made = service.create_collection(work, actor=actor, name="list")
+        # As another's transaction would: what this one has loaded knows nothing of it.
+        gone = delete(Collection).where(Collection.id == made.id)
+        work.session.execute(gone.execution_options(synchronize_session=False))
+        with pytest.raises(NotFound):
+            change(made.id)
+        work.session.expunge(made)
 
 
 def test_collections_go_with_their_organisation(work, make_user, make_organization, actor_of):
