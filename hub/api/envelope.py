@@ -45,8 +45,13 @@ def plain(items: list[Any], total: int) -> dict[str, Any]:
 
 def send_json(envelope: dict[str, Any]) -> Response:
     """The envelope as it is, without a schema's walk through it, which takes longer than finding what is in it."""
-    text = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)
-    return Response(text, mimetype="application/json")
+    return Response(_encode(envelope), mimetype="application/json")
+
+
+# Envelopes are made for one answer and hold no circles; to look for them takes a fifth of the time.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, default=datetime.isoformat
+).encode
 
 
 def _estimated() -> fields.Boolean:
