@@ -26,9 +26,12 @@ run: install ## Install and start the hub; its data lies in .hub (or HUB_HOME).
 .PHONY: install
 install: $(VENV)/.installed ## Make the environment and install the hub into it.
 
+# The tests of one file stay together, in one of so many processes, each with servers of its own; 0: all in one.
+PROCESSES ?= 2
+
 .PHONY: test
-test: test-tools ## Run the tests; ARGS="-k lfs -x" goes to pytest.
-	pytest $(ARGS)
+test: test-tools ## Run the tests; ARGS="-k lfs -x" goes to pytest, PROCESSES=0 runs them one after another.
+	pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: test-tools ## Check style, types, the floors and the licences of what we depend on.
