@@ -155,7 +155,7 @@ def test_what_is_wrong_with_a_new_repository_is_said_in_the_platforms_codes(call
     assert refusal(call("POST", "/models", json={"name": "x1", "namespace": "bob"})) == (403, "AUTH-ERR-2")
     assert refusal(call("POST", "/models", None, json={"name": "x1"})) == (401, "AUTH-ERR-0")
     assert refusal(call("POST", "/models", json={})) == (400, "REQ-ERR-6")
-    assert refusal(call("POST", "/models", data="{", content_type="application/json")) == (400, "REQ-ERR-0")
+    assert refusal(call("POST", "/models", data="{", content_type="application/json")) == (400, "REQ-ERR-1")
     assert refusal(call("POST", "/spaces", json={"name": "x1", "sdk": "cobol"})) == (400, "REQ-ERR-6")
     assert refusal(call("GET", "/models", headers={"Authorization": "Bearer wrong"})) == (401, "AUTH-ERR-5")
 
