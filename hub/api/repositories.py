@@ -158,9 +158,9 @@ def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
 
 @blp.at()
 @blp.doc(parameters=[schemas.NEED_OP_WEIGHT_PARAMETER])
-@blp.response(200, enveloped(schemas.RepositorySchema))
+@blp.response(200, {"oneOf": [enveloped(schemas.RepositorySchema), enveloped(schemas.PromptRepositorySchema)]})
 def show_repository(address: Address) -> Response:
-    """One repository, at its path of today or a former one."""
+    """One repository, at its path of today or a former one. Of a prompt repository ``data`` has its prompts, too."""
     with reading(current_context()) as work:
         return send_json(ok(_views(work, [address.show(work)])[0]))
 
