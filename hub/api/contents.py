@@ -26,6 +26,7 @@ from hub.repos.contents import Directory
 from hub.repos.lastcommits import find_last_commits, quick_last_commits, read_last_commits
 from hub.repos.lfs.links import download_address
 from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 blp = RepositoryBlueprint("contents", __name__, url_prefix=PREFIX, description="Files, history and differences")
 
@@ -113,7 +114,7 @@ def blame(query: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
 
 
 def _file_views(
-    repository: Repository, path: str, directory: Directory, *, find: Callable[..., Mapping[str, Commit] | None]
+    repository: Shown, path: str, directory: Directory, *, find: Callable[..., Mapping[str, Commit] | None]
 ) -> list[dict[str, Any]]:
     """The views of a page of one directory, with the last commits that ``find`` knows."""
     context, page = current_context(), directory.page
@@ -138,7 +139,7 @@ def show_tree(query: dict[str, Any], address: Address) -> Response:
     The last commits are told of a directory that has no more, in a history of at most 1,000 commits; of others when
     somebody has asked for them by ``logs_tree``.
     """
-    repository = address.get()
+    repository = address.look()
     directory = contents.read_directory(current_context(), repository, revision=query["ref"], path=query["path"])
     find = quick_last_commits if directory.page.next_cursor is None else find_last_commits
     return send_json(ok(_file_views(repository, query["path"], directory, find=find)))
@@ -149,7 +150,7 @@ def show_tree(query: dict[str, Any], address: Address) -> Response:
 @blp.response(200, enveloped(schemas.TreePageSchema))
 def show_tree_page(query: dict[str, Any], address: Address, ref: str, path: str = "") -> Response:
     """A page of a directory, directories first. ``Cursor`` leads to the next one and is empty at the end."""
-    repository = address.get()
+    repository = address.look()
     directory = contents.read_directory(
         current_context(),
         repository,

@@ -89,6 +89,11 @@ class Address:
         """The repository as answers tell it, in less time. Raises as ``load``."""
         return get_shown(work, actor=current_actor(), kind=self.kind.name, path=self.path)
 
+    def look(self) -> Shown:
+        """As ``show``, where nothing else is read with it."""
+        with reading(current_context()) as work:
+            return self.show(work)
+
     def get(self) -> Repository:
         """The repository, for reading. Raises as ``load``."""
         with reading(current_context()) as work:

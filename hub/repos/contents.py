@@ -23,6 +23,7 @@ from hub.git.types import Blob, Commit, EntryKind, TreeEntry, TreePage
 from hub.repos.lfs.contents import LFSContent, get_content
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 # Source: CSGHub contract, section 5.4.
 MAX_TREE_PAGE = 500
@@ -92,7 +93,7 @@ class History:
     total: int
 
 
-def resolve(context: Context, repository: Repository, revision: str = "") -> str:
+def resolve(context: Context, repository: Shown, revision: str = "") -> str:
     """The commit that a revision names; "" is the default branch. Raises NotFound (``revision_not_found``)."""
     path = repository_path(context.settings, repository)
     return offload(resolve_revision, path, revision or repository.default_branch)
@@ -100,7 +101,7 @@ def resolve(context: Context, repository: Repository, revision: str = "") -> str
 
 def read_directory(
     context: Context,
-    repository: Repository,
+    repository: Shown,
     *,
     revision: str = "",
     path: str = "",

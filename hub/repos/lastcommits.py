@@ -16,7 +16,7 @@ from hub.git.types import Commit, Signature
 from hub.repos import derived
 from hub.repos.contents import resolve
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 # What is kept of a directory is cut into blocks of this many names, in the order of its listing, so that a page of
 # a large directory reads one of them.
@@ -35,7 +35,7 @@ class LastCommit:
 
 
 def find_last_commits(
-    context: Context, repository: Repository, *, commit_id: str, path: str, offset: int, limit: int
+    context: Context, repository: Shown, *, commit_id: str, path: str, offset: int, limit: int
 ) -> Mapping[str, Commit] | None:
     """What is kept of these entries' last commits, by name; None when nobody has asked for them yet. Quick."""
     found: dict[str, Commit] = {}
@@ -48,22 +48,23 @@ def find_last_commits(
 
 
 def quick_last_commits(
-    context: Context, repository: Repository, *, commit_id: str, path: str, offset: int, limit: int
+    context: Context, repository: Shown, *, commit_id: str, path: str, offset: int, limit: int
 ) -> Mapping[str, Commit] | None:
     """As ``find_last_commits``, but worked out at once where that is quick.
 
     It is where the history has at most ``MAX_QUICK_COMMITS``: some 100 ms, once for each directory of a commit.
     """
     found = find_last_commits(context, repository, commit_id=commit_id, path=path, offset=offset, limit=limit)
-    disk_path = repository_path(context.settings, repository)
-    if found is not None or not offload(has_at_most, disk_path, commit_id, MAX_QUICK_COMMITS):
+    if found is not None:
         return found
+    if not offload(has_at_most, repository_path(context.settings, repository), commit_id, MAX_QUICK_COMMITS):
+        return None
     read = read_last_commits(context, repository, revision=commit_id, path=path, offset=offset, limit=limit)
     return {last.name: last.commit for last in read if last.commit is not None}
 
 
 def read_last_commits(
-    context: Context, repository: Repository, *, revision: str = "", path: str = "", offset: int = 0, limit: int = 25
+    context: Context, repository: Shown, *, revision: str = "", path: str = "", offset: int = 0, limit: int = 25
 ) -> Sequence[LastCommit]:
     """The last commits of some entries of a directory, in the order of its listing.
 
@@ -87,7 +88,7 @@ def read_last_commits(
     return [LastCommit(name, commits.get(name)) for name in wanted]
 
 
-def _key(repository: Repository, commit_id: str, path: str, block: int) -> tuple[str, ...]:
+def _key(repository: Shown, commit_id: str, path: str, block: int) -> tuple[str, ...]:
     return ("last_commits", repository.uuid, commit_id, path, str(block))
 
 

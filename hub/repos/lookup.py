@@ -24,10 +24,10 @@ from hub.repos.rows import ROWS, Shown, read_rows
 
 def path_of_uuid(settings: Settings, storage: str, uuid: str) -> Path:
     """Where the bare Git repository of that uuid lies. Two levels of folders keep each of them small."""
-    return settings.repositories_path / storage / uuid[:2] / uuid[2:4] / f"{uuid}.git"
+    return settings.repositories_path.joinpath(storage, uuid[:2], uuid[2:4], f"{uuid}.git")
 
 
-def repository_path(settings: Settings, repository: Repository) -> Path:
+def repository_path(settings: Settings, repository: Shown) -> Path:
     """The directory of a repository's bare Git repository. A rename does not move it."""
     return path_of_uuid(settings, repository.storage, repository.uuid)
 
