@@ -103,7 +103,7 @@ ROWS: Select[Any] = (
 def read_rows(work: UnitOfWork, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[RepositoryRow]:
     """What a query made from ``ROWS`` finds. One query."""
     work.session.flush()
-    return [_row_of(found) for found in work.session.connection().execute(query, values)]
+    return [_row_of(found) for found in work.session.connection().execute(query, values).all()]
 
 
 def _row_of(found: Row[Any] | Sequence[Any]) -> RepositoryRow:

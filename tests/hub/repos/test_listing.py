@@ -98,6 +98,14 @@ def test_a_list_may_be_of_one_owner_and_source_and_take_conditions_from_above(
     assert names(source="local") == ["mine"]
     assert names(where=[Repository.name != "mine"]) == ["ours"]
     assert names(where=[Repository.name != "mine", false()]) == []
+    # Their statement is built once for all values, also where these are more or fewer.
+    for asked, found in (
+        (["mine"], ["mine"]),
+        (["ours", "x"], ["ours"]),
+        (["ours", "mine"], ["ours", "mine"]),
+        ([], []),
+    ):
+        assert names(where=[Repository.name.in_(asked)]) == found
 
 
 TEXTS = {
