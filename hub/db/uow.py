@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -24,9 +25,10 @@ _is_writing: ContextVar[bool] = ContextVar("hub_is_writing", default=False)
 class UnitOfWork:
     """One transaction, and the callbacks that wait for its commit. Services take it first."""
 
-    def __init__(self, context: Context, session: Session) -> None:
+    def __init__(self, context: Context, session: Session, *, is_reading: bool = False) -> None:
         self.context = context
         self.session = session
+        self._is_reading = is_reading
         self._callbacks: list[Callable[[], None]] = []
 
     @property
@@ -40,6 +42,10 @@ class UnitOfWork:
     def now(self) -> datetime:
         """The context's time, in UTC."""
         return self.context.clock.now()
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """A part that may fail without taking the rest along. Readers have no transaction that could be taken."""
+        return nullcontext() if self._is_reading else self.session.begin_nested()
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run the callback once the transaction is committed; never when it is rolled back."""
@@ -91,7 +97,7 @@ def reading(context: Context) -> Iterator[UnitOfWork]:
     """A session for reading only: nothing is written back, no lock is taken, each statement sees what is committed."""
     session = context[DATABASE].readers()
     try:
-        yield UnitOfWork(context, session)
+        yield UnitOfWork(context, session, is_reading=True)
     finally:
         # Closing leaves what was read as it is; a rollback would expire it.
         session.close()

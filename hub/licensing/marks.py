@@ -103,7 +103,7 @@ def _hear_witnesses(work: UnitOfWork, faults: list[str]) -> list[datetime | None
     for entry in work.context[WITNESSES].entries():
         try:
             # A statement that fails must not take the caller's transaction with it.
-            with work.session.begin_nested():
+            with work.savepoint():
                 heard.append(entry.value(work))
         except Exception as error:
             faults.append(f"the witness {entry.name!r} of {entry.owner} failed: {error!r}")

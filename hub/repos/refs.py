@@ -40,6 +40,9 @@ from hub.repos.models import Push, PushState, Repository
 
 log = get_logger(__name__)
 
+# Records of pushes that are read at once.
+_PUSHES_AT_ONCE = 500
+
 # Between its checks and its refs a push needs moments; after this long it will not come any more.
 GRACE_S = 60.0
 _REPOSITORIES_PAGE = 500
@@ -323,11 +326,9 @@ def _recorded_refs(work: UnitOfWork, repository_id: int) -> tuple[int | None, di
     last_id: int | None = None
     refs: dict[str, str] = {}
     query = select(Push.id, Push.state, Push.changes).where(Push.repository_id == repository_id).order_by(Push.id)
-    for push_id, state, changes in work.session.execute(query.execution_options(yield_per=500)):
-        last_id = push_id
-        if state != PushState.APPLIED:
-            continue
-        for change in changes:
+    while rows := work.session.execute(query.where(Push.id > (last_id or 0)).limit(_PUSHES_AT_ONCE)).all():
+        last_id = rows[-1].id
+        for change in (change for row in rows if row.state == PushState.APPLIED for change in row.changes):
             if change["new"] == ZERO_OID:
                 refs.pop(change["ref"], None)
             else:

@@ -39,7 +39,7 @@ def test_one_broadcast_is_active_at_a_time(callers):
     assert data(nobody.get("/broadcasts/active"))["id"] == first["id"]
     # What is not yet, or no more, said to everybody is the administrators' own.
     address = f"/broadcasts/{draft['id']}"
-    assert refusal(nobody.get(address)) == refusal(ada.get(address)) == (404, "broadcast_not_found")
+    assert refusal(nobody.get(address)) == refusal(ada.get(address)) == (404, "SYS-ERR-3")
     assert data(root.get(f"/admin{address}")) == data(root.get(address)) == draft
     begun = data(root.put(f"/admin{address}", {"status": "active"}))
     assert (begun["content"], begun["bc_type"], begun["theme"]) == ("Draft", "banner", "light")
@@ -48,7 +48,7 @@ def test_one_broadcast_is_active_at_a_time(callers):
     assert (listed["total"], [(one["id"], one["status"]) for one in listed["data"]]) == (2, [(first["id"], "inactive")])
     data(root.put(f"/admin{address}", {"status": "inactive"}))
     assert nobody.get("/broadcasts/active").json == {"msg": "OK"}
-    assert refusal(root.put("/admin/broadcasts/999", {})) == (404, "broadcast_not_found")
+    assert refusal(root.put("/admin/broadcasts/999", {})) == (404, "SYS-ERR-3")
     assert root.get(f"/broadcasts/{'9' * 30}").status_code == 404
     for wrong in ({"content": ""}, {"content": "\0"}, {"bc_type": "song"}, {"theme": "pink"}, {"status": "x"}):
         assert root.put(f"/admin{address}", wrong).status_code == 400, wrong
