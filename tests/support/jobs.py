@@ -62,7 +62,9 @@ def wait(run: JobRun, *, directory: str) -> None:
     try:
         (place / "pid.new").write_text(str(os.getpid()))
         (place / "pid.new").rename(place / "pid")
-        child.wait()
+        if status := child.wait():
+            # Stopped with the machine, perhaps a moment before this process: its work is not done.
+            raise OSError(f"the program ended with {status}")
     finally:
         child.kill()
         child.wait()
