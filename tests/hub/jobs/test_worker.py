@@ -184,8 +184,9 @@ def test_a_job_that_is_stopped_with_the_machine_is_tried_again(start_worker, req
     job = request_run("wait")
     worker = start_worker()
     wait_until((tmp_path / "pid").exists, what="the job to run")
-    # What systemd does to a unit: the same signal to every process of it.
-    for process in worker.family():
+    # What systemd does to a unit: the same signal to every process of it. The program that the job waits for comes
+    # last: a job that sees its end before its own signal has done its work.
+    for process in sorted(worker.family(), key=lambda process: process.name() == "sleep"):
         process.terminate()
     worker.process.wait(20)
     assert (look(job).state, look(job).attempt) == (JobState.QUEUED, 1)
