@@ -40,6 +40,7 @@ from hub.repos import metrics as repos_metrics
 from hub.repos import topics as repos_topics
 from hub.repos.checks import CHECKS, DELETE_CHECKS, create_checks
 from hub.repos.kinds import KINDS, create_kinds
+from hub.repos.lfs.sources import SOURCES, create_sources
 from hub.web import navigation
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def build_context(
     context.provide(KINDS, create_kinds())
     context.provide(CHECKS, create_checks())
     context.provide(DELETE_CHECKS, Registry("delete checks"))
+    context.provide(SOURCES, create_sources())
     repos_jobs.install(context)
     garbage.install(context)
     repos_topics.install(context)

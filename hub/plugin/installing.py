@@ -25,6 +25,7 @@ from hub.plugin.services import SERVICES, Service
 from hub.plugin.states import PluginError
 from hub.repos.checks import CHECKS, DELETE_CHECKS
 from hub.repos.kinds import KINDS, RepositoryKind, add_kind
+from hub.repos.lfs.sources import SOURCES
 from hub.web.navigation import NavItem, Panel, add_nav_item, add_panel
 
 
@@ -196,6 +197,13 @@ def _install_driver_groups(context: Context, plugin: Plugin) -> int:
     return len(groups)
 
 
+def _install_content_sources(context: Context, plugin: Plugin) -> int:
+    sources = plugin.content_sources()
+    for name, source in sources.items():
+        context[SOURCES].add(_named(plugin, "content_sources()", name, plugin.name), source, owner=plugin.name)
+    return len(sources)
+
+
 def _install_services(context: Context, plugin: Plugin) -> int:
     services = _each_function(plugin, "services", dotted=False)
     for name, make in services.items():
@@ -262,6 +270,7 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "topics": _install_topics,
     "checks": _install_checks,
     "driver groups": _install_driver_groups,
+    "content sources": _install_content_sources,
     "services": _install_services,
     "metrics": _install_metrics,
     "health": _install_health,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hub.jobs.schedule import Schedule
     from hub.jobs.service import JobSpec
     from hub.repos.kinds import RepositoryKind
+    from hub.repos.lfs.sources import ContentSource
     from hub.web.navigation import NavItem, Panel
 
 
@@ -135,6 +136,10 @@ class Plugin:
     def driver_groups(self) -> Iterable[DriverGroup[Any]]:
         """Groups of entry points that others add drivers to."""
         return ()
+
+    def content_sources(self) -> Mapping[str, ContentSource]:
+        """Ways in which it keeps the bytes of LFS objects; each is named like the plugin."""
+        return {}
 
     def services(self) -> Mapping[str, Callable[[Context], object]]:
         """What others find by name through ``hub.plugin.services``: name -> how it is made, once, when asked for."""

@@ -195,6 +195,8 @@ class LFSObject(Model):
 
     oid: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the content
     size_bytes: Mapped[int] = mapped_column(RowId)
+    # Who keeps the bytes (``repos.lfs.sources``); empty: they are whole in the object store.
+    source: Mapped[str] = mapped_column(String(32), default="", server_default="")
     created_at: Mapped[datetime]
 
 
