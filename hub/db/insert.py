@@ -21,15 +21,20 @@ def insert_new(session: Session, model: type[Model], rows: Sequence[Mapping[str,
     One statement for every few thousand values. Where another transaction is about to insert or delete the same row,
     it waits for its outcome.
     """
+    return len(insert_new_keys(session, model, rows))
+
+
+def insert_new_keys(session: Session, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """As ``insert_new``; return the primary keys of the rows that were inserted, each as a row of its columns."""
     if not rows:
-        return 0
+        return []
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     key = inspect(model).primary_key
     at_once = max(1, _MAX_PARAMETERS // len(rows[0]))
-    count = 0
+    inserted: list[Any] = []
     for start in range(0, len(rows), at_once):
         values = [*rows[start : start + at_once]]
         statement = dialect.insert(model).values(values).on_conflict_do_nothing()
         # Counted by what comes back: with keys that the database numbers, drivers do not tell the number of rows.
-        count += len(session.execute(statement.returning(*key)).all())
-    return count
+        inserted += session.execute(statement.returning(*key)).all()
+    return inserted

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+from hub.repos.lfs.holding import (
+    PlainContent,
+    hold_contents,
+    holds_contents,
+    known_contents,
+    plain_contents,
+    readable_contents,
+)
 from hub.repos.lfs.sources import ContentSource, Ticket, TicketRequest
 
-__all__ = ["ContentSource", "Ticket", "TicketRequest"]
+__all__ = [
+    "ContentSource",
+    "PlainContent",
+    "Ticket",
+    "TicketRequest",
+    "hold_contents",
+    "holds_contents",
+    "known_contents",
+    "plain_contents",
+    "readable_contents",
+]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, literal, select, update
 
 from hub.base.errors import Invalid, Unprocessable
-from hub.db.insert import insert_new
+from hub.db.insert import insert_new, insert_new_keys
 from hub.db.uow import UnitOfWork
 from hub.git.types import LFSPointer
 from hub.repos.models import LFSLink, LFSObject, Repository
@@ -36,18 +37,35 @@ def object_key(oid: str) -> str:
     return f"lfs/{oid[:2]}/{oid[2:4]}/{oid}"
 
 
-def sizes_of_held(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> dict[str, int]:
-    """The size of each of these objects that the repository holds. One query for a thousand objects."""
-    sizes: dict[str, int] = {}
-    remaining = iter(dict.fromkeys(oids))
-    while batch := list(islice(remaining, _AT_ONCE)):
+class Stored(NamedTuple):
+    """How large an object is, and who keeps its bytes (``sources``; "": they are whole in the object store)."""
+
+    size_bytes: int
+    source: str
+
+
+def held_objects(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> dict[str, Stored]:
+    """Those of these objects that the repository holds. One query for a thousand objects."""
+    held: dict[str, Stored] = {}
+    for batch in _batches(dict.fromkeys(oids)):
         rows = work.session.execute(
-            select(LFSObject.oid, LFSObject.size_bytes)
+            select(LFSObject.oid, LFSObject.size_bytes, LFSObject.source)
             .join(LFSLink, LFSLink.oid == LFSObject.oid)
             .where(LFSLink.repository_id == repository_id, LFSLink.oid.in_(batch))
         )
-        sizes.update((oid, size_bytes) for oid, size_bytes in rows)
-    return sizes
+        held.update((oid, Stored(size_bytes, source)) for oid, size_bytes, source in rows)
+    return held
+
+
+def sizes_of_held(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> dict[str, int]:
+    """The size of each of these objects that the repository holds. One query for a thousand objects."""
+    return {oid: held.size_bytes for oid, held in held_objects(work, repository_id, oids).items()}
+
+
+def _batches(oids: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(oids)
+    while batch := list(islice(remaining, _AT_ONCE)):
+        yield batch
 
 
 def missing_objects(work: UnitOfWork, repository_id: int, pointers: Iterable[LFSPointer]) -> list[LFSPointer]:
@@ -62,16 +80,35 @@ def register_object(work: UnitOfWork, repository: Repository, oid: str, size_byt
 
     Raises Unprocessable (``size_mismatch``) when the object is known with another size.
     """
-    known_bytes = None
-    while known_bytes is None:
-        insert_new(work.session, LFSObject, [{"oid": oid, "size_bytes": size_bytes, "created_at": work.now()}])
-        # On PostgreSQL the lock keeps the garbage collector off the row until the link is committed; where the
-        # collector was faster, there is no row any more. SQLite has one writer at a time and ignores the lock.
-        row = select(LFSObject.size_bytes).where(LFSObject.oid == oid).with_for_update(read=True, key_share=True)
-        known_bytes = work.session.scalar(row)
-    if known_bytes != size_bytes:
-        raise Unprocessable("The object has another size.", code="size_mismatch")
-    return link_objects(work, repository, [oid]) == 1
+    return register_objects(work, repository, {oid: size_bytes}) == 1
+
+
+def register_objects(work: UnitOfWork, repository: Repository, sizes: Mapping[str, int], *, source: str = "") -> int:
+    """As ``register_object``, for many (oid to size) in a few statements; return how many were not held before.
+
+    source: who keeps the bytes of those that the hub did not know; a known one stays where it is.
+    """
+    # In one order, so that two transactions that meet at the same objects do not wait for each other for ever.
+    missing = dict(sorted(sizes.items()))
+    while missing:
+        rows = [
+            {"oid": oid, "size_bytes": size_bytes, "source": source, "created_at": work.now()}
+            for oid, size_bytes in missing.items()
+        ]
+        insert_new(work.session, LFSObject, rows)
+        for batch in _batches([*missing]):
+            # On PostgreSQL the lock keeps the garbage collector off the rows until the links are committed; where the
+            # collector was faster, there is no row any more. SQLite has one writer at a time and ignores the lock.
+            known = work.session.execute(
+                select(LFSObject.oid, LFSObject.size_bytes)
+                .where(LFSObject.oid.in_(batch))
+                .order_by(LFSObject.oid)
+                .with_for_update(read=True, key_share=True)
+            )
+            for oid, known_bytes in known:
+                if known_bytes != missing.pop(oid):
+                    raise Unprocessable("The object has another size.", code="size_mismatch")
+    return link_objects(work, repository, [*sizes])
 
 
 def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) -> int:
@@ -80,32 +117,32 @@ def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) 
     It is for the caller to know that the actor may read the objects somewhere: an oid alone proves nothing.
     Raises Unprocessable (``lfs_object_missing``) when one of them is not stored.
     """
-    oids = list(dict.fromkeys(oids))
+    oids = sorted({*oids})
     known = sizes_of_stored(work, oids)
     if len(known) < len(oids):
         raise Unprocessable("An LFS object is not stored on this hub.", code="lfs_object_missing")
     held = sizes_of_held(work, repository.id, oids)
-    added_bytes = count = 0
-    for oid in oids:
-        if oid in held:
-            continue
-        row = {"repository_id": repository.id, "oid": oid, "created_at": work.now()}
-        if insert_new(work.session, LFSLink, [row]):
-            count, added_bytes = count + 1, added_bytes + known[oid]
-    if count:
-        _add_size(work, repository.id, added_bytes)
-    return count
+    rows = [{"repository_id": repository.id, "oid": oid, "created_at": work.now()} for oid in oids if oid not in held]
+    added = insert_new_keys(work.session, LFSLink, rows)
+    if added:
+        _add_size(work, repository.id, sum(known[key.oid] for key in added))
+    return len(added)
 
 
-def sizes_of_stored(work: UnitOfWork, oids: Sequence[str]) -> dict[str, int]:
-    """The size of each of these objects that the hub stores, whoever holds it. Never to be told to a client."""
-    sizes: dict[str, int] = {}
-    for start in range(0, len(oids), _AT_ONCE):
+def stored_objects(work: UnitOfWork, oids: Iterable[str]) -> dict[str, Stored]:
+    """Those of these objects that the hub stores, whoever holds them. Never to be told to a client."""
+    stored: dict[str, Stored] = {}
+    for batch in _batches(dict.fromkeys(oids)):
         rows = work.session.execute(
-            select(LFSObject.oid, LFSObject.size_bytes).where(LFSObject.oid.in_(oids[start : start + _AT_ONCE]))
+            select(LFSObject.oid, LFSObject.size_bytes, LFSObject.source).where(LFSObject.oid.in_(batch))
         )
-        sizes.update((oid, size_bytes) for oid, size_bytes in rows)
-    return sizes
+        stored.update((oid, Stored(size_bytes, source)) for oid, size_bytes, source in rows)
+    return stored
+
+
+def sizes_of_stored(work: UnitOfWork, oids: Iterable[str]) -> dict[str, int]:
+    """The size of each of these objects that the hub stores, whoever holds it. Never to be told to a client."""
+    return {oid: stored.size_bytes for oid, stored in stored_objects(work, oids).items()}
 
 
 def unlink_object(work: UnitOfWork, repository_id: int, oid: str, size_bytes: int) -> None:

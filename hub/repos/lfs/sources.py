@@ -57,7 +57,12 @@ class ContentSource(Protocol):
         """Whether all pieces of a content are here."""
 
     def forget(self, context: Context, oids: Sequence[str]) -> None:
-        """No repository holds these contents any more; pieces that nothing else needs may go, in time."""
+        """The hub no longer knows these contents; pieces that nothing else needs may go, in time.
+
+        Called after the rows are gone, without a transaction, also for contents that the source never had. Somebody
+        may bring one back at the same moment: ask ``holding.known_contents`` inside the transaction that lets it go,
+        with the source's own row locked. After a crash it may never be called; what is not known goes by itself.
+        """
 
     def transfer_ids(self, work: UnitOfWork, oids: Sequence[str]) -> dict[str, str]:
         """By oid, the id under which clients fetch a content's pieces; only for those that can be fetched so.

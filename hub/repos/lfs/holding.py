@@ -1,0 +1,126 @@
+"""What those who keep contents in a way of their own ask of the core: who holds a content, and that somebody may.
+
+Everything here runs inside the caller's unit of work, so that a content and its holding come or go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from sqlalchemy import select
+
+from hub.accounts.policy import Action, Actor, readable
+from hub.base.context import Context
+from hub.base.errors import Invalid, TooLarge
+from hub.db.uow import UnitOfWork, reading
+from hub.repos.lfs.holdings import object_key, register_objects, sizes_of_held, stored_objects, validate_oid
+from hub.repos.lookup import get_for, is_live
+from hub.repos.models import LFSLink, LFSObject, Repository
+from hub.repos.quotas import check_quota
+
+_AT_ONCE = 1000
+
+
+def action_to_send(*, for_proposal: bool) -> Action:
+    """What one must be allowed to bring contents into a repository: to write to it, or to propose changes to it."""
+    return Action.REPOSITORY_WRITE
+
+
+def hold_contents(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    repository_id: int,
+    contents: Mapping[str, int],
+    source: str,
+    for_proposal: bool = False,
+) -> None:
+    """Let a repository hold contents (oid to size in bytes) that a source has whole and whose SHA-256 was checked.
+
+    One that the hub knew already stays with who keeps it. for_proposal: the right to propose changes is enough.
+    A few statements, however many contents. Repeating it changes nothing. The caller keeps the source's own rows of
+    these contents locked until the transaction ends, or ``ContentSource.forget`` could take them meanwhile.
+    Raises NotFound, NotSignedIn, Denied, Invalid (``lfs_oid_invalid``, ``lfs_size_invalid``), TooLarge,
+    QuotaExceeded, Unprocessable (``size_mismatch``).
+    """
+    action = action_to_send(for_proposal=for_proposal)
+    repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
+    limit = work.settings.max_lfs_object_size_bytes
+    for oid, size_bytes in contents.items():
+        validate_oid(oid)
+        if size_bytes < 0:
+            raise Invalid("The size is negative.", code="lfs_size_invalid")
+        if size_bytes > limit:
+            raise TooLarge(f"An object has at most {limit} bytes.")
+    held = sizes_of_held(work, repository_id, contents)
+    check_quota(work, repository, sum(size for oid, size in contents.items() if oid not in held))
+    register_objects(work, repository, contents, source=source)
+
+
+def holds_contents(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> set[str]:
+    """Those of these contents that the repository holds. One query for a thousand of them."""
+    return {*sizes_of_held(work, repository_id, oids)}
+
+
+def known_contents(work: UnitOfWork, oids: Iterable[str]) -> set[str]:
+    """Those of these contents that the hub still knows, whoever holds or keeps them. Never to be told to a client.
+
+    A source that is told to forget contents asks it once more, inside the transaction in which it lets them go.
+    """
+    return {*stored_objects(work, oids)}
+
+
+def readable_contents(work: UnitOfWork, actor: Actor, oids: Iterable[str]) -> set[str]:
+    """Those of these contents that some repository holds which the actor may read. One query for a thousand."""
+    may_read = readable(
+        actor,
+        resource_type=Repository.resource_type,
+        id=Repository.id,
+        namespace_id=Repository.namespace_id,
+        is_private=Repository.is_private,
+    )
+    found: set[str] = set()
+    remaining = iter(dict.fromkeys(oids))
+    while batch := list(islice(remaining, _AT_ONCE)):
+        found.update(
+            work.session.scalars(
+                select(LFSLink.oid)
+                .distinct()
+                .join(Repository, Repository.id == LFSLink.repository_id)
+                .where(LFSLink.oid.in_(batch), is_live(), may_read)
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class PlainContent:
+    """A content that lies whole in the object store, under ``key``; ``oid`` is its SHA-256."""
+
+    oid: str
+    size_bytes: int
+    key: str
+
+
+def plain_contents(
+    context: Context, *, after: str = "", min_size_bytes: int = 1, limit: int = _AT_ONCE
+) -> Iterator[PlainContent]:
+    """The held contents that lie whole in the object store, by oid, after that one: what a source may take over.
+
+    One query. It asks nobody's leave: for jobs.
+    """
+    with reading(context) as work:
+        rows = work.session.execute(
+            select(LFSObject.oid, LFSObject.size_bytes)
+            .where(
+                LFSObject.oid > after,
+                LFSObject.source == "",
+                LFSObject.size_bytes >= min_size_bytes,
+                select(LFSLink.oid).where(LFSLink.oid == LFSObject.oid).exists(),
+            )
+            .order_by(LFSObject.oid)
+            .limit(limit)
+        ).all()
+    return (PlainContent(oid, size_bytes, object_key(oid)) for oid, size_bytes in rows)
