@@ -41,6 +41,7 @@ from hub.base.settings import Settings
 from hub.db import migrate
 from hub.db.engine import DATABASE, Database
 from hub.db.uow import UnitOfWork, unit_of_work
+from hub.plugin.discovery import find_installed
 from hub.repos.models import Repository
 from tests.support.assets import fetch_model
 from tests.support.git import GitUser
@@ -111,6 +112,9 @@ def postgresql_template(postgresql: PostgreSQL) -> str:
 def _migrate(url: str) -> None:
     database = Database(url)
     migrate.upgrade(database)
+    for installed in find_installed().values():
+        if branch := installed.find_branch():
+            migrate.upgrade(database, branch)
     # A database with an open connection can be neither copied (SQLite's log) nor used as a template (PostgreSQL).
     database.dispose()
 

@@ -345,4 +345,4 @@ def test_a_plugin_that_is_disabled_keeps_its_tables_until_it_is_removed(sample: 
 def test_the_bundled_plugins_are_those_that_editions_name():
     """What a distribution brings and no edition has would never run, and nobody would see why."""
     named = {name for edition in load_editions().values() for name in edition.plugins}
-    assert named == {"monitoring"}
+    assert named == {"monitoring", "xnet"}

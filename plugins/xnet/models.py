@@ -1,0 +1,64 @@
+"""The tables. Hashes are 32 raw bytes, in the order of the binary formats (Xet contract, section 4.1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.plugin.db import Model, RowId
+
+
+class Xorb(Model):
+    """Stored chunks. The row exists only when the bytes are whole and every chunk was hashed.
+
+    chunks: ``formats.xorbs.PackedChunks``, 40 bytes a chunk. seen_at: when somebody last sent, named or was told of
+    it, give or take an hour.
+    """
+
+    __tablename__ = "xnet_xorbs"
+
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    chunk_count: Mapped[int]
+    raw_bytes: Mapped[int]
+    stored_bytes: Mapped[int]
+    chunks: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class File(Model):
+    """A content in chunks, which were put together and have the SHA-256 that is its oid.
+
+    It goes with the LFS object. terms: 44 bytes each, a xorb's hash and 32-bit numbers, little-endian: the length in
+    bytes, the first chunk, the one after the last.
+    """
+
+    __tablename__ = "xnet_files"
+
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    oid: Mapped[str] = mapped_column(ForeignKey("lfs_objects.oid", ondelete="CASCADE"), unique=True)
+    size_bytes: Mapped[int] = mapped_column(RowId)
+    terms: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[datetime]
+
+
+class FileXorb(Model):
+    """That a file uses a xorb, which therefore stays."""
+
+    __tablename__ = "xnet_file_xorbs"
+
+    file_hash: Mapped[bytes] = mapped_column(ForeignKey("xnet_files.hash", ondelete="CASCADE"), primary_key=True)
+    xorb_hash: Mapped[bytes] = mapped_column(ForeignKey("xnet_xorbs.hash"), primary_key=True, index=True)
+
+
+class Chunk(Model):
+    """A chunk of a xorb by which clients ask whether the hub has what surrounds it."""
+
+    __tablename__ = "xnet_chunks"
+
+    chunk_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    xorb_hash: Mapped[bytes] = mapped_column(
+        ForeignKey("xnet_xorbs.hash", ondelete="CASCADE"), primary_key=True, index=True
+    )

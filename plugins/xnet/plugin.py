@@ -1,0 +1,31 @@
+"""The manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from hub.plugin import Plugin
+from plugins.xnet.settings import XnetSettings
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+
+class XnetPlugin(Plugin):
+    """Xnet
+
+    Contents in chunks that files share, by the protocol Xet: clients of huggingface_hub send and fetch only the
+    chunks that they do not have.
+    """
+
+    name = "xnet"
+    settings = XnetSettings
+    url_prefixes = ("/xet",)
+    models = "plugins.xnet.models"
+    migrations = True
+
+    def web_blueprints(self) -> Iterable[Blueprint]:
+        from plugins.xnet.api import blueprint
+
+        return (blueprint,)

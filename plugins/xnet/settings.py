@@ -1,0 +1,27 @@
+"""The plugin's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.plugin import setting
+
+_DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class XnetSettings:
+    """How chunks are kept and told of."""
+
+    # Clients resume uploads from what they remember for three weeks (Xet contract, section 8.4).
+    keep_unused_s: int = setting(
+        28 * _DAY_S, "how long chunks that no file uses stay after the last mention", unit="seconds"
+    )
+    dedup_expiry_s: int = setting(3 * _DAY_S, "how long clients may use an answer on known chunks", unit="seconds")
+    dedup: bool = setting(True, "whether clients are told which chunks the hub already has")
+
+    def __post_init__(self) -> None:
+        if self.keep_unused_s < _DAY_S:
+            raise ValueError("keep_unused_s must be a day at least")
+        if self.dedup_expiry_s < 1:
+            raise ValueError("dedup_expiry_s must be positive")
