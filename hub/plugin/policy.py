@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from hub.accounts.models import Grant, Member, Namespace, Organization, User
-from hub.accounts.policy import ANONYMOUS, SYSTEM, Actor, can, can_each, readable, require, require_site_admin
+from hub.accounts.policy import (
+    ANONYMOUS,
+    SERVICE,
+    SYSTEM,
+    Actor,
+    can,
+    can_each,
+    readable,
+    require,
+    require_site_admin,
+)
 from hub.accounts.service.departures import Departure
 
 __all__ = [
     "ANONYMOUS",
+    "SERVICE",
     "SYSTEM",
     "Actor",
     "Departure",
