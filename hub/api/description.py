@@ -114,7 +114,7 @@ _OPEN_WRITES = frozenset(
         *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths"),
     }
 )
-_PREFIXES = re.compile("^(csg|hf|ms)_")
+_PREFIXES = re.compile("^(compat|root)_")
 
 _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "X-Request-ID": ("the request's id, which the hub's log has: the client's own, or a fresh one", {"type": "string"}),

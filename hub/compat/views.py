@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response
 
 from hub.assets.service import Label
-from hub.compat.addresses import prefix
+from hub.compat.addresses import dialect
 from hub.git.types import Commit, EntryKind, TreeEntry
 from hub.repos.entries import Snapshot
 from hub.repos.rows import Shown
@@ -34,7 +34,7 @@ def send_json(value: Any, headers: dict[str, str] | None = None) -> Response:
 def info_view(repository: Shown, labels: Sequence[Label], snapshot: Snapshot | None = None) -> dict[str, Any]:
     """A repository; with a snapshot, one revision of it and its files."""
     modified_at = snapshot.commit.committer.when if snapshot else repository.pushed_at or repository.updated_at
-    created, modified = _DATES.get(prefix(), _OTHER_DATES)
+    created, modified = _DATES.get(dialect(), _OTHER_DATES)
     view: dict[str, Any] = {
         "_id": repository.uuid.replace("-", ""),
         "id": repository.path,

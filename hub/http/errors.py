@@ -7,6 +7,7 @@ platform's JSON.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -58,9 +59,19 @@ def speak_in(app: Flask, blueprint_name: str, renderer: Renderer) -> None:
     app.extensions.setdefault(_RENDERERS, {})[blueprint_name] = renderer
 
 
-def speak_elsewhere(app: Flask, renderer: Renderer) -> None:
-    """As ``speak``, for requests to addresses that no blueprint serves."""
-    app.extensions.setdefault(_RENDERERS, {})[_NOBODY] = renderer
+def speak_elsewhere(app: Flask, renderer: Renderer, *, where: re.Pattern[str] | None = None) -> None:
+    """As ``speak``, for requests to addresses that no blueprint serves.
+
+    where: for those only whose path matches; the dialect that was set before stays for the others.
+    """
+    renderers: dict[str, Renderer] = app.extensions.setdefault(_RENDERERS, {})
+    before = renderers.get(_NOBODY, render_platform_json)
+
+    def choose(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
+        is_there = where is None or where.match(request.path)
+        return (renderer if is_there else before)(status, code, message, details)
+
+    renderers[_NOBODY] = choose
 
 
 def renderer_for_request(app: Flask) -> Renderer:

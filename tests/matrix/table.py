@@ -54,9 +54,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
         for prefix in ("", "/csg", "/hf", "/ms")
         for collection in ("/<collection>", "")
     ),
-    "{wire}": tuple(f"{prefix}/api/<collection:kind>/<namespace>/<name>" for prefix in ("/csg", "/hf", "/ms")),
+    "{wire}": tuple(f"{prefix}/api/<collection:kind>/<namespace>/<name>" for prefix in ("/<hub_prefix:hub>", "")),
     "{any}": ("", "/csg", "/hf", "/ms"),
-    "{hub}": ("/csg", "/hf", "/ms"),
+    "{hub}": ("/<hub_prefix:hub>", ""),
+    "{prefix}": ("/<hub_prefix:hub>",),
 }
 
 _GROUPS: Mapping[Rule, str] = {
@@ -64,11 +65,11 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/xet-read-token/<path:revision>
         GET {wire}/xet-write-token/<path:revision>
         GET {hub}/api/<collection:kind>
-        GET {hub}/<path:rest>
-        PUT {hub}/<path:rest>
-        POST {hub}/<path:rest>
-        PATCH {hub}/<path:rest>
-        DELETE {hub}/<path:rest>
+        GET {prefix}/<path:rest>
+        PUT {prefix}/<path:rest>
+        POST {prefix}/<path:rest>
+        PATCH {prefix}/<path:rest>
+        DELETE {prefix}/<path:rest>
         GET /api/v1/namespaces/<uuid>
         GET /api/v1/version
         GET /api/v1/space_resources
@@ -458,6 +459,7 @@ def _rows() -> Mapping[str, Rule]:
 # "METHOD rule" -> by which rule it is allowed. A route that asks for more when it is asked for more has two rows, the
 # second with a word behind a bar.
 TABLE = _rows()
+_PATHS = frozenset(row.split(" ")[1] for row in TABLE)
 SAMPLES: Mapping[str, Sample] = {row: sample for key, sample in _SAMPLES.items() for row in _expand(key)}
 
 
@@ -465,4 +467,5 @@ def columns_of(row: str) -> list[int]:
     """The columns that are tried. The same views under another prefix: three people see that it is so."""
     path = row.split(" ")[1]
     is_copy = path.startswith(("/hf/", "/ms/")) or (path.startswith("/csg/") and "/info/lfs/" in path)
+    is_copy = is_copy or f"/<hub_prefix:hub>{path}" in _PATHS
     return [0, 1, 3] if is_copy else list(range(len(COLUMNS)))

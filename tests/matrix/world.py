@@ -229,6 +229,7 @@ def make_world(home: Path, template: Path) -> Iterator[World]:
 
 # What stands in an address where nothing else is said.
 _VALUES: Mapping[str, Any] = {
+    "hub": "csg",
     "kind": "models",
     "collection": "models",
     "namespace": ORGANIZATION,
