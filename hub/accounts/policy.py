@@ -20,6 +20,7 @@ class Action(StrEnum):
     """What can be asked for, as ``scope:resource:action``."""
 
     REPOSITORY_READ = "repository:content:read"
+    REPOSITORY_PROPOSE = "repository:proposal:write"  # open a pull request, commit to it
     REPOSITORY_WRITE = "repository:content:write"
     REPOSITORY_ADMIN = "repository:settings:write"
     NAMESPACE_CREATE = "namespace:repository:create"
@@ -109,6 +110,7 @@ class Permission:
     it counts for repositories and namespaces only: an account's are its owner's, the site's its administrators'.
     scope: the weakest scope of a token that allows it. What needs no more than READ of both, on a repository, is
     everybody's where the repository is public; what needs the role WRITE is nobody's where it is archived.
+    for_readers: whoever may read the repository and has an account has it, unless it is archived.
     """
 
     name: str
@@ -116,12 +118,14 @@ class Permission:
     on: Subject = Subject.REPOSITORY
     role: Role = Role.WRITE
     scope: TokenScope = TokenScope.WRITE
+    for_readers: bool = False
 
 
 CORE_PERMISSIONS: Mapping[str, Permission] = {
     permission.name: permission
     for permission in (
         Permission(Action.REPOSITORY_READ, "read a repository", role=Role.READ, scope=TokenScope.READ),
+        Permission(Action.REPOSITORY_PROPOSE, "open a pull request and commit to it", role=Role.READ, for_readers=True),
         Permission(Action.REPOSITORY_WRITE, "push to a repository and change its files"),
         Permission(Action.REPOSITORY_ADMIN, "change a repository's settings, delete it", role=Role.ADMIN),
         Permission(
@@ -245,7 +249,7 @@ def _can(actor: Actor, permission: Permission, resource: Resource | None, find_r
         return actor.is_admin or (resource.resource_type == "user" and actor.user_id == resource.id)
     if _needs_thawed(permission) and resource.is_frozen:
         return False
-    if actor.is_admin:
+    if actor.is_admin or (permission.for_readers and resource.is_public):
         return True
     role = find_role()
     return role is not None and role.rank >= permission.role.rank
@@ -258,7 +262,7 @@ def _is_reading(permission: Permission) -> bool:
 
 def _needs_thawed(permission: Permission) -> bool:
     """Whether it writes to a resource. Settings stay open: they are where an archived one is brought back."""
-    return permission.on == Subject.REPOSITORY and permission.role == Role.WRITE
+    return permission.on == Subject.REPOSITORY and (permission.role == Role.WRITE or permission.for_readers)
 
 
 def can_each(

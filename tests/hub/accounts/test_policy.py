@@ -34,6 +34,7 @@ class Thing:
 
 
 READ, WRITE, ADMIN = Action.REPOSITORY_READ, Action.REPOSITORY_WRITE, Action.REPOSITORY_ADMIN
+PROPOSE = Action.REPOSITORY_PROPOSE
 CONTENT_ACTIONS = (READ, WRITE, ADMIN)
 NAMESPACE_ACTIONS = (
     Action.NAMESPACE_READ,
@@ -184,6 +185,7 @@ def test_an_organisation_whose_id_is_the_users_is_not_the_users_account(work, ma
 # The weakest scope that lets an owner, who is also a site administrator, do each thing.
 SCOPE_ROWS = [
     (READ, TokenScope.READ),
+    (PROPOSE, TokenScope.WRITE),
     (WRITE, TokenScope.WRITE),
     (ADMIN, TokenScope.WRITE),
     (Action.NAMESPACE_READ, TokenScope.READ),
@@ -201,7 +203,7 @@ def test_a_token_allows_no_more_than_its_scope(work, make_user):
     user = make_user("ada", admin=True)
     assert {action for action, _ in SCOPE_ROWS} == set(Action)
     for action, weakest in SCOPE_ROWS:
-        if action in CONTENT_ACTIONS:
+        if action in (*CONTENT_ACTIONS, PROPOSE):
             resource = Thing(user.namespace_id)
         else:
             resource = user if action in ACCOUNT_ACTIONS else user.namespace
@@ -209,6 +211,16 @@ def test_a_token_allows_no_more_than_its_scope(work, make_user):
             actor = Actor.of_user(user, via="token", scope=scope)
             expected = scope.rank >= weakest.rank
             assert can(work, actor, action, resource) == expected, (action, scope)
+
+
+def test_whoever_may_read_and_has_an_account_may_propose(work, people):
+    actors, acme = people
+    public, private = Thing(acme.namespace_id, is_public=True), Thing(acme.namespace_id)
+    assert can(work, actors["stranger"], PROPOSE, public)
+    assert can(work, actors["org read"], PROPOSE, private)
+    assert not can(work, ANONYMOUS, PROPOSE, public)
+    assert not can(work, actors["stranger"], PROPOSE, private)
+    assert not can(work, actors["org read"], PROPOSE, Thing(acme.namespace_id, is_public=True, is_frozen=True))
 
 
 def refusal(work, actor, action, resource):
