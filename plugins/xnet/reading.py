@@ -1,0 +1,151 @@
+"""Putting contents together from chunks, in bounded memory, for whoever wants plain bytes.
+
+Source: Xet contract, section 9.1.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from hub.plugin import Context
+from hub.plugin.db import reading
+from hub.plugin.errors import Failed, NotFound
+from hub.plugin.objects import get_store, offload
+from plugins.xnet.formats.shards import Term
+from plugins.xnet.formats.xorbs import FormatError, PackedChunks, decode_chunks
+from plugins.xnet.models import Xorb
+from plugins.xnet.storage import xorb_key
+
+# Lists of chunks take up to a mebibyte each in memory; so many are held at once.
+_XORBS_AT_ONCE = 32
+# What is read and uncompressed in one go, where no single chunk is larger.
+_RUN_BYTES = 4 * 1024 * 1024
+
+
+class Window(NamedTuple):
+    """Some terms of a file, in order, with the chunks of the xorbs that they name; unknown ones are absent."""
+
+    terms: list[Term]
+    chunks: dict[bytes, PackedChunks]
+
+
+def read_windows(context: Context, terms: Iterable[Term]) -> Iterator[Window]:
+    """The terms in windows of a few xorbs each. One query a window; none is open while a window is in use."""
+    taken: list[Term] = []
+    named: set[bytes] = set()
+    for term in terms:
+        if term.xorb not in named and len(named) == _XORBS_AT_ONCE:
+            yield Window(taken, find_chunks(context, named))
+            taken, named = [], set()
+        taken.append(term)
+        named.add(term.xorb)
+    if taken:
+        yield Window(taken, find_chunks(context, named))
+
+
+def find_chunks(context: Context, xorb_hashes: Collection[bytes]) -> dict[bytes, PackedChunks]:
+    """The chunks of those of the xorbs that the hub has. One query; ask for a few at a time."""
+    with reading(context) as work:
+        rows = work.session.execute(select(Xorb.hash, Xorb.chunks).where(Xorb.hash.in_(xorb_hashes))).all()
+    return {row.hash: PackedChunks.from_bytes(row.chunks) for row in rows}
+
+
+def read_terms(context: Context, terms: Iterable[Term]) -> Iterator[bytes]:
+    """The bytes of the terms one after the other, in pieces of a few mebibytes.
+
+    The stored bytes of a term are read once. It takes no lock and holds no transaction while a piece is in use.
+    Raises NotFound (``xorb_not_found``); Failed (``xorb_damaged``) when the store gives other bytes than it took;
+    Unavailable.
+    """
+    for window in read_windows(context, terms):
+        for term in window.terms:
+            chunks = window.chunks.get(term.xorb)
+            if chunks is None:
+                raise _missing()
+            yield from _read_term(context, term, chunks)
+
+
+def _read_term(context: Context, term: Term, chunks: PackedChunks) -> Iterator[bytes]:
+    store, key = get_store(context), xorb_key(term.xorb)
+    runs = _runs_of(chunks, term.start, term.end)
+    path = store.local_path(key)
+    if path is None:
+        first, end = chunks.stored_range(term.start, term.end)
+        stream = _Stream(store.open_range(key, first, end - first))
+        for first, end, raw_length in runs:
+            yield offload(_decode, stream.take(end - first), raw_length)
+        return
+    try:
+        descriptor = offload(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise _missing() from None
+    try:
+        for first, end, raw_length in runs:
+            yield offload(_read_run, descriptor, first, end, raw_length)
+    finally:
+        os.close(descriptor)
+
+
+def _runs_of(chunks: PackedChunks, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """A range of chunks in runs of a few mebibytes: (first stored byte, the one after the last, raw length)."""
+    while start < end:
+        stop = start + 1
+        while stop < end and _weight(chunks, start, stop + 1) <= _RUN_BYTES:
+            stop += 1
+        yield *chunks.stored_range(start, stop), chunks.raw_length(start, stop)
+        start = stop
+
+
+def _weight(chunks: PackedChunks, start: int, end: int) -> int:
+    first, after = chunks.stored_range(start, end)
+    return max(after - first, chunks.raw_length(start, end))
+
+
+def _read_run(descriptor: int, first: int, end: int, raw_length: int) -> bytes:
+    try:
+        stored = os.pread(descriptor, end - first, first)
+    except OSError as error:
+        raise _damaged() from error
+    return _decode(stored, raw_length)
+
+
+def _decode(stored: bytes, raw_length: int) -> bytes:
+    try:
+        raw = b"".join(decode_chunks(stored))
+    except FormatError as error:
+        raise _damaged() from error
+    if len(raw) != raw_length:
+        raise _damaged()
+    return raw
+
+
+class _Stream:
+    """Chunks of any length, taken in pieces of chosen lengths."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def take(self, length: int) -> bytes:
+        """The next bytes. Raises Failed when there are fewer, NotFound when there is no such object."""
+        parts, missing = [], length
+        while missing > 0:
+            part = self._rest or next(self._chunks, b"")
+            if not part:
+                raise _damaged()
+            parts.append(part[:missing])
+            self._rest = part[missing:]
+            missing -= len(parts[-1])
+        return b"".join(parts)
+
+
+def _missing() -> NotFound:
+    return NotFound("Chunks of this content are not stored here.", code="xorb_not_found")
+
+
+def _damaged() -> Failed:
+    return Failed("Stored chunks of this content are damaged.", code="xorb_damaged")
