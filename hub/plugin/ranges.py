@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hub.http.ranges import Content, send_content
+from hub.http.ranges import Content, send_content, send_part
 
-__all__ = ["Content", "send_content"]
+__all__ = ["Content", "send_content", "send_part"]

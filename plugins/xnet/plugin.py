@@ -26,6 +26,7 @@ class XnetPlugin(Plugin):
     migrations = True
 
     def web_blueprints(self) -> Iterable[Blueprint]:
-        from plugins.xnet.api import blueprint
+        # Each adds its routes to the same one.
+        from plugins.xnet import api, downloads
 
-        return (blueprint,)
+        return tuple({module.blueprint for module in (api, downloads)})

@@ -1,0 +1,170 @@
+"""Downloads from the CAS service: how files are put together, and the bytes of xorbs.
+
+Source: Xet contract, section 7.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from flask import Response, request
+from sqlalchemy import select
+
+from hub.plugin import Actor, Context
+from hub.plugin.api import current_context
+from hub.plugin.db import reading
+from hub.plugin.errors import Invalid, NotFound
+from hub.plugin.lfs import holds_contents
+from hub.plugin.objects import get_store
+from hub.plugin.ranges import Content, send_part
+from hub.plugin.repos import get_readable
+from plugins.xnet.fetching import AddressMaker, Span, asked_spans, read_address
+from plugins.xnet.formats.hashes import hash_to_text
+from plugins.xnet.formats.xorbs import PackedChunks
+from plugins.xnet.models import File, Xorb
+from plugins.xnet.reconstruction import (
+    LoadChunks,
+    MakeAddress,
+    Plan,
+    TermTable,
+    locate_pieces,
+    plan_range,
+    write_files,
+    write_first_form,
+    write_second_form,
+)
+from plugins.xnet.storage import xorb_key
+from plugins.xnet.tickets import Claims, TicketScope, require_ticket
+from plugins.xnet.wire import blueprint, parse_hash
+
+_EMPTY = bytes(32)
+_MAX_FILES = 100
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?\Z", re.ASCII)
+
+
+@blueprint.get("/v1/reconstructions/<name>")
+def show_reconstruction(name: str) -> Response:
+    """How a file, or a range of it, is put together."""
+    return _answer_one(name, write_first_form)
+
+
+@blueprint.get("/v2/reconstructions/<name>")
+def show_reconstruction_in_ranges(name: str) -> Response:
+    """The same, with addresses that serve several ranges each."""
+    return _answer_one(name, write_second_form)
+
+
+@blueprint.get("/v1/reconstructions")
+def show_reconstructions() -> Response:
+    """How several files are put together; those that the repository does not hold are left out."""
+    claims, actor = require_ticket(TicketScope.READ)
+    names = list(dict.fromkeys(request.args.getlist("file_id")))
+    if not 0 < len(names) <= _MAX_FILES:
+        raise Invalid(f"Name 1 to {_MAX_FILES} files by 'file_id'.", code="file_id_invalid")
+    context = current_context()
+    tables = find_files(context, claims, actor, [parse_hash(name) for name in names])
+    load = chunk_loader(context)
+    plans = {hash_to_text(file_hash): plan_range(table, load) for file_hash, table in tables.items()}
+    body = write_files(plans, locate_pieces(plans.values(), load), AddressMaker(context, claims.base_url))
+    return _stream(body)
+
+
+def _answer_one(name: str, write: Callable[[Plan, MakeAddress], Iterator[bytes]]) -> Response:
+    claims, actor = require_ticket(TicketScope.READ)
+    context = current_context()
+    file_hash = parse_hash(name)
+    table = find_files(context, claims, actor, [file_hash]).get(file_hash)
+    if table is None:
+        raise NotFound("The repository has no such file.", code="file_not_found")
+    start, length = _asked_range()
+    plan = plan_range(table, chunk_loader(context), start, length)
+    return _stream(write(plan, AddressMaker(context, claims.base_url)))
+
+
+def _asked_range() -> tuple[int, int | None]:
+    """(start, length) that the request asks for; all of it where its header cannot be understood, as elsewhere."""
+    match = _RANGE.match(request.headers.get("Range", "").strip())
+    if match is None:
+        return 0, None
+    start = int(match[1])
+    if match[2] is None:
+        return start, None
+    return (start, int(match[2]) + 1 - start) if int(match[2]) >= start else (0, None)
+
+
+def _stream(body: Iterator[bytes]) -> Response:
+    # What can go wrong has gone wrong before the first byte: the body is only written out.
+    return Response(body, mimetype="application/json")
+
+
+def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequence[bytes]) -> dict[bytes, TermTable]:
+    """The terms of those files that the ticket's repository holds, in the order asked for.
+
+    Raises NotFound when the actor may no longer read the repository.
+    """
+    with reading(context) as work:
+        get_readable(work, actor=actor, repository_id=claims.repository_id)
+        rows = work.session.execute(select(File.hash, File.oid, File.terms).where(File.hash.in_(file_hashes))).all()
+        held = holds_contents(work, claims.repository_id, [row.oid for row in rows])
+    found = {row.hash: TermTable(row.terms) for row in rows if row.oid in held}
+    # Nobody has to hold nothing.
+    found[_EMPTY] = TermTable(b"")
+    return {file_hash: found[file_hash] for file_hash in file_hashes if file_hash in found}
+
+
+def chunk_loader(context: Context) -> LoadChunks:
+    """Reads the chunks of xorbs, which files refer to and which are therefore there."""
+
+    def load(hashes: Sequence[bytes]) -> Mapping[bytes, PackedChunks]:
+        with reading(context) as work:
+            rows = work.session.execute(select(Xorb.hash, Xorb.chunks).where(Xorb.hash.in_(hashes))).all()
+        return {row.hash: PackedChunks.from_bytes(row.chunks) for row in rows}
+
+    return load
+
+
+@blueprint.get("/v1/fetch/<name>")
+def fetch_xorb(name: str) -> Response:
+    """Bytes of a xorb, for who was given the address: no ticket is asked for."""
+    context = current_context()
+    xorb = parse_hash(name)
+    allowed = read_address(context, name, request.args)
+    store, key = get_store(context), xorb_key(xorb)
+    found = store.find(key)
+    if found is None:
+        raise NotFound("There is no such xorb.", code="xorb_not_found")
+    content = Content(
+        found.size_bytes, name, lambda start, length: store.open_range(key, start, length), store.local_path(key)
+    )
+    spans = asked_spans(request.headers.get("Range", ""), allowed, found.size_bytes)
+    if len(spans) > 1:
+        return _send_parts(content, spans)
+    # The header is not read again: another reading of it could send what the address does not allow.
+    [(first, last)] = spans
+    return send_part(content, first, last + 1 - first)
+
+
+def _send_parts(content: Content, spans: Sequence[Span]) -> Response:
+    """Several ranges in one answer. Source: RFC 9110, section 14.6."""
+    boundary = secrets.token_hex(16)
+    heads = [
+        f"\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n"
+        f"Content-Range: bytes {first}-{last}/{content.size_bytes}\r\n\r\n".encode()
+        for first, last in spans
+    ]
+    end = f"\r\n--{boundary}--\r\n".encode()
+
+    def write() -> Iterator[bytes]:
+        for head, (first, last) in zip(heads, spans, strict=True):
+            yield head
+            yield from content.open_range(first, last + 1 - first)
+        yield end
+
+    response = Response(write(), status=206, mimetype=f"multipart/byteranges; boundary={boundary}")
+    response.content_length = (
+        sum(len(head) for head in heads) + sum(last + 1 - first for first, last in spans) + len(end)
+    )
+    response.direct_passthrough = True
+    return response
