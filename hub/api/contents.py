@@ -70,7 +70,11 @@ def list_commits(query: dict[str, Any], address: Address) -> dict[str, Any]:
 @blp.response(200, enveloped(schemas.CommitDiffSchema))
 def show_commit(address: Address, commit_id: str) -> dict[str, Any]:
     """One commit with what it changed against its first parent."""
-    return ok(views.commit_diff_view(comparison.read_commit(current_context(), address.get(), commit_id)))
+    return ok(
+        views.commit_diff_view(
+            comparison.read_commit(current_context(), address.get(), commit_id, actor=current_actor())
+        )
+    )
 
 
 @blp.at("/diff")
@@ -90,7 +94,9 @@ def show_diff(query: dict[str, Any], address: Address) -> dict[str, Any]:
 @blp.response(200, enveloped(schemas.CompareSchema))
 def compare(query: dict[str, Any], address: Address) -> dict[str, Any]:
     """What ``head`` holds that ``base`` does not: commits, and the difference from where they parted."""
-    return ok(views.comparison_view(comparison.compare(current_context(), address.get(), **query)))
+    return ok(
+        views.comparison_view(comparison.compare(current_context(), address.get(), actor=current_actor(), **query))
+    )
 
 
 @blp.at("/blame/<path:path>")
@@ -101,6 +107,7 @@ def blame(query: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
     hunks = comparison.blame_file(
         current_context(),
         address.get(),
+        actor=current_actor(),
         path=path,
         revision=query["ref"],
         first_line=query["first_line"],
@@ -218,7 +225,9 @@ def show_size(address: Address, branch: str) -> dict[str, Any]:
 @blp.response(200, valued(fields.String(), "Text"))
 def show_raw(query: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
     """A file's text, as Git holds it: an LFS file gives its pointer."""
-    return ok(contents.read_text(current_context(), address.get(), path=path, revision=query["ref"]))
+    return ok(
+        contents.read_text(current_context(), address.get(), actor=current_actor(), path=path, revision=query["ref"])
+    )
 
 
 @blp.at("/blob/<path:path>")
@@ -227,7 +236,9 @@ def show_raw(query: dict[str, Any], address: Address, path: str) -> dict[str, An
 def show_blob(query: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
     """A file with its content in base64; without it when the file is too large or in LFS."""
     context, repository = current_context(), address.get()
-    read = contents.read_file(context, repository, path=path, revision=query["ref"], limit_bytes=MAX_BLOB_IN_JSON_BYTES)
+    read = contents.read_file(
+        context, repository, actor=current_actor(), path=path, revision=query["ref"], limit_bytes=MAX_BLOB_IN_JSON_BYTES
+    )
     view = views.FileViews(context, repository, read.commit_id).view(read.entry)
     view["preview_code"] = _preview_code(read.blob)
     if read.blob.is_whole and read.blob.lfs is None:
@@ -298,7 +309,7 @@ def _send_archive(repository: Repository, ref: str, format: str) -> Response:
     if format not in _MIMETYPES:
         raise Invalid("An archive is a tar.gz or a zip.", code="REQ-ERR-6")
     commit_id, body = comparison.archive_revision(
-        current_context(), repository, revision=ref, format=cast(ArchiveFormat, format)
+        current_context(), repository, actor=current_actor(), revision=ref, format=cast(ArchiveFormat, format)
     )
     filename = f"{repository.name}-{ref.replace('/', '-')}.{format}"
     headers = {"Content-Disposition": disposition(filename), "X-Repo-Commit": commit_id}

@@ -178,7 +178,8 @@ def show_prompts(namespace: str, name: str) -> Response:
         repository = service.get_readable(work, actor=current_actor(), kind="prompt", path=f"{namespace}/{name}")
         detail = _views(work, [repository])[0]
     access = {member: detail[member] for member in ("can_write", "can_manage")}
-    prompts = [asdict(prompt) | {"file_path": path} | access for path, prompt in read_prompts(context, repository)]
+    found = read_prompts(context, repository, actor=current_actor())
+    prompts = [asdict(prompt) | {"file_path": path} | access for path, prompt in found]
     return send_json(ok({"detail": detail, "prompts": prompts}))
 
 

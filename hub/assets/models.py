@@ -138,6 +138,8 @@ class Collection(Model):
     description: Mapped[str] = mapped_column(Text, default="")
     theme: Mapped[str] = mapped_column(String(16), default="")  # a colour, "#fff000"
     is_private: Mapped[bool] = mapped_column(default=False)
+    # Where its owner wants it among the others of the namespace; smaller ones first.
+    position: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
     like_count: Mapped[int] = mapped_column(RowId, default=0)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

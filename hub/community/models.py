@@ -179,3 +179,16 @@ class WebhookDelivery(Model):
     is_redelivery: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    # In whose form its messages are; empty: this hub's own. "hf": it hears of what its watches name, and of no place.
+    dialect: Mapped[str] = mapped_column(String(8), default="", server_default="")
+class WebhookWatch(Model):
+    """One thing that a webhook of another hub's form hears of: a repository, or all of a namespace."""
+
+    __tablename__ = "webhook_watches"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
+    repository_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), index=True)
+    namespace_id: Mapped[int | None] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"), index=True)
+
+

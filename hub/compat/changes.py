@@ -181,6 +181,6 @@ def _copy_of(context: Context, repository: Repository, step: Copied, place: Path
     if pointer is not None:
         return format_pointer(pointer.oid, pointer.size_bytes)
     with place.open("wb") as target:
-        for piece in entries.open_content(context, repository, found[0]):
+        for piece in entries.open_content(context, repository, found[0], actor=current_actor()):
             target.write(piece)
     return place

@@ -21,6 +21,7 @@ _HUB_CODES = {
     "branch_not_found": "RevisionNotFound",
     "entry_not_found": "EntryNotFound",
     "lfs_object_not_found": "EntryNotFound",
+    "gated_repository": "GatedRepo",
 }
 # By this very text the client tells a bad token from a repository that is not there.
 _BAD_CREDENTIAL = "Invalid credentials in Authorization header"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.names import normalise_path
 from hub.base.offload import offload
@@ -17,6 +18,7 @@ from hub.git.diff import diff, diff_commit
 from hub.git.repository import get_commit, resolve_revision
 from hub.git.types import BlameHunk, Commit, Comparison, Diff, DiffLimits, DiffStatus, FileDiff
 from hub.repos.contents import resolve
+from hub.repos.gates import check_content
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 
@@ -43,8 +45,12 @@ class ChangedPaths:
     is_truncated: bool
 
 
-def read_commit(context: Context, repository: Repository, revision: str) -> CommitView:
-    """One commit with its changes. Raises NotFound (``revision_not_found``)."""
+def read_commit(context: Context, repository: Repository, revision: str, *, actor: Actor) -> CommitView:
+    """One commit with its changes.
+
+    Raises NotFound (``revision_not_found``); NotSignedIn or Denied (``gated_repository``).
+    """
+    check_content(context, actor, repository)
     path = repository_path(context.settings, repository)
 
     def read() -> CommitView:
@@ -82,8 +88,12 @@ def read_changed_paths(context: Context, repository: Repository, *, left: str, r
     return ChangedPaths(added, removed, modified, found.is_truncated)
 
 
-def compare(context: Context, repository: Repository, *, base: str, head: str) -> Comparison:
-    """What ``head`` holds that ``base`` does not. Raises NotFound (``revision_not_found``)."""
+def compare(context: Context, repository: Repository, *, actor: Actor, base: str, head: str) -> Comparison:
+    """What ``head`` holds that ``base`` does not.
+
+    Raises NotFound (``revision_not_found``); NotSignedIn or Denied (``gated_repository``).
+    """
+    check_content(context, actor, repository)
     path = repository_path(context.settings, repository)
     return offload(history.compare, path, base or repository.default_branch, head or repository.default_branch)
 
@@ -92,6 +102,7 @@ def blame_file(
     context: Context,
     repository: Repository,
     *,
+    actor: Actor,
     path: str,
     revision: str = "",
     first_line: int = 1,
@@ -99,8 +110,10 @@ def blame_file(
 ) -> Sequence[BlameHunk]:
     """Who wrote which lines of a file, at most 2,000 lines from ``first_line`` on (1 is the first).
 
-    Raises NotFound (``revision_not_found``, ``entry_not_found``), and what ``hub.git.history.blame`` raises.
+    Raises NotFound (``revision_not_found``, ``entry_not_found``), NotSignedIn or Denied (``gated_repository``), and
+    what ``hub.git.history.blame`` raises.
     """
+    check_content(context, actor, repository)
     last = min(last_line or first_line + MAX_BLAME_LINES - 1, first_line + MAX_BLAME_LINES - 1)
     return history.blame(
         repository_path(context.settings, repository),
@@ -112,12 +125,14 @@ def blame_file(
 
 
 def archive_revision(
-    context: Context, repository: Repository, *, revision: str, format: ArchiveFormat
+    context: Context, repository: Repository, *, actor: Actor, revision: str, format: ArchiveFormat
 ) -> tuple[str, Iterator[bytes]]:
     """The commit and the stream of an archive whose files lie in a folder ``name-revision``.
 
-    LFS content is in it as pointers. Raises NotFound (``revision_not_found``) before the stream begins.
+    LFS content is in it as pointers. Before the stream begins: raises NotFound (``revision_not_found``), NotSignedIn or
+    Denied (``gated_repository``).
     """
+    check_content(context, actor, repository)
     commit_id = resolve(context, repository, revision)
     folder = f"{repository.name}-{(revision or repository.default_branch).replace('/', '-')}/"
     return commit_id, archive(repository_path(context.settings, repository), commit_id, format, folder)

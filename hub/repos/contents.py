@@ -1,6 +1,7 @@
 """What is in a repository: directories, files, history. For repositories that ``lookup.get_readable`` gave.
 
 Reading asks the policy once, where the repository is looked up; LFS content asks it again, because it lies elsewhere.
+What gives bytes of files away is told who asks, for gated repositories; names, sizes and history are everybody's.
 Nothing here holds the database while Git works.
 """
 
@@ -20,6 +21,7 @@ from hub.git import tree
 from hub.git.history import count_commits, log
 from hub.git.repository import resolve_revision
 from hub.git.types import Blob, Commit, EntryKind, TreeEntry, TreePage
+from hub.repos.gates import check_content
 from hub.repos.lfs.contents import LFSContent, get_content
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
@@ -137,12 +139,20 @@ def read_all_files(
 
 
 def read_file(
-    context: Context, repository: Repository, *, path: str, revision: str = "", limit_bytes: int | None = None
+    context: Context,
+    repository: Repository,
+    *,
+    actor: Actor,
+    path: str,
+    revision: str = "",
+    limit_bytes: int | None = None,
 ) -> ReadFile:
     """A file's content as Git holds it, at most ``limit_bytes`` of it (None: ``max_blob_size_bytes``).
 
-    Raises NotFound (``revision_not_found``, ``entry_not_found``), Invalid (``not_a_file``).
+    Raises NotFound (``revision_not_found``, ``entry_not_found``), Invalid (``not_a_file``); NotSignedIn or Denied
+    (``gated_repository``).
     """
+    check_content(context, actor, repository)
     return offload(
         _read_file,
         repository_path(context.settings, repository),
@@ -158,9 +168,9 @@ def _read_file(path: Path, revision: str, file_path: str, limit_bytes: int) -> R
     return ReadFile(commit_id, entry, tree.read_blob(path, entry.oid, limit_bytes=limit_bytes))
 
 
-def read_text(context: Context, repository: Repository, *, path: str, revision: str = "") -> str:
+def read_text(context: Context, repository: Repository, *, actor: Actor, path: str, revision: str = "") -> str:
     """A file's whole content as text; bytes that are no UTF-8 become U+FFFD. Raises also TooLarge."""
-    read = read_file(context, repository, path=path, revision=revision)
+    read = read_file(context, repository, actor=actor, path=path, revision=revision)
     if not read.blob.is_whole:
         raise TooLarge(
             f"{path!r} has {read.blob.size_bytes} bytes, too many to be sent as text; download it instead.",
@@ -172,8 +182,10 @@ def read_text(context: Context, repository: Repository, *, path: str, revision: 
 def open_file(context: Context, repository: Repository, *, actor: Actor, path: str, revision: str = "") -> OpenedFile:
     """A file's real content, LFS content included. Nothing of it is read yet.
 
-    Raises NotFound (``revision_not_found``, ``entry_not_found``, ``lfs_object_not_found``), Invalid (``not_a_file``).
+    Raises NotFound (``revision_not_found``, ``entry_not_found``, ``lfs_object_not_found``), Invalid (``not_a_file``);
+    NotSignedIn or Denied (``gated_repository``).
     """
+    check_content(context, actor, repository)
     disk_path = repository_path(context.settings, repository)
     commit_id, entry = offload(_find_file, disk_path, revision or repository.default_branch, normalise_path(path))
     lfs = None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.names import normalise_path
 from hub.base.offload import offload
@@ -17,6 +18,7 @@ from hub.git.history import log
 from hub.git.repository import find_revision, get_commit, list_branches, list_tags, resolve_revision
 from hub.git.types import Branch, Commit, EntryKind, Tag, TreeEntry, TreePage
 from hub.repos.contents import Directory
+from hub.repos.gates import check_content
 from hub.repos.lastcommits import read_last_commits
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
@@ -81,6 +83,7 @@ def read_small_files(
     context: Context,
     repository: Repository,
     *,
+    actor: Actor,
     suffix: str,
     revision: str = "",
     max_files: int,
@@ -91,7 +94,9 @@ def read_small_files(
 
     The first ``max_files`` of them are looked at. Those in LFS, those over ``max_file_bytes``, and those that together
     with the ones before are more than ``max_bytes``, are left out. No such revision, no files.
+    Raises NotSignedIn or Denied (``gated_repository``).
     """
+    check_content(context, actor, repository)
     path = repository_path(context.settings, repository)
     asked = revision or repository.default_branch
     return offload(_read_small_files, path, asked, suffix, max_files, max_file_bytes, max_bytes)
@@ -144,8 +149,12 @@ def _read_tree(path: Path, revision: str, wanted: str, is_recursive: bool, limit
     return Directory(commit_id, read(path, commit_id, wanted, limit=limit, cursor=cursor))
 
 
-def open_content(context: Context, repository: Repository, entry: TreeEntry) -> Iterator[bytes]:
-    """A file's content as Git holds it, in pieces. Raises NotFound (``entry_not_found``)."""
+def open_content(context: Context, repository: Repository, entry: TreeEntry, *, actor: Actor) -> Iterator[bytes]:
+    """A file's content as Git holds it, in pieces.
+
+    Raises NotFound (``entry_not_found``); NotSignedIn or Denied (``gated_repository``).
+    """
+    check_content(context, actor, repository)
     return tree.open_blob_range(repository_path(context.settings, repository), entry.oid, 0, entry.size_bytes or 0)
 
 

@@ -69,6 +69,7 @@ _PLACE_BY_PATH = (
         Repository.is_private,
         Repository.archived_at,
         Repository.git_size_bytes,
+        Repository.gate,
     )
     .join(Namespace, Namespace.id == Repository.namespace_id)
     .where(_IS_AT_PATH)
@@ -86,6 +87,7 @@ class RepositoryPlace:
     is_private: bool
     archived_at: datetime | None
     git_size_bytes: int
+    gate: str
 
     resource_type = "repository"
 
@@ -108,6 +110,7 @@ class RepositoryPlace:
             repository.is_private,
             repository.archived_at,
             repository.git_size_bytes,
+            repository.gate,
         )
 
 

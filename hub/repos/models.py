@@ -75,6 +75,8 @@ class Repository(Model):
     description: Mapped[str] = mapped_column(Text, default="")
     license: Mapped[str] = mapped_column(String(100), default="")
     is_private: Mapped[bool] = mapped_column(default=False)
+    # Whether content is given on request only: a ``repos.gates.Gate``.
+    gate: Mapped[str] = mapped_column(String(8), default="", server_default="")
     default_branch: Mapped[str] = mapped_column(String(255), default="main")
     storage: Mapped[str] = mapped_column(String(32), default="default")  # name of the volume
     state: Mapped[RepositoryState] = mapped_column(default=RepositoryState.CREATING)
@@ -120,6 +122,34 @@ class Repository(Model):
     def is_frozen(self) -> bool:
         """Archived: it may be read and administered, not written."""
         return self.archived_at is not None
+
+
+class RequestState(StrEnum):
+    """What became of a request for a gated repository's content."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class GateRequest(Model):
+    """That a user asked for a gated repository's content, or was given it unasked."""
+
+    __tablename__ = "gate_requests"
+    __table_args__ = (UniqueConstraint("repository_id", "user_id"), Index(None, "repository_id", "state", "id"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    state: Mapped[RequestState] = mapped_column(default=RequestState.PENDING)
+    fields: Mapped[dict[str, Any]]  # what the asker says of themselves, name to text
+    reason: Mapped[str] = mapped_column(String(500), default="")  # why it was rejected
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship(foreign_keys=[user_id])
 
 
 class RepositoryRedirect(Model):

@@ -42,6 +42,7 @@ class RepositoryRow(NamedTuple):
     description: str
     license: str
     is_private: bool
+    gate: str
     default_branch: str
     storage: str
     forked_from_id: int | None

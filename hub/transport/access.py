@@ -10,6 +10,7 @@ from hub.accounts.policy import Action, Actor, require
 from hub.base.context import Context
 from hub.base.settings import Settings
 from hub.db.uow import reading
+from hub.repos.gates import require_content
 from hub.repos.lookup import get_readable_place, path_of_uuid
 from hub.transport.urls import RepositoryAddress
 
@@ -35,12 +36,14 @@ def open_repository(context: Context, actor: Actor, address: RepositoryAddress, 
     """Find the repository and judge the actor's right. Nothing of a repository is touched before this has returned.
 
     Raises NotFound for a repository that is missing or hidden from the actor; NotSignedIn and Denied for a push by
-    one who may only read.
+    one who may only read, and for a fetch from a gated repository by one who has no access to its content.
     """
     with reading(context) as work:
         place = get_readable_place(work, actor=actor, kind=address.kind, path=address.path)
         if service == RECEIVE_PACK:
             require(work, actor, Action.REPOSITORY_WRITE, place)
+        else:
+            require_content(work, actor, place)
     path = path_of_uuid(context.settings, place.storage, place.uuid)
     return Access(actor, place.id, place.uuid, path, place.git_size_bytes)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from hub.accounts.policy import SYSTEM
 from hub.assets.models import TagOrigin
 from hub.assets.service.labels import Name, set_card_labels
 from hub.assets.service.relations import Target, set_card_relations
@@ -84,7 +85,7 @@ def index_card(context: Context, *, repository_id: int) -> None:
     if repository is None or repository.deleted_at is not None:
         return
     try:
-        read = read_file(context, repository, path=CARD_PATH, limit_bytes=MAX_HEAD_BYTES)
+        read = read_file(context, repository, actor=SYSTEM, path=CARD_PATH, limit_bytes=MAX_HEAD_BYTES)
         metadata = read_metadata(read.blob.data.decode("utf-8", "replace"))
     except (NotFound, Invalid):  # no such file; a folder or a submodule of that name
         metadata = {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.offload import offload
 from hub.base.texts import is_storable
@@ -43,15 +44,17 @@ class Prompt:
 _LISTS = ("tags", "feedback")
 
 
-def read_prompts(context: Context, repository: Repository) -> list[tuple[str, Prompt]]:
+def read_prompts(context: Context, repository: Repository, *, actor: Actor) -> list[tuple[str, Prompt]]:
     """(path, prompt) of each prompt on the default branch, in the order of its files.
 
     At most ``MAX_PROMPTS`` files are looked at, and ``MAX_PROMPTS_BYTES`` of them read; those in LFS, those larger
     than ``MAX_PROMPT_BYTES`` and those that are no prompt are left out. No branch, no prompts.
+    Raises NotSignedIn or Denied (``gated_repository``).
     """
     files = read_small_files(
         context,
         repository,
+        actor=actor,
         suffix=SUFFIX,
         max_files=MAX_PROMPTS,
         max_file_bytes=MAX_PROMPT_BYTES,

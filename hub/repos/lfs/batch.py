@@ -16,6 +16,7 @@ from hub.base.context import Context
 from hub.base.settings import GIB
 from hub.db.uow import reading
 from hub.objects.store import STORE
+from hub.repos.gates import require_content
 from hub.repos.lfs.contents import direct_key, part_count_of, prepare_uploads
 from hub.repos.lfs.holdings import is_oid, object_key, sizes_of_held
 from hub.repos.lookup import get_for
@@ -105,7 +106,9 @@ def batch(
     sizes = {item.oid: item.size_bytes for item in objects if _find_fault(context, item) is None}
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
-        held = sizes_of_held(work, repository_id, sizes)
+        if operation is Operation.DOWNLOAD:
+            require_content(work, actor, repository)
+        held = held_objects(work, repository_id, sizes)
         wanted = {oid: size for oid, size in sizes.items() if oid not in held}
         if operation is Operation.UPLOAD and wanted:
             check_object_room(work, repository, sum(wanted.values()))

@@ -21,6 +21,7 @@ from hub.objects.stream import Verifier, hash_mismatch, take_in
 from hub.repos.lfs.holdings import (
     object_key,
     register_object,
+from hub.repos.gates import require_content
     sizes_of_held,
     sizes_of_stored,
     unlink_object,
@@ -64,11 +65,12 @@ class LFSContent:
 def get_content(context: Context, *, actor: Actor, repository_id: int, oid: str) -> LFSContent:
     """An object of a repository that the actor may read. It takes no lock and reads no byte of the object.
 
-    Raises NotFound: ``repository_not_found``, ``lfs_object_not_found``.
+    Raises NotFound: ``repository_not_found``, ``lfs_object_not_found``; NotSignedIn, Denied: ``gated_repository``.
     """
     validate_oid(oid)
     with reading(context) as work:
-        get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
+        require_content(work, actor, repository)
         found = work.session.execute(
             select(LFSObject.size_bytes, LFSObject.created_at)
             .join(LFSLink, LFSLink.oid == LFSObject.oid)

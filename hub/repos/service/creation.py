@@ -26,6 +26,7 @@ from hub.git.write import build_commit, update_refs
 from hub.repos import directories, quotas
 from hub.repos.details import check_details, copied_details, seal_details
 from hub.repos.events import RefsUpdated, RepositoryCreated
+from hub.repos.gates import require_content
 from hub.repos.kinds import get_kind
 from hub.repos.lfs.holdings import copy_links
 from hub.repos.lookup import get_readable, repository_path
@@ -100,11 +101,14 @@ def fork_repository(
     """A copy of a repository with its branches, tags and LFS objects, in another namespace or under another name.
 
     namespace: "" for the actor's own; name: "" for the source's. private: None for the source's visibility; a fork
-    of a private repository is private whatever is asked. LFS objects are shared, not copied.
-    Raises what ``create_repository`` raises, and NotFound when the actor may not read the source.
+    of a private repository is private whatever is asked, that of a gated one is gated. LFS objects are shared, not
+    copied.
+    Raises what ``create_repository`` raises, NotFound when the actor may not read the source, and NotSignedIn or Denied
+    (``gated_repository``) when its content is not for the actor.
     """
     with unit_of_work(context) as work:
         source = get_readable(work, actor=actor, repository_id=source_id)
+        require_content(work, actor, source)
         source_path = repository_path(work.settings, source)
         repository = reserve(
             work,
@@ -118,6 +122,7 @@ def fork_repository(
                 description=source.description,
                 license=source.license,
                 is_private=source.is_private or bool(private),
+                gate=source.gate,
                 default_branch=source.default_branch,
                 forked_from_id=source.id,
                 details=copied_details(get_kind(context, source.kind).details, source.details),

@@ -212,7 +212,7 @@ HALF_WAY = {
 def test_a_plugin_that_breaks_half_way_leaves_nothing_behind(context, bring):
     bring(make_plugin("alpha", **HALF_WAY))
     before = {registry.title: list(registry) for registry in context.registries()}
-    start_host(context, plugins="alpha")
+    start_host(context, plugins="alpha", plugins_disabled="xnet")
     assert state_of(context, "alpha") == ("broken", "panels(): 'beta.wrong' does not begin with 'alpha.'")
     assert contributions(context, "alpha") == {}
     assert context[PLUGINS].find("alpha").points == []
@@ -247,7 +247,7 @@ def test_the_forge_works_on_beside_broken_plugins(context, bring, make_user, mak
         message="One more",
         edits=[FileEdit("notes.txt", content=b"still here")],
     )
-    assert read_text(context, repository, path="notes.txt") == "still here"
+    assert read_text(context, repository, actor=actor, path="notes.txt") == "still here"
     answer = client.get("/api/v1/models/ada/thing", headers={"Authorization": f"Bearer {make_token(user, 'read')}"})
     assert (answer.status_code, answer.json["data"]["path"]) == (200, "ada/thing")
     with reading(context) as work:

@@ -68,7 +68,7 @@ def test_content_is_the_real_one_and_text_is_what_git_holds(context: Context, th
     small = contents.open_file(context, thing, actor=ada, path="/data/a.txt")
     assert b"".join(small.open_range(4, 3)) == b"2\nt"
     assert small.etag == git(context, thing, "rev-parse", "main:data/a.txt").strip()
-    assert contents.read_text(context, thing, path="model.bin").startswith("version https://git-lfs")
+    assert contents.read_text(context, thing, actor=ada, path="model.bin").startswith("version https://git-lfs")
     with pytest.raises(Invalid):
         contents.open_file(context, thing, actor=ada, path="data")
 
@@ -78,7 +78,7 @@ def test_text_that_is_too_long_is_not_sent(context: Context, thing: Repository, 
     lines = [FileEdit(".gitattributes", content=b"#" * 4001)]
     with pytest.raises(TooLarge):
         commit_files(context, actor=ada, repository_id=thing.id, message="m", edits=lines)
-    read = contents.read_file(context, thing, path="README.md", limit_bytes=3)
+    read = contents.read_file(context, thing, actor=ada, path="README.md", limit_bytes=3)
     assert (read.blob.data, read.blob.is_whole) == (b"# t", False)
 
 
@@ -135,9 +135,9 @@ def test_history_is_paged_and_counted(context: Context, thing: Repository) -> No
 
 
 def test_a_commit_shows_its_changes_as_a_patch_that_git_takes(
-    context: Context, thing: Repository, tmp_path: Path
+    context: Context, thing: Repository, ada: Actor, tmp_path: Path
 ) -> None:
-    view = comparison.read_commit(context, thing, "main")
+    view = comparison.read_commit(context, thing, "main", actor=ada)
     assert view.commit.title == "Change a"
     patch = comparison.unified_text(view.diff.files)
     assert "-two\n+2\n+three\n\\ No newline at end of file\n" in patch
@@ -166,13 +166,13 @@ def test_two_branches_are_compared_from_where_they_parted(context: Context, thin
         context, actor=ada, repository_id=thing.id, message="Aside", edits=[edit], branch="main", new_branch="side"
     )
     commit_files(context, actor=ada, repository_id=thing.id, message="On", edits=[FileEdit("on.txt", content=b"1")])
-    compared = comparison.compare(context, thing, base="main", head="side")
+    compared = comparison.compare(context, thing, actor=ada, base="main", head="side")
     assert (compared.ahead, compared.behind) == (1, 1)
     assert [file.new_path for file in compared.diff.files] == ["side.txt"]
 
 
-def test_blame_names_the_commit_of_each_line(context: Context, thing: Repository) -> None:
-    hunks = comparison.blame_file(context, thing, path="data/a.txt")
+def test_blame_names_the_commit_of_each_line(context: Context, thing: Repository, ada: Actor) -> None:
+    hunks = comparison.blame_file(context, thing, actor=ada, path="data/a.txt")
     assert [(hunk.first_line, hunk.line_count, hunk.commit.title) for hunk in hunks] == [
         (1, 1, "Add data"),
         (2, 2, "Change a"),
@@ -181,9 +181,9 @@ def test_blame_names_the_commit_of_each_line(context: Context, thing: Repository
 
 @pytest.mark.parametrize("format", ["tar.gz", "zip"])
 def test_an_archive_holds_the_files_below_one_folder(
-    context: Context, thing: Repository, tmp_path: Path, format: ArchiveFormat
+    context: Context, thing: Repository, ada: Actor, tmp_path: Path, format: ArchiveFormat
 ) -> None:
-    commit_id, body = comparison.archive_revision(context, thing, revision="main", format=format)
+    commit_id, body = comparison.archive_revision(context, thing, actor=ada, revision="main", format=format)
     file = tmp_path / "archive"
     file.write_bytes(b"".join(body))
     assert commit_id == contents.resolve(context, thing)
