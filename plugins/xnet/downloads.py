@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from flask import Response, request
 from sqlalchemy import select
@@ -22,10 +23,9 @@ from hub.plugin.ranges import Content, send_part
 from hub.plugin.repos import get_readable
 from plugins.xnet.fetching import AddressMaker, Span, asked_spans, read_address
 from plugins.xnet.formats.hashes import hash_to_text
-from plugins.xnet.formats.xorbs import PackedChunks
-from plugins.xnet.models import File, Xorb
+from plugins.xnet.models import File
+from plugins.xnet.reading import find_chunks
 from plugins.xnet.reconstruction import (
-    LoadChunks,
     MakeAddress,
     Plan,
     TermTable,
@@ -65,7 +65,7 @@ def show_reconstructions() -> Response:
         raise Invalid(f"Name 1 to {_MAX_FILES} files by 'file_id'.", code="file_id_invalid")
     context = current_context()
     tables = find_files(context, claims, actor, [parse_hash(name) for name in names])
-    load = chunk_loader(context)
+    load = partial(find_chunks, context)
     plans = {hash_to_text(file_hash): plan_range(table, load) for file_hash, table in tables.items()}
     body = write_files(plans, locate_pieces(plans.values(), load), AddressMaker(context, claims.base_url))
     return _stream(body)
@@ -79,7 +79,7 @@ def _answer_one(name: str, write: Callable[[Plan, MakeAddress], Iterator[bytes]]
     if table is None:
         raise NotFound("The repository has no such file.", code="file_not_found")
     start, length = _asked_range()
-    plan = plan_range(table, chunk_loader(context), start, length)
+    plan = plan_range(table, partial(find_chunks, context), start, length)
     return _stream(write(plan, AddressMaker(context, claims.base_url)))
 
 
@@ -112,17 +112,6 @@ def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequ
     # Nobody has to hold nothing.
     found[_EMPTY] = TermTable(b"")
     return {file_hash: found[file_hash] for file_hash in file_hashes if file_hash in found}
-
-
-def chunk_loader(context: Context) -> LoadChunks:
-    """Reads the chunks of xorbs, which files refer to and which are therefore there."""
-
-    def load(hashes: Sequence[bytes]) -> Mapping[bytes, PackedChunks]:
-        with reading(context) as work:
-            rows = work.session.execute(select(Xorb.hash, Xorb.chunks).where(Xorb.hash.in_(hashes))).all()
-        return {row.hash: PackedChunks.from_bytes(row.chunks) for row in rows}
-
-    return load
 
 
 @blueprint.get("/v1/fetch/<name>")

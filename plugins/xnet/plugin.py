@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hub.plugin import Plugin
@@ -10,6 +10,8 @@ from plugins.xnet.settings import XnetSettings
 
 if TYPE_CHECKING:
     from flask import Blueprint
+
+    from hub.plugin.lfs import ContentSource
 
 
 class XnetPlugin(Plugin):
@@ -30,3 +32,8 @@ class XnetPlugin(Plugin):
         from plugins.xnet import api, downloads
 
         return tuple({module.blueprint for module in (api, downloads)})
+
+    def content_sources(self) -> Mapping[str, ContentSource]:
+        from plugins.xnet.source import XnetSource
+
+        return {self.name: XnetSource()}

@@ -98,6 +98,12 @@ def plan_range(table: TermTable, load: LoadChunks, start: int = 0, length: int |
     The same range gives the same plan. Raises RangeNotSatisfiable when it begins past the end, but for the beginning
     of an empty file.
     """
+    plan = trim_range(table, load, start, length)
+    return replace(plan, pieces=locate_pieces([plan], load))
+
+
+def trim_range(table: TermTable, load: LoadChunks, start: int, length: int | None) -> Plan:
+    """As ``plan_range``, with the terms alone: where their bytes are stored is not looked up."""
     size_bytes = table.size_bytes
     if start >= size_bytes:
         if start == 0:
@@ -106,8 +112,7 @@ def plan_range(table: TermTable, load: LoadChunks, start: int = 0, length: int |
     stop = size_bytes if length is None else min(start + length, size_bytes)
     first, last = bisect_right(table.ends, start), bisect_left(table.ends, stop)
     trimmed, offset = _trim(table, load, first, last, start, stop)
-    plan = Plan(table, offset, first, last + 1, trimmed)
-    return replace(plan, pieces=locate_pieces([plan], load))
+    return Plan(table, offset, first, last + 1, trimmed)
 
 
 def locate_pieces(plans: Iterable[Plan], load: LoadChunks) -> dict[bytes, tuple[Piece, ...]]:
