@@ -91,7 +91,10 @@ class Records(Sequence[T], Generic[T]):
 
 @dataclass(frozen=True)
 class ShardFile:
-    """A file's reconstruction. verification: the range hash of each term. sha256: in its usual hexadecimal form."""
+    """A file's reconstruction. verification: the range hash of each term. sha256: in its usual hexadecimal form.
+
+    Of an empty file, the hash is zero, there are no terms, and sha256 is None.
+    """
 
     hash: Hash
     terms: Sequence[Term]

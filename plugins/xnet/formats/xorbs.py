@@ -142,11 +142,11 @@ def read_xorb(body: mmap | bytes | memoryview) -> Xorb:
     )
 
 
-def decode_chunks(stored: bytes | memoryview) -> Iterator[bytes | bytearray]:
+def decode_chunks(stored: bytes | memoryview) -> Iterator[bytes]:
     """The uncompressed chunks of a run of stored ones, one after the other. Raises FormatError."""
     with memoryview(stored) as view:
         for chunk, _ in _read_chunks(view, is_footer_allowed=False):
-            yield chunk if isinstance(chunk, (bytes, bytearray)) else bytes(chunk)
+            yield bytes(chunk)
 
 
 def _read_chunks(view: memoryview, *, is_footer_allowed: bool) -> Iterator[tuple[bytes | bytearray | memoryview, int]]:
@@ -174,17 +174,18 @@ def _read_chunks(view: memoryview, *, is_footer_allowed: bool) -> Iterator[tuple
             raise FormatError(f"a xorb has at most {MAX_CHUNKS} chunks")
         if raw_bytes > MAX_RAW_BYTES:
             raise FormatError(f"a xorb has at most {MAX_RAW_BYTES} bytes uncompressed")
-        payload = view[start:position]
-        if scheme == _STORED:
-            if length != raw_length:
-                raise FormatError("an uncompressed chunk has two different lengths")
-            yield payload, _HEADER_BYTES + length
-        elif scheme == _LZ4:
-            yield _decompress(context, payload, raw_length), _HEADER_BYTES + length
-        elif scheme == _BG4_LZ4:
-            yield _regroup(_decompress(context, payload, raw_length)), _HEADER_BYTES + length
-        else:
-            raise FormatError(f"a chunk has the unknown compression scheme {scheme}")
+        # Let go of at once: a map of a file cannot be closed while somebody holds a part of it.
+        with view[start:position] as payload:
+            if scheme == _STORED:
+                if length != raw_length:
+                    raise FormatError("an uncompressed chunk has two different lengths")
+                yield payload, _HEADER_BYTES + length
+            elif scheme == _LZ4:
+                yield _decompress(context, payload, raw_length), _HEADER_BYTES + length
+            elif scheme == _BG4_LZ4:
+                yield _regroup(_decompress(context, payload, raw_length)), _HEADER_BYTES + length
+            else:
+                raise FormatError(f"a chunk has the unknown compression scheme {scheme}")
 
 
 def _decompress(context: object, payload: memoryview, raw_length: int) -> bytes:
@@ -199,7 +200,7 @@ def _decompress(context: object, payload: memoryview, raw_length: int) -> bytes:
         raise FormatError("a chunk's LZ4 frame is broken") from problem
     if not is_end or read != len(payload) or len(chunk) != raw_length:
         raise FormatError("a chunk's LZ4 frame has another length than its header says")
-    return bytes(chunk)
+    return bytes(chunk)  # as it is, without a copy
 
 
 def _regroup(grouped: bytes) -> bytearray:
