@@ -102,6 +102,7 @@ _CLOSED_READS = frozenset(
         *("repositories_list_collaborators", "repositories_list_repository_jobs", "organizations_get_member"),
         *("branches_list_protected_branches",),
         *("webhooks_list_repository_webhooks", "webhooks_list_organization_webhooks", "webhooks_list_user_webhooks"),
+        *("xet_show_write_token",),
         *("webhooks_show_webhook", "webhooks_list_deliveries", "webhooks_show_delivery"),
         *("verifications_show_users", "verifications_show_organizations"),
         *("licenses_list_licenses", "licenses_show_license", "licenses_show_status", "licenses_show_request"),

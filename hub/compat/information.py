@@ -9,7 +9,6 @@ from flask import Response
 
 from hub.accounts.service import find_namespace
 from hub.assets.service import labels_of
-from hub.base.errors import NotFound
 from hub.base.paging import Page, PageArgs
 from hub.compat import schemas, views
 from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_only
@@ -101,13 +100,3 @@ def list_commits(query: dict[str, Any], place: Place, revision: str) -> Response
     )
     link = {"Link": next_link(cursor=str(offset + limit))} if has_more else None
     return views.send_json([views.commit_view(commit) for commit in commits], link)
-
-
-@blp.at("/xet-read-token/<path:revision>", "/xet-write-token/<path:revision>")
-@blp.response(200, schemas.HubXetTokenSchema, description="where a hub has Xet storage; this one has none and says 404")
-def show_xet_token(place: Place, revision: str) -> dict[str, Any]:
-    """This hub stores large files by LFS. Clients that prefer Xet are told so by ``HF_HUB_DISABLE_XET=1``."""
-    raise NotFound(
-        "This hub has no Xet storage; set HF_HUB_DISABLE_XET=1 (or CSGHUB_DISABLE_XNET=true for the CSGHub SDK).",
-        code="xet_unsupported",
-    )

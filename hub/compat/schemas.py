@@ -93,12 +93,6 @@ class HubRefsSchema(Schema):
     converts = fields.List(fields.Nested(HubRefSchema))
 
 
-class HubXetTokenSchema(Schema):
-    accessToken = fields.String()
-    exp = fields.Integer()
-    casUrl = fields.String()
-
-
 class HubCommitsQuery(HubBody):
     limit = fields.Integer(load_default=50, validate=validate.Range(1, MAX_LIST))
     cursor = fields.Integer(load_default=0, validate=validate.Range(0, 10_000_000))
@@ -144,6 +138,7 @@ class HubEntrySchema(Schema):
     oid = _text("the Git object")
     size = fields.Integer()
     lfs = fields.Nested(HubPointerSchema)
+    xetHash = _text("under which Xet's clients fetch the content; absent: they fetch it by HTTP")
     lastCommit = fields.Nested(HubLastCommitSchema)
 
 

@@ -1,18 +1,28 @@
-"""Directories and files of a revision, as huggingface_hub reads them. CSGHub contract, sections 3.1, 3.3 and 3.4."""
+"""Directories and files of a revision, as huggingface_hub reads them.
+
+Source: CSGHub contract, sections 3.1, 3.3 and 3.4; Hugging Face contract, sections 4 and 6.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, request
 
+from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
 from hub.compat import schemas, views
 from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_and_path, revision_only
+from hub.compat.xet import fetch_headers
+from hub.git.types import Commit, TreeEntry
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.files import send_file
+from hub.http.ranges import disposition
 from hub.repos import contents, entries
+from hub.repos.lfs.pieces import ids_of_pieces
+from hub.repos.models import Repository
 
 blp = CompatBlueprint("trees", __name__, description="Directories and files as huggingface_hub reads them")
 
@@ -36,7 +46,18 @@ def download_file(place: Place, revision: str, path: str) -> Response:
             raise
         # With the commit, the client remembers that the file is not there and asks no more.
         raise NotFound(str(error), code="entry_not_found", commit_id=commit_id) from None
-    return send_file(context, file, repository_id=repository.id, redirects_head=False)
+    headers = {"Content-Disposition": _disposition(file.entry.name)}
+    if file.lfs is not None:
+        headers |= fetch_headers(context, repository, place.kind, oid=file.lfs.oid, commit_id=commit_id)
+    return send_file(context, file, repository_id=repository.id, redirects_head=False, headers=headers)
+
+
+def _disposition(filename: str) -> str:
+    """The client's pattern of a name ends with a semicolon. Browsers show a file unless they ask for a download."""
+    kind = "attachment" if request.args.get("download", "").lower() in _TRUE else "inline"
+    head, _, encoded = disposition(filename, kind=kind).rpartition("; ")
+    kind, _, plain = head.partition("; ")
+    return f"{kind}; {encoded}; {plain};"
 
 
 @blp.at("/tree/<revision>", "/tree/<revision>/<path:path>")
@@ -61,7 +82,7 @@ def show_tree(query: dict[str, Any], place: Place, revision: str, path: str = ""
     if query["expand"]:
         commits = entries.last_commits_of(context, repository, commit_id=directory.commit_id, entries=page.entries)
     link = {"Link": next_link(cursor=page.next_cursor)} if page.next_cursor else None
-    return views.send_json([views.entry_view(entry, commits.get(entry.path)) for entry in page.entries], link)
+    return views.send_json(_entry_views(context, repository, page.entries, commits), link)
 
 
 @blp.at("/paths-info/<path:revision>", method="POST")
@@ -92,7 +113,18 @@ def show_paths(place: Place, revision: str) -> Response:
     commits = {}
     if expand:
         commits = entries.last_commits_of(context, repository, commit_id=commit_id, entries=found)
-    return views.send_json([views.entry_view(entry, commits.get(entry.path)) for entry in found])
+    return views.send_json(_entry_views(context, repository, found, commits))
+
+
+def _entry_views(
+    context: Context, repository: Repository, found: Sequence[TreeEntry], commits: Mapping[str, Commit]
+) -> list[dict[str, Any]]:
+    oids = {entry.lfs.oid for entry in found if entry.lfs is not None}
+    pieces = ids_of_pieces(context, repository_id=repository.id, oids=oids)
+    return [
+        views.entry_view(entry, commits.get(entry.path), pieces.get(entry.lfs.oid, "") if entry.lfs else "")
+        for entry in found
+    ]
 
 
 def _read_paths() -> tuple[list[str], bool]:

@@ -94,8 +94,8 @@ def _siblings(snapshot: Snapshot) -> list[dict[str, Any]]:
     return siblings
 
 
-def entry_view(entry: TreeEntry, last_commit: Commit | None = None) -> dict[str, Any]:
-    """A file or directory of a tree."""
+def entry_view(entry: TreeEntry, last_commit: Commit | None = None, piece_id: str = "") -> dict[str, Any]:
+    """A file or directory of a tree. piece_id: under which its content can be fetched in pieces; "": it cannot."""
     is_file = entry.kind in (EntryKind.FILE, EntryKind.LINK)
     view: dict[str, Any] = {
         "type": "file" if is_file else "directory",
@@ -109,6 +109,8 @@ def entry_view(entry: TreeEntry, last_commit: Commit | None = None) -> dict[str,
             "size": entry.lfs.size_bytes,
             "pointerSize": entry.lfs.pointer_size_bytes,
         }
+    if piece_id:
+        view["xetHash"] = piece_id
     if last_commit is not None:
         view["lastCommit"] = {
             "id": last_commit.id,

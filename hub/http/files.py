@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from flask import Response, current_app, redirect, request
@@ -16,29 +17,35 @@ _COUNTER = "hub_download_counter"
 
 
 def send_file(
-    context: Context, file: OpenedFile, *, repository_id: int, redirects_head: bool = True, filename: str = ""
+    context: Context,
+    file: OpenedFile,
+    *,
+    repository_id: int,
+    redirects_head: bool = True,
+    filename: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """200, 206, 304, or 302 to an object store that sends the bytes itself. Source: CSGHub contract, section 3.4.
 
     filename: what the client shall call it; "" for its own name. redirects_head: whether a HEAD is redirected as well.
-    Clients that read what a file is from the HEAD's own headers want it answered here. A GET from the first byte on
-    counts as a download of the repository. Raises RangeNotSatisfiable.
+    Clients that read what a file is from the HEAD's own headers want it answered here. headers: further ones, of every
+    answer. A GET from the first byte on counts as a download of the repository. Raises RangeNotSatisfiable.
     """
     filename = filename or file.entry.name
-    headers = {"X-Repo-Commit": file.commit_id, "Content-Disposition": disposition(filename)}
+    told = {"X-Repo-Commit": file.commit_id, "Content-Disposition": disposition(filename), **(headers or {})}
     response = None
     if file.lfs is not None:
-        headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)}
+        told |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)}
         if request.method == "GET" or redirects_head:
             url = file.lfs.direct_url(
                 expires_s=context.settings.lfs_url_ttl_s, filename=filename, method=request.method
             )
             if url is not None:
                 response = cast(Response, redirect(url, 302))
-                response.headers.update(headers)
+                response.headers.update({**told, "ETag": f'"{file.etag}"'})
     if response is None:
         content = Content(file.size_bytes, file.etag, file.open_range, file.local_path, file.modified_at)
-        response = send_content(content, headers=headers)
+        response = send_content(content, headers=told)
     if request.method == "GET" and response.status_code != 304 and _is_from_start():
         download_counter().count(repository_id)
     return response

@@ -62,8 +62,6 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
-        GET {wire}/xet-read-token/<path:revision>
-        GET {wire}/xet-write-token/<path:revision>
         GET {hub}/api/<collection:kind>
         GET {prefix}/<path:rest>
         PUT {prefix}/<path:rest>
@@ -148,6 +146,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/revision/<path:revision>
         GET {wire}/tree/<revision>
         GET {wire}/tree/<revision>/<path:path>
+        GET {wire}/xet-read-token/<path:revision>
+        GET {hub}/<namespace>/<name>/xet-read-token/<path:revision>
+        GET {hub}/<collection:kind>/<namespace>/<name>/xet-read-token/<path:revision>
         GET {hub}/<namespace>/<name>/resolve/<revision>/<path:path>
         GET {hub}/<collection:kind>/<namespace>/<name>/resolve/<revision>/<path:path>
         POST {wire}/paths-info/<path:revision>
@@ -234,6 +235,9 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE {wire}/branch/<path:branch>
         POST {wire}/commit/<path:revision>
         POST {wire}/preupload/<path:revision>
+        GET {wire}/xet-write-token/<path:revision>
+        GET {hub}/<namespace>/<name>/xet-write-token/<path:revision>
+        GET {hub}/<collection:kind>/<namespace>/<name>/xet-write-token/<path:revision>
         POST {wire}/tag/<path:revision>
         DELETE {wire}/tag/<path:revision>
         PUT {repo}/branches/<path:branch>

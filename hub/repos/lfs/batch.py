@@ -5,9 +5,10 @@ Source: git-lfs, docs/api/batch.md; CSGHub contract, sections 2.5 and 6.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from hub.accounts.policy import Action as PolicyAction
@@ -18,13 +19,17 @@ from hub.db.uow import reading
 from hub.objects.store import STORE
 from hub.repos.gates import require_content
 from hub.repos.lfs.contents import direct_key, part_count_of, prepare_uploads
-from hub.repos.lfs.holdings import is_oid, object_key, sizes_of_held
+from hub.repos.lfs.holding import action_to_send
+from hub.repos.lfs.holdings import Stored, held_objects, is_oid, object_key
+from hub.repos.lfs.sources import find_transfer
 from hub.repos.lookup import get_for
 from hub.repos.models import LFSUpload
 from hub.repos.quotas import check_object_room
 
 BASIC = "basic"
 MULTIPART = "multipart"
+# In pieces, through the source that moves such. Source: Xet contract, section 12; Hugging Face contract, section 7.3.
+XET = "xet"
 # What S3 takes in one request; larger objects go in parts. Source: CSGHub contract, section 6.4.
 MAX_BASIC_BYTES = 5 * GIB
 
@@ -84,6 +89,8 @@ class LinkBuilder(Protocol):
 
     def complete(self, upload: LFSUpload) -> str: ...
 
+    def pieces(self, *, for_proposal: bool) -> TransferAction: ...
+
 
 def batch(
     context: Context,
@@ -95,14 +102,18 @@ def batch(
     transfers: Sequence[str],
     has_upload_id: bool,
     links: LinkBuilder,
+    for_proposal: bool = False,
 ) -> BatchResult:
     """Answer a batch request, in a number of queries that does not grow with it. It opens its own units of work.
 
     transfers: the ways that the client knows; "basic" needs no mention. has_upload_id: the request comes from a client
     that wants addresses for objects which the repository holds already (CSGHub contract, section 2.5 c).
+    for_proposal: the right to open a pull request is enough to upload.
     Raises NotFound, NotSignedIn, Denied, QuotaExceeded, Unavailable (``disk_full``).
     """
-    action = PolicyAction.REPOSITORY_WRITE if operation is Operation.UPLOAD else PolicyAction.REPOSITORY_READ
+    action = PolicyAction.REPOSITORY_READ
+    if operation is Operation.UPLOAD:
+        action = action_to_send(for_proposal=for_proposal)
     sizes = {item.oid: item.size_bytes for item in objects if _find_fault(context, item) is None}
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
@@ -115,7 +126,9 @@ def batch(
     if operation is Operation.DOWNLOAD:
         return _answer_download(context, objects, held, links)
     if has_upload_id:
-        wanted = {oid: size for oid, size in sizes.items() if held.get(oid, size) == size}
+        wanted = {oid: size for oid, size in sizes.items() if oid not in held or held[oid].size_bytes == size}
+    if XET in transfers and find_transfer(context) is not None:
+        return _answer_pieces(context, objects, held, wanted, partial(links.pieces, for_proposal=for_proposal))
     in_parts = MULTIPART in transfers
     uploads = {}
     if in_parts and wanted:
@@ -147,9 +160,10 @@ def _find_fault(context: Context, item: ObjectRequest) -> tuple[int, str] | None
     return None
 
 
-def _find_size_fault(item: ObjectRequest, held: dict[str, int]) -> tuple[int, str] | None:
-    if held.get(item.oid, item.size_bytes) != item.size_bytes:
-        return 422, f"The object has {held[item.oid]} bytes, not {item.size_bytes}."
+def _find_size_fault(item: ObjectRequest, held: Mapping[str, Stored]) -> tuple[int, str] | None:
+    known = held.get(item.oid)
+    if known is not None and known.size_bytes != item.size_bytes:
+        return 422, f"The object has {known.size_bytes} bytes, not {item.size_bytes}."
     return None
 
 
@@ -163,7 +177,7 @@ def _find_basic_fault(item: ObjectRequest, in_parts: bool) -> tuple[int, str] | 
 
 
 def _answer_download(
-    context: Context, objects: Sequence[ObjectRequest], held: dict[str, int], links: LinkBuilder
+    context: Context, objects: Sequence[ObjectRequest], held: Mapping[str, Stored], links: LinkBuilder
 ) -> BatchResult:
     store, expires_in_s = context[STORE], context.settings.lfs_url_ttl_s
     answers = []
@@ -174,12 +188,32 @@ def _answer_download(
         if fault is not None:
             answers.append(ObjectAnswer(item.oid, item.size_bytes, error=fault))
             continue
-        if store.is_direct:
+        if store.is_direct and not held[item.oid].source:
             href = store.presign_get(object_key(item.oid), expires_s=expires_in_s)
         else:
             href = links.download(item.oid, item.size_bytes)
         answers.append(ObjectAnswer(item.oid, item.size_bytes, {"download": TransferAction(href)}))
     return BatchResult(BASIC, answers, expires_in_s)
+
+
+def _answer_pieces(
+    context: Context,
+    objects: Sequence[ObjectRequest],
+    held: Mapping[str, Stored],
+    wanted: Container[str],
+    get_leave: Callable[[], TransferAction],
+) -> BatchResult:
+    """huggingface_hub reads no more than the transfer's name; git-xet, the action, one and the same for all objects."""
+    action: dict[str, TransferAction] | None = None
+    answers = []
+    for item in objects:
+        fault = _find_fault(context, item) or _find_size_fault(item, held)
+        if fault is None and item.oid in wanted:
+            action = action or {"upload": get_leave()}
+            answers.append(ObjectAnswer(item.oid, item.size_bytes, action))
+        else:
+            answers.append(ObjectAnswer(item.oid, item.size_bytes, error=fault))
+    return BatchResult(XET, answers, context.settings.lfs_url_ttl_s)
 
 
 def _upload_actions(

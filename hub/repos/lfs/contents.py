@@ -1,4 +1,7 @@
-"""The bytes of LFS objects, in and out: whole objects, those sent straight to the store, and those sent in parts."""
+"""The bytes of LFS objects, in and out: whole objects, those sent straight to the store, and those sent in parts.
+
+What comes in here goes to the object store, unless a source (``sources``) has it already: then it is only hashed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 
 from hub.accounts.policy import Action, Actor
 from hub.base.context import Context
@@ -16,17 +19,20 @@ from hub.base.errors import Invalid, NotFound, TooLarge, Unavailable, Unprocessa
 from hub.base.log import get_logger
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
-from hub.objects.store import STAGING, STORE, ObjectStore
+from hub.objects.store import STAGING, STORE
 from hub.objects.stream import Verifier, hash_mismatch, take_in
+from hub.repos.gates import require_content
 from hub.repos.lfs.holdings import (
+    Stored,
+    held_objects,
     object_key,
     register_object,
-from hub.repos.gates import require_content
     sizes_of_held,
-    sizes_of_stored,
+    stored_objects,
     unlink_object,
     validate_oid,
 )
+from hub.repos.lfs.sources import SOURCES, get_source
 from hub.repos.lookup import get_for
 from hub.repos.models import LFSLink, LFSObject, LFSUpload
 from hub.repos.quotas import check_object_room, check_quota, require_free_store
@@ -39,27 +45,34 @@ MAX_PARTS = 1000
 
 @dataclass(frozen=True)
 class LFSContent:
-    """An object that a repository holds, ready to be read. created_at: when the hub first got it."""
+    """An object that a repository holds, ready to be read.
 
+    created_at: when the hub first got it. source: who keeps its bytes; "": they are whole in the object store.
+    """
+
+    context: Context
     oid: str
     size_bytes: int
     created_at: datetime
-    store: ObjectStore
+    source: str = ""
 
     def open_range(self, start: int, length: int) -> Iterator[bytes]:
-        """Exactly these bytes, in chunks."""
-        return self.store.open_range(object_key(self.oid), start, length)
+        """Exactly these bytes, in chunks. Raises Unavailable (``content_source_missing``)."""
+        if self.source:
+            return get_source(self.context, self.source).open_range(self.context, self.oid, start, length)
+        return self.context[STORE].open_range(object_key(self.oid), start, length)
 
     @property
     def local_path(self) -> Path | None:
         """The plain file that holds the content, where the store has such."""
-        return self.store.local_path(object_key(self.oid))
+        return None if self.source else self.context[STORE].local_path(object_key(self.oid))
 
     def direct_url(self, *, expires_s: int, filename: str | None = None, method: str = "GET") -> str | None:
-        """An address that the client may be sent to instead; None when transfers go through the hub."""
-        if not self.store.is_direct:
+        """An address that the client may be sent to instead; None when the transfer goes through the hub."""
+        store = self.context[STORE]
+        if self.source or not store.is_direct:
             return None
-        return self.store.presign_get(object_key(self.oid), expires_s=expires_s, filename=filename, method=method)
+        return store.presign_get(object_key(self.oid), expires_s=expires_s, filename=filename, method=method)
 
 
 def get_content(context: Context, *, actor: Actor, repository_id: int, oid: str) -> LFSContent:
@@ -72,13 +85,13 @@ def get_content(context: Context, *, actor: Actor, repository_id: int, oid: str)
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
         require_content(work, actor, repository)
         found = work.session.execute(
-            select(LFSObject.size_bytes, LFSObject.created_at)
+            select(LFSObject.size_bytes, LFSObject.created_at, LFSObject.source)
             .join(LFSLink, LFSLink.oid == LFSObject.oid)
             .where(LFSLink.repository_id == repository_id, LFSLink.oid == oid)
         ).one_or_none()
     if found is None:
         raise object_missing()
-    return LFSContent(oid, found.size_bytes, found.created_at, context[STORE])
+    return LFSContent(context, oid, found.size_bytes, found.created_at, found.source)
 
 
 def object_missing() -> NotFound:
@@ -87,9 +100,18 @@ def object_missing() -> NotFound:
 
 
 def receive_object(
-    context: Context, *, actor: Actor, repository_id: int, oid: str, size_bytes: int, chunks: Iterable[bytes]
+    context: Context,
+    *,
+    actor: Actor,
+    repository_id: int,
+    oid: str,
+    size_bytes: int,
+    chunks: Iterable[bytes],
+    action: Action = Action.REPOSITORY_WRITE,
 ) -> None:
     """Store an object's bytes and let the repository hold it. It opens its own short units of work.
+
+    action: by which right; REPOSITORY_PROPOSE for a pull request's content.
 
     The whole body is always read and hashed, even when the hub has the object: only who has the bytes gets the link.
     Raises NotFound, Denied, Invalid, TooLarge, QuotaExceeded, Unavailable, Unprocessable (``size_mismatch``,
@@ -97,18 +119,35 @@ def receive_object(
     """
     _check_object(context, oid, size_bytes)
     with reading(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
         if oid not in sizes_of_held(work, repository_id, [oid]):
             check_object_room(work, repository, size_bytes)
-    if _is_stored(context, oid, size_bytes):
-        take_in(chunks, Verifier(size_bytes, oid))
-    else:
+    is_new = _find_stored(context, oid, size_bytes) is None
+    if is_new:
         context[STORE].put(object_key(oid), chunks, size_bytes=size_bytes, sha256=oid)
-    _register(context, actor=actor, repository_id=repository_id, oid=oid, size_bytes=size_bytes)
+    else:
+        take_in(chunks, Verifier(size_bytes, oid))
+    _register(
+        context,
+        actor=actor,
+        repository_id=repository_id,
+        oid=oid,
+        size_bytes=size_bytes,
+        is_placed=is_new,
+        action=action,
+    )
     log.info("lfs_object_received", repository_id=repository_id, oid=oid, size_bytes=size_bytes)
 
 
-def verify_object(context: Context, *, actor: Actor, repository_id: int, oid: str, size_bytes: int) -> None:
+def verify_object(
+    context: Context,
+    *,
+    actor: Actor,
+    repository_id: int,
+    oid: str,
+    size_bytes: int,
+    action: Action = Action.REPOSITORY_WRITE,
+) -> None:
     """Return when the repository holds the object with this size; else take what was sent straight to the store.
 
     Raises Invalid (``lfs_object_missing``, ``size_mismatch``), Unprocessable (``hash_mismatch``), NotFound, Denied,
@@ -116,20 +155,28 @@ def verify_object(context: Context, *, actor: Actor, repository_id: int, oid: st
     """
     _check_object(context, oid, size_bytes)
     with reading(context) as work:
-        get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
-        held_bytes = sizes_of_held(work, repository_id, [oid]).get(oid)
+        get_for(work, actor=actor, action=action, repository_id=repository_id)
+        held = held_objects(work, repository_id, [oid]).get(oid)
     store = context[STORE]
-    if held_bytes is not None:
-        if held_bytes != size_bytes:
-            raise Invalid(f"The object has {held_bytes} bytes.", code="size_mismatch")
-        if store.find(object_key(oid)) is None:
+    if held is not None:
+        if held.size_bytes != size_bytes:
+            raise Invalid(f"The object has {held.size_bytes} bytes.", code="size_mismatch")
+        if not _is_there(context, oid, held):
             raise Invalid("The object's content is missing; upload it again.", code="lfs_object_missing")
         return
     staged = direct_key(repository_id, oid)
     if not store.is_direct or store.find(staged) is None:
         raise Invalid("The object has not been uploaded.", code="lfs_object_missing")
-    _adopt_staged(context, staged, oid, size_bytes)
-    _register(context, actor=actor, repository_id=repository_id, oid=oid, size_bytes=size_bytes)
+    is_placed = _adopt_staged(context, staged, oid, size_bytes)
+    _register(
+        context,
+        actor=actor,
+        repository_id=repository_id,
+        oid=oid,
+        size_bytes=size_bytes,
+        is_placed=is_placed,
+        action=action,
+    )
     store.delete(staged)
 
 
@@ -138,8 +185,8 @@ def direct_key(repository_id: int, oid: str) -> str:
     return f"{STAGING}direct-{repository_id}-{oid}"
 
 
-def _adopt_staged(context: Context, staged: str, oid: str, size_bytes: int) -> None:
-    """Hash what was staged and put it in its place.
+def _adopt_staged(context: Context, staged: str, oid: str, size_bytes: int) -> bool:
+    """Hash what was staged and put it in its place, unless the hub has it; whether it was put there.
 
     The client's address can still write: so the very content that was hashed is copied, by its etag, or none.
     """
@@ -150,8 +197,10 @@ def _adopt_staged(context: Context, staged: str, oid: str, size_bytes: int) -> N
         if info.size_bytes != size_bytes:
             raise Unprocessable(f"{info.size_bytes} bytes came instead of {size_bytes}.", code="size_mismatch")
         raise hash_mismatch()
-    if not _is_stored(context, oid, size_bytes):
-        store.copy(staged, object_key(oid), if_etag=info.etag)
+    if _find_stored(context, oid, size_bytes) is not None:
+        return False
+    store.copy(staged, object_key(oid), if_etag=info.etag)
+    return True
 
 
 def _check_object(context: Context, oid: str, size_bytes: int) -> None:
@@ -162,30 +211,50 @@ def _check_object(context: Context, oid: str, size_bytes: int) -> None:
         raise TooLarge(f"An object has at most {context.settings.max_lfs_object_size_bytes} bytes.")
 
 
-def _is_stored(context: Context, oid: str, size_bytes: int) -> bool:
-    """Whether the hub has the whole object, whoever holds it. Never to be told to a client."""
+def _find_stored(context: Context, oid: str, size_bytes: int) -> Stored | None:
+    """Where the hub has the whole object, whoever holds it; None: it has not. Never to be told to a client."""
     with reading(context) as work:
-        if sizes_of_stored(work, [oid]).get(oid) != size_bytes:
-            return False
+        stored = stored_objects(work, [oid]).get(oid)
+    if stored is None or stored.size_bytes != size_bytes or not _is_there(context, oid, stored):
+        return None
+    return stored
+
+
+def _is_there(context: Context, oid: str, stored: Stored) -> bool:
+    """Whether the bytes are where the row says. A source that does not run has none that anybody could read."""
+    if stored.source:
+        source = context[SOURCES].find(stored.source)
+        return source is not None and source.holds(context, oid)
     info = context[STORE].find(object_key(oid))
-    return info is not None and info.size_bytes == size_bytes
+    return info is not None and info.size_bytes == stored.size_bytes
 
 
-def _register(context: Context, *, actor: Actor, repository_id: int, oid: str, size_bytes: int) -> None:
+def _register(
+    context: Context, *, actor: Actor, repository_id: int, oid: str, size_bytes: int, is_placed: bool, action: Action
+) -> None:
     """Let the repository hold an object whose bytes were seen and are in their place.
 
+    is_placed: they were just put into the object store, so that is where they are from now on.
     Rights and quota are judged again: both may have changed while the bytes came.
     """
     with unit_of_work(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
         if oid not in sizes_of_held(work, repository_id, [oid]):
             check_object_room(work, repository, size_bytes)
             register_object(work, repository, oid, size_bytes)
+        if is_placed:
+            work.session.execute(
+                update(LFSObject).where(LFSObject.oid == oid, LFSObject.source != "").values(source="")
+            )
+        stored = stored_objects(work, [oid])[oid]
         work.session.execute(delete(LFSUpload).where(LFSUpload.repository_id == repository_id, LFSUpload.oid == oid))
-    if context[STORE].find(object_key(oid)) is None:
+    if not _is_there(context, oid, stored):
         # The garbage collector saw the object without a link just before there was one, and took its bytes.
         with unit_of_work(context) as work:
             unlink_object(work, repository_id, oid, size_bytes)
+            # A row that promises bytes would make a source that has them believe that it need not keep them.
+            is_linked = exists().where(LFSLink.oid == LFSObject.oid)
+            work.session.execute(delete(LFSObject).where(LFSObject.oid == oid, ~is_linked))
         raise Unavailable("The object could not be stored just now; upload it again.", code="lfs_object_lost")
 
 
@@ -298,13 +367,14 @@ def receive_part(
     number: int,
     size_bytes: int,
     chunks: Iterable[bytes],
+    action: Action = Action.REPOSITORY_WRITE,
 ) -> str:
     """Store one part of an upload; return the etag that completion asks for. size_bytes: of this part.
 
     Raises NotFound (also ``upload_not_found``), Denied, Unprocessable, Unavailable.
     """
     with reading(context) as work:
-        get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        get_for(work, actor=actor, action=action, repository_id=repository_id)
         upload = _get_upload(work, repository_id, oid, upload_id)
     if not 1 <= number <= part_count_of(upload):
         raise Invalid(f"The upload has the parts 1 to {part_count_of(upload)}.", code="part_invalid")
@@ -321,6 +391,7 @@ def complete_upload(
     size_bytes: int,
     upload_id: str,
     parts: Sequence[tuple[int, str]],
+    action: Action = Action.REPOSITORY_WRITE,
 ) -> None:
     """Put the parts together, check the whole, and let the repository hold it. parts: (number, etag), in order.
 
@@ -329,7 +400,7 @@ def complete_upload(
     """
     store = context[STORE]
     with reading(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
         if sizes_of_held(work, repository_id, [oid]).get(oid) == size_bytes and not _find_uploads(
             work, repository_id, [oid]
         ):
@@ -347,8 +418,21 @@ def complete_upload(
             if error.code != "parts_mismatch":
                 _drop_upload(context, upload)
             raise
-    store.move(upload.object_key, object_key(oid))
-    _register(context, actor=actor, repository_id=repository_id, oid=oid, size_bytes=size_bytes)
+    found = _find_stored(context, oid, size_bytes)
+    is_kept = found is not None and bool(found.source)
+    if is_kept:
+        store.delete(upload.object_key)
+    else:
+        store.move(upload.object_key, object_key(oid))
+    _register(
+        context,
+        actor=actor,
+        repository_id=repository_id,
+        oid=oid,
+        size_bytes=size_bytes,
+        is_placed=not is_kept,
+        action=action,
+    )
     log.info("lfs_upload_completed", repository_id=repository_id, oid=oid, size_bytes=size_bytes)
 
 

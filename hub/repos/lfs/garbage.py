@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.base.context import Context
@@ -16,6 +16,7 @@ from hub.db.insert import insert_new
 from hub.db.uow import reading, unit_of_work
 from hub.objects.store import STORE, ObjectInfo
 from hub.repos.lfs.holdings import is_oid, object_key, sizes_of_stored
+from hub.repos.lfs.sources import SOURCES
 from hub.repos.models import LFSLink, LFSObject, LFSUpload
 
 log = get_logger(__name__)
@@ -27,7 +28,10 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class GarbageReport:
-    """What one run removed. size_bytes counts the freed bytes of objects and staged leftovers."""
+    """What one run removed. size_bytes counts the bytes of objects and of staged leftovers.
+
+    What a source keeps in pieces that others need, too, frees fewer bytes than that, and later.
+    """
 
     objects: int = 0
     uploads: int = 0
@@ -53,7 +57,7 @@ def preview_garbage(context: Context, *, now: datetime, grace: timedelta = GRACE
     """What ``collect_garbage`` would remove by what the database knows: contents without a row are not counted."""
     with reading(context) as work:
         unlinked = select(func.count(), func.coalesce(func.sum(LFSObject.size_bytes), 0)).where(
-            LFSObject.created_at < now - grace, _is_unlinked()
+            _is_garbage(context, now - grace)
         )
         count, size_bytes = work.session.execute(unlinked).one()
         expired = select(func.count()).select_from(LFSUpload).where(LFSUpload.expires_at <= now)
@@ -114,16 +118,22 @@ def _remove_unlinked_objects(context: Context, older_than: datetime) -> tuple[in
         with reading(context) as work:
             candidates = work.session.scalars(
                 select(LFSObject.oid)
-                .where(LFSObject.oid > after, LFSObject.created_at < older_than, _is_unlinked())
+                .where(LFSObject.oid > after, _is_garbage(context, older_than))
                 .order_by(LFSObject.oid)
                 .limit(_AT_ONCE)
             ).all()
         if not candidates:
             return count, size_bytes
+        removed = []
         for oid in candidates:
             removed_bytes = _remove_object(context, oid, older_than)
             if removed_bytes is not None:
-                count, size_bytes = count + 1, size_bytes + removed_bytes
+                removed.append(oid)
+                size_bytes += removed_bytes
+        count += len(removed)
+        # All of them: a source may have pieces also of what lay whole in the object store.
+        for source in context[SOURCES].values() if removed else ():
+            source.forget(context, removed)
         after = candidates[-1]
 
 
@@ -138,7 +148,7 @@ def _remove_object(context: Context, oid: str, older_than: datetime) -> int | No
         with unit_of_work(context) as work:
             removed_bytes = work.session.scalar(
                 delete(LFSObject)
-                .where(LFSObject.oid == oid, LFSObject.created_at < older_than, _is_unlinked())
+                .where(LFSObject.oid == oid, _is_garbage(context, older_than))
                 .returning(LFSObject.size_bytes)
             )
             if removed_bytes is not None:
@@ -149,5 +159,10 @@ def _remove_object(context: Context, oid: str, older_than: datetime) -> int | No
         return None
 
 
-def _is_unlinked() -> ColumnElement[bool]:
-    return ~exists().where(LFSLink.oid == LFSObject.oid)
+def _is_garbage(context: Context, older_than: datetime) -> ColumnElement[bool]:
+    """Nobody holds it, it is old, and who keeps its bytes is here to let them go."""
+    return and_(
+        LFSObject.created_at < older_than,
+        LFSObject.source.in_(["", *context[SOURCES]]),
+        ~exists().where(LFSLink.oid == LFSObject.oid),
+    )

@@ -25,7 +25,7 @@ _AT_ONCE = 1000
 
 def action_to_send(*, for_proposal: bool) -> Action:
     """What one must be allowed to bring contents into a repository: to write to it, or to propose changes to it."""
-    return Action.REPOSITORY_WRITE
+    return Action.REPOSITORY_PROPOSE if for_proposal else Action.REPOSITORY_WRITE
 
 
 def hold_contents(
@@ -73,7 +73,10 @@ def known_contents(work: UnitOfWork, oids: Iterable[str]) -> set[str]:
 
 
 def readable_contents(work: UnitOfWork, actor: Actor, oids: Iterable[str]) -> set[str]:
-    """Those of these contents that some repository holds which the actor may read. One query for a thousand."""
+    """Those of these contents that some repository holds which the actor may read. One query for a thousand.
+
+    Gated repositories give nothing away here, not even to those who were let in.
+    """
     may_read = readable(
         actor,
         resource_type=Repository.resource_type,
@@ -89,7 +92,7 @@ def readable_contents(work: UnitOfWork, actor: Actor, oids: Iterable[str]) -> se
                 select(LFSLink.oid)
                 .distinct()
                 .join(Repository, Repository.id == LFSLink.repository_id)
-                .where(LFSLink.oid.in_(batch), is_live(), may_read)
+                .where(LFSLink.oid.in_(batch), is_live(), may_read, Repository.gate == "")
             )
         )
     return found

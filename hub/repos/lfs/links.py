@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.repos.addresses import http_clone_url
+from hub.repos.kinds import get_kind
+from hub.repos.lfs.batch import TransferAction
 from hub.repos.lfs.contents import get_content
+from hub.repos.lfs.pieces import issue_ticket
 from hub.repos.lfs.tickets import Transfer, TransferKind, sign_transfer
 from hub.repos.models import LFSUpload, Repository
 
 
 class SignedLinks:
-    """Writes the transfer addresses of one batch; an actor's for one repository, good for ``lfs_url_ttl_s``."""
+    """Writes the transfer addresses of one batch; an actor's for one repository, good for ``lfs_url_ttl_s``.
 
-    def __init__(self, context: Context, actor: Actor, repository: Repository) -> None:
+    base_url: the hub as the client reached it; "" for its own address. ref: which the client will push to.
+    """
+
+    def __init__(
+        self, context: Context, actor: Actor, repository: Repository, *, base_url: str = "", ref: str | None = None
+    ) -> None:
         self._context = context
+        self._actor = actor
+        self._repository = repository
         self._repository_id = repository.id
         self._user_id = actor.user_id
+        self._hub = base_url or context.settings.effective_base_url
+        self._ref = (ref or repository.default_branch).removeprefix("refs/heads/")
         self._expires_at = int(context.clock.now().timestamp()) + context.settings.lfs_url_ttl_s
         self._base = f"{http_clone_url(context, repository)}/info/lfs"
 
@@ -52,6 +64,30 @@ class SignedLinks:
         )
         address = f"{self._context.settings.effective_base_url}/api/v1/complete_multipart"
         return self._sign(address, transfer, oid=upload.oid, size=str(upload.size_bytes))
+
+    def pieces(self, *, for_proposal: bool) -> TransferAction:
+        """Leave to bring contents in pieces, and where it is renewed. Source: Xet contract, section 12."""
+        ticket = issue_ticket(
+            self._context,
+            actor=self._actor,
+            repository_id=self._repository_id,
+            revision=self._ref,
+            is_write=True,
+            for_proposal=for_proposal,
+            base_url=self._hub,
+        )
+        collection = get_kind(self._context, self._repository.kind).collection
+        place = f"{self._hub}/hf/api/{collection}/{self._repository.path}"
+        return TransferAction(
+            f"{place}/xet-write-token/{quote(self._ref, safe='')}{'?create_pr=1' if for_proposal else ''}",
+            {
+                "X-Xet-Cas-Url": ticket.url,
+                "X-Xet-Access-Token": ticket.token,
+                "X-Xet-Token-Expiration": str(ticket.expires_at_s),
+                # Of the client's own making; git-xet looks for it all the same.
+                "X-Xet-Session-Id": "",
+            },
+        )
 
     def _transfer(self, kind: TransferKind, oid: str, size_bytes: int) -> Transfer:
         return Transfer(kind, self._repository_id, oid, size_bytes, self._user_id, self._expires_at)
