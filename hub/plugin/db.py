@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hub.base.paging import Page, PageArgs
 from hub.db.base import Model, RowId, UTCDateTime, new_uuid
-from hub.db.insert import insert_new
+from hub.db.insert import insert_new, insert_new_keys
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "UTCDateTime",
     "UnitOfWork",
     "insert_new",
+    "insert_new_keys",
     "new_uuid",
     "reading",
     "unit_of_work",

@@ -23,9 +23,10 @@ class Xorb(Model):
     chunk_count: Mapped[int]
     raw_bytes: Mapped[int]
     stored_bytes: Mapped[int]
-    chunks: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True)
+    # Last: what follows a long value in a row is slow to read on SQLite.
+    chunks: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
 class File(Model):
@@ -40,8 +41,8 @@ class File(Model):
     hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     oid: Mapped[str] = mapped_column(ForeignKey("lfs_objects.oid", ondelete="CASCADE"), unique=True)
     size_bytes: Mapped[int] = mapped_column(RowId)
-    terms: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime]
+    terms: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
 class FileXorb(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from hub.plugin import Plugin
+from hub.plugin import JobSpec, Metric, Plugin, Schedule
 from plugins.xnet.settings import XnetSettings
 
 if TYPE_CHECKING:
@@ -32,6 +32,18 @@ class XnetPlugin(Plugin):
         from plugins.xnet import api, downloads
 
         return tuple({module.blueprint for module in (api, downloads)})
+
+    def jobs(self) -> Iterable[JobSpec]:
+        return (JobSpec("xnet.collect_garbage", "plugins.xnet.garbage:collect", timeout_s=6 * 3600),)
+
+    def schedules(self) -> Iterable[Schedule]:
+        # After the hub's own collection, by which files go.
+        return (Schedule("xnet.collect_garbage", "10 5 * * *", "xnet.collect_garbage"),)
+
+    def metrics(self) -> Iterable[Metric]:
+        from plugins.xnet.figures import list_figures
+
+        return list_figures()
 
     def content_sources(self) -> Mapping[str, ContentSource]:
         from plugins.xnet.source import XnetSource

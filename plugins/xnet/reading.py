@@ -22,6 +22,7 @@ from plugins.xnet.storage import xorb_key
 
 # Lists of chunks take up to a mebibyte each in memory; so many are held at once.
 _XORBS_AT_ONCE = 32
+_TERMS_AT_ONCE = 4096
 # What is read and uncompressed in one go, where no single chunk is larger.
 _RUN_BYTES = 4 * 1024 * 1024
 
@@ -38,7 +39,7 @@ def read_windows(context: Context, terms: Iterable[Term]) -> Iterator[Window]:
     taken: list[Term] = []
     named: set[bytes] = set()
     for term in terms:
-        if term.xorb not in named and len(named) == _XORBS_AT_ONCE:
+        if (term.xorb not in named and len(named) == _XORBS_AT_ONCE) or len(taken) == _TERMS_AT_ONCE:
             yield Window(taken, find_chunks(context, named))
             taken, named = [], set()
         taken.append(term)
@@ -55,7 +56,7 @@ def find_chunks(context: Context, xorb_hashes: Collection[bytes]) -> dict[bytes,
 
 
 def read_terms(context: Context, terms: Iterable[Term]) -> Iterator[bytes]:
-    """The bytes of the terms one after the other, in pieces of a few mebibytes.
+    """The bytes of the terms one after the other, in pieces of a few mebibytes, each out of one term.
 
     The stored bytes of a term are read once. It takes no lock and holds no transaction while a piece is in use.
     Raises NotFound (``xorb_not_found``); Failed (``xorb_damaged``) when the store gives other bytes than it took;

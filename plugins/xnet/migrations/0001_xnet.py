@@ -18,9 +18,9 @@ def upgrade() -> None:
         sa.Column("chunk_count", sa.Integer(), nullable=False),
         sa.Column("raw_bytes", sa.Integer(), nullable=False),
         sa.Column("stored_bytes", sa.Integer(), nullable=False),
-        sa.Column("chunks", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("chunks", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_xnet_xorbs")),
     )
     with op.batch_alter_table("xnet_xorbs", schema=None) as batch_op:
@@ -31,8 +31,8 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("oid", sa.String(length=64), nullable=False),
         sa.Column("size_bytes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("terms", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("terms", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["oid"], ["lfs_objects.oid"], name=op.f("fk_xnet_files_oid_lfs_objects"), ondelete="CASCADE"
         ),

@@ -16,8 +16,9 @@ def directory(tmp_path):
 def test_each_edition_says_what_it_carries():
     editions = load_editions()
     assert list(editions) == ["lite", "ce", "ee"]
-    assert editions["lite"].plugins == ()
+    assert editions["lite"].plugins == ("xnet",)
     assert "monitoring" in editions["ce"].plugins
+    assert set(editions["lite"].plugins) <= set(editions["ce"].plugins)
     assert set(editions["ce"].plugins) <= set(editions["ee"].plugins)
     assert (editions["lite"].limits["users"], editions["ce"].limits["clusters"]) == (1, 1)
     assert set(editions["ee"].limits.values()) == {-1}

@@ -1,0 +1,177 @@
+"""Shards: what makes files of xorbs. Source: Xet contract, section 8.2.
+
+Three steps, of which the last is one short transaction: what a shard says is compared with what the hub knows of its
+xorbs (``judging``); each file that is new is put together and hashed, so that nobody has to believe the SHA-256 that
+it is known by; then the files become contents of the repository, all or none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from hub.plugin import Action, Actor, Context, get_logger
+from hub.plugin.db import UnitOfWork, insert_new, insert_new_keys, reading, unit_of_work
+from hub.plugin.errors import Invalid, NotFound
+from hub.plugin.lfs import hold_contents, holds_contents
+from hub.plugin.objects import Verifier, offload, pass_through
+from hub.plugin.policy import require
+from hub.plugin.repos import get_readable
+from plugins.xnet.judging import JudgedFile, JudgedShard, judge_shard, not_proved
+from plugins.xnet.mentions import note_mentions
+from plugins.xnet.models import Chunk, File, FileXorb
+from plugins.xnet.reading import read_terms
+from plugins.xnet.reconstruction import TermTable
+
+log = get_logger(__name__)
+
+SOURCE = "xnet"
+_AT_ONCE = 1000
+# Shards of one account whose files are hashed at the same time, in one process.
+_TURNS_EACH = 4
+_HEARTBEAT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A shard that may be registered once its files are verified. unverified: those that the hub does not have."""
+
+    actor: Actor
+    repository_id: int
+    shard: JudgedShard
+    unverified: Sequence[JudgedFile]
+
+    @property
+    def total_bytes(self) -> int:
+        """How much there is to verify."""
+        return sum(file.size_bytes for file in self.unverified)
+
+
+def begin_registration(context: Context, *, actor: Actor, repository_id: int, path: Path) -> Registration:
+    """Read and judge a shard. path: where its body lies; it is not needed any more afterwards.
+
+    Raises NotFound, NotSignedIn, Denied; Invalid: ``shard_invalid``, ``shard_not_proved``, ``file_hash_mismatch``,
+    ``hash_mismatch``.
+    """
+    with reading(context) as work:
+        repository = get_readable(work, actor=actor, repository_id=repository_id)
+        require(work, actor, Action.REPOSITORY_PROPOSE, repository)
+    shard = judge_shard(context, path)
+    with reading(context) as work:
+        known = _oids_of_known(work, [file.hash for file in shard.files])
+    if any(known.get(file.hash, file.oid) != file.oid for file in shard.files):
+        raise Invalid("The content's SHA-256 is not the announced one.", code="hash_mismatch")
+    unverified = [file for file in shard.files if file.hash not in known]
+    return Registration(actor, repository_id, shard, unverified)
+
+
+def _oids_of_known(work: UnitOfWork, hashes: Sequence[bytes]) -> dict[bytes, str]:
+    """By hash, the oid of each of these files that is registered, whoever holds it. Never to be told to a client."""
+    found: dict[bytes, str] = {}
+    for start in range(0, len(hashes), _AT_ONCE):
+        rows = select(File.hash, File.oid).where(File.hash.in_(hashes[start : start + _AT_ONCE]))
+        found.update((row.hash, row.oid) for row in work.session.execute(rows))
+    return found
+
+
+def verify_files(context: Context, registration: Registration) -> Iterator[int]:
+    """Put the unverified files together and hash them; says how many bytes are done, at least every few seconds.
+
+    Raises Unprocessable (``hash_mismatch``): a file has another SHA-256 than it is announced with; Invalid
+    (``shard_not_proved``) when chunks are gone; Unavailable; Failed (``xorb_damaged``).
+    """
+    if not registration.unverified:
+        return
+    turns, done = _TURNS[registration.actor.user_id], 0
+    while not turns.acquire(timeout=_HEARTBEAT_S):
+        yield done
+    try:
+        pieces = read_terms(context, chain.from_iterable(file.terms for file in registration.unverified))
+        for file in registration.unverified:
+            for piece in pass_through(_take(pieces, file.size_bytes), Verifier(file.size_bytes, file.oid)):
+                done += len(piece)
+                yield done
+    except NotFound:
+        raise not_proved() from None
+    finally:
+        turns.release()
+
+
+def _take(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
+    """The pieces of one file: none is of two."""
+    while length > 0 and (piece := next(pieces, None)) is not None:
+        length -= len(piece)
+        yield piece
+
+
+_TURNS: defaultdict[int | None, threading.BoundedSemaphore] = defaultdict(
+    lambda: threading.BoundedSemaphore(_TURNS_EACH)
+)
+
+
+def register(context: Context, registration: Registration) -> bool:
+    """Let the repository hold the verified files, all or none; whether anything of it is new to the repository.
+
+    Raises NotFound, Denied, TooLarge, QuotaExceeded; Invalid (``shard_not_proved``) when the garbage collector took
+    a xorb that nobody had used.
+    """
+    try:
+        with unit_of_work(context) as work:
+            is_new = _register(work, registration)
+    except IntegrityError:
+        raise not_proved() from None
+    log.info(
+        "shard_registered",
+        repository_id=registration.repository_id,
+        files=len(registration.shard.files),
+        verified_bytes=registration.total_bytes,
+    )
+    return is_new
+
+
+def _register(work: UnitOfWork, registration: Registration) -> bool:
+    shard, repository_id = registration.shard, registration.repository_id
+    contents = {file.oid: file.size_bytes for file in shard.files}
+    held = holds_contents(work, repository_id, contents)
+    # It comes first: with the object's row locked, a file that belongs to it cannot be taken away.
+    hold_contents(
+        work,
+        actor=registration.actor,
+        repository_id=repository_id,
+        contents=contents,
+        source=SOURCE,
+        for_proposal=True,
+    )
+    # Of several ways to cut one content the first stays: clients keep what they were told.
+    files = {file.hash: file for file in sorted(shard.files, key=lambda file: file.hash)}
+    rows = [
+        {
+            "hash": file.hash,
+            "oid": file.oid,
+            "size_bytes": file.size_bytes,
+            "created_at": work.now(),
+            "terms": offload(_pack, file),
+        }
+        for file in files.values()
+    ]
+    added = [files[key.hash] for key in insert_new_keys(work.session, File, rows)]
+    insert_new(
+        work.session,
+        FileXorb,
+        [{"file_hash": file.hash, "xorb_hash": xorb} for file in added for xorb in sorted(file.xorbs)],
+    )
+    chunks = sorted({*shard.chunks, *(file.first_chunk for file in shard.files)})
+    insert_new(work.session, Chunk, [{"chunk_hash": chunk, "xorb_hash": xorb} for chunk, xorb in chunks])
+    note_mentions(work, {*shard.xorbs}.union(*(file.xorbs for file in shard.files)))
+    return bool(added) or len(held) < len(contents)
+
+
+def _pack(file: JudgedFile) -> bytes:
+    return b"".join(TermTable.RECORD.pack(*term) for term in file.terms)

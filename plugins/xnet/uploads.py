@@ -1,0 +1,113 @@
+"""Xorbs that come in. Source: Xet contract, section 8.1."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from hub.plugin import Action, Actor, Context, get_logger
+from hub.plugin.db import UnitOfWork, insert_new, reading, unit_of_work
+from hub.plugin.errors import Invalid
+from hub.plugin.lfs import holds_contents
+from hub.plugin.objects import check_object_room, offload
+from hub.plugin.policy import require
+from hub.plugin.repos import get_readable
+from plugins.xnet import models
+from plugins.xnet.formats.hashes import hash_to_text
+from plugins.xnet.formats.xorbs import FormatError, Xorb, read_xorb
+from plugins.xnet.mentions import note_mentions, refresh_mentions
+from plugins.xnet.models import File, FileXorb
+from plugins.xnet.storage import Body, is_stored, publish_xorb, receive_body
+
+log = get_logger(__name__)
+
+# Of files that share a xorb, so many are looked at when a repository is asked whether it uses it.
+_FILES_AT_ONCE = 500
+
+
+def receive_xorb(
+    context: Context, *, actor: Actor, repository_id: int, xorb_hash: bytes, chunks: Iterable[bytes]
+) -> bool:
+    """Check and keep a xorb; whether it is new to the repository. It opens its own short units of work.
+
+    Who sends what the hub already has learns nothing by it: the body is always read and checked whole. What was there
+    first stays, since clients know where its chunks lie.
+    Raises NotFound, NotSignedIn, Denied; Invalid (``xorb_invalid``, ``xorb_hash_mismatch``), QuotaExceeded,
+    Unavailable; nothing is kept then.
+    """
+    with reading(context) as work:
+        repository = get_readable(work, actor=actor, repository_id=repository_id)
+        require(work, actor, Action.REPOSITORY_PROPOSE, repository)
+    with receive_body(context, chunks) as body:
+        xorb = offload(_read, body.path)
+        if xorb.hash != xorb_hash:
+            raise Invalid("The xorb's hash is not the one in the address.", code="xorb_hash_mismatch")
+        with reading(context) as work:
+            is_new = not _uses(work, repository_id, xorb_hash)
+            if is_new:
+                check_object_room(work, repository, xorb.raw_bytes)
+        _keep(context, xorb, body)
+    return is_new
+
+
+def _read(path: Path) -> Xorb:
+    with path.open("rb") as stream:
+        try:
+            with closing(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)) as body:
+                return read_xorb(body)
+        except FormatError as error:
+            raise Invalid(f"The xorb is refused: {error}.", code="xorb_invalid") from None
+        except ValueError:  # nothing came: an empty file has no map
+            raise Invalid("The xorb is empty.", code="xorb_invalid") from None
+
+
+def _uses(work: UnitOfWork, repository_id: int, xorb_hash: bytes) -> bool:
+    """Whether a file of the repository has chunks of the xorb."""
+    files = select(File.oid).join(FileXorb, FileXorb.file_hash == File.hash).where(FileXorb.xorb_hash == xorb_hash)
+    return bool(holds_contents(work, repository_id, work.session.scalars(files.limit(_FILES_AT_ONCE))))
+
+
+def _keep(context: Context, xorb: Xorb, body: Body) -> None:
+    with reading(context) as work:
+        known_bytes = work.session.scalar(select(models.Xorb.stored_bytes).where(models.Xorb.hash == xorb.hash))
+    if known_bytes is not None and is_stored(context, xorb.hash, known_bytes):
+        refresh_mentions(context, [xorb.hash])
+        return
+    with body.stage(xorb.stored_bytes) as staged, unit_of_work(context) as work:
+        _register(work, xorb, staged)
+    log.info("xorb_received", xorb=hash_to_text(xorb.hash), raw_bytes=xorb.raw_bytes, stored_bytes=xorb.stored_bytes)
+
+
+def _register(work: UnitOfWork, xorb: Xorb, staged: str) -> None:
+    """Give the xorb its row, and the staged bytes their place.
+
+    The bytes are moved inside the unit of work, against the rule that it waits for no storage, and for a reason: of
+    two that bring one xorb in different compressions, who has the row decides which bytes stay; and the garbage
+    collector, which takes the bytes of rows that it removes, is waited for. Without the commit, bytes in their place
+    are nobody's.
+    """
+    values = {
+        "hash": xorb.hash,
+        "chunk_count": len(xorb.chunks),
+        "raw_bytes": xorb.raw_bytes,
+        "stored_bytes": xorb.stored_bytes,
+        "created_at": work.now(),
+        "seen_at": work.now(),
+        "chunks": xorb.chunks.to_bytes(),
+    }
+    row = select(models.Xorb.stored_bytes).where(models.Xorb.hash == xorb.hash).with_for_update(key_share=True)
+    while not insert_new(work.session, models.Xorb, [values]):
+        known_bytes = work.session.scalar(row)
+        if known_bytes is None:
+            continue  # the collector took it away since
+        if is_stored(work.context, xorb.hash, known_bytes):
+            note_mentions(work, [xorb.hash])
+            return
+        # The collector was killed when it had taken the bytes and not yet the row.
+        work.session.execute(update(models.Xorb).where(models.Xorb.hash == xorb.hash).values(**values))
+        break
+    publish_xorb(work.context, staged, xorb.hash)
