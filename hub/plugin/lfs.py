@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hub.repos.lfs.holding import (
     PlainContent,
+    drop_plain_copy,
     hold_contents,
     holds_contents,
     known_contents,
     plain_contents,
     readable_contents,
+    take_over,
 )
 from hub.repos.lfs.sources import ContentSource, Ticket, TicketRequest
 
@@ -17,9 +19,11 @@ __all__ = [
     "PlainContent",
     "Ticket",
     "TicketRequest",
+    "drop_plain_copy",
     "hold_contents",
     "holds_contents",
     "known_contents",
     "plain_contents",
     "readable_contents",
+    "take_over",
 ]

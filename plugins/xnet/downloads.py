@@ -20,7 +20,7 @@ from hub.plugin.errors import Invalid, NotFound
 from hub.plugin.lfs import holds_contents
 from hub.plugin.objects import get_store
 from hub.plugin.ranges import Content, send_part
-from hub.plugin.repos import get_readable
+from hub.plugin.repos import get_readable, require_content
 from plugins.xnet.fetching import AddressMaker, Span, asked_spans, read_address
 from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.models import File
@@ -102,10 +102,10 @@ def _stream(body: Iterator[bytes]) -> Response:
 def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequence[bytes]) -> dict[bytes, TermTable]:
     """The terms of those files that the ticket's repository holds, in the order asked for.
 
-    Raises NotFound when the actor may no longer read the repository.
+    Raises NotFound, NotSignedIn, Denied when the actor may no longer read the repository's content.
     """
     with reading(context) as work:
-        get_readable(work, actor=actor, repository_id=claims.repository_id)
+        require_content(work, actor, get_readable(work, actor=actor, repository_id=claims.repository_id))
         rows = work.session.execute(select(File.hash, File.oid, File.terms).where(File.hash.in_(file_hashes))).all()
         held = holds_contents(work, claims.repository_id, [row.oid for row in rows])
     found = {row.hash: TermTable(row.terms) for row in rows if row.oid in held}

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from hub.accounts.policy import Action, Actor, readable
 from hub.base.context import Context
 from hub.base.errors import Invalid, TooLarge
 from hub.db.uow import UnitOfWork, reading
+from hub.objects.store import STORE
 from hub.repos.lfs.holdings import object_key, register_objects, sizes_of_held, stored_objects, validate_oid
 from hub.repos.lookup import get_for, is_live
 from hub.repos.models import LFSLink, LFSObject, Repository
@@ -100,11 +101,15 @@ def readable_contents(work: UnitOfWork, actor: Actor, oids: Iterable[str]) -> se
 
 @dataclass(frozen=True)
 class PlainContent:
-    """A content that lies whole in the object store, under ``key``; ``oid`` is its SHA-256."""
+    """A content that lies whole in the object store, under ``key``; ``oid`` is its SHA-256.
+
+    repository_id: one of the repositories that hold it.
+    """
 
     oid: str
     size_bytes: int
     key: str
+    repository_id: int
 
 
 def plain_contents(
@@ -114,16 +119,41 @@ def plain_contents(
 
     One query. It asks nobody's leave: for jobs.
     """
+    holder = (
+        select(func.min(LFSLink.repository_id))
+        .join(Repository, Repository.id == LFSLink.repository_id)
+        .where(LFSLink.oid == LFSObject.oid, is_live())
+        .scalar_subquery()
+    )
     with reading(context) as work:
         rows = work.session.execute(
-            select(LFSObject.oid, LFSObject.size_bytes)
+            select(LFSObject.oid, LFSObject.size_bytes, holder)
             .where(
                 LFSObject.oid > after,
                 LFSObject.source == "",
                 LFSObject.size_bytes >= min_size_bytes,
-                select(LFSLink.oid).where(LFSLink.oid == LFSObject.oid).exists(),
+                holder.is_not(None),
             )
             .order_by(LFSObject.oid)
             .limit(limit)
         ).all()
-    return (PlainContent(oid, size_bytes, object_key(oid)) for oid, size_bytes in rows)
+    return (PlainContent(oid, size_bytes, object_key(oid), repository_id) for oid, size_bytes, repository_id in rows)
+
+
+def take_over(work: UnitOfWork, oid: str, *, source: str) -> bool:
+    """Note that a source keeps a content from now on, which it has whole; whether it lay in the object store before.
+
+    Its plain copy stays where it is for who reads it at this moment: see ``drop_plain_copy``.
+    """
+    taken = update(LFSObject).where(LFSObject.oid == oid, LFSObject.source == "").values(source=source)
+    return work.session.scalar(taken.returning(LFSObject.oid)) is not None
+
+
+def drop_plain_copy(work: UnitOfWork, oid: str) -> None:
+    """Remove what the object store has of a content that a source keeps; nothing where the store keeps it itself.
+
+    The row is locked to the end of the transaction: nobody gives the content back to the store meanwhile.
+    """
+    kept_by = work.session.scalar(select(LFSObject.source).where(LFSObject.oid == oid).with_for_update())
+    if kept_by:
+        work.context[STORE].delete(object_key(oid))
