@@ -16,6 +16,7 @@ from hub.api import (
     discussions,
     documentation,
     edits,
+    gates,
     jwts,
     labels,
     licenses,
@@ -36,7 +37,8 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 
 # Every module here that has a ``blp``.
 MODULES = (
-    *(repositories, branches, contents, edits, resources, labels, likes, relations, collections, recommendations),
+    *(repositories, branches, contents, edits, gates, resources),
+    *(labels, likes, relations, collections, recommendations),
     *(discussions, notifications, broadcasts, webhooks),
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),

@@ -254,6 +254,7 @@ class BriefRepositorySchema(Schema):
     like_count = fields.Integer(metadata={"description": "the likes of a space"})
     downloads = fields.Integer(metadata={"description": "not of spaces"})
     private = fields.Boolean()
+    gated = fields.String(metadata={"description": "auto or manual: content is given on request; empty: no gate"})
     archived = fields.Boolean()
     license = fields.String()
     default_branch = fields.String()

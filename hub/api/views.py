@@ -83,6 +83,7 @@ def brief_repository_view(repository: Shown) -> dict[str, Any]:
         "path": repository.path,
         shape.likes: repository.like_count,
         "private": repository.is_private,
+        "gated": repository.gate,
         "archived": repository.is_frozen,
         "license": repository.license,
         "default_branch": repository.default_branch,

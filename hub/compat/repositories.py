@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.accounts.policy import Action, require
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name
 from hub.compat import schemas
 from hub.compat.addresses import CompatBlueprint, Place, page_url, words_from
+from hub.compat.gate_schemas import is_private
 from hub.db.uow import UnitOfWork, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos import branches, service
 from hub.repos.kinds import KINDS, RepositoryKind, find_kind
 from hub.repos.models import Repository
+from hub.repos.service import environment
 
 blp = CompatBlueprint("repositories", __name__, description="Repositories as huggingface_hub manages them")
+
+
+# What this hub calls otherwise.
+_SDKS = {"static": "nginx"}
 
 
 def _kind_named(context: Context, name: str | None) -> RepositoryKind:
@@ -44,19 +49,16 @@ def _path_named(body: dict[str, Any]) -> tuple[str, str]:
     return body["organization"] or current_actor().name, name
 
 
-def _is_private(body: dict[str, Any]) -> bool | None:
-    """What the request says about who may see the repository; None: nothing. Raises Invalid (``REQ-ERR-6``)."""
-    visibility = body["visibility"]
-    if visibility is None:
-        return None if body["private"] is None else bool(body["private"])
-    if visibility not in ("public", "private"):
-        raise Invalid("'visibility' must be public or private.", code="REQ-ERR-6", member="visibility")
-    return bool(visibility == "private")
-
-
 def _load(work: UnitOfWork, kind: RepositoryKind, path: str) -> Repository:
     namespace, _, name = path.partition("/")
     return Place(kind, namespace, name).load(work)
+
+
+def _space_details(body: dict[str, Any]) -> dict[str, Any]:
+    """The members of a space that a request names. Raises Invalid (``REQ-ERR-6``)."""
+    sdk = body.get("sdk")
+    entries = environment.details_of(variables=body["variables"], secrets=body["secrets"])
+    return {"sdk": _SDKS.get(sdk, sdk), **entries} if sdk else {**entries}
 
 
 @blp.post("/api/repos/create")
@@ -74,9 +76,9 @@ def create_repository(body: dict[str, Any]) -> dict[str, Any]:
             kind=kind.name,
             namespace=namespace,
             name=name,
-            private=_is_private(body) or False,
+            private=is_private(body) or False,
             license=body["license"] or "",
-            details={"sdk": body["sdk"]} if body["sdk"] and kind.name == "space" else {},
+            details=_space_details(body) if kind.name == "space" else {},
         )
     except Conflict as error:
         # Who said "exist_ok" goes on with this address.
@@ -115,19 +117,28 @@ def move_repository(body: dict[str, Any]) -> dict[str, Any]:
     return {"success": True}
 
 
-@blp.at("/settings", method="PUT")
-@blp.arguments(schemas.HubSettingsBody)
-@blp.response(200, schemas.HubSettingsSchema)
-def change_settings(body: dict[str, Any], place: Place) -> dict[str, Any]:
-    """Say who may see the repository."""
-    private = _is_private(body)
-    with unit_of_work(current_context()) as work:
-        repository = place.load(work)
-        require(work, current_actor(), Action.REPOSITORY_ADMIN, repository)
-        if private is not None:
-            service.set_visibility(work, actor=current_actor(), repository_id=repository.id, private=private)
-        is_private = repository.is_private
-    return {"private": is_private, "visibility": "private" if is_private else "public"}
+@blp.at("/duplicate", method="POST")
+@blp.arguments(schemas.HubDuplicateBody)
+@blp.response(200, schemas.HubDuplicatedSchema)
+@blp.alt_response(409, schema=schemas.HubTakenSchema, description="there is one already; 'url' leads to it")
+def duplicate_repository(body: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Copy a repository, whole when the answer comes. A space's secrets stay behind; those that are sent count."""
+    source = place.get()
+    namespace, slash, name = body["repository"].rpartition("/")
+    try:
+        copy = service.fork_repository(
+            current_context(),
+            actor=current_actor(),
+            source_id=source.id,
+            namespace=namespace if slash else "",
+            name=name,
+            private=is_private(body),
+            details=_space_details(body) if place.kind.name == "space" else {},
+        )
+    except Conflict as error:
+        path = f"{namespace or current_actor().name}/{name}"
+        raise Conflict(str(error), code=error.code, url=page_url(path, place.kind)) from None
+    return {"url": page_url(copy.path, place.kind)}
 
 
 # Branches and tags.

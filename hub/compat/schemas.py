@@ -164,11 +164,33 @@ class HubPreuploadFileSchema(Schema):
     isDir = fields.Boolean()
 
 
+class HubEntryBody(HubBody):
+    """A variable or secret of a space."""
+
+    key = fields.String(required=True)
+    value = fields.String(required=True)
+    description = _text(load_default=None, allow_none=True)
+
+
 class HubPreuploadSchema(Schema):
     files = fields.List(fields.Nested(HubPreuploadFileSchema))
 
 
 class HubCommitQuery(HubBody):
+    secrets = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+    variables = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+
+
+class HubDuplicateBody(HubBody):
+    repository = _text("namespace/name of the copy; without a namespace the caller's", required=True)
+    private = fields.Boolean(load_default=None, allow_none=True)
+    visibility = _text("public or private; counts before 'private'", load_default=None, allow_none=True)
+    secrets = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+    variables = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+
+
+class HubDuplicatedSchema(Schema):
+    url = fields.String()
     create_pr = fields.Boolean(load_default=False)
 
 
@@ -219,16 +241,6 @@ class HubMoveBody(HubBody):
     fromRepo = fields.String(required=True)
     toRepo = fields.String(required=True)
     type = _text(load_default="model", allow_none=True)
-
-
-class HubSettingsBody(HubBody):
-    private = fields.Boolean(load_default=None, allow_none=True)
-    visibility = _text("public or private", load_default=None, allow_none=True)
-
-
-class HubSettingsSchema(Schema):
-    private = fields.Boolean()
-    visibility = fields.String()
 
 
 class HubDoneSchema(Schema):

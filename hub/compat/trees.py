@@ -21,6 +21,7 @@ from hub.http.context import current_context
 from hub.http.files import send_file
 from hub.http.ranges import disposition
 from hub.repos import contents, entries
+from hub.repos.gates import check_content
 from hub.repos.lfs.pieces import ids_of_pieces
 from hub.repos.models import Repository
 
@@ -37,6 +38,8 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 def download_file(place: Place, revision: str, path: str) -> Response:
     """A file's bytes, LFS content included. A HEAD tells commit, size and hash and is never redirected."""
     context, repository = current_context(), place.get()
+    # Who gets no content is told so before what there is.
+    check_content(context, current_actor(), repository)
     revision, path = revision_and_path(context, repository)
     commit_id = contents.resolve(context, repository, revision)
     try:

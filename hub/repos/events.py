@@ -66,6 +66,25 @@ class RepositoryPurged:
 
 
 @dataclass(frozen=True)
+class AccessRequested:
+    """Somebody asked for a gated repository's content; the request may be accepted already."""
+
+    request_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class AccessDecided:
+    """Somebody accepted or rejected a request for a gated repository's content, or took that back ("pending")."""
+
+    request_id: int
+    repository_id: int
+    state: str
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
 class RefsUpdated:
     """Refs moved: by a push, the web, the API or a mirror. ``push_id`` is the row of the push record."""
 

@@ -115,7 +115,7 @@ CORE_KINDS = (
 COMMON_MEMBERS = frozenset(
     (
         *("id", "repository_id", "uuid", "type", "name", "nickname", "description", "path", "namespace", "user"),
-        *("private", "archived", "license", "default_branch", "tags", "likes", "like_count", "downloads"),
+        *("private", "gated", "archived", "license", "default_branch", "tags", "likes", "like_count", "downloads"),
         *("repository", "repo_size", "git_size", "lfs_size", "forked", "user_likes", "can_write", "can_manage"),
         *("source", "sync_status", "hf_path", "ms_path", "csg_path", "created_at", "updated_at", "pushed_at"),
         *("mirror_task_status", "recom_op_weight", "scores", "sensitive_check_status"),

@@ -61,6 +61,7 @@ SIGNED = Rule("who holds an address or ticket that the hub has signed", "3333333
 
 REPOSITORY_READ = Rule("who may read the repository", "++++++++ ++", "44++++++ ++", "repository")
 REPOSITORY_SAY = Rule("who may read it and has an account", "1+++++++ 33", "44++++++ 33", "repository")
+REPOSITORY_ASKED = Rule("who may read it and has an account, to read", "1+++++++ ++", "44++++++ ++", "repository")
 REPOSITORY_WRITE = Rule("who may write to the repository", "133+++++ 33", "443+++++ 33", "repository")
 REPOSITORY_ADMIN = Rule("who administers the repository", "1333++++ 33", "4433++++ 33", "repository")
 UNDELETE = Rule("who may bring the repository back", "1444++++ 44", "1444++++ 44", "repository")

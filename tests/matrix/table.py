@@ -31,6 +31,7 @@ from tests.matrix.rules import (
     PUBLIC,
     REGISTER,
     REPOSITORY_ADMIN,
+    REPOSITORY_ASKED,
     REPOSITORY_READ,
     REPOSITORY_SAY,
     REPOSITORY_WRITE,
@@ -63,6 +64,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
         GET {hub}/api/<collection:kind>
+        GET {hub}/api/spaces/hardware
+        GET {hub}/api/spaces/templates
+        GET {hub}/api/models-tags-by-type
+        GET {hub}/api/datasets-tags-by-type
         GET {prefix}/<path:rest>
         PUT {prefix}/<path:rest>
         POST {prefix}/<path:rest>
@@ -139,6 +144,8 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/token/<app>/<name>
     """,
     REPOSITORY_READ: """
+        GET {wire}/variables
+        GET {wire}/runtime
         GET {wire}
         GET {wire}/commits/<path:revision>
         GET {wire}/refs
@@ -183,7 +190,12 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     REPOSITORY_SAY: """
         POST {repo}/discussions
+    REPOSITORY_ASKED: """
+        GET {repo}/access_request
     """,
+    """,
+        POST {wire}/user-access-request
+        POST {repo}/access_request
     DISCUSSION_READ: """
         GET /api/v1/discussions/<int:discussion_id>
         GET /api/v1/discussions/<int:discussion_id>/comments
@@ -237,6 +249,16 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/preupload/<path:revision>
         GET {wire}/xet-write-token/<path:revision>
         GET {hub}/<namespace>/<name>/xet-write-token/<path:revision>
+        POST {wire}/variables
+        DELETE {wire}/variables
+        POST {wire}/hardware
+        POST {wire}/sleeptime
+        POST {wire}/pause
+        POST {wire}/restart
+        POST {wire}/dev-mode
+        PUT {wire}/volumes
+        DELETE {wire}/volumes
+        GET {wire}/auth-check/write
         GET {hub}/<collection:kind>/<namespace>/<name>/xet-write-token/<path:revision>
         POST {wire}/tag/<path:revision>
         DELETE {wire}/tag/<path:revision>
@@ -261,6 +283,16 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {wire}/settings
         DELETE {hub}/api/repos/delete
         POST {hub}/api/repos/move
+        GET {wire}/secrets
+        POST {wire}/secrets
+        DELETE {wire}/secrets
+        GET {wire}/user-access-request/<any("pending", "accepted", "rejected"):status>
+        POST {wire}/user-access-request/handle
+        POST {wire}/user-access-request/grant
+        PUT {repo}/gate
+        GET {repo}/access_requests
+        POST {repo}/access_requests
+        PUT {repo}/access_requests/<username>
         PUT {repo} | visibility
         DELETE {repo}
         POST {repo}/archive
@@ -282,6 +314,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST {hub}/api/repos/create
         POST /api/v1/<collection:kind>
         POST {repo}/fork
+        POST {wire}/duplicate
         POST /api/v1/collections
     """,
     ORGANIZATION_ADMIN: """
@@ -389,6 +422,8 @@ _WEBHOOK = Sample(values={"uuid": "$webhook", "delivery": "3f0c8a52-6c0e-4b7e-9c
 _SAMPLES: Mapping[str, Sample] = {
     "GET /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
     "PUT /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
+    "POST {wire}/duplicate": Sample(body={"repository": "acme/fresh"}),
+    "PUT {repo}/access_requests/<username>": Sample(body={"state": "accepted"}),
     "DELETE /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
     "GET /api/v1/webhooks/<uuid:uuid>/deliveries": _WEBHOOK,
     "GET /api/v1/webhooks/<uuid:uuid>/deliveries/<uuid:delivery>": _WEBHOOK,

@@ -20,6 +20,7 @@ from hub.repos.service.changes import (
     transfer_repository,
     unarchive_repository,
     update_repository,
+    update_settings,
 )
 from hub.repos.service.creation import create_repository, fork_repository, reconcile_creating
 from hub.repos.service.listing import SORTS, Access, access_of, list_repositories
@@ -31,6 +32,7 @@ from hub.repos.service.removal import (
     purge_repository,
     undelete_repository,
 )
+from hub.repos.service.requests import decide_request, get_own_request, grant_access, list_requests, request_access
 
 __all__ = [
     "PURGE_JOB",
@@ -42,25 +44,31 @@ __all__ = [
     "change_path",
     "collect_garbage",
     "create_repository",
+    "decide_request",
     "delete_repository",
     "find_redirect",
     "find_repository",
     "fork_repository",
     "get_for",
+    "get_own_request",
     "get_readable",
     "get_shown",
+    "grant_access",
     "is_live",
     "list_by_ids",
     "list_by_paths",
     "list_repositories",
+    "list_requests",
     "path_of_uuid",
     "purge_repository",
     "reconcile_creating",
     "rename_repository",
     "repository_path",
+    "request_access",
     "set_visibility",
     "transfer_repository",
     "unarchive_repository",
     "undelete_repository",
     "update_repository",
+    "update_settings",
 ]

@@ -15,6 +15,7 @@ from hub.db.uow import UnitOfWork
 from hub.repos import quotas
 from hub.repos.details import check_details, seal_details
 from hub.repos.events import RepositoryMoved, RepositoryUpdated
+from hub.repos.gates import Gate
 from hub.repos.kinds import get_kind
 from hub.repos.lookup import find_repository, get_for
 from hub.repos.models import Repository, RepositoryRedirect
@@ -30,21 +31,25 @@ def update_repository(
     description: str | None = None,
     license: str | None = None,
     private: bool | None = None,
+    gate: str | None = None,
     xnet_enabled: bool | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Repository:
     """The repository with its texts, details and visibility changed; what is None or absent stays as it is.
 
     details: members that only its kind has; those that it does not declare are left out.
-    Who may write may change the texts and details, of nothing that is archived; the visibility, and what is secret,
-    needs the right to administer. The licence here is what lists show; the card in README.md is a file like any other
-    and is not touched.
+    gate: a ``repos.gates.Gate``: whether content is given on request; requests are kept while there is no gate.
+    Who may write may change the texts and details, of nothing that is archived; the visibility, the gate, and what is
+    secret, needs the right to administer. The licence here is what lists show; the card in README.md is a file like
+    any other and is not touched.
     xnet_enabled: whether the content lies in Xet storage, for site administrators to say. This hub has none, so no
     repository's does. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
     """
     check_texts(nickname=nickname, description=description, license=license)
-    action = Action.REPOSITORY_WRITE if private is None else Action.REPOSITORY_ADMIN
-    repository = _get_locked(work, actor, action, repository_id)
+    if gate is not None and gate not in [*Gate]:
+        raise Invalid("A gate is auto, manual or none.", code="REQ-ERR-6", member="gated", allowed=["auto", "manual"])
+    action = Action.REPOSITORY_WRITE if private is None and gate is None else Action.REPOSITORY_ADMIN
+    repository = get_locked(work, actor, action, repository_id)
     if xnet_enabled:
         require_site_admin(work, actor)
         raise Invalid("This hub has no such storage.", code="REQ-ERR-6", member="xnet_enabled")
@@ -54,7 +59,7 @@ def update_repository(
         require(work, actor, Action.REPOSITORY_WRITE, repository)
     if any(field.is_secret and field.name in checked for field in fields):
         require(work, actor, Action.REPOSITORY_ADMIN, repository)
-    wanted = {"nickname": nickname, "description": description, "license": license, "is_private": private}
+    wanted = {"nickname": nickname, "description": description, "license": license, "is_private": private, "gate": gate}
     changed = [name for name, value in wanted.items() if value is not None and value != getattr(repository, name)]
     for name in changed:
         setattr(repository, name, wanted[name])
@@ -62,7 +67,7 @@ def update_repository(
     stored = {field.name: repository.details.get(field.name, field.default) for field in fields}
     fresh = {name: value for name, value in checked.items() if value != stored[name]}
     repository.details = repository.details | seal_details(work.context, fields, fresh)
-    _note_update(work, actor, repository, *changed, *fresh)
+    note_update(work, actor, repository, *changed, *fresh)
     return repository
 
 
@@ -71,12 +76,23 @@ def set_visibility(work: UnitOfWork, *, actor: Actor, repository_id: int, privat
     return update_repository(work, actor=actor, repository_id=repository_id, private=private)
 
 
+def update_settings(
+    work: UnitOfWork, *, actor: Actor, repository_id: int, private: bool | None = None, gate: str | None = None
+) -> Repository:
+    """The repository with another visibility and gate, for who administers it; None leaves what there is.
+
+    Raises as ``update_repository``, even where nothing is to be changed.
+    """
+    get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
+    return update_repository(work, actor=actor, repository_id=repository_id, private=private, gate=gate)
+
+
 def archive_repository(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Repository:
     """The repository, readable and no longer writable for anybody. Doing it twice changes nothing."""
     repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
     if repository.archived_at is None:
         repository.archived_at = work.now()
-        _note_update(work, actor, repository, "archived_at")
+        note_update(work, actor, repository, "archived_at")
     return repository
 
 
@@ -85,7 +101,7 @@ def unarchive_repository(work: UnitOfWork, *, actor: Actor, repository_id: int) 
     repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
     if repository.archived_at is not None:
         repository.archived_at = None
-        _note_update(work, actor, repository, "archived_at")
+        note_update(work, actor, repository, "archived_at")
     return repository
 
 
@@ -95,7 +111,7 @@ def rename_repository(work: UnitOfWork, *, actor: Actor, repository_id: int, nam
     Raises Invalid (``REPO-ERR-1``), Conflict (``REPO-ERR-0``), NotFound, NotSignedIn, Denied.
     """
     check_repository_name(name)
-    repository = _get_locked(work, actor, Action.REPOSITORY_ADMIN, repository_id)
+    repository = get_locked(work, actor, Action.REPOSITORY_ADMIN, repository_id)
     if name != repository.name:
         _move(work, actor, repository, repository.namespace, name)
     return repository
@@ -112,7 +128,7 @@ def transfer_repository(
     already), Conflict (``REQ-ERR-15``: the target has one of that name), Denied (``AUTH-ERR-14`` for this end,
     ``AUTH-ERR-15`` for the other), QuotaExceeded. Source of the codes: CSGHub contract, sections 1.6 and 4.1.
     """
-    repository = _get_locked(work, actor, Action.REPOSITORY_READ, repository_id)
+    repository = get_locked(work, actor, Action.REPOSITORY_READ, repository_id)
     name = check_repository_name(name) if name else repository.name
     if not actor.is_anonymous and not can(work, actor, Action.REPOSITORY_ADMIN, repository):
         raise Denied("Only who administers the repository may transfer it.", code="AUTH-ERR-14")
@@ -142,7 +158,7 @@ def change_path(work: UnitOfWork, *, actor: Actor, repository_id: int, path: str
     if not slash:
         raise Invalid("A path is 'namespace/name'.", code="REQ-ERR-6", member="new_path")
     check_repository_name(name)
-    repository = _get_locked(work, actor, Action.REPOSITORY_ADMIN, repository_id)
+    repository = get_locked(work, actor, Action.REPOSITORY_ADMIN, repository_id)
     target = find_namespace(work, namespace)
     if target is None:
         raise NotFound(f"There is no user or organization {namespace[:80]!r}.", code="REQ-ERR-13")
@@ -153,7 +169,8 @@ def change_path(work: UnitOfWork, *, actor: Actor, repository_id: int, path: str
     return repository
 
 
-def _get_locked(work: UnitOfWork, actor: Actor, action: Action, repository_id: int) -> Repository:
+def get_locked(work: UnitOfWork, actor: Actor, action: Action, repository_id: int) -> Repository:
+    """As ``lookup.get_for``; what others change of the repository waits until this is committed."""
     # One change after the other: what follows from several members (the text that lists search, the details) would
     # else be written from what another change has just replaced.
     repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
@@ -186,7 +203,8 @@ def _move(work: UnitOfWork, actor: Actor, repository: Repository, namespace: Nam
     publish(work, RepositoryMoved(repository.id, actor.user_id, *moved))
 
 
-def _note_update(work: UnitOfWork, actor: Actor, repository: Repository, *fields: str) -> None:
+def note_update(work: UnitOfWork, actor: Actor, repository: Repository, *fields: str) -> None:
+    """Say when the repository was changed, and tell what of it; nothing where there are no fields."""
     if fields:
         repository.updated_at = work.now()
         publish(work, RepositoryUpdated(repository.id, actor.user_id, fields))

@@ -96,13 +96,20 @@ def create_repository(
 
 
 def fork_repository(
-    context: Context, *, actor: Actor, source_id: int, namespace: str = "", name: str = "", private: bool | None = None
+    context: Context,
+    *,
+    actor: Actor,
+    source_id: int,
+    namespace: str = "",
+    name: str = "",
+    private: bool | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Repository:
     """A copy of a repository with its branches, tags and LFS objects, in another namespace or under another name.
 
     namespace: "" for the actor's own; name: "" for the source's. private: None for the source's visibility; a fork
     of a private repository is private whatever is asked, that of a gated one is gated. LFS objects are shared, not
-    copied.
+    copied. details: members of its kind that the fork has instead of the source's; secret ones are never copied.
     Raises what ``create_repository`` raises, NotFound when the actor may not read the source, and NotSignedIn or Denied
     (``gated_repository``) when its content is not for the actor.
     """
@@ -110,6 +117,8 @@ def fork_repository(
         source = get_readable(work, actor=actor, repository_id=source_id)
         require_content(work, actor, source)
         source_path = repository_path(work.settings, source)
+        fields = get_kind(context, source.kind).details
+        own = seal_details(context, fields, check_details(fields, details or {}))
         repository = reserve(
             work,
             actor=actor,
@@ -125,7 +134,7 @@ def fork_repository(
                 gate=source.gate,
                 default_branch=source.default_branch,
                 forked_from_id=source.id,
-                details=copied_details(get_kind(context, source.kind).details, source.details),
+                details=copied_details(fields, source.details) | own,
             ),
         )
     with _undone_on_failure(context, repository) as final:
