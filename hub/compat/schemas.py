@@ -164,33 +164,11 @@ class HubPreuploadFileSchema(Schema):
     isDir = fields.Boolean()
 
 
-class HubEntryBody(HubBody):
-    """A variable or secret of a space."""
-
-    key = fields.String(required=True)
-    value = fields.String(required=True)
-    description = _text(load_default=None, allow_none=True)
-
-
 class HubPreuploadSchema(Schema):
     files = fields.List(fields.Nested(HubPreuploadFileSchema))
 
 
 class HubCommitQuery(HubBody):
-    secrets = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
-    variables = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
-
-
-class HubDuplicateBody(HubBody):
-    repository = _text("namespace/name of the copy; without a namespace the caller's", required=True)
-    private = fields.Boolean(load_default=None, allow_none=True)
-    visibility = _text("public or private; counts before 'private'", load_default=None, allow_none=True)
-    secrets = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
-    variables = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
-
-
-class HubDuplicatedSchema(Schema):
-    url = fields.String()
     create_pr = fields.Boolean(load_default=False)
 
 
@@ -218,11 +196,33 @@ class HubRepoBody(HubBody):
     type = _text("model, dataset, space, code, skill, mcp or prompt", load_default="model", allow_none=True)
 
 
+class HubEntryBody(HubBody):
+    """A variable or secret of a space."""
+
+    key = fields.String(required=True)
+    value = fields.String(required=True)
+    description = _text(load_default=None, allow_none=True)
+
+
 class HubCreateBody(HubRepoBody):
     private = fields.Boolean(load_default=None, allow_none=True)
     visibility = _text("public or private; counts before 'private'", load_default=None, allow_none=True)
     sdk = _text("of a space", load_default=None, allow_none=True)
     license = _text(load_default=None, allow_none=True)
+    secrets = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+    variables = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+
+
+class HubDuplicateBody(HubBody):
+    repository = _text("namespace/name of the copy; without a namespace the caller's", required=True)
+    private = fields.Boolean(load_default=None, allow_none=True)
+    visibility = _text("public or private; counts before 'private'", load_default=None, allow_none=True)
+    secrets = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+    variables = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
+
+
+class HubDuplicatedSchema(Schema):
+    url = fields.String()
 
 
 class HubCreatedSchema(Schema):

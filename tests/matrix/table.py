@@ -188,14 +188,14 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/prompts/<namespace>/<name>
         GET /api/v1/prompts_info/<namespace>/<name>
     """,
-    REPOSITORY_SAY: """
-        POST {repo}/discussions
     REPOSITORY_ASKED: """
         GET {repo}/access_request
     """,
-    """,
+    REPOSITORY_SAY: """
         POST {wire}/user-access-request
         POST {repo}/access_request
+        POST {repo}/discussions
+    """,
     DISCUSSION_READ: """
         GET /api/v1/discussions/<int:discussion_id>
         GET /api/v1/discussions/<int:discussion_id>/comments
@@ -247,8 +247,6 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE {wire}/branch/<path:branch>
         POST {wire}/commit/<path:revision>
         POST {wire}/preupload/<path:revision>
-        GET {wire}/xet-write-token/<path:revision>
-        GET {hub}/<namespace>/<name>/xet-write-token/<path:revision>
         POST {wire}/variables
         DELETE {wire}/variables
         POST {wire}/hardware
@@ -259,6 +257,8 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {wire}/volumes
         DELETE {wire}/volumes
         GET {wire}/auth-check/write
+        GET {wire}/xet-write-token/<path:revision>
+        GET {hub}/<namespace>/<name>/xet-write-token/<path:revision>
         GET {hub}/<collection:kind>/<namespace>/<name>/xet-write-token/<path:revision>
         POST {wire}/tag/<path:revision>
         DELETE {wire}/tag/<path:revision>
@@ -281,8 +281,6 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     REPOSITORY_ADMIN: """
         PUT {wire}/settings
-        DELETE {hub}/api/repos/delete
-        POST {hub}/api/repos/move
         GET {wire}/secrets
         POST {wire}/secrets
         DELETE {wire}/secrets
@@ -293,6 +291,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/access_requests
         POST {repo}/access_requests
         PUT {repo}/access_requests/<username>
+        DELETE {hub}/api/repos/delete
+        POST {hub}/api/repos/move
         PUT {repo} | visibility
         DELETE {repo}
         POST {repo}/archive
@@ -312,9 +312,9 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     NAMESPACE_CREATE: """
         POST {hub}/api/repos/create
+        POST {wire}/duplicate
         POST /api/v1/<collection:kind>
         POST {repo}/fork
-        POST {wire}/duplicate
         POST /api/v1/collections
     """,
     ORGANIZATION_ADMIN: """
@@ -420,10 +420,10 @@ _GROUPS: Mapping[Rule, str] = {
 _WEBHOOK = Sample(values={"uuid": "$webhook", "delivery": "3f0c8a52-6c0e-4b7e-9c55-0a1d2e3f4a5b"})
 
 _SAMPLES: Mapping[str, Sample] = {
-    "GET /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
-    "PUT /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
     "POST {wire}/duplicate": Sample(body={"repository": "acme/fresh"}),
     "PUT {repo}/access_requests/<username>": Sample(body={"state": "accepted"}),
+    "GET /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
+    "PUT /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
     "DELETE /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,
     "GET /api/v1/webhooks/<uuid:uuid>/deliveries": _WEBHOOK,
     "GET /api/v1/webhooks/<uuid:uuid>/deliveries/<uuid:delivery>": _WEBHOOK,
