@@ -101,7 +101,7 @@ _CLOSED_READS = frozenset(
         *("notifications_list_notifications", "notifications_count_notifications", "notifications_poll_notifications"),
         *("notifications_list_notification_types", "notifications_show_notification_setting"),
         *("repositories_list_collaborators", "repositories_list_repository_jobs", "organizations_get_member"),
-        *("branches_list_protected_branches",),
+        *("branches_list_protected_branches", "infos_check_write_access"),
         *("webhooks_list_repository_webhooks", "webhooks_list_organization_webhooks", "webhooks_list_user_webhooks"),
         *("xet_show_write_token",),
         *("webhooks_show_webhook", "webhooks_list_deliveries", "webhooks_show_delivery"),
@@ -116,7 +116,8 @@ _OPEN_WRITES = frozenset(
         *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths"),
     }
 )
-_PREFIXES = re.compile("^(compat|root)_")
+# The same view under another prefix, or at one more address.
+_COPIES = re.compile(r"^(compat|root)_|_\d+$")
 
 _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "X-Request-ID": ("the request's id, which the hub's log has: the client's own, or a fresh one", {"type": "string"}),
@@ -209,7 +210,7 @@ def _references(headers: list[str]) -> dict[str, Any]:
 def _add_security(path: str, method: str, operation: Operation) -> None:
     if "security" in operation:
         return
-    name = _PREFIXES.sub("", operation["operationId"])
+    name = _COPIES.sub("", operation["operationId"])
     ways = _READERS if method in _SAFE else _WRITERS
     is_closed = path.startswith("/api/v1/admin") or (
         name in _CLOSED_READS if method in _SAFE else name not in _OPEN_WRITES

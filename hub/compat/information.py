@@ -1,92 +1,45 @@
-"""What a repository is, what lists of them say, its branches and its history. CSGHub contract, sections 3.1 and 3.2."""
+"""A repository's branches and other refs, and its history. Sources: CSGHub contract, 3.2; Hugging Face contract, 6."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from flask import Response
 
-from hub.accounts.service import find_namespace
-from hub.assets.service import labels_of
-from hub.base.paging import Page, PageArgs
 from hub.compat import schemas, views
 from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_only
-from hub.db.uow import reading
 from hub.git.types import Branch, Tag
-from hub.http.actor import current_actor
 from hub.http.context import current_context
-from hub.repos import entries, service
-from hub.repos.kinds import RepositoryKind
-from hub.repos.rows import RepositoryRow
+from hub.repos import entries
 
 blp = CompatBlueprint("information", __name__, description="Repositories as huggingface_hub reads them")
 
-_SORTS = {
-    "lastModified": "recently_update",
-    "createdAt": "recently_update",
-    "downloads": "most_download",
-    "likes": "most_favorite",
-    "trendingScore": "trending",
-}
 _CONVERTS = "refs/convert/"
-
-
-@blp.get("/api/<collection:kind>")
-@blp.arguments(schemas.HubListQuery, location="query")
-@blp.response(200, schemas.HubInfoSchema(many=True))
-def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
-    """The repositories of a kind that the caller may see; the next page's address is in the ``Link`` header."""
-    actor, limit = current_actor(), query["limit"]
-    if limit < 1:
-        return views.send_json([])
-    args = PageArgs(query["cursor"], min(limit, schemas.MAX_LIST))
-    with reading(current_context()) as work:
-        page: Page[RepositoryRow] = Page([], 0)
-        if not query["author"] or find_namespace(work, query["author"]) is not None:
-            page = service.list_repositories(
-                work,
-                actor=actor,
-                kind=kind.name,
-                namespace=query["author"] or None,
-                search=query["search"],
-                sort=_SORTS.get(query["sort"], "recently_update"),
-                page=args,
-            )
-        labels = labels_of(work, [repository.id for repository in page.items])
-        items = [views.info_view(repository, labels.get(repository.id, ())) for repository in page.items]
-    has_more = len(items) == args.per and limit > args.per
-    link = next_link(cursor=str(args.page + 1), limit=str(limit - args.per)) if has_more else ""
-    return views.send_json(items, {"Link": link} if link else None)
-
-
-@blp.at("", "/revision/<path:revision>")
-@blp.arguments(schemas.HubInfoQuery, location="query")
-@blp.response(200, schemas.HubInfoSchema)
-def show_repository(query: dict[str, Any], place: Place, revision: str = "") -> Response:
-    """A repository at one of its revisions, with all its files; no envelope. ``sha`` is the commit in every case."""
-    context, expand = current_context(), query["expand"]
-    with reading(context) as work:
-        repository = place.load(work)
-        labels = labels_of(work, [repository.id]).get(repository.id, [])
-    asked = revision_only(repository) if revision else repository.default_branch
-    snapshot = entries.read_snapshot(context, repository, revision=asked, with_sizes=query["blobs"])
-    view = views.info_view(repository, labels, snapshot)
-    if expand:
-        view = {name: value for name, value in view.items() if name in ("_id", "id", *expand)}
-    return views.send_json(view)
+_PULLS = "refs/pr/"
 
 
 @blp.at("/refs")
+@blp.arguments(schemas.HubRefsQuery, location="query")
 @blp.response(200, schemas.HubRefsSchema)
-def list_refs(place: Place) -> dict[str, Any]:
-    """The branches and tags, at most 5,000 of each."""
-    branches, tags = entries.read_refs(current_context(), place.get())
-    return {"branches": _refs(branches), "tags": _refs(tags), "converts": []}
+def list_refs(query: dict[str, Any], place: Place) -> dict[str, Any]:
+    """The branches and tags, what the hub converted, and pull requests where asked for; at most 5,000 of each."""
+    context, repository = current_context(), place.get()
+    branches, tags = entries.read_refs(context, repository)
+    view = {"branches": _refs(branches), "tags": _refs(tags), "converts": []}
+    view["converts"] = _others(entries.read_other_refs(context, repository, prefix=_CONVERTS), _CONVERTS)
+    if query["include_prs"]:
+        view["pullRequests"] = _others(entries.read_other_refs(context, repository, prefix=_PULLS), _PULLS)
+    return view
 
 
 def _refs(found: Sequence[Branch | Tag]) -> list[dict[str, Any]]:
     return [{"name": ref.name, "ref": ref.ref, "targetCommit": ref.target.id} for ref in found]
+
+
+def _others(found: Sequence[tuple[str, str]], prefix: str) -> list[dict[str, Any]]:
+    return [{"name": ref.removeprefix(prefix), "ref": ref, "targetCommit": commit_id} for ref, commit_id in found]
 
 
 @blp.at("/commits/<path:revision>")
@@ -99,4 +52,8 @@ def list_commits(query: dict[str, Any], place: Place, revision: str) -> Response
         current_context(), repository, revision=revision_only(repository), offset=offset, limit=limit
     )
     link = {"Link": next_link(cursor=str(offset + limit))} if has_more else None
-    return views.send_json([views.commit_view(commit) for commit in commits], link)
+    items = [views.commit_view(commit) for commit in commits]
+    if "formatted" in {*query["expand"], *query["expand_too"]}:
+        for item in items:
+            item["formatted"] = {name: escape(item[name], quote=False) for name in ("title", "message")}
+    return views.send_json(items, link)

@@ -8,7 +8,7 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from hub.http.rest import ErrorSchema
 
-MAX_LIST = 100
+MAX_COMMITS = 100
 MAX_TREE = 1000
 MAX_TREE_EXPANDED = 50
 MAX_PREUPLOAD = 256
@@ -28,21 +28,6 @@ def _text(description: str = "", **options: Any) -> fields.String:
 # Information.
 
 
-class HubInfoQuery(HubBody):
-    blobs = fields.Boolean(load_default=False, metadata={"description": "with sizes and LFS data of the files"})
-    expand = fields.List(_text(), load_default=list, metadata={"description": "only these members, and the id"})
-
-
-class HubListQuery(HubBody):
-    search = _text("words in the path, nickname or description", load_default="")
-    author = _text("only this user's or organisation's", load_default="")
-    sort = _text("lastModified, createdAt, downloads, likes or trendingScore", load_default="lastModified")
-    limit = fields.Integer(load_default=MAX_LIST, metadata={"description": "items wanted; a page has at most 100"})
-    cursor = fields.Integer(
-        load_default=1, validate=validate.Range(1, 1_000_000), metadata={"description": "from the Link header"}
-    )
-
-
 class HubLFSSchema(Schema):
     sha256 = fields.String()
     size = fields.Integer()
@@ -56,29 +41,8 @@ class HubSiblingSchema(Schema):
     lfs = fields.Nested(HubLFSSchema)
 
 
-class HubInfoSchema(Schema):
-    _id = fields.String()
-    id = _text("namespace/name")
-    modelId = fields.String()
-    author = fields.String()
-    sha = _text("the commit that the revision names")
-    private = fields.Boolean()
-    disabled = fields.Boolean()
-    gated = fields.Boolean()
-    downloads = fields.Integer()
-    likes = fields.Integer()
-    tags = fields.List(fields.String())
-    pipeline_tag = fields.String()
-    library_name = fields.String()
-    description = fields.String()
-    sdk = fields.String()
-    createdAt = _text("under /hf")
-    lastModified = _text("under /hf")
-    created_at = _text("under /csg and /ms")
-    last_modified = _text("under /csg and /ms")
-    siblings = fields.List(
-        fields.Nested(HubSiblingSchema), metadata={"description": "all files; absent when they are over 100,000"}
-    )
+class HubRefsQuery(HubBody):
+    include_prs = fields.Boolean(load_default=False, metadata={"description": "with the pull requests"})
 
 
 class HubRefSchema(Schema):
@@ -91,11 +55,14 @@ class HubRefsSchema(Schema):
     branches = fields.List(fields.Nested(HubRefSchema))
     tags = fields.List(fields.Nested(HubRefSchema))
     converts = fields.List(fields.Nested(HubRefSchema))
+    pullRequests = fields.List(fields.Nested(HubRefSchema))
 
 
 class HubCommitsQuery(HubBody):
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, MAX_LIST))
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, MAX_COMMITS))
     cursor = fields.Integer(load_default=0, validate=validate.Range(0, 10_000_000))
+    expand = fields.List(fields.String(), load_default=list, metadata={"description": "formatted: texts as HTML"})
+    expand_too = fields.List(fields.String(), load_default=list, data_key="expand[]")
 
 
 class HubCommitAuthorSchema(Schema):
@@ -108,6 +75,7 @@ class HubCommitSchema(Schema):
     message = fields.String()
     date = fields.String()
     authors = fields.List(fields.Nested(HubCommitAuthorSchema))
+    formatted = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 # Trees.

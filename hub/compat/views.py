@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
 
 from hub.assets.service import Label
-from hub.compat.addresses import dialect
 from hub.git.types import Commit, EntryKind, TreeEntry
 from hub.repos.entries import Snapshot
-from hub.repos.rows import Shown
-
-# Clients read either spelling, and take what they do not know as it comes: with both, a date would stay a text.
-_DATES = {"hf": ("createdAt", "lastModified")}
-_OTHER_DATES = ("created_at", "last_modified")
 
 
 def time_text(moment: datetime) -> str:
@@ -31,53 +24,13 @@ def send_json(value: Any, headers: dict[str, str] | None = None) -> Response:
     return Response(text.encode(errors="replace"), mimetype="application/json", headers=headers)
 
 
-def info_view(repository: Shown, labels: Sequence[Label], snapshot: Snapshot | None = None) -> dict[str, Any]:
-    """A repository; with a snapshot, one revision of it and its files."""
-    modified_at = snapshot.commit.committer.when if snapshot else repository.pushed_at or repository.updated_at
-    created, modified = _DATES.get(dialect(), _OTHER_DATES)
-    view: dict[str, Any] = {
-        "_id": repository.uuid.replace("-", ""),
-        "id": repository.path,
-        "author": repository.namespace.path,
-        "private": repository.is_private,
-        "disabled": False,
-        "gated": False,
-        "downloads": repository.download_count,
-        "likes": repository.like_count,
-        "tags": [_label_text(label) for label in labels],
-        created: time_text(repository.created_at),
-        modified: time_text(modified_at),
-    }
-    view |= _kind_members(repository, labels)
-    if snapshot is not None:
-        view["sha"] = snapshot.commit.id
-        if snapshot.paths is not None:
-            view["siblings"] = _siblings(snapshot)
-    return view
-
-
-def _label_text(label: Label) -> str:
+def label_text(label: Label) -> str:
+    """A label as the CSGHub SDK reads it."""
     return f"license:{label.name}" if label.category == "license" else label.name
 
 
-def _kind_members(repository: Shown, labels: Sequence[Label]) -> dict[str, Any]:
-    """What only models, datasets or spaces have."""
-    if repository.kind == "space":
-        sdk = repository.details.get("sdk")
-        return {"sdk": sdk} if sdk else {}
-    if repository.kind == "dataset":
-        return {"description": repository.description}
-    if repository.kind != "model":
-        return {}
-    view = {"modelId": repository.path}
-    for member, category in (("pipeline_tag", "task"), ("library_name", "framework")):
-        name = next((label.name for label in labels if label.category == category), None)
-        if name is not None:
-            view[member] = name
-    return view
-
-
-def _siblings(snapshot: Snapshot) -> list[dict[str, Any]]:
+def sibling_views(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The files of a snapshot that has them, with sizes where those were read."""
     if snapshot.entries is None:
         return [{"rfilename": path} for path in snapshot.paths or ()]
     siblings = []

@@ -26,7 +26,8 @@ pygit2.settings.owner_validation = False
 for _level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
     pygit2.settings.search_path[_level] = ""
 
-_HEX = re.compile(r"[0-9a-f]{7,40}\Z")
+# Of ids cut short, as the clients of other hubs do. Source: Hugging Face contract, section 1.1.
+_HEX = re.compile(r"[0-9a-f]{5,40}\Z")
 _NOT_IN_NAMES = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _TREE_ENTRY = re.compile(rb"[0-7]{5,6} [^\0]++\0.{20}", re.DOTALL)
 

@@ -179,7 +179,7 @@ def read_text(context: Context, repository: Repository, *, actor: Actor, path: s
     return read.blob.data.decode("utf-8", "replace")
 
 
-def open_file(context: Context, repository: Repository, *, actor: Actor, path: str, revision: str = "") -> OpenedFile:
+def open_file(context: Context, repository: Shown, *, actor: Actor, path: str, revision: str = "") -> OpenedFile:
     """A file's real content, LFS content included. Nothing of it is read yet.
 
     Raises NotFound (``revision_not_found``, ``entry_not_found``, ``lfs_object_not_found``), Invalid (``not_a_file``);

@@ -15,13 +15,14 @@ from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git import tree
 from hub.git.history import log
-from hub.git.repository import find_revision, get_commit, list_branches, list_tags, resolve_revision
+from hub.git.repository import find_revision, get_commit, list_branches, list_refs, list_tags, resolve_revision
 from hub.git.types import Branch, Commit, EntryKind, Tag, TreeEntry, TreePage
 from hub.repos.contents import Directory
 from hub.repos.gates import check_content
 from hub.repos.lastcommits import read_last_commits
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 # A list of more files than these is for pages of the tree, or for git.
 MAX_FILES = 100_000
@@ -33,7 +34,7 @@ _WALK_PAGE = 10_000
 class Snapshot:
     """A revision's commit and its files. paths: all of them; entries: the same with sizes, when those were asked for.
 
-    Both are None when there are more than ``MAX_FILES``.
+    Both are None when there are more than were asked for.
     """
 
     commit: Commit
@@ -41,15 +42,21 @@ class Snapshot:
     entries: Sequence[TreeEntry] | None = None
 
 
-def read_snapshot(context: Context, repository: Repository, *, revision: str, with_sizes: bool = False) -> Snapshot:
-    """Every file of a revision. Raises NotFound (``revision_not_found``)."""
+def read_snapshot(
+    context: Context, repository: Shown, *, revision: str, with_sizes: bool = False, max_files: int | None = None
+) -> Snapshot:
+    """Every file of a revision. max_files: of how many; None: ``MAX_FILES``. Raises NotFound (``revision_not_found``).
+
+    With none asked for it is the commit alone.
+    """
     path = repository_path(context.settings, repository)
-    return offload(_read_snapshot, path, revision or repository.default_branch, with_sizes)
+    most = MAX_FILES if max_files is None else max_files
+    return offload(_read_snapshot, path, revision or repository.default_branch, with_sizes, most)
 
 
-def _read_snapshot(path: Path, revision: str, with_sizes: bool) -> Snapshot:
+def _read_snapshot(path: Path, revision: str, with_sizes: bool, max_files: int) -> Snapshot:
     commit = get_commit(path, revision)
-    paths = tree.list_files(path, commit.id, limit=MAX_FILES)
+    paths = tree.list_files(path, commit.id, limit=max_files) if max_files else None
     if paths is None or not with_sizes:
         return Snapshot(commit, paths)
     entries: list[TreeEntry] = []
@@ -179,6 +186,13 @@ def read_refs(context: Context, repository: Repository) -> tuple[Sequence[Branch
     """The branches and the tags, at most ``MAX_REFS`` of each."""
     path = repository_path(context.settings, repository)
     return offload(list_branches, path, limit=MAX_REFS).items, offload(list_tags, path, limit=MAX_REFS).items
+
+
+def read_other_refs(context: Context, repository: Repository, *, prefix: str) -> list[tuple[str, str]]:
+    """Refs that are neither branches nor tags, such as ``refs/pr/7``, and their commits; the last ``MAX_REFS``."""
+    found = offload(list_refs, repository_path(context.settings, repository), prefix=prefix)
+    in_order = sorted(found.items(), key=lambda item: (len(item[0]), item[0]))
+    return in_order[-MAX_REFS:]
 
 
 def read_commits(

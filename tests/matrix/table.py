@@ -147,7 +147,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/variables
         GET {wire}/runtime
         GET {wire}
+        GET {wire}/auth-check
         GET {wire}/commits/<path:revision>
+        GET {wire}/safetensors-metadata/<path:path>
         GET {wire}/refs
         GET {wire}/resolve/<revision>/<path:path>
         GET {wire}/revision/<path:revision>

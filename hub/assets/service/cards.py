@@ -38,7 +38,7 @@ _CATEGORIES = {
     "library_name": "framework",
     "size_categories": "size",
 }
-_RELATED = {"models": "model", "datasets": "dataset", "codes": "code", "mcpservers": "mcpserver"}
+_RELATED = {"models": "model", "base_model": "model", "datasets": "dataset", "codes": "code", "mcpservers": "mcpserver"}
 
 
 def read_metadata(text: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def set_card_relations(work: UnitOfWork, *, repository: Repository, targets: Ite
     the relations sees those only that they may read.
     """
     hold(work, repository)
-    found = [*_find(work, SYSTEM, [*dict.fromkeys(targets)][:MAX_RELATIONS]).values()]
+    found = [*find_readable(work, SYSTEM, [*dict.fromkeys(targets)][:MAX_RELATIONS]).values()]
     ids = [target_id for target_id in found if target_id != repository.id]
     _drop(work, repository, origin=RelationOrigin.CARD, keep=ids)
     _add(work, repository, ids, RelationOrigin.CARD)
@@ -97,7 +97,7 @@ def _find_all(work: UnitOfWork, actor: Actor, repository: Repository, targets: S
     targets = [*dict.fromkeys((kind, fold_name(path)) for kind, path in targets)]
     if len(targets) > MAX_RELATIONS:
         raise Invalid(f"More than {MAX_RELATIONS} related repositories.", code="REQ-ERR-6")
-    found = _find(work, actor, targets)
+    found = find_readable(work, actor, targets)
     for kind, path in targets:
         if (kind, path) not in found:
             raise NotFound(f"There is no {kind} {path!r}, or you may not see it.", code="repository_not_found")
@@ -106,8 +106,11 @@ def _find_all(work: UnitOfWork, actor: Actor, repository: Repository, targets: S
     return [*found.values()]
 
 
-def _find(work: UnitOfWork, actor: Actor, targets: Sequence[Target]) -> dict[Target, int]:
-    """The ids of those repositories that are there and that the actor may read. One query."""
+def find_readable(work: UnitOfWork, actor: Actor, targets: Sequence[Target]) -> dict[Target, int]:
+    """The ids of those repositories that are there and that the actor may read, by kind and path. One query at most.
+
+    targets: their paths in lower case are the keys of what is found.
+    """
     wanted = []
     for kind, path in targets:
         namespace, _, name = fold_name(path).partition("/")

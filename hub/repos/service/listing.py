@@ -38,6 +38,8 @@ SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
     "most_download": _order(Repository.download_count),
     "most_favorite": _order(Repository.like_count),
     "most_star": _order(Repository.like_count),
+    # Ids are given in the order of making.
+    "recently_create": (Repository.id.desc(),),
 }
 
 

@@ -1,0 +1,189 @@
+"""Tags as the Hugging Face hub has them: one list of words for labels, licences, languages and related repositories.
+
+``license:mit``, ``language:en``, ``task_categories:translation``, ``dataset:ada/corpus``, ``base_model:ada/base``, or
+a word alone, which is a label of any category. Source: Hugging Face contract, section 5.2.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, false, func, literal, select, union_all
+
+from hub.accounts.models import Namespace
+from hub.accounts.policy import Actor
+from hub.assets.models import Relation, RepositoryTag, Tag
+from hub.assets.service.labels import Label
+from hub.assets.service.relations import MAX_SHOWN, Target, find_readable
+from hub.assets.service.rows import may_read
+from hub.base.errors import Invalid
+from hub.base.names import fold_name
+from hub.base.texts import is_storable
+from hub.db.uow import UnitOfWork
+from hub.repos.lookup import is_live
+from hub.repos.models import Repository
+
+MAX_TAGS_ASKED = 20
+
+# What stands before the colon -> the category of labels.
+CATEGORIES: Mapping[str, str] = {
+    "license": "license",
+    "language": "language",
+    "task_categories": "task",
+    "pipeline_tag": "task",
+    "library": "framework",
+    "size_categories": "size",
+    "apps": "runtime_framework",
+}
+# What stands before the colon -> the kind of the repository that is named behind it.
+_KINDS = {"dataset": "dataset", "model": "model", "base_model": "model"}
+# base_model:finetune:ada/base says how it was made from it; here that is not known.
+_WAYS = ("adapter:", "finetune:", "merge:", "quantized:")
+
+# How a model's, a data set's and any other's labels are spelled; without a word before it a label stands alone.
+_SPELLED: Mapping[str, Mapping[str, str]] = {
+    "dataset": {
+        "license": "license:",
+        "language": "language:",
+        "task": "task_categories:",
+        "size": "size_categories:",
+        "framework": "library:",
+    },
+}
+_USUALLY_SPELLED = {"license": "license:"}
+
+
+class Related(NamedTuple):
+    """A repository that another one names (``is_named``), or that names it."""
+
+    kind: str
+    path: str
+    is_named: bool
+
+
+def with_tags(work: UnitOfWork, *, actor: Actor, scope: str, tags: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Conditions on ``Repository``: that it has each of the tags. scope: the kind of asset.
+
+    What no repository can have gives a condition that nothing meets. Two queries at most.
+    Raises Invalid (``REQ-ERR-6``) for more than ``MAX_TAGS_ASKED``.
+    """
+    wanted = list(dict.fromkeys(tags))
+    if not wanted:
+        return []
+    if len(wanted) > MAX_TAGS_ASKED:
+        raise Invalid(f"More than {MAX_TAGS_ASKED} tags at once.", code="REQ-ERR-6", query="filter")
+    if not all(is_storable(tag) for tag in wanted):
+        return [false()]
+    targets = {tag: target for tag in wanted if (target := _target_of(tag)) is not None}
+    labels = {tag: _label_of(tag) for tag in wanted if tag not in targets}
+    ids = _label_ids(work, scope, labels)
+    found = find_readable(work, actor, list(targets.values()))
+    conditions: list[ColumnElement[bool]] = []
+    for tag in wanted:
+        if tag in targets:
+            target_id = found.get(targets[tag])
+            naming = select(Relation.source_id).where(Relation.target_id == target_id)
+            conditions.append(Repository.id.in_(naming) if target_id is not None else false())
+        else:
+            carrying = select(RepositoryTag.repository_id).where(RepositoryTag.tag_id.in_(ids[tag]))
+            conditions.append(Repository.id.in_(carrying) if ids[tag] else false())
+    return conditions
+
+
+def _target_of(tag: str) -> Target | None:
+    word, colon, path = tag.partition(":")
+    kind = _KINDS.get(word) if colon else None
+    if kind is None:
+        return None
+    for way in _WAYS:
+        path = path.removeprefix(way)
+    return kind, fold_name(path)
+
+
+def _label_of(tag: str) -> tuple[str, str]:
+    """(category, name); the category is empty for any."""
+    word, colon, name = tag.lower().partition(":")
+    if not colon:
+        return "", word
+    return (CATEGORIES[word], name) if word in CATEGORIES else ("", tag.lower())
+
+
+def _label_ids(work: UnitOfWork, scope: str, labels: Mapping[str, tuple[str, str]]) -> dict[str, list[int]]:
+    if not labels:
+        return {}
+    names = {name for _, name in labels.values()}
+    query = select(Tag.category, Tag.name, Tag.id).where(Tag.scope == scope, Tag.name.in_(names)).order_by(Tag.id)
+    rows = work.session.execute(query).all()
+    return {
+        tag: [id for of, called, id in rows if called == name and category in ("", of)]
+        for tag, (category, name) in labels.items()
+    }
+
+
+def tags_of(kind: str, labels: Iterable[Label], related: Iterable[Related] = ()) -> list[str]:
+    """A repository's tags."""
+    spelled = _SPELLED.get(kind, _USUALLY_SPELLED)
+    tags = [f"{spelled.get(label.category, '')}{label.name}" for label in labels]
+    for other in related:
+        if other.is_named and kind == "model" and other.kind in ("dataset", "model"):
+            tags.append(f"{'dataset' if other.kind == 'dataset' else 'base_model'}:{other.path}")
+    return tags
+
+
+_PATH = (Namespace.path + literal("/") + Repository.name).label("path")
+
+
+def related_of(work: UnitOfWork, *, actor: Actor, repository_ids: Sequence[int]) -> dict[int, list[Related]]:
+    """For each repository those that it names and those that name it, as far as the actor may see them.
+
+    Of all together at most ``MAX_SHOWN`` either way, the newest first; repositories without any are absent. One query.
+    """
+    found: dict[int, list[Related]] = defaultdict(list)
+    if not repository_ids:
+        return {}
+    ids: BindParameter[int] = bindparam("ids", repository_ids, expanding=True)
+    halves = []
+    for own, other, is_named in (
+        (Relation.source_id, Relation.target_id, True),
+        (Relation.target_id, Relation.source_id, False),
+    ):
+        half = (
+            select(
+                own.label("own"), Repository.id.label("id"), Repository.kind, _PATH, literal(is_named).label("named")
+            )
+            .join(Repository, Repository.id == other)
+            .join(Namespace, Namespace.id == Repository.namespace_id)
+            .where(own.in_(ids), is_live(), may_read(actor))
+        )
+        halves.append(select(half.order_by(Repository.id.desc()).limit(MAX_SHOWN).subquery()))
+    work.session.flush()
+    for own_id, _id, kind, path, is_named in work.session.connection().execute(union_all(*halves)).all():
+        found[own_id].append(Related(kind, path, bool(is_named)))
+    return dict(found)
+
+
+def names_one_of(work: UnitOfWork, *, actor: Actor, targets: Sequence[Target]) -> ColumnElement[bool]:
+    """The condition on ``Repository`` that it names one of these, of those that the actor may read. One query.
+
+    Raises Invalid (``REQ-ERR-6``) for more than ``MAX_TAGS_ASKED``.
+    """
+    if len(targets) > MAX_TAGS_ASKED:
+        raise Invalid(f"More than {MAX_TAGS_ASKED} repositories at once.", code="REQ-ERR-6", query="filter")
+    storable = [(kind, fold_name(path)) for kind, path in targets if is_storable(path)]
+    ids = list(find_readable(work, actor, storable).values())
+    return Repository.id.in_(select(Relation.source_id).where(Relation.target_id.in_(ids))) if ids else false()
+
+
+def names_any(kinds: Sequence[str]) -> ColumnElement[bool]:
+    """The condition on ``Repository`` that it names some repository of these kinds."""
+    of_kinds = select(Repository.id).where(Repository.kind.in_(kinds))
+    return Repository.id.in_(select(Relation.source_id).where(Relation.target_id.in_(of_kinds)))
+
+
+def count_naming(work: UnitOfWork, *, actor: Actor, repository_id: int, kind: str) -> int:
+    """How many repositories of a kind, of those that the actor may read, name this one."""
+    query = select(func.count()).select_from(Relation).join(Repository, Repository.id == Relation.source_id)
+    is_such = and_(Relation.target_id == repository_id, Repository.kind == kind)
+    return work.session.scalar(query.where(is_such, is_live(), may_read(actor))) or 0

@@ -1,0 +1,157 @@
+"""What the head of a file of weights says: its tensors' names, types and shapes. No weight is read.
+
+Sources: the safetensors format (8 bytes of length, then JSON); the GGUF format, version 2 and 3.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+# Source: the safetensors format allows 100 MB; the longest of well-known models are a tenth of this.
+MAX_SAFETENSORS_HEAD_BYTES = 16 * 1024 * 1024
+# Most of it are the words of the model's vocabulary.
+MAX_GGUF_HEAD_BYTES = 24 * 1024 * 1024
+LENGTH_BYTES = 8
+
+_MOST_PARAMETERS = 2**63 - 1
+_MAX_GGUF_ITEMS = 2_000_000
+_MAX_TEXT_CHARS = 16 * 1024
+
+
+def length_of_head(start: bytes) -> int | None:
+    """How long the JSON at the head of a safetensors file is, from its first 8 bytes; None where it cannot be one."""
+    if len(start) < LENGTH_BYTES:
+        return None
+    (length,) = struct.unpack("<Q", start[:LENGTH_BYTES])
+    return length if 2 <= length <= MAX_SAFETENSORS_HEAD_BYTES else None
+
+
+def read_head(head: bytes) -> dict[str, Any] | None:
+    """The members of a safetensors file's head, by tensor; None where it is none."""
+    try:
+        found = json.loads(head)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def count_parameters(head: Mapping[str, Any]) -> dict[str, int] | None:
+    """How many numbers of each type ("F32", "BF16") a safetensors file's tensors have; None for a head that lies."""
+    counts: Counter[str] = Counter()
+    for name, tensor in head.items():
+        if name == "__metadata__":
+            continue
+        dtype, shape = (tensor.get("dtype"), tensor.get("shape")) if isinstance(tensor, dict) else (None, None)
+        if not isinstance(dtype, str) or not isinstance(shape, list) or len(dtype) > 32:
+            return None
+        if not all(type(size) is int and 0 <= size <= _MOST_PARAMETERS for size in shape):
+            return None
+        counts[dtype] += prod(shape)
+        if counts[dtype] > _MOST_PARAMETERS:
+            return None
+    return dict(counts)
+
+
+def read_gguf(head: bytes) -> dict[str, Any] | None:
+    """What the hub's clients are told of a GGUF file, from its first bytes; None where it is none, or goes on.
+
+    ``total`` parameters, ``architecture``, ``context_length``, ``chat_template``, ``bos_token`` and ``eos_token``,
+    as far as the file says.
+    """
+    try:
+        return _read_gguf(head)
+    except (struct.error, IndexError, KeyError, ValueError, RecursionError):
+        return None
+
+
+# GGUF's types of values -> how Python unpacks them; 8 is a text, 9 a list.
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_TEXT, _LIST = 8, 9
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data = memoryview(data)
+        self.at = 0
+        self.items = 0
+
+    def number(self, form: str) -> Any:
+        (value,) = struct.unpack_from(f"<{form}", self.data, self.at)
+        self.at += struct.calcsize(f"<{form}")
+        return value
+
+    def raw(self) -> memoryview:
+        length = self.number("Q")
+        if length > len(self.data) - self.at:
+            raise IndexError("past the end")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def text(self) -> str:
+        return bytes(self.raw()).decode("utf-8", "replace")[:_MAX_TEXT_CHARS]
+
+    def value(self, kind: int) -> Any:
+        """The value; a list's items only where they are texts, of which some are names of tokens."""
+        if kind == _TEXT:
+            return self.text()
+        if kind != _LIST:
+            return self.number(_SCALARS[kind])
+        of, count = self.number("I"), self.number("Q")
+        self.items += count
+        if self.items > _MAX_GGUF_ITEMS:
+            raise ValueError("too many items")
+        if of == _TEXT:
+            return [self.raw() for _ in range(count)]
+        if of == _LIST:
+            raise ValueError("lists of lists are not read")
+        self.at += struct.calcsize(f"<{_SCALARS[of]}") * count
+        return None
+
+
+def _read_gguf(head: bytes) -> dict[str, Any] | None:
+    reader = _Reader(head)
+    if head[:4] != b"GGUF":
+        return None
+    reader.at = 4
+    if reader.number("I") not in (2, 3):
+        return None
+    tensors, members = reader.number("Q"), reader.number("Q")
+    if tensors + members > _MAX_GGUF_ITEMS:
+        return None
+    said = {}
+    for _ in range(members):
+        name = reader.text()
+        said[name] = reader.value(reader.number("I"))
+    total = 0
+    for _ in range(tensors):
+        reader.raw()
+        dimensions = reader.number("I")
+        if dimensions > 8:
+            return None
+        total += prod(reader.number("Q") for _ in range(dimensions))
+        reader.number("I")
+        reader.number("Q")
+    architecture = said.get("general.architecture")
+    found = {
+        "total": total,
+        "architecture": architecture,
+        "context_length": said.get(f"{architecture}.context_length"),
+        "chat_template": said.get("tokenizer.chat_template"),
+        "bos_token": _token(said, "tokenizer.ggml.bos_token_id"),
+        "eos_token": _token(said, "tokenizer.ggml.eos_token_id"),
+    }
+    if total > _MOST_PARAMETERS:
+        return None
+    return {name: value for name, value in found.items() if isinstance(value, str | int)}
+
+
+def _token(said: Mapping[str, Any], name: str) -> str | None:
+    at, words = said.get(name), said.get("tokenizer.ggml.tokens")
+    if not isinstance(at, int) or not isinstance(words, list) or not 0 <= at < len(words):
+        return None
+    return bytes(words[at]).decode("utf-8", "replace")[:_MAX_TEXT_CHARS]

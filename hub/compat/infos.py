@@ -1,0 +1,273 @@
+"""What repositories are, one by one and in lists. Sources: CSGHub contract, 3.1 and 3.2; Hugging Face contract, 5."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from flask import Response
+from sqlalchemy import ColumnElement, false
+
+from hub.accounts.policy import Action, Actor, require
+from hub.accounts.service import find_namespace
+from hub.assets.service import labels_of, list_labels
+from hub.assets.service.facts import Facts, read_facts, read_weight_heads
+from hub.assets.service.tags import count_naming, names_any, names_one_of, related_of, with_tags
+from hub.base.context import Context
+from hub.base.errors import Invalid, NotFound, TooLarge
+from hub.base.paging import Page, PageArgs
+from hub.compat import info_schemas, schemas, views
+from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_only
+from hub.compat.members import (
+    OF_COMMIT,
+    OF_FACTS,
+    OF_FILES,
+    OF_RELATED,
+    Subject,
+    check_members,
+    info_view,
+    usual_members,
+)
+from hub.db.uow import UnitOfWork, reading
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.repos import contents, entries, service
+from hub.repos.gates import Gate, require_content
+from hub.repos.kinds import RepositoryKind
+from hub.repos.models import Repository
+from hub.repos.rows import RepositoryRow
+
+blp = CompatBlueprint("infos", __name__, description="What repositories are, as huggingface_hub asks")
+
+_SORTS = {
+    "lastModified": "recently_update",
+    "createdAt": "recently_create",
+    "downloads": "most_download",
+    "likes": "most_favorite",
+    "trendingScore": "trending",
+}
+# Of a repository in a list; more are for its own page.
+_MAX_SIBLINGS = 5_000
+_MAX_PAGE = 1_000_000
+
+
+@blp.get("/api/<collection:kind>")
+@blp.arguments(info_schemas.HubListQuery, location="query")
+@blp.response(200, info_schemas.HubInfoSchema(many=True))
+def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
+    """The repositories of a kind that the caller may see; the next page's address is in the ``Link`` header."""
+    context, actor = current_context(), current_actor()
+    wanted = _wanted_in_list(kind, query)
+    most = info_schemas.MAX_LIST_OF_FILES if wanted & OF_COMMIT else info_schemas.MAX_LIST
+    number, left = _read_cursor(query["cursor"]) if query["cursor"] else (1, query["limit"])
+    if left is not None and left < 1:
+        return views.send_json([])
+    args = PageArgs(number, most if left is None or number > 1 else min(left, most))
+    with reading(context) as work:
+        page: Page[RepositoryRow] = Page([], 0)
+        if not query["author"] or find_namespace(work, query["author"]) is not None:
+            page = service.list_repositories(
+                work,
+                actor=actor,
+                kind=kind.name,
+                namespace=query["author"] or None,
+                search=query["search"],
+                sort=_sort_of(query),
+                where=_conditions(work, actor, kind, query),
+                page=args,
+            )
+        found = page.items[:left]
+        ids = [repository.id for repository in found]
+        labels = labels_of(work, ids)
+        related = related_of(work, actor=actor, repository_ids=ids) if wanted & OF_RELATED else {}
+    items = []
+    for repository in found:
+        subject = Subject(repository, labels.get(repository.id, ()), related.get(repository.id, ()))
+        items.append(info_view(_with_files(context, subject, wanted), wanted))
+    still = None if left is None else left - len(found)
+    has_more = len(page.items) == args.per and (still is None or still > 0) and number < _MAX_PAGE
+    link = {"Link": next_link(cursor=_make_cursor(number + 1, still))} if has_more else None
+    return views.send_json(items, link)
+
+
+def _wanted_in_list(kind: RepositoryKind, query: dict[str, Any]) -> frozenset[str]:
+    if asked := [*query["expand"], *query["expand_too"]]:
+        return check_members(kind.name, asked)
+    wanted = usual_members(kind.name, with_files=False)
+    if query["full"]:
+        wanted |= {"sha", "siblings"} | ({"cardData"} if kind.name != "model" else set())
+    for member in ("config", "cardData"):
+        wanted |= {member} if query[member] else set()
+    return wanted
+
+
+def _sort_of(query: dict[str, Any]) -> str:
+    sort = _SORTS.get(query["sort"])
+    if sort is None or query["direction"] != "-1":
+        raise Invalid(f"Lists are sorted by {', '.join(_SORTS)}, descending.", code="REQ-ERR-6", query="sort")
+    return sort
+
+
+def _conditions(
+    work: UnitOfWork, actor: Actor, kind: RepositoryKind, query: dict[str, Any]
+) -> list[ColumnElement[bool]]:
+    """What a request narrows a list by. Three queries at most. Raises Invalid."""
+    if query["num_parameters"]:
+        # To answer with all of them would be worse than to say so.
+        raise Invalid("This hub does not narrow lists by 'num_parameters'.", code="REQ-ERR-6", query="num_parameters")
+    tags = [*query["filter"], *(f"apps:{name}" for name in query["apps"])]
+    if query["pipeline_tag"]:
+        tags.append(f"pipeline_tag:{query['pipeline_tag']}")
+    conditions = with_tags(work, actor=actor, scope=kind.name, tags=tags)
+    if query["gated"] is not None:
+        is_open = Repository.gate == Gate.OPEN
+        conditions.append(~is_open if query["gated"] else is_open)
+    if query["inference"] or query["inference_provider"]:
+        conditions.append(false())
+    for name, of in (("models", "model"), ("datasets", "dataset")):
+        if query[name]:
+            conditions.append(names_one_of(work, actor=actor, targets=[(of, path) for path in query[name]]))
+    if query["linked"]:
+        conditions.append(names_any(("model", "dataset")))
+    return conditions
+
+
+def _make_cursor(page: int, left: int | None) -> str:
+    text = f"{page}.{'' if left is None else left}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, int | None]:
+    """The page, and how many items are still wanted. Raises Invalid (``cursor_invalid``)."""
+    try:
+        page, _, left = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(".")
+        found = int(page), int(left) if left else None
+    except (binascii.Error, ValueError):
+        found = 0, None
+    if not 1 <= found[0] <= _MAX_PAGE:
+        raise Invalid("The cursor is none of ours; begin at the first page.", code="cursor_invalid", query="cursor")
+    return found
+
+
+def _with_files(context: Context, subject: Subject, wanted: frozenset[str]) -> Subject:
+    """A repository of a list with what its default branch says, where that is wanted and there is one."""
+    if not wanted & OF_COMMIT:
+        return subject
+    repository = subject.repository
+    most = _MAX_SIBLINGS if wanted & OF_FILES else 0
+    try:
+        snapshot = entries.read_snapshot(context, repository, revision=repository.default_branch, max_files=most)
+    except NotFound:
+        return subject
+    facts = read_facts(context, repository, commit_id=snapshot.commit.id) if wanted & OF_FACTS else Facts()
+    return Subject(repository, subject.labels, subject.related, snapshot, facts)
+
+
+@blp.at("", "/revision/<path:revision>")
+@blp.arguments(info_schemas.HubInfoQuery, location="query")
+@blp.response(200, info_schemas.HubInfoSchema)
+def show_repository(query: dict[str, Any], place: Place, revision: str = "") -> Response:
+    """A repository at one of its revisions, with all its files; no envelope. ``sha`` is the commit in every case."""
+    context, actor = current_context(), current_actor()
+    asked = [*query["expand"], *query["expand_too"]]
+    with reading(context) as work:
+        repository = place.load(work)
+        kind = repository.kind
+        wanted = check_members(kind, asked) if asked else usual_members(kind, with_files=True)
+        labels = labels_of(work, [repository.id]).get(repository.id, [])
+        related = []
+        if wanted & OF_RELATED:
+            related = related_of(work, actor=actor, repository_ids=[repository.id]).get(repository.id, [])
+        children = None
+        if "childrenModelCount" in wanted:
+            children = count_naming(work, actor=actor, repository_id=repository.id, kind="model")
+    snapshot = entries.read_snapshot(
+        context,
+        repository,
+        revision=revision_only(repository) if revision else repository.default_branch,
+        with_sizes=query["blobs"],
+        max_files=None if wanted & OF_FILES else 0,
+    )
+    facts = read_facts(context, repository, commit_id=snapshot.commit.id) if wanted & OF_FACTS else Facts()
+    size = _measure(context, repository, snapshot.commit.id) if "mainSize" in wanted else None
+    view = info_view(Subject(repository, labels, related, snapshot, facts, children, size), wanted)
+    if query["securityStatus"] and kind == "model":
+        view["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
+    return views.send_json(view)
+
+
+def _measure(context: Context, repository: Repository, commit_id: str) -> int | None:
+    try:
+        return contents.measure_files(context, repository, revision=commit_id)
+    except TooLarge:
+        return None
+
+
+@blp.at("/safetensors-metadata/<path:path>")
+@blp.response(200, info_schemas.HubWeightsSchema)
+def show_weights(place: Place, path: str) -> Response:
+    """The heads of a safetensors file, or of all that an index names, on the default branch."""
+    found = read_weight_heads(current_context(), place.get(), actor=current_actor(), path=path)
+    return views.send_json({"index": {"metadata": found.metadata}, "headers": found.heads})
+
+
+@blp.at("/auth-check")
+@blp.response(200, schemas.HubDoneSchema)
+def check_access(place: Place) -> dict[str, Any]:
+    """Whether the caller gets the repository's content."""
+    with reading(current_context()) as work:
+        require_content(work, current_actor(), place.load(work))
+    return {"success": True}
+
+
+@blp.at("/auth-check/write")
+@blp.response(200, schemas.HubDoneSchema)
+def check_write_access(place: Place) -> dict[str, Any]:
+    """Whether the caller may change the repository."""
+    with reading(current_context()) as work:
+        require(work, current_actor(), Action.REPOSITORY_WRITE, place.load(work))
+    return {"success": True}
+
+
+# How the categories of labels are called, by the kind of what carries them, and what stands before their names.
+_TYPES: dict[str, dict[str, tuple[str, str]]] = {
+    "model": {
+        "task": ("pipeline_tag", ""),
+        "framework": ("library", ""),
+        "language": ("language", ""),
+        "license": ("license", "license:"),
+    },
+    "dataset": {
+        "task": ("task_categories", "task_categories:"),
+        "size": ("size_categories", "size_categories:"),
+        "framework": ("library", "library:"),
+        "language": ("language", "language:"),
+        "license": ("license", "license:"),
+    },
+}
+
+
+@blp.get("/api/models-tags-by-type")
+@blp.response(200, {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "object"}}})
+def list_model_tags() -> Response:
+    """The tags of models by what they say: the first 5,000 of the catalogue."""
+    return _tags_by_type("model")
+
+
+@blp.get("/api/datasets-tags-by-type")
+@blp.response(200, {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "object"}}})
+def list_dataset_tags() -> Response:
+    """The tags of data sets by what they say: the first 5,000 of the catalogue."""
+    return _tags_by_type("dataset")
+
+
+def _tags_by_type(scope: str) -> Response:
+    with reading(current_context()) as work:
+        labels = list_labels(work, actor=current_actor(), scopes=[scope]).items
+    found: dict[str, list[dict[str, str]]] = {}
+    for label in labels:
+        kind, head = _TYPES[scope].get(label.category, ("other", ""))
+        tag = {"id": f"{head}{label.name}", "label": label.show_name or label.name, "type": kind}
+        found.setdefault(kind, []).append(tag)
+    return views.send_json(found)
