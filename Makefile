@@ -51,7 +51,8 @@ bench: $(VENV)/.installed-bench ## Measure speed against other servers; ROW=clon
 	python -m tests.bench $(if $(ROW),--row $(ROW)) $(ARGS)
 
 .PHONY: fuzz
-fuzz: test-tools ## Try the whole API with generated requests, for a quarter of an hour; ARGS="--examples 500" for longer.
+fuzz: test-tools ## Try Xet's formats and the whole API with what is generated, for a quarter of an hour; ARGS="--examples 500" for longer.
+	python -m tests.support.fuzz_formats
 	python -m tests.support.fuzz $(ARGS)
 
 .PHONY: licenses
