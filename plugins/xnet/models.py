@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.plugin.db import Model, RowId
@@ -63,3 +63,12 @@ class Chunk(Model):
     xorb_hash: Mapped[bytes] = mapped_column(
         ForeignKey("xnet_xorbs.hash", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class Release(Model):
+    """That a content's plain copy may go, some time after the moment: who reads it then reads it to its end."""
+
+    __tablename__ = "xnet_releases"
+
+    oid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    released_at: Mapped[datetime] = mapped_column(index=True)

@@ -26,6 +26,7 @@ class XnetPlugin(Plugin):
     url_prefixes = ("/xet",)
     models = "plugins.xnet.models"
     migrations = True
+    cli = "plugins.xnet.cli:group"
 
     def web_blueprints(self) -> Iterable[Blueprint]:
         # Each adds its routes to the same one.
@@ -34,11 +35,18 @@ class XnetPlugin(Plugin):
         return tuple({module.blueprint for module in (api, downloads)})
 
     def jobs(self) -> Iterable[JobSpec]:
-        return (JobSpec("xnet.collect_garbage", "plugins.xnet.garbage:collect", timeout_s=6 * 3600),)
+        return (
+            JobSpec("xnet.collect_garbage", "plugins.xnet.garbage:collect", timeout_s=6 * 3600),
+            # One content of a terabyte takes hours; after a minute of smaller ones it lets others work.
+            JobSpec("xnet.convert_objects", "plugins.xnet.conversion:convert", queue="index", timeout_s=12 * 3600),
+        )
 
     def schedules(self) -> Iterable[Schedule]:
-        # After the hub's own collection, by which files go.
-        return (Schedule("xnet.collect_garbage", "10 5 * * *", "xnet.collect_garbage"),)
+        return (
+            # After the hub's own collection, by which files go.
+            Schedule("xnet.collect_garbage", "10 5 * * *", "xnet.collect_garbage"),
+            Schedule("xnet.convert_objects", "*/10 * * * *", "xnet.convert_objects"),
+        )
 
     def metrics(self) -> Iterable[Metric]:
         from plugins.xnet.figures import list_figures
