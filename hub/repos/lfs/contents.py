@@ -6,12 +6,14 @@ What comes in here goes to the object store, unless a source (``sources``) has i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import delete, exists, select, update
+from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.policy import Action, Actor
 from hub.base.context import Context
@@ -252,9 +254,11 @@ def _register(
         # The garbage collector saw the object without a link just before there was one, and took its bytes.
         with unit_of_work(context) as work:
             unlink_object(work, repository_id, oid, size_bytes)
-            # A row that promises bytes would make a source that has them believe that it need not keep them.
-            is_linked = exists().where(LFSLink.oid == LFSObject.oid)
-            work.session.execute(delete(LFSObject).where(LFSObject.oid == oid, ~is_linked))
+            # A row without bytes would be believed by a source that has them: a known content stays where it is.
+            # On PostgreSQL somebody may just be linking it; their own look at the bytes is still to come.
+            with suppress(IntegrityError), work.savepoint():
+                is_linked = exists().where(LFSLink.oid == LFSObject.oid)
+                work.session.execute(delete(LFSObject).where(LFSObject.oid == oid, ~is_linked))
         raise Unavailable("The object could not be stored just now; upload it again.", code="lfs_object_lost")
 
 

@@ -36,6 +36,9 @@ class PlainLinks:
     def complete(self, upload):
         return f"complete/{upload.upload_id}"
 
+    def pieces(self, *, for_proposal):
+        return service.TransferAction(f"pieces/{for_proposal}")
+
 
 def ask(shelf, operation, *objects, transfers=(), has_upload_id=False, actor=None):
     return service.batch(
