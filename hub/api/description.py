@@ -102,6 +102,8 @@ _CLOSED_READS = frozenset(
         *("notifications_list_notification_types", "notifications_show_notification_setting"),
         *("repositories_list_collaborators", "repositories_list_repository_jobs", "organizations_get_member"),
         *("branches_list_protected_branches", "infos_check_write_access"),
+        *("people_list_likes", "people_list_likers", "people_list_own_repositories"),
+        *("people_list_organization_repositories",),
         *("webhooks_list_repository_webhooks", "webhooks_list_organization_webhooks", "webhooks_list_user_webhooks"),
         *("xet_show_write_token",),
         *("webhooks_show_webhook", "webhooks_list_deliveries", "webhooks_show_delivery"),

@@ -44,12 +44,19 @@ def whoami() -> dict[str, Any]:
             "name": user.name,
             "fullname": user.nickname or user.name,
             "email": user.email,
+            # The hub sends nobody a mail to answer.
+            "emailVerified": False,
+            "avatarUrl": user.avatar,
+            "isPro": False,
+            "canPay": False,
             "orgs": [
                 {
                     "type": "org",
                     "id": organization.namespace.uuid,
                     "name": organization.name,
                     "fullname": organization.display_name or organization.name,
+                    "avatarUrl": organization.logo,
+                    "isEnterprise": organization.type == "enterprise",
                     "roleInOrg": _ROLES.get(role or Role.READ, "admin"),
                 }
                 for organization, role in memberships

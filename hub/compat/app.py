@@ -9,13 +9,37 @@ from flask import Blueprint, Flask, Response, request
 
 from hub.base.context import Context
 from hub.base.errors import NotFound
-from hub.compat import account, changes, gates, information, infos, repositories, spaces, trees, xet
+from hub.compat import (
+    account,
+    changes,
+    gates,
+    information,
+    infos,
+    people,
+    raw,
+    repositories,
+    spaces,
+    trees,
+    xet,
+)
 from hub.compat.addresses import PrefixConverter, describe_prefix
 from hub.compat.errors import render_hub_error
 from hub.http.errors import speak, speak_elsewhere
 from hub.http.rest import HubApi
 
-_MODULES = (infos, information, trees, gates, spaces, xet, changes, repositories, account)
+_MODULES = (
+    infos,
+    people,
+    raw,
+    information,
+    trees,
+    gates,
+    spaces,
+    xet,
+    changes,
+    repositories,
+    account,
+)
 _NOTHING = "This hub has nothing at that address."
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # Below a prefix, and at the root of the hub: two rules a view, however many prefixes there are.

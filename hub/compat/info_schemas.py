@@ -104,6 +104,7 @@ class HubInfoSchema(Schema):
     paperswithcode_id = fields.String()
     sdk = fields.String()
     subdomain = fields.String()
+    runtime = fields.Dict(metadata={"description": "what a space is at; only when it is asked for"})
     securityRepoStatus = fields.Dict()
     createdAt = _text("at the root and under /hf")
     lastModified = _text("at the root and under /hf")

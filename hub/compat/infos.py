@@ -29,6 +29,7 @@ from hub.compat.members import (
     info_view,
     usual_members,
 )
+from hub.compat.spaces import runtime_view
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -191,7 +192,8 @@ def show_repository(query: dict[str, Any], place: Place, revision: str = "") -> 
     )
     facts = read_facts(context, repository, commit_id=snapshot.commit.id) if wanted & OF_FACTS else Facts()
     size = _measure(context, repository, snapshot.commit.id) if "mainSize" in wanted else None
-    view = info_view(Subject(repository, labels, related, snapshot, facts, children, size), wanted)
+    runtime = runtime_view(context, repository) if "runtime" in wanted else None
+    view = info_view(Subject(repository, labels, related, snapshot, facts, children, size, runtime), wanted)
     if query["securityStatus"] and kind == "model":
         view["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
     return views.send_json(view)

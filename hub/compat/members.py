@@ -62,7 +62,10 @@ _DATES = {
 
 @dataclass(frozen=True)
 class Subject:
-    """A repository and what was read of it. children: how many models name it; main_size: bytes of its files."""
+    """A repository and what was read of it.
+
+    children: how many models name it. main_size: bytes of its files. runtime: what a space is at.
+    """
 
     repository: Shown
     labels: Sequence[Label]
@@ -71,6 +74,7 @@ class Subject:
     facts: Facts = field(default_factory=Facts)
     children: int | None = None
     main_size: int | None = None
+    runtime: dict[str, Any] | None = None
 
 
 def check_members(kind: str, asked: Sequence[str]) -> frozenset[str]:
@@ -183,5 +187,6 @@ _TELLERS: Mapping[str, Callable[[Subject], Any]] = {
     "spaces": _paths("space", is_named=False),
     "models": _paths("model", is_named=True),
     "datasets": _paths("dataset", is_named=True),
+    "runtime": lambda subject: subject.runtime,
     "siblings": _siblings,
 }

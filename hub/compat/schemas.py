@@ -223,6 +223,8 @@ class HubOrganizationSchema(Schema):
     id = fields.String()
     name = fields.String()
     fullname = fields.String()
+    avatarUrl = fields.String()
+    isEnterprise = fields.Boolean()
     roleInOrg = fields.String()
 
 
@@ -243,6 +245,10 @@ class HubWhoamiSchema(Schema):
     name = fields.String()
     fullname = fields.String()
     email = fields.String()
+    emailVerified = fields.Boolean()
+    avatarUrl = fields.String()
+    isPro = fields.Boolean()
+    canPay = fields.Boolean()
     orgs = fields.List(fields.Nested(HubOrganizationSchema))
     auth = fields.Nested(HubAuthSchema)
 

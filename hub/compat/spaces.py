@@ -11,6 +11,7 @@ from typing import Any
 from flask import Response
 
 from hub.accounts.policy import Action, require
+from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
 from hub.compat import space_schemas as schemas
 from hub.compat import views
@@ -20,6 +21,7 @@ from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos import entries
+from hub.repos.models import Repository
 from hub.repos.service import environment
 from hub.repos.service.environment import SECRETS, VARIABLES, Entry
 
@@ -120,6 +122,11 @@ def show_runtime(place: Place) -> dict[str, Any]:
     context, repository = current_context(), place.get()
     if place.kind.name != "space":
         raise NotFound(f"A {place.kind.name} is not run.", code="not_a_space")
+    return runtime_view(context, repository)
+
+
+def runtime_view(context: Context, repository: Repository) -> dict[str, Any]:
+    """What a space is at, as ``show_runtime`` tells it."""
     wanted = _APP_FILES.get(str(repository.details.get("sdk", "")), _USUAL_APP_FILE)
     try:
         _, found = entries.read_entries(context, repository, revision=repository.default_branch, paths=[wanted])

@@ -8,7 +8,7 @@ Nothing here holds the database while Git works.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -192,6 +192,16 @@ def open_file(context: Context, repository: Shown, *, actor: Actor, path: str, r
     if entry.lfs is not None:
         lfs = get_content(context, actor=actor, repository_id=repository.id, oid=entry.lfs.oid)
     return OpenedFile(commit_id, entry, disk_path, lfs)
+
+
+def open_stored(context: Context, repository: Repository, *, actor: Actor, path: str, revision: str = "") -> OpenedFile:
+    """A file as Git holds it, an LFS pointer for content in LFS. Nothing of it is read yet. Raises as ``open_file``."""
+    check_content(context, actor, repository)
+    disk_path = repository_path(context.settings, repository)
+    commit_id, entry = offload(_find_file, disk_path, revision or repository.default_branch, normalise_path(path))
+    if entry.lfs is not None:
+        entry = replace(entry, size_bytes=entry.lfs.pointer_size_bytes, lfs=None)
+    return OpenedFile(commit_id, entry, disk_path)
 
 
 def _find_file(path: Path, revision: str, file_path: str) -> tuple[str, TreeEntry]:

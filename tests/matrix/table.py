@@ -67,6 +67,12 @@ _GROUPS: Mapping[Rule, str] = {
         GET {hub}/api/spaces/hardware
         GET {hub}/api/spaces/templates
         GET {hub}/api/models-tags-by-type
+        GET {hub}/api/users/<username>/overview
+        GET {hub}/api/users/<username>/followers
+        GET {hub}/api/users/<username>/following
+        GET {hub}/api/organizations/<namespace>/overview
+        GET {hub}/api/organizations/<namespace>/members
+        GET {hub}/api/organizations/<namespace>/followers
         GET {hub}/api/datasets-tags-by-type
         GET {prefix}/<path:rest>
         PUT {prefix}/<path:rest>
@@ -117,6 +123,8 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     SIGNED_IN: """
         GET {hub}/api/whoami-v2
+        GET {hub}/api/settings/repositories
+        GET {hub}/api/users/<username>/likes
         POST {hub}/api/validate-yaml
         GET /api/v1/whoami
         GET /api/v1/users
@@ -152,6 +160,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/safetensors-metadata/<path:path>
         GET {wire}/refs
         GET {wire}/resolve/<revision>/<path:path>
+        GET {wire}/raw/<revision>/<path:path>
+        GET {hub}/<namespace>/<name>/raw/<revision>/<path:path>
+        GET {hub}/<collection:kind>/<namespace>/<name>/raw/<revision>/<path:path>
         GET {wire}/revision/<path:revision>
         GET {wire}/tree/<revision>
         GET {wire}/tree/<revision>/<path:path>
@@ -191,9 +202,12 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/prompts_info/<namespace>/<name>
     """,
     REPOSITORY_ASKED: """
+        GET {wire}/likers
         GET {repo}/access_request
     """,
     REPOSITORY_SAY: """
+        POST {wire}/like
+        DELETE {wire}/like
         POST {wire}/user-access-request
         POST {repo}/access_request
         POST {repo}/discussions
@@ -330,6 +344,7 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/organization/<namespace>/members/<username>
     """,
     MEMBER: """
+        GET {hub}/api/organizations/<namespace>/settings/repositories
         GET /api/v1/organization/<namespace>/members/<username>
     """,
     ORGANIZATION_OWN: """

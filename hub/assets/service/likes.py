@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, literal, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from hub.accounts.models import User
+from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models import Collection, CollectionLike, Like
+from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Denied, NotFound, NotSignedIn
+from hub.base.paging import PageArgs
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
-from hub.repos.lookup import get_readable
+from hub.repos.lookup import get_readable, is_live
 from hub.repos.models import Repository
 
 MAX_RECOUNTED = 10_000
@@ -39,6 +42,45 @@ def collections_liked_by(work: UnitOfWork, *, actor: Actor, collection_ids: Sequ
     return set(
         work.session.scalars(select(liked).where(CollectionLike.user_id == actor.user_id, liked.in_(collection_ids)))
     )
+
+
+class GivenLike(NamedTuple):
+    """A like, and what it is for."""
+
+    kind: str
+    path: str
+    created_at: datetime
+
+
+def list_likes(work: UnitOfWork, *, actor: Actor, user: User, kinds: Sequence[str], page: PageArgs) -> list[GivenLike]:
+    """The repositories of these kinds that a user likes, as far as the actor may see them; the newest likes first.
+
+    One query. Raises NotSignedIn: likes are for people.
+    """
+    _require_signed_in(actor)
+    rows = work.session.execute(
+        select(Repository.kind, Namespace.path + literal("/") + Repository.name, Like.created_at)
+        .join(Repository, Repository.id == Like.repository_id)
+        .join(Namespace, Namespace.id == Repository.namespace_id)
+        .where(Like.user_id == user.id, Repository.kind.in_(kinds), is_live(), may_read(actor))
+        .order_by(Like.created_at.desc(), Like.repository_id.desc())
+        .offset(page.offset)
+        .limit(page.per)
+    )
+    return [GivenLike(*row) for row in rows]
+
+
+def count_likes(work: UnitOfWork, *, actor: Actor, user: User) -> int:
+    """How many repositories a user likes, of those that the actor may see. One query."""
+    query = select(func.count()).select_from(Like).join(Repository, Repository.id == Like.repository_id)
+    return work.session.scalar(query.where(Like.user_id == user.id, is_live(), may_read(actor))) or 0
+
+
+def list_likers(work: UnitOfWork, *, actor: Actor, repository: Repository, page: PageArgs) -> Sequence[User]:
+    """Who likes a repository that the actor may read, by name. One query. Raises NotSignedIn: likes are for people."""
+    _require_signed_in(actor)
+    query = select(User).join(Like, Like.user_id == User.id).where(Like.repository_id == repository.id, User.is_active)
+    return work.session.scalars(query.order_by(User.name).offset(page.offset).limit(page.per)).all()
 
 
 def is_liked_by(work: UnitOfWork, *, actor: Actor, user: User) -> ColumnElement[bool]:

@@ -140,7 +140,8 @@ def test_who_says_what_is_wanted_gets_that_and_no_more(call, model):
         "childrenModelCount": 1,
     }
     assert ask("datasets", "corpus", "mainSize", "description").json["mainSize"] > 0
-    space = ask("spaces", "demo_it", "models", "datasets", "subdomain", "sdk").json
+    space = ask("spaces", "demo_it", "models", "datasets", "subdomain", "sdk", "runtime").json
+    assert space["runtime"]["stage"] in ("PAUSED", "NO_APP_FILE")
     assert (space["models"], space["datasets"], space["subdomain"]) == (["ada/thing"], [], "ada-demo-it")
     for kind, name, member in (
         ("models", "thing", "citation"),
