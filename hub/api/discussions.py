@@ -43,7 +43,7 @@ def _discussion_view(discussion: Discussion) -> dict[str, Any]:
 def _comment_view(comment: Comment) -> dict[str, Any]:
     return {
         "id": comment.id,
-        "content": comment.content,
+        "content": comment.shown_content,
         "user": _author_view(comment.user),
         "created_at": comment.created_at,
         "updated_at": comment.updated_at,

@@ -18,14 +18,14 @@ def install(context: Context) -> None:
 def take_discussions(work: UnitOfWork, departure: Departure) -> None:
     """Delete the discussions that the account began and what it said elsewhere, if they are to go.
 
-    Else they stay, without an author.
+    Else they stay, without an author; and so do pull requests in any case, as the repository has their commits.
     """
     if not departure.with_discussions:
         return
     own = Comment.user_id == departure.user.id
     said = select(func.count(Comment.id)).where(own, Comment.discussion_id == Discussion.id).scalar_subquery()
     statements = (
-        delete(Discussion).where(Discussion.user_id == departure.user.id),
+        delete(Discussion).where(Discussion.user_id == departure.user.id, Discussion.is_pull_request.is_(False)),
         update(Discussion)
         .where(Discussion.id.in_(select(Comment.discussion_id).where(own)))
         .values(comment_count=Discussion.comment_count - said),

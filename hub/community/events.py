@@ -16,7 +16,7 @@ class DiscussionCreated:
 
 @dataclass(frozen=True)
 class DiscussionUpdated:
-    """A discussion has another title."""
+    """A discussion, or a pull request, has another title; or a discussion another status."""
 
     discussion_id: int
     repository_id: int
@@ -34,6 +34,34 @@ class DiscussionDeleted:
 
 
 @dataclass(frozen=True)
+class PullRequestOpened:
+    """Somebody opened a pull request, or opened a closed one again (``is_again``)."""
+
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+    is_again: bool = False
+
+
+@dataclass(frozen=True)
+class PullRequestClosed:
+    """A pull request was closed without being merged."""
+
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class PullRequestMerged:
+    """The base branch of a pull request holds its commits now, whoever brought them there."""
+
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
 class CommentCreated:
     """Somebody said something in a discussion."""
 
@@ -45,7 +73,7 @@ class CommentCreated:
 
 @dataclass(frozen=True)
 class CommentUpdated:
-    """The author changed a comment."""
+    """The author changed a comment, or somebody hid it."""
 
     comment_id: int
     discussion_id: int

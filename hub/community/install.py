@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.community import deliveries, departures, jobs, notices, outbox, topics
+from hub.community import deliveries, departures, jobs, notices, outbox, pulls, topics
 
 
 def install(context: Context) -> None:
@@ -11,6 +11,7 @@ def install(context: Context) -> None:
     departures.install(context)
     topics.install(context)
     jobs.install(context)
+    pulls.install(context)
     notices.install(context)
     deliveries.install(context)
     outbox.install(context)

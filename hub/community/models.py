@@ -6,24 +6,43 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, User
 from hub.db.base import Model, RowId, new_uuid
 from hub.repos.models import Repository
 
+# What stands in the place of a comment that its author, or who may write to the repository, has hidden.
+HIDDEN_CONTENT = "This comment has been hidden."
+
+
+class DiscussionStatus(StrEnum):
+    """What a discussion is at. Source: Hugging Face contract, section 9. Only pull requests are drafts or merged."""
+
+    OPEN = "open"
+    DRAFT = "draft"
+    CLOSED = "closed"
+    MERGED = "merged"
+
 
 class Discussion(Model):
-    """A thread of comments on a repository."""
+    """A thread of comments on a repository; a pull request is one, too."""
 
     __tablename__ = "discussions"
-    __table_args__ = (Index(None, "repository_id", "id"),)
+    __table_args__ = (
+        Index(None, "repository_id", "id"),
+        Index("uq_discussions_repository_id_number", "repository_id", "number", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    # Counts from 1 in each repository, and no number is given twice.
+    number: Mapped[int] = mapped_column(server_default="0")
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     title: Mapped[str] = mapped_column(String(255))
+    status: Mapped[DiscussionStatus] = mapped_column(default=DiscussionStatus.OPEN, server_default="open")
+    is_pull_request: Mapped[bool] = mapped_column(default=False, server_default=false())
     comment_count: Mapped[int] = mapped_column(RowId, default=0)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -42,10 +61,77 @@ class Comment(Model):
     discussion_id: Mapped[int] = mapped_column(ForeignKey("discussions.id", ondelete="CASCADE"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     content: Mapped[str] = mapped_column(Text)
+    hidden_at: Mapped[datetime | None]  # set: nobody is shown the content any more
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
     user: Mapped[User | None] = relationship()
+
+    @property
+    def shown_content(self) -> str:
+        """The content as readers see it."""
+        return HIDDEN_CONTENT if self.hidden_at is not None else self.content
+
+    @property
+    def is_edited(self) -> bool:
+        return self.updated_at > self.created_at
+
+
+class DiscussionCounter(Model):
+    """The last number that a repository's discussions were given."""
+
+    __tablename__ = "discussion_counters"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    last_number: Mapped[int] = mapped_column(default=0)
+
+
+class DiscussionEventType(StrEnum):
+    """What can happen in a discussion besides comments. Source: Hugging Face contract, section 9."""
+
+    STATUS_CHANGE = "status-change"  # data: {"status"}
+    TITLE_CHANGE = "title-change"  # data: {"from", "to"}
+    COMMIT = "commit"  # data: {"oid"}, where the pull request's ref went
+
+
+class DiscussionEvent(Model):
+    """Something that happened in a discussion, besides comments."""
+
+    __tablename__ = "discussion_events"
+    __table_args__ = (Index(None, "discussion_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    discussion_id: Mapped[int] = mapped_column(ForeignKey("discussions.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    type: Mapped[DiscussionEventType]
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    user: Mapped[User | None] = relationship()
+
+
+class PullRequest(Model):
+    """What a discussion that is a pull request has besides: which branch it is for, and how it was merged.
+
+    The commits that it proposes are those of the ref ``refs/pr/<number>`` in the repository.
+    """
+
+    __tablename__ = "pull_requests"
+    __table_args__ = (Index(None, "repository_id", "base_ref"),)
+
+    discussion_id: Mapped[int] = mapped_column(ForeignKey("discussions.id", ondelete="CASCADE"), primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))  # the discussion's
+    base_ref: Mapped[str] = mapped_column(String(255))  # refs/heads/...
+    opened_commit: Mapped[str] = mapped_column(String(40))  # where the base was when it was opened
+    start_commit: Mapped[str] = mapped_column(String(40))  # where its own ref began
+    base_commit: Mapped[str | None] = mapped_column(String(40))  # where the base was before the merge
+    head_commit: Mapped[str | None] = mapped_column(String(40))  # what was merged
+    merge_commit: Mapped[str | None] = mapped_column(String(40))  # where the base was after it
+    merged_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    merged_at: Mapped[datetime | None]
+
+    discussion: Mapped[Discussion] = relationship()
+    merged_by: Mapped[User | None] = relationship()
 
 
 class NotificationType(StrEnum):
@@ -139,6 +225,8 @@ class Webhook(Model):
     url: Mapped[str] = mapped_column(String(2048))
     sealed_secret: Mapped[str] = mapped_column(Text, default="")  # encrypted; empty: deliveries are not signed
     topics: Mapped[list[Any]]  # names in the registry of topics; empty: all
+    # In whose form its messages are; empty: this hub's own. "hf": it hears of what its watches name, and of no place.
+    dialect: Mapped[str] = mapped_column(String(8), default="", server_default="")
     is_active: Mapped[bool] = mapped_column(default=True)
     failure_count: Mapped[int] = mapped_column(default=0)  # deliveries in a row that failed for good
     created_at: Mapped[datetime]
@@ -147,6 +235,17 @@ class Webhook(Model):
     repository: Mapped[Repository | None] = relationship()
     namespace: Mapped[Namespace | None] = relationship()
     created_by: Mapped[User | None] = relationship()
+
+
+class WebhookWatch(Model):
+    """One thing that a webhook of another hub's form hears of: a repository, or all of a namespace."""
+
+    __tablename__ = "webhook_watches"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
+    repository_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), index=True)
+    namespace_id: Mapped[int | None] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"), index=True)
 
 
 class DeliveryState(StrEnum):
@@ -179,16 +278,3 @@ class WebhookDelivery(Model):
     is_redelivery: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
-    # In whose form its messages are; empty: this hub's own. "hf": it hears of what its watches name, and of no place.
-    dialect: Mapped[str] = mapped_column(String(8), default="", server_default="")
-class WebhookWatch(Model):
-    """One thing that a webhook of another hub's form hears of: a repository, or all of a namespace."""
-
-    __tablename__ = "webhook_watches"
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
-    repository_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), index=True)
-    namespace_id: Mapped[int | None] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"), index=True)
-
-

@@ -12,17 +12,23 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Select, or_, select, union
 
 from hub.accounts.events import MemberAdded, MemberChanged, MemberRemoved
-from hub.accounts.models import Grant, Member, Organization, User
+from hub.accounts.models import Grant, Member, Organization, Role, User
 from hub.base.context import Context
-from hub.community.events import CommentCreated, WebhookDisabled
+from hub.community.events import (
+    CommentCreated,
+    PullRequestClosed,
+    PullRequestMerged,
+    PullRequestOpened,
+    WebhookDisabled,
+)
 from hub.community.models import Comment, Discussion, NotificationType, Webhook
 from hub.community.service.notifications import MAX_SUMMARY_CHARS, Notice
 from hub.community.service.texts import MAX_TITLE_CHARS, shorten
 from hub.db.uow import UnitOfWork
 from hub.jobs.service import enqueue
-from hub.repos.events import RepositoryCreated, RepositoryDeleted, RepositoryMoved
+from hub.repos.events import AccessDecided, AccessRequested, RepositoryCreated, RepositoryDeleted, RepositoryMoved
 from hub.repos.kinds import KINDS
-from hub.repos.models import Repository
+from hub.repos.models import GateRequest, Repository, RequestState
 
 NOTIFY_JOB = "community.notify"
 
@@ -139,13 +145,9 @@ def _tell_comment(work: UnitOfWork, notice: _Writer, *, comment_id: int) -> Iter
     discussion = work.session.get(Discussion, comment.discussion_id) if comment else None
     if comment is None or discussion is None or discussion.repository.deleted_at is not None:
         return
+    if comment.hidden_at is not None:
+        return
     repository = discussion.repository
-    taking_part: CompoundSelect[int | None] = union(
-        select(User.id).where(User.namespace_id == repository.namespace_id),
-        select(Repository.created_by_id).where(Repository.id == repository.id),
-        select(Discussion.user_id).where(Discussion.id == discussion.id),
-        select(Comment.user_id).where(Comment.discussion_id == discussion.id),
-    )
     told = notice(
         NotificationType.COMMENT,
         f"commented on {repository.path}: {discussion.title}",
@@ -153,7 +155,101 @@ def _tell_comment(work: UnitOfWork, notice: _Writer, *, comment_id: int) -> Iter
         shorten(comment.content, _EXCERPT_CHARS),
         f"{_address(work, repository)}/discussions/{discussion.id}",
     )
-    yield told, User.id.in_(taking_part) & _may_read(repository)
+    yield told, User.id.in_(_taking_part(discussion)) & _may_read(repository)
+
+
+def _taking_part(discussion: Discussion) -> CompoundSelect[int | None]:
+    return union(
+        select(User.id).where(User.namespace_id == discussion.repository.namespace_id),
+        select(Repository.created_by_id).where(Repository.id == discussion.repository_id),
+        select(Discussion.user_id).where(Discussion.id == discussion.id),
+        select(Comment.user_id).where(Comment.discussion_id == discussion.id),
+    )
+
+
+# Pull requests: the same people.
+
+
+def _concern_pull(
+    _work: UnitOfWork, event: PullRequestOpened | PullRequestClosed | PullRequestMerged
+) -> dict[str, Any]:
+    what = _PULL_WORDS[type(event)]
+    return {"about": f"pull_request_{what}", "actor_id": event.actor_id, "discussion_id": event.discussion_id}
+
+
+_PULL_WORDS: dict[type, str] = {PullRequestOpened: "opened", PullRequestClosed: "closed", PullRequestMerged: "merged"}
+
+
+def _pull_teller(what: str) -> Callable[..., Iterator[Addressed]]:
+    def tell(work: UnitOfWork, notice: _Writer, *, discussion_id: int) -> Iterator[Addressed]:
+        discussion = work.session.get(Discussion, discussion_id)
+        if discussion is None or discussion.repository.deleted_at is not None:
+            return
+        repository = discussion.repository
+        words = f"{what} a pull request on {repository.path}: {discussion.title}"
+        url = f"{_address(work, repository)}/discussions/{discussion.id}"
+        yield (
+            notice(NotificationType.COMMENT, words, url=url),
+            User.id.in_(_taking_part(discussion)) & _may_read(repository),
+        )
+
+    return tell
+
+
+# Access to gated repositories: who decides of a request, then who asked.
+
+
+def _concern_request(_work: UnitOfWork, event: AccessRequested | AccessDecided) -> dict[str, Any]:
+    args: dict[str, Any] = {"actor_id": event.actor_id, "request_id": event.request_id}
+    if isinstance(event, AccessRequested):
+        return {"about": "access_requested"} | args
+    return {"about": "access_decided", "state": event.state} | args
+
+
+def _find_request(work: UnitOfWork, request_id: int) -> tuple[GateRequest, Repository] | None:
+    request = work.session.get(GateRequest, request_id)
+    repository = work.session.get(Repository, request.repository_id) if request else None
+    if request is None or repository is None or repository.deleted_at is not None:
+        return None
+    return request, repository
+
+
+def _tell_requested(work: UnitOfWork, notice: _Writer, *, request_id: int) -> Iterator[Addressed]:
+    found = _find_request(work, request_id)
+    if found is None:
+        return
+    request, repository = found
+    words = f"asks for access to the {_kind(work, repository)} {repository.path}"
+    if request.state is RequestState.ACCEPTED:
+        words = f"asked for access to the {_kind(work, repository)} {repository.path}, and has it"
+    yield notice(NotificationType.ASSET, words, url=_address(work, repository)), _administers(repository)
+
+
+def _tell_decided(work: UnitOfWork, notice: _Writer, *, request_id: int, state: str) -> Iterator[Addressed]:
+    found = _find_request(work, request_id)
+    if found is None or found[0].state != state:  # it was decided once more, which is told, too
+        return
+    request, repository = found
+    words = {
+        RequestState.ACCEPTED: "gave you access to",
+        RequestState.REJECTED: "rejected your request for access to",
+        RequestState.PENDING: "took back the decision on your request for access to",
+    }[request.state]
+    text = f"{words} the {_kind(work, repository)} {repository.path}"
+    told = notice(NotificationType.ASSET, text, request.reason, url=_address(work, repository))
+    yield told, (User.id == request.user_id) & _may_read(repository)
+
+
+def _administers(repository: Repository) -> ColumnElement[bool]:
+    """The owner, and those whose role by membership or grant is to administer it."""
+    roles = [role for role in Role if role.rank >= Role.ADMIN.rank]
+    granted = select(Grant.user_id).where(
+        Grant.resource_type == Repository.resource_type,
+        Grant.resource_id == repository.id,
+        Grant.role.in_(roles),
+    )
+    members = _members_of(repository.namespace_id).where(Member.role.in_(roles))
+    return or_(User.namespace_id == repository.namespace_id, User.id.in_(members), User.id.in_(granted))
 
 
 # Memberships: the member.
@@ -202,6 +298,11 @@ _CONCERNS: dict[type, Callable[[UnitOfWork, Any], dict[str, Any] | None]] = {
     RepositoryDeleted: _concern_repository,
     RepositoryMoved: _concern_moved,
     CommentCreated: _concern_comment,
+    PullRequestOpened: _concern_pull,
+    PullRequestClosed: _concern_pull,
+    PullRequestMerged: _concern_pull,
+    AccessRequested: _concern_request,
+    AccessDecided: _concern_request,
     MemberAdded: _concern_member,
     MemberChanged: _concern_member,
     MemberRemoved: _concern_member,
@@ -212,6 +313,9 @@ _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "repository_deleted": _tell_deleted,
     "repository_moved": _tell_moved,
     "comment_created": _tell_comment,
+    **{f"pull_request_{what}": _pull_teller(what) for what in _PULL_WORDS.values()},
+    "access_requested": _tell_requested,
+    "access_decided": _tell_decided,
     "member_added": _member_teller("made you a member of {organization}, with the role {role}"),
     "member_changed": _member_teller("gave you the role {role} in {organization}"),
     "member_removed": _member_teller("ended your membership in {organization}"),

@@ -7,11 +7,12 @@ from typing import Any
 from hub.base.context import Context
 from hub.base.topics import TOPICS, Told, Topic, add_topic
 from hub.community import events
-from hub.community.models import Comment, Discussion
+from hub.community.models import Comment, Discussion, PullRequest
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository
 
 _DiscussionEvent = events.DiscussionCreated | events.DiscussionUpdated
+_PullEvent = events.PullRequestOpened | events.PullRequestClosed | events.PullRequestMerged
 _CommentEvent = events.CommentCreated | events.CommentUpdated
 
 
@@ -19,8 +20,16 @@ def install(context: Context) -> None:
     """Add the room's topics; done once, by ``build_context``."""
     for topic in (
         Topic("discussion.created", "A discussion was opened.", events.DiscussionCreated, _tell_discussion),
-        Topic("discussion.updated", "A discussion has another title.", events.DiscussionUpdated, _tell_discussion),
+        Topic(
+            "discussion.updated",
+            "A discussion has another title or status.",
+            events.DiscussionUpdated,
+            _tell_discussion,
+        ),
         Topic("discussion.deleted", "A discussion was deleted.", events.DiscussionDeleted, _tell_deleted_discussion),
+        Topic("pull_request.opened", "A pull request was opened.", events.PullRequestOpened, _tell_pull),
+        Topic("pull_request.closed", "A pull request was closed unmerged.", events.PullRequestClosed, _tell_pull),
+        Topic("pull_request.merged", "A pull request was merged.", events.PullRequestMerged, _tell_pull),
         Topic("comment.created", "Somebody commented in a discussion.", events.CommentCreated, _tell_comment),
         Topic("comment.updated", "A comment was changed.", events.CommentUpdated, _tell_comment),
         Topic("comment.deleted", "A comment was deleted.", events.CommentDeleted, _tell_deleted_comment),
@@ -46,7 +55,7 @@ def _tell_comment(work: UnitOfWork, event: _CommentEvent) -> Told | None:
         return None
     data = {
         "discussion": _discussion(discussion),
-        "comment": {"id": comment.id, "content": comment.content, "user": _author(comment)},
+        "comment": {"id": comment.id, "content": comment.shown_content, "user": _author(comment)},
     }
     return _told(work, event.repository_id, data)
 
@@ -59,6 +68,18 @@ def _tell_deleted_comment(work: UnitOfWork, event: events.CommentDeleted) -> Tol
     return _told(work, event.repository_id, data)
 
 
+def _tell_pull(work: UnitOfWork, event: _PullEvent) -> Told | None:
+    pull = work.session.get(PullRequest, event.discussion_id)
+    if pull is None:
+        return None
+    data = _discussion(pull.discussion) | {
+        "status": pull.discussion.status.value,
+        "base": pull.base_ref,
+        "merge_commit": pull.merge_commit,
+    }
+    return _told(work, event.repository_id, {"pull_request": data})
+
+
 def _told(work: UnitOfWork, repository_id: int, data: dict[str, Any]) -> Told | None:
     repository = work.session.get(Repository, repository_id)
     if repository is None:
@@ -67,7 +88,12 @@ def _told(work: UnitOfWork, repository_id: int, data: dict[str, Any]) -> Told | 
 
 
 def _discussion(discussion: Discussion) -> dict[str, Any]:
-    return {"id": discussion.id, "title": discussion.title, "user": _author(discussion)}
+    return {
+        "id": discussion.id,
+        "number": discussion.number,
+        "title": discussion.title,
+        "user": _author(discussion),
+    }
 
 
 def _author(said: Discussion | Comment) -> dict[str, Any] | None:

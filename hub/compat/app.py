@@ -12,6 +12,8 @@ from hub.base.errors import NotFound
 from hub.compat import (
     account,
     changes,
+    collections,
+    discussions,
     gates,
     information,
     infos,
@@ -39,6 +41,8 @@ _MODULES = (
     changes,
     repositories,
     account,
+    collections,
+    discussions,
 )
 _NOTHING = "This hub has nothing at that address."
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

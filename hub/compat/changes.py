@@ -13,8 +13,11 @@ from hub.accounts.policy import Action, require
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
 from hub.base.offload import offload
+from hub.community.service import pulls
+from hub.community.service.texts import MAX_CONTENT_CHARS, MAX_TITLE_CHARS, shorten
 from hub.compat import schemas
 from hub.compat.addresses import CompatBlueprint, Place, page_url, revision_only
+from hub.compat.discussions import discussion_url
 from hub.compat.ndjson import Copied, Linked, Removed, Step, Written, line_limit, read_commit
 from hub.db.uow import reading
 from hub.git.pointer import format_pointer
@@ -22,20 +25,25 @@ from hub.git.repository import is_empty
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos import contents, entries, quotas, uploads
-from hub.repos.files import MAX_EDITS, FileEdit, commit_files
+from hub.repos.files import MAX_EDITS, FileEdit, build_proposal, commit_files
 from hub.repos.ignore import IgnoreRules
 from hub.repos.lfs.holdings import sizes_of_held
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
+from hub.repos.proposals import number_of
 
 blp = CompatBlueprint("changes", __name__, description="Changes to files as huggingface_hub sends them")
 
 
 @blp.at("/preupload/<path:revision>", method="POST")
+@blp.arguments(schemas.HubCommitQuery, location="query")
 @blp.arguments(schemas.HubPreuploadBody)
 @blp.response(200, schemas.HubPreuploadSchema)
-def preupload(body: dict[str, Any], place: Place, revision: str) -> dict[str, Any]:
-    """How each of these files is to be sent (inline or by LFS), and what is at its path now."""
+def preupload(query: dict[str, Any], body: dict[str, Any], place: Place, revision: str) -> dict[str, Any]:
+    """How each of these files is to be sent (inline or by LFS), and what is at its path now.
+
+    For a pull request (create_pr, or one's ref as the revision) the right to open one is enough.
+    """
     context, repository = current_context(), place.get()
     revision = revision_only(repository)
     plans = uploads.plan_uploads(
@@ -44,6 +52,7 @@ def preupload(body: dict[str, Any], place: Place, revision: str) -> dict[str, An
         repository_id=repository.id,
         revision=revision,
         files=[(file["path"], file["size"]) for file in body["files"]],
+        for_proposal=query["create_pr"] or number_of(revision) is not None,
     )
     if not offload(is_empty, repository_path(context.settings, repository)):
         contents.resolve(context, repository, revision)
@@ -84,15 +93,22 @@ def preupload(body: dict[str, Any], place: Place, revision: str) -> dict[str, An
 def commit(query: dict[str, Any], place: Place, revision: str) -> dict[str, Any]:
     """One commit of many changes. Content of LFS files must have been uploaded to this repository before.
 
-    The body is taken in line by line, so a commit may be as large as a push.
+    The body is taken in line by line, so a commit may be as large as a push. create_pr: it goes into a new pull
+    request for that branch. With refs/pr/<number> as the revision it goes into that one, while it is open.
     """
     context, actor, repository = current_context(), current_actor(), place.get()
-    with reading(context) as work:
-        require(work, actor, Action.REPOSITORY_WRITE, repository)
-        quotas.check_quota(work, repository, request.content_length or 0)
-    if query["create_pr"]:
-        raise Invalid("Pull requests cannot be opened by a commit here; commit to a branch.", code="pr_unsupported")
     branch = revision_only(repository)
+    number = number_of(branch)
+    with reading(context) as work:
+        if number is not None:
+            pull = pulls.get_pull(work, actor=actor, repository_id=repository.id, number=number)
+            pulls.require_committer(work, actor, repository, pull)
+        else:
+            action = Action.REPOSITORY_PROPOSE if query["create_pr"] else Action.REPOSITORY_WRITE
+            require(work, actor, action, repository)
+        quotas.check_quota(work, repository, request.content_length or 0)
+    if query["create_pr"] and number is not None:
+        raise Invalid("A pull request is for a branch; commit to this one without 'create_pr'.", code="REQ-ERR-6")
     limit = context.settings.max_push_size_bytes
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge
@@ -105,28 +121,40 @@ def commit(query: dict[str, Any], place: Place, revision: str) -> dict[str, Any]
             max_steps=MAX_EDITS,
         )
         edits = _edits(context, repository, branch, asked.steps, folder)
+        target: dict[str, Any] = {
+            "actor": actor,
+            "repository_id": repository.id,
+            "message": asked.message,
+            "edits": edits,
+            "parent": _parent(context, repository, asked.parent),
+        }
         try:
-            result = commit_files(
-                context,
-                actor=actor,
-                repository_id=repository.id,
-                message=asked.message,
-                edits=edits,
-                branch=branch,
-                parent=_parent(context, repository, asked.parent),
-            )
+            if query["create_pr"]:
+                commit_id = build_proposal(context, **target, branch=branch)
+            elif number is not None:
+                commit_id = commit_files(context, **target, proposal=number).commit_id
+            else:
+                commit_id = commit_files(context, **target, branch=branch).commit_id
         except NotFound as error:
             if error.code != "entry_not_found":
                 raise
             # The client knows the case by these words.
             raise NotFound(f"A file with this name doesn't exist: {error}", code=error.code) from None
     url = page_url(repository.path, place.kind)
-    return {
-        "success": True,
-        "commitOid": result.commit_id,
-        "commitUrl": f"{url}/commit/{result.commit_id}",
-        "hookOutput": "",
-    }
+    answer = {"success": True, "commitOid": commit_id, "commitUrl": f"{url}/commit/{commit_id}", "hookOutput": ""}
+    if query["create_pr"]:
+        title, _, description = asked.message.partition("\n")
+        opened = pulls.open_pull(
+            context,
+            actor=actor,
+            repository_id=repository.id,
+            title=shorten(title.strip(), MAX_TITLE_CHARS),
+            description=description.strip()[:MAX_CONTENT_CHARS],
+            base=branch,
+            revision=commit_id,
+        )
+        answer["pullRequestUrl"] = discussion_url(repository, place, opened.discussion.number)
+    return answer
 
 
 def _parent(context: Context, repository: Repository, given: str | None) -> str | None:

@@ -145,6 +145,7 @@ class HubCommittedSchema(Schema):
     commitOid = fields.String()
     commitUrl = fields.String()
     hookOutput = fields.String()
+    pullRequestUrl = _text("of the pull request that was opened")
 
 
 class HubBranchBody(HubBody):

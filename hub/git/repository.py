@@ -12,9 +12,10 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pygit2
 from pygit2.enums import ReferenceType, RepositoryInitFlag
@@ -155,6 +156,13 @@ def get_commit(path: Path, revision: str) -> Commit:
     """The commit that a revision names. Raises NotFound (code ``revision_not_found``)."""
     with open_repository(path) as repository:
         return describe_commit(commit_of(repository, revision))
+
+
+def find_commits(path: Path, commit_ids: Iterable[str]) -> list[Commit]:
+    """Those of the commits, by full id, that the repository holds, in the order asked for."""
+    with open_repository(path) as repository:
+        found: list[Any] = [repository.get(pygit2.Oid(hex=commit_id)) for commit_id in commit_ids]
+        return [describe_commit(commit) for commit in found if isinstance(commit, pygit2.Commit)]
 
 
 def list_refs(path: Path, *, prefix: str = "refs/") -> dict[str, str]:

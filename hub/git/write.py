@@ -52,14 +52,14 @@ def build_commit(
 
     def build() -> str:
         with open_repository(path) as repository:
-            parents = [] if parent is None else [_get_commit(repository, parent)]
+            parents = [] if parent is None else [get_commit_object(repository, parent)]
             editor = TreeEditor(repository, parents[0].tree_id if parents else None)
             for change in changes:
                 editor.apply(change)
             tree_id = editor.write()
             if not changes or (parents and tree_id == parents[0].tree_id):
                 raise Invalid("These changes change nothing.", code="nothing_to_commit")
-            return _write_commit(repository, tree_id, [commit.id for commit in parents], author, committer, message)
+            return write_commit(repository, tree_id, [commit.id for commit in parents], author, committer, message)
 
     return despite_upkeep(build)
 
@@ -101,13 +101,12 @@ def _merge(
     path: Path, base: str, head: str, author: Signature, committer: Signature, message: str, squash: bool
 ) -> str:
     with open_repository(path) as repository:
-        ours, theirs = _get_commit(repository, base), _get_commit(repository, head)
+        ours, theirs = get_commit_object(repository, base), get_commit_object(repository, head)
         if ours.id == theirs.id or repository.descendant_of(ours.id, theirs.id):
             raise Invalid("There is nothing to merge: the base has it all.", code="nothing_to_commit")
         index = repository.merge_commits(ours, theirs)
-        conflicts: list[Any] = list(index.conflicts or ())
-        if conflicts:
-            paths = sorted({side.path for sides in conflicts for side in sides if side is not None})
+        paths = conflicts_of(index)
+        if paths:
             raise Conflict(
                 f"The two sides changed the same lines in {len(paths)} files; bring them together by hand.",
                 code="merge_conflict",
@@ -115,10 +114,17 @@ def _merge(
             )
         tree_id = index.write_tree(repository)
         parents = [ours.id] if squash else [ours.id, theirs.id]
-        return _write_commit(repository, tree_id, parents, author, committer, message)
+        return write_commit(repository, tree_id, parents, author, committer, message)
 
 
-def _get_commit(repository: pygit2.Repository, oid: str) -> pygit2.Commit:
+def conflicts_of(index: pygit2.Index) -> list[str]:
+    """The paths of a merge's index that somebody has to bring together by hand; for the modules of this room."""
+    conflicts: list[Any] = list(index.conflicts or ())
+    return sorted({side.path for sides in conflicts for side in sides if side is not None})
+
+
+def get_commit_object(repository: pygit2.Repository, oid: str) -> pygit2.Commit:
+    """The commit of that full id in an open repository; for the modules of this room. Raises Unprocessable."""
     found: Any
     try:
         found = repository.get(pygit2.Oid(hex=oid))
@@ -130,7 +136,7 @@ def _get_commit(repository: pygit2.Repository, oid: str) -> pygit2.Commit:
     return commit
 
 
-def _write_commit(
+def write_commit(
     repository: pygit2.Repository,
     tree_id: pygit2.Oid,
     parent_ids: list[pygit2.Oid],
@@ -138,6 +144,7 @@ def _write_commit(
     committer: Signature,
     message: str,
 ) -> str:
+    """Write a commit object; its id. For the modules of this room. Raises Invalid (``message_invalid``)."""
     text = message.replace("\r\n", "\n").strip()
     if not text or "\0" in text or len(text.encode(errors="replace")) > MAX_MESSAGE_BYTES:
         raise Invalid("A commit needs a message of at most 64 KiB without NUL.", code="message_invalid")

@@ -14,6 +14,7 @@ from hub.base.events import publish
 from hub.base.names import MAX_REF_BYTES, branch_ref, tag_ref
 from hub.base.offload import offload
 from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.git.merge import cut_short
 from hub.git.repository import list_refs, resolve_revision, set_head
 from hub.git.tags import build_tag
 from hub.git.types import ZERO_OID, RefChange, Signature
@@ -85,6 +86,32 @@ def rename_branch(
     changes.append(RefChange(old_ref, tip, ZERO_OID))
     refs.receive(context, actor=actor, repository=repository, changes=changes, via=via)
     return tip
+
+
+def squash_branch(
+    context: Context, *, actor: Actor, repository_id: int, name: str, message: str, via: str = "api"
+) -> str:
+    """The commit without parents that a branch points to from now on: the files as they are, and no history.
+
+    It is a forced push, which a protected branch refuses unless its rule allows them. The old commits stay on disk
+    as long as anything else leads to them, and some weeks longer.
+    Raises NotFound (``branch_not_found``), Invalid (``ref_invalid``: a tag; ``message_invalid``), Conflict
+    (``ref_changed``), and what a push may raise.
+    """
+    ref = branch_ref(name)
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+    path = repository_path(context.settings, repository)
+    found = offload(list_refs, path)
+    tip = found.get(ref)
+    if tip is None:
+        if f"refs/tags/{name}" in found or name in found:
+            raise Invalid(f"{name[:80]!r} is no branch, so its history cannot be squashed.", code="ref_invalid")
+        raise NotFound(f"There is no branch {name[:80]!r}.", code="branch_not_found")
+    author = Signature(actor.name, actor.email, context.clock.now())
+    commit_id = offload(cut_short, path, tip, author=author, message=message)
+    refs.receive(context, actor=actor, repository=repository, changes=[RefChange(ref, tip, commit_id)], via=via)
+    return commit_id
 
 
 def delete_branch(context: Context, *, actor: Actor, repository_id: int, name: str, via: str = "api") -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from hub.accounts.models import Role
-from hub.accounts.policy import Actor, role_on
+from hub.accounts.policy import Action, Actor, role_on
 from hub.base.context import Context, Key
 from hub.base.errors import Conflict, Denied, Invalid, TooLarge, Unprocessable
 from hub.base.names import fold_name, normalise_path, validate_ref
@@ -30,6 +30,7 @@ from hub.git.types import LFSPointer, RefChange
 from hub.repos import quotas
 from hub.repos.lfs.holdings import missing_objects
 from hub.repos.models import ProtectedBranch, Repository
+from hub.repos.proposals import number_of
 
 BRANCHES = "refs/heads/"
 TAGS = "refs/tags/"
@@ -72,6 +73,8 @@ class IncomingPush:
 
     repository: detached, for reading. object_env: git's variables for the quarantine in which a push's objects
     wait; empty for objects made by the hub itself. new_bytes: what the objects take on disk; None: not known.
+    action: by which right they ask: REPOSITORY_WRITE for branches and tags, REPOSITORY_PROPOSE for the refs of pull
+    requests.
     """
 
     context: Context
@@ -82,6 +85,7 @@ class IncomingPush:
     via: str
     object_env: Mapping[str, str] = field(default_factory=dict)
     new_bytes: int | None = None
+    action: Action = Action.REPOSITORY_WRITE
 
     @cached_property
     def refs(self) -> Mapping[str, str]:
@@ -116,11 +120,16 @@ def create_checks() -> Registry[PreReceiveCheck]:
 
 
 def check_ref_names(push: IncomingPush) -> None:
-    """Branches and tags only, with names that git, a URL and a command line can carry.
+    """Branches and tags only, with names that git, a URL and a command line can carry; refs of pull requests only
+    where they are asked for as such.
 
     The hub itself may move other refs. Raises Denied (``ref_reserved``) and Invalid (``ref_invalid``).
     """
     for change in push.changes:
+        if push.action == Action.REPOSITORY_PROPOSE:
+            if number_of(change.ref) is None:
+                raise Denied(f"{change.ref[:80]!r} is no pull request's.", code="ref_reserved")
+            continue
         if not change.ref.startswith((BRANCHES, TAGS)):
             if push.actor.is_system:
                 continue

@@ -15,7 +15,7 @@ from hub.base.names import branch_ref, normalise_path
 from hub.base.offload import offload
 from hub.db.uow import reading
 from hub.git.pointer import MAX_POINTER_SIZE_BYTES, format_pointer, parse_pointer
-from hub.git.repository import find_revision, is_empty
+from hub.git.repository import find_revision, is_empty, resolve_revision
 from hub.git.tree import find_entry, read_blob
 from hub.git.types import ZERO_OID, EntryKind, FileChange, LFSPointer, RefChange, Signature
 from hub.git.write import build_commit
@@ -25,6 +25,7 @@ from hub.repos.lfs import service as lfs
 from hub.repos.lfs.holdings import missing_objects
 from hub.repos.lookup import get_for, repository_path
 from hub.repos.models import Repository
+from hub.repos.proposals import proposal_ref
 
 CHUNK_BYTES = 1024 * 1024
 MAX_EDITS = 10_000
@@ -68,12 +69,14 @@ def commit_files(
     new_branch: str = "",
     parent: str | None = None,
     via: str = "api",
+    proposal: int | None = None,
 ) -> CommitResult:
     """One commit of all the edits on a branch, made by the actor, through the same checks as a push.
 
     branch: "" for the default branch. new_branch: the commit goes there instead, beginning at ``branch``; without a
     ``branch`` it begins a history of its own (CSGHub contract, section 2.5 b). parent: the commit that the branch
-    must be at; without it the edits are put on whatever tip the branch has.
+    must be at; without it the edits are put on whatever tip the branch has. proposal: the number of a pull request,
+    to whose ref the commit goes instead of to a branch.
     A file over ``max_blob_size_bytes``, or one that ``.gitattributes`` gives to LFS, is stored as an LFS object and
     its pointer committed; ``.gitattributes`` learns of pointers that it did not know.
     Spans Git, storage and the database, so it takes the context and opens its own units of work. A crash leaves
@@ -82,13 +85,16 @@ def commit_files(
     Conflict (``file_changed``, ``branch_exists``, ``ref_changed``), Unprocessable (``lfs_object_missing``), and what
     a push may raise.
     """
+    action = Action.REPOSITORY_WRITE if proposal is None else Action.REPOSITORY_PROPOSE
     with reading(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
     edits = _checked(edits)
-    target = _Target.of(context, repository, branch=branch, new_branch=new_branch)
+    if proposal is None:
+        target = _Target.of(context, repository, branch=branch, new_branch=new_branch)
+    else:
+        target = _Target.of_proposal(context, repository, proposal)
     start = target.find_start()
-    changes, pointers = _store_contents(context, actor, repository, edits, target.rules_at(start))
-    _require_held(context, repository, pointers)
+    changes, pointers = _store_contents(context, actor, repository, edits, target.rules_at(start), action)
     for tries_left in range(MAX_TRIES - 1, -1, -1):
         start = target.find_start()
         if parent is not None and parent != start:
@@ -104,13 +110,44 @@ def commit_files(
             return CommitResult(start, target.branch, is_new=False)
         change = RefChange(target.ref, ZERO_OID if target.is_new else start or ZERO_OID, commit)
         try:
-            refs.receive(context, actor=actor, repository=repository, changes=[change], via=via)
+            refs.receive(context, actor=actor, repository=repository, changes=[change], via=via, action=action)
         except Conflict as error:
             if error.code != "ref_changed" or target.is_new or not tries_left:
                 raise
             continue
         return CommitResult(commit, target.branch, is_new=True)
     raise AssertionError("the loop returns or raises")
+
+
+def build_proposal(
+    context: Context,
+    *,
+    actor: Actor,
+    repository_id: int,
+    message: str,
+    edits: Sequence[FileEdit],
+    branch: str = "",
+    parent: str | None = None,
+) -> str:
+    """The id of a commit of all the edits, on a branch's tip or on ``parent``; no ref leads to it yet.
+
+    It is for a pull request that is about to be opened, and takes the right to open one. It opens its own units of
+    work. Raises as ``commit_files``; Invalid (``nothing_to_commit``) when the edits change nothing.
+    """
+    with reading(context) as work:
+        repository = get_for(work, actor=actor, action=Action.REPOSITORY_PROPOSE, repository_id=repository_id)
+    edits = _checked(edits)
+    target = _Target.of(context, repository, branch=branch, new_branch="")
+    start = target.find_start() if parent is None else offload(resolve_revision, target.path, parent)
+    changes, pointers = _store_contents(
+        context, actor, repository, edits, target.rules_at(start), Action.REPOSITORY_PROPOSE
+    )
+    _require_expected(target.path, start, edits)
+    whole = [*changes, *_attributes_change(target, start, changes, pointers)]
+    commit = _build(context, actor, target.path, start, whole, message)
+    if commit is None:
+        raise Invalid("These changes change nothing.", code="nothing_to_commit")
+    return commit
 
 
 @dataclass(frozen=True)
@@ -121,10 +158,12 @@ class _Target:
     branch: str
     is_new: bool
     start_ref: str | None
+    ref: str
 
-    @property
-    def ref(self) -> str:
-        return f"refs/heads/{self.branch}"
+    @classmethod
+    def of_proposal(cls, context: Context, repository: Repository, number: int) -> _Target:
+        ref = proposal_ref(number)
+        return cls(repository_path(context.settings, repository), ref, False, ref, ref)
 
     @classmethod
     def of(cls, context: Context, repository: Repository, *, branch: str, new_branch: str) -> _Target:
@@ -132,10 +171,10 @@ class _Target:
         start_ref: str | None = branch_ref(branch or repository.default_branch)
         short = branch_ref(new_branch or branch or repository.default_branch).removeprefix("refs/heads/")
         if not new_branch or short == (branch and branch_ref(branch).removeprefix("refs/heads/")):
-            return cls(path, short, False, start_ref)
+            return cls(path, short, False, start_ref, f"refs/heads/{short}")
         if offload(find_revision, path, f"refs/heads/{short}") is not None:
             raise Conflict(f"There is a branch {short!r} already.", code="branch_exists")
-        return cls(path, short, True, start_ref if branch else None)
+        return cls(path, short, True, start_ref if branch else None, f"refs/heads/{short}")
 
     def find_start(self) -> str | None:
         """The commit to build on, as of now. None: the commit begins a history."""
@@ -180,9 +219,17 @@ def _checked(edits: Sequence[FileEdit]) -> list[FileEdit]:
 
 
 def _store_contents(
-    context: Context, actor: Actor, repository: Repository, edits: Sequence[FileEdit], rules: LFSRules
+    context: Context,
+    actor: Actor,
+    repository: Repository,
+    edits: Sequence[FileEdit],
+    rules: LFSRules,
+    action: Action,
 ) -> tuple[list[FileChange], dict[str, LFSPointer]]:
-    """The edits as Git knows them, with LFS content stored, and the pointers among them by path."""
+    """The edits as Git knows them, with LFS content stored, and the pointers among them by path.
+
+    action: by which right content is stored. Raises Unprocessable (``lfs_object_missing``).
+    """
     given = next((edit for edit in edits if edit.action == "put" and edit.path == ATTRIBUTES_PATH), None)
     if given is not None and _size_of(given.content) <= MAX_FILE_BYTES:
         rules = LFSRules.parse(given.content if isinstance(given.content, bytes) else given.content.read_bytes())
@@ -192,7 +239,7 @@ def _store_contents(
         if edit.action != "put":
             changes.append(FileChange(edit.action, edit.path, source_path=edit.source or None))
             continue
-        pointer = _pointer_in(edit.content) or _store_large(context, actor, repository, edit, rules)
+        pointer = _pointer_in(edit.content) or _store_large(context, actor, repository, edit, rules, action)
         if pointer is not None:
             pointers[edit.path] = pointer
             content = format_pointer(pointer.oid, pointer.size_bytes)
@@ -201,6 +248,7 @@ def _store_contents(
             changes.append(FileChange("put", edit.path, content=edit.content))
         else:
             changes.append(FileChange("put", edit.path, source_file=edit.content))
+    _require_held(context, repository, pointers)
     return changes, pointers
 
 
@@ -211,7 +259,7 @@ def _pointer_in(content: bytes | Path) -> LFSPointer | None:
 
 
 def _store_large(
-    context: Context, actor: Actor, repository: Repository, edit: FileEdit, rules: LFSRules
+    context: Context, actor: Actor, repository: Repository, edit: FileEdit, rules: LFSRules, action: Action
 ) -> LFSPointer | None:
     """The pointer of a file that belongs into LFS, its content stored; None for a file that does not.
 
@@ -229,6 +277,7 @@ def _store_large(
         oid=oid,
         size_bytes=size_bytes,
         chunks=_chunks_of(edit.content),
+        action=action,
     )
     return LFSPointer(oid, size_bytes)
 

@@ -37,6 +37,7 @@ from hub.repos.checks import BRANCHES, CHECKS, IncomingPush
 from hub.repos.events import RefsUpdated
 from hub.repos.lookup import get_for, is_live, repository_path
 from hub.repos.models import Push, PushState, Repository
+from hub.repos.proposals import PROPOSALS, number_of
 
 log = get_logger(__name__)
 
@@ -58,23 +59,25 @@ def prepare(
     object_env: Mapping[str, str] | None = None,
     new_bytes: int | None = None,
     push_uuid: str | None = None,
+    action: Action = Action.REPOSITORY_WRITE,
 ) -> str:
     """Ask whether the refs may move so, and write down that they are about to; the uuid of the pending push.
 
     via: "http", "ssh", "web", "api" or "mirror". object_env, new_bytes: as in ``IncomingPush``. push_uuid: a uuid
-    that the caller chose beforehand; asking twice with one is asking once.
+    that the caller chose beforehand; asking twice with one is asking once. action: REPOSITORY_PROPOSE moves the refs
+    of pull requests, and no others.
     Raises NotFound, NotSignedIn, Denied, and whatever a check refuses with.
     """
     with reading(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
         path = repository_path(context.settings, repository)
-    push = IncomingPush(context, actor, repository, path, tuple(changes), via, object_env or {}, new_bytes)
+    push = IncomingPush(context, actor, repository, path, tuple(changes), via, object_env or {}, new_bytes, action)
     for check in context[CHECKS].values():
         check(push)
     push_uuid = push_uuid or new_uuid()
     with unit_of_work(context) as work:
         # The walk may have taken minutes, in which the repository was archived or the right withdrawn.
-        get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        get_for(work, actor=actor, action=action, repository_id=repository_id)
         if _find_push(work, push_uuid) is None:
             work.session.add(
                 Push(
@@ -123,12 +126,20 @@ def finish(context: Context, push_uuid: str) -> None:
         settle(context, push_uuid, _find_applied(context, push))
 
 
-def receive(context: Context, *, actor: Actor, repository: Repository, changes: Sequence[RefChange], via: str) -> Push:
+def receive(
+    context: Context,
+    *,
+    actor: Actor,
+    repository: Repository,
+    changes: Sequence[RefChange],
+    via: str,
+    action: Action = Action.REPOSITORY_WRITE,
+) -> Push:
     """Move refs to objects that are already in the repository: all of the changes or none. The settled push.
 
     Raises Conflict (``ref_changed``) when a ref is no longer at the change's ``old``, and what ``prepare`` raises.
     """
-    push_uuid = prepare(context, actor=actor, repository_id=repository.id, changes=changes, via=via)
+    push_uuid = prepare(context, actor=actor, repository_id=repository.id, changes=changes, via=via, action=action)
     try:
         update_refs(repository_path(context.settings, repository), changes)
     except HubError:
@@ -215,7 +226,9 @@ def _record(work: UnitOfWork, push: Push, applied: Sequence[RefChange]) -> None:
     """Make a push row the record of these changes, with all that follows from it."""
     push.state, push.settled_at = PushState.APPLIED, work.now()
     repository = work.session.get_one(Repository, push.repository_id)
-    repository.pushed_at = repository.updated_at = push.settled_at
+    # What is only proposed is no change of the repository, so nobody brings another's to the top of the lists.
+    if any(number_of(change.ref) is None for change in applied):
+        repository.pushed_at = repository.updated_at = push.settled_at
     work.session.flush()
     publish(work, RefsUpdated(push.repository_id, push.id, tuple(applied), push.actor_id))
     enqueue(
@@ -276,7 +289,7 @@ def _find_applied(context: Context, push: Push) -> list[RefChange]:
         now = refs.get(change.ref, ZERO_OID)
         if now == change.new or (change.ref, change.new) in left_from:
             return True
-        if now in (change.old, ZERO_OID) or change.is_deletion or not change.ref.startswith(BRANCHES):
+        if now in (change.old, ZERO_OID) or change.is_deletion or not change.ref.startswith((BRANCHES, PROPOSALS)):
             return False
         # A later push, not recorded either, has moved the branch on: ours lies in its history if it was made.
         return is_ancestor(path, change.new, now)

@@ -41,17 +41,25 @@ class UploadPlan:
 
 
 def plan_uploads(
-    context: Context, *, actor: Actor, repository_id: int, revision: str, files: Sequence[tuple[str, int]]
+    context: Context,
+    *,
+    actor: Actor,
+    repository_id: int,
+    revision: str,
+    files: Sequence[tuple[str, int]],
+    for_proposal: bool = False,
 ) -> list[UploadPlan]:
     """For each (path, size in bytes) how the file is to be sent to that revision.
 
     LFS is for files over ``max_blob_size_bytes`` and for those whose name a pattern of ``.gitattributes`` matches,
     upper and lower case alike (CSGHub contract, section 3.6), never for empty ones. A revision that does not exist
     holds nothing.
-    Raises NotFound, NotSignedIn, Denied: whoever asks must be allowed to write; Invalid (``path_invalid``).
+    Raises NotFound, NotSignedIn, Denied: whoever asks must be allowed to write, or (for_proposal) to open a pull
+    request; Invalid (``path_invalid``).
     """
+    action = Action.REPOSITORY_PROPOSE if for_proposal else Action.REPOSITORY_WRITE
     with reading(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_WRITE, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
     wanted = [(path, normalise_path(path), size_bytes) for path, size_bytes in files]
     return offload(
         _plan,

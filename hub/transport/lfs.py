@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, redirect, request
 
-from hub.accounts.policy import Actor
+from hub.accounts.policy import Action, Actor
 from hub.base.errors import Invalid, NotFound, NotSignedIn, Unprocessable
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import git_actor
@@ -81,6 +81,8 @@ class Access:
 
     actor: Actor
     repository_id: int
+    # By which right content is sent. Who has a signed address was asked for a stronger one when it was signed.
+    action: Action = Action.REPOSITORY_WRITE
 
 
 def _locate(address: RepositoryAddress) -> tuple[Actor, Repository]:
@@ -117,7 +119,8 @@ def _signed_access(kind: TransferKind, *, oid: str, size_bytes: int, part_number
     context = current_context()
     transfer = read_transfer(context, kind, request.args, oid=oid, size_bytes=size_bytes, part_number=part_number)
     with reading(context) as work:
-        return Access(actor_of_transfer(work, transfer), transfer.repository_id), transfer
+        actor = actor_of_transfer(work, transfer)
+    return Access(actor, transfer.repository_id, Action.REPOSITORY_PROPOSE), transfer
 
 
 # Batch.
@@ -137,7 +140,8 @@ def answer_batch(address: RepositoryAddress) -> Response:
         objects=wanted.objects,
         transfers=wanted.transfers,
         has_upload_id=wanted.has_upload_id,
-        links=SignedLinks(context, actor, repository),
+        for_proposal=lfs_json.is_for_proposal(wanted.ref),
+        links=SignedLinks(context, actor, repository, base_url=request.host_url.rstrip("/"), ref=wanted.ref),
     )
     objects = [_render_object(answer, result.expires_in_s) for answer in result.objects]
     return _answer({"transfer": result.transfer, "objects": objects, "hash_algo": "sha256"})
@@ -182,9 +186,10 @@ def _send(address: RepositoryAddress, oid: str) -> Response:
         access = _access(address)
     found = service.get_content(context, actor=access.actor, repository_id=access.repository_id, oid=oid)
     filename = request.args.get("save_as") or None
-    direct_url = found.direct_url(expires_s=context.settings.lfs_url_ttl_s, filename=filename)
-    if direct_url is not None and request.method == "GET":
-        return redirect(direct_url)  # type: ignore[return-value]  # werkzeug's response; Flask makes its own of it
+    if request.method == "GET":
+        direct_url = found.direct_url(expires_s=context.settings.lfs_url_ttl_s, filename=filename)
+        if direct_url is not None:
+            return redirect(direct_url)  # type: ignore[return-value]  # werkzeug's response; Flask makes its own of it
     content = Content(found.size_bytes, found.oid, found.open_range, found.local_path, found.created_at)
     return send_content(content, headers={"Content-Disposition": disposition(filename)} if filename else None)
 
@@ -203,6 +208,7 @@ def receive_object(address: RepositoryAddress, oid: str, size_bytes: int) -> Res
         oid=oid,
         size_bytes=size_bytes,
         chunks=_body_chunks(size_bytes),
+        action=access.action,
     )
     return _answer({})
 
@@ -222,6 +228,7 @@ def receive_part(address: RepositoryAddress, oid: str, size_bytes: int, number: 
         number=number,
         size_bytes=request.content_length,
         chunks=_body_chunks(request.content_length),
+        action=access.action,
     )
     response = _answer({})
     response.headers["ETag"] = f'"{etag}"'
@@ -245,6 +252,7 @@ def complete_upload() -> Response:
         size_bytes=size_bytes,
         upload_id=transfer.upload_id,
         parts=parts,
+        action=access.action,
     )
     return _answer({})
 
@@ -258,7 +266,12 @@ def verify_object(address: RepositoryAddress) -> Response:
     else:
         access = _access(address)
     service.verify_object(
-        current_context(), actor=access.actor, repository_id=access.repository_id, oid=oid, size_bytes=size_bytes
+        current_context(),
+        actor=access.actor,
+        repository_id=access.repository_id,
+        oid=oid,
+        size_bytes=size_bytes,
+        action=access.action,
     )
     return _answer({})
 

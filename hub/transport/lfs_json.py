@@ -12,6 +12,7 @@ from typing import Any
 
 from hub.base.errors import Conflict, Invalid, TooLarge
 from hub.repos.lfs.service import ObjectRequest, Operation
+from hub.repos.proposals import PROPOSALS
 
 MAX_INTEGER = 2**63 - 1
 _MAX_TRANSFERS = 32
@@ -19,7 +20,7 @@ _MAX_TRANSFERS = 32
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """A batch request. ref: the full or short name of a ref, or None; it grants and forbids nothing here."""
+    """A batch request. ref: the full or short name of a ref, or None; see ``is_for_proposal``."""
 
     operation: Operation
     objects: Sequence[ObjectRequest]
@@ -87,6 +88,14 @@ def _parse_requested(item: object, position: int) -> ObjectRequest:
         )
     assert isinstance(size_bytes, int)
     return ObjectRequest(oid, size_bytes)
+
+
+def is_for_proposal(ref: str | None) -> bool:
+    """Whether objects are on their way into a pull request: its ref is named, or none, as it has none yet.
+
+    Source: Hugging Face contract, section 7.3.
+    """
+    return ref is None or ref.startswith(PROPOSALS)
 
 
 def parse_ref(body: Mapping[str, Any]) -> str | None:

@@ -1,45 +1,79 @@
 """Discussions on repositories: threads of comments.
 
-Whoever may read a repository may read what is said about it and, signed in, say something. Authors edit their own;
+Whoever may read a repository may read what is said about it and, signed in, say something. Authors edit their own
+words; they and whoever may write to the repository give a discussion another title or status, and hide comments;
 authors and the repository's administrators delete. On an archived repository everything stays as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Delete, Update, delete, func, select, update
+from sqlalchemy import Delete, Update, delete, false, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import contains_eager, joinedload
 
-from hub.accounts.models import User
+from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, can, require
 from hub.accounts.service import get_own_user
-from hub.base.errors import Denied, NotFound, NotSignedIn
+from hub.base.errors import Conflict, Denied, NotFound, NotSignedIn
 from hub.base.events import publish
 from hub.base.log import get_logger
+from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
+from hub.base.texts import is_storable
 from hub.community import events
-from hub.community.models import Comment, Discussion
+from hub.community.models import (
+    Comment,
+    Discussion,
+    DiscussionCounter,
+    DiscussionEvent,
+    DiscussionEventType,
+    DiscussionStatus,
+)
 from hub.community.service.texts import check_content, check_title
+from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository
 from hub.repos.service import get_readable, is_live
 
 log = get_logger(__name__)
 
+OPEN = (DiscussionStatus.OPEN, DiscussionStatus.DRAFT)
+CLOSED = (DiscussionStatus.CLOSED, DiscussionStatus.MERGED)
+
 
 def list_discussions(
-    work: UnitOfWork, *, actor: Actor, repository_id: int, page: PageArgs | None = None
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    repository_id: int,
+    page: PageArgs | None = None,
+    is_pull_request: bool | None = False,
+    is_open: bool | None = None,
+    author: str = "",
 ) -> Page[Discussion]:
-    """The discussions of a repository, the newest first, their authors loaded. Raises NotFound."""
+    """The discussions of a repository, the newest first, their authors loaded. Raises NotFound.
+
+    is_pull_request: only pull requests, or none of them; None: both. is_open: open ones and drafts, or closed and
+    merged ones; None: all. author: a user's name; "": whoever it was.
+    """
     page = page or PageArgs()
     repository = get_readable(work, actor=actor, repository_id=repository_id)
-    of_repository = Discussion.repository_id == repository.id
-    total = work.session.scalar(select(func.count(Discussion.id)).where(of_repository)) or 0
+    wanted = [Discussion.repository_id == repository.id]
+    if is_pull_request is not None:
+        wanted.append(Discussion.is_pull_request.is_(is_pull_request))
+    if is_open is not None:
+        wanted.append(Discussion.status.in_(OPEN if is_open else CLOSED))
+    if author:
+        # What the database could not even compare is nobody's name.
+        is_author = Namespace.path_key == fold_name(author) if is_storable(author) else false()
+        wanted.append(Discussion.user_id.in_(select(User.id).join(User.namespace).where(is_author)))
+    total = work.session.scalar(select(func.count(Discussion.id)).where(*wanted)) or 0
     rows = work.session.scalars(
         select(Discussion)
-        .where(of_repository)
+        .where(*wanted)
         .options(joinedload(Discussion.user))
         .order_by(Discussion.id.desc())
         .offset(page.offset)
@@ -60,54 +94,129 @@ def get_discussion(work: UnitOfWork, *, actor: Actor, discussion_id: int) -> Dis
         .options(contains_eager(Discussion.repository), joinedload(Discussion.user))
     )
     if discussion is None or not can(work, actor, Action.REPOSITORY_READ, discussion.repository):
-        raise _no_discussion()
+        raise no_discussion()
     return discussion
 
 
-def create_discussion(work: UnitOfWork, *, actor: Actor, repository_id: int, title: str) -> Discussion:
-    """A new discussion without comments. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied."""
+def get_numbered(work: UnitOfWork, *, actor: Actor, repository_id: int, number: int) -> Discussion:
+    """A discussion by its number in a repository, with what ``get_discussion`` loads. Raises as that does."""
+    wanted = (Discussion.repository_id == repository_id, Discussion.number == number)
+    found = work.session.scalar(select(Discussion.id).where(*wanted))
+    if found is None:
+        raise no_discussion()
+    return get_discussion(work, actor=actor, discussion_id=found)
+
+
+def create_discussion(
+    work: UnitOfWork, *, actor: Actor, repository_id: int, title: str, description: str = ""
+) -> Discussion:
+    """A new discussion. description: becomes its first comment; "" for none.
+
+    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
+    """
     repository = get_readable(work, actor=actor, repository_id=repository_id)
-    author = _require_voice(work, actor, repository)
+    author = require_voice(work, actor, repository)
+    number = next_number(work, repository.id)
+    discussion = add_discussion(work, repository, author, title=title, number=number)
+    publish(work, events.DiscussionCreated(discussion.id, repository.id, actor.user_id))
+    if description.strip():
+        create_comment(work, actor=actor, discussion_id=discussion.id, content=description)
+        work.session.refresh(discussion, ["comment_count"])
+    log.info("discussion_created", discussion_id=discussion.id, repository_id=repository.id, actor_id=actor.user_id)
+    return discussion
+
+
+def next_number(work: UnitOfWork, repository_id: int) -> int:
+    """The number for a new discussion of a repository, never to be given again.
+
+    Who asks at the same moment waits for the end of this unit of work.
+    """
+    counted = (
+        update(DiscussionCounter)
+        .where(DiscussionCounter.repository_id == repository_id)
+        .values(last_number=DiscussionCounter.last_number + 1)
+        .returning(DiscussionCounter.last_number)
+        .execution_options(synchronize_session=False)
+    )
+    number = work.session.scalar(counted)
+    if number is None:
+        insert_new(work.session, DiscussionCounter, [{"repository_id": repository_id, "last_number": 0}])
+        number = work.session.scalar(counted)
+    assert number is not None  # the row is there, and stays as long as the repository
+    return number
+
+
+def add_discussion(
+    work: UnitOfWork,
+    repository: Repository,
+    author: User,
+    *,
+    title: str,
+    number: int,
+    status: DiscussionStatus = DiscussionStatus.OPEN,
+    is_pull_request: bool = False,
+) -> Discussion:
+    """The row of a new discussion; rights were judged. Raises Invalid (``REQ-ERR-6``)."""
     now = work.now()
     discussion = Discussion(
         repository_id=repository.id,
         repository=repository,
+        number=number,
         user_id=author.id,
         user=author,
         title=check_title(title),
+        status=status,
+        is_pull_request=is_pull_request,
         created_at=now,
         updated_at=now,
     )
     work.session.add(discussion)
     work.session.flush()
-    publish(work, events.DiscussionCreated(discussion.id, repository.id, actor.user_id))
-    log.info("discussion_created", discussion_id=discussion.id, repository_id=repository.id, actor_id=actor.user_id)
     return discussion
 
 
 def update_discussion(work: UnitOfWork, *, actor: Actor, discussion_id: int, title: str) -> Discussion:
-    """The author's discussion under another title. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied."""
+    """The discussion under another title. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied."""
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
-    _require_author(work, actor, discussion.repository, discussion.user_id)
+    require_author(work, actor, discussion.repository, discussion.user_id, or_writer=True)
     title = check_title(title)
     if title != discussion.title:
+        was = discussion.title
         changed = update(Discussion).where(Discussion.id == discussion_id)
-        if not _count(work, changed.values(title=title, updated_at=work.now())):
-            raise _no_discussion()
+        if not count_of(work, changed.values(title=title, updated_at=work.now())):
+            raise no_discussion()
         work.session.refresh(discussion, ["title", "updated_at"])
+        record(work, discussion, DiscussionEventType.TITLE_CHANGE, {"from": was, "to": title}, user_id=actor.user_id)
         publish(work, events.DiscussionUpdated(discussion.id, discussion.repository_id, actor.user_id))
     return discussion
+
+
+def record(
+    work: UnitOfWork,
+    discussion: Discussion,
+    type: DiscussionEventType,
+    data: dict[str, Any],
+    *,
+    user_id: int | None,
+) -> DiscussionEvent:
+    """Write down what happened in a discussion."""
+    event = DiscussionEvent(discussion_id=discussion.id, user_id=user_id, type=type, data=data, created_at=work.now())
+    work.session.add(event)
+    work.session.flush()
+    return event
 
 
 def delete_discussion(work: UnitOfWork, *, actor: Actor, discussion_id: int) -> None:
     """Remove a discussion with its comments: the author's own, or any for those who administer the repository.
 
-    Raises NotFound, NotSignedIn, Denied.
+    Raises NotFound, NotSignedIn, Denied; Conflict (``pull_request``): pull requests are closed, and stay.
     """
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
-    _require_author(work, actor, discussion.repository, discussion.user_id, or_admin=True)
-    if not _count(work, delete(Discussion).where(Discussion.id == discussion_id)):
-        raise _no_discussion()
+    require_author(work, actor, discussion.repository, discussion.user_id, or_admin=True)
+    if discussion.is_pull_request:
+        raise Conflict("A pull request cannot be deleted; close it instead.", code="pull_request")
+    if not count_of(work, delete(Discussion).where(Discussion.id == discussion_id)):
+        raise no_discussion()
     deleted = events.DiscussionDeleted(discussion_id, discussion.repository_id, discussion.title, actor.user_id)
     publish(work, deleted)
     log.info("discussion_deleted", discussion_id=discussion_id, actor_id=actor.user_id)
@@ -144,32 +253,38 @@ def _comments(work: UnitOfWork, discussion: Discussion, page: PageArgs) -> Seque
 def create_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, content: str) -> Comment:
     """A comment in a discussion. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied."""
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
-    author = _require_voice(work, actor, discussion.repository)
+    author = require_voice(work, actor, discussion.repository)
+    comment = add_comment(work, discussion, author, content=content)
+    publish(work, events.CommentCreated(comment.id, discussion_id, discussion.repository_id, actor.user_id))
+    log.info("comment_created", comment_id=comment.id, discussion_id=discussion_id, actor_id=actor.user_id)
+    return comment
+
+
+def add_comment(work: UnitOfWork, discussion: Discussion, author: User, *, content: str) -> Comment:
+    """The row of a new comment, of which nobody is told; rights were judged. Raises Invalid (``REQ-ERR-6``)."""
     content = check_content(content)
     now = work.now()
     # First, as it also keeps somebody else from deleting the discussion before this is committed.
-    counted = update(Discussion).where(Discussion.id == discussion_id)
-    if not _count(work, counted.values(comment_count=Discussion.comment_count + 1, updated_at=now)):
-        raise _no_discussion()
+    counted = update(Discussion).where(Discussion.id == discussion.id)
+    if not count_of(work, counted.values(comment_count=Discussion.comment_count + 1, updated_at=now)):
+        raise no_discussion()
     comment = Comment(
-        discussion_id=discussion_id, user_id=author.id, user=author, content=content, created_at=now, updated_at=now
+        discussion_id=discussion.id, user_id=author.id, user=author, content=content, created_at=now, updated_at=now
     )
     work.session.add(comment)
     work.session.flush()
-    publish(work, events.CommentCreated(comment.id, discussion_id, discussion.repository_id, actor.user_id))
-    log.info("comment_created", comment_id=comment.id, discussion_id=discussion_id, actor_id=actor.user_id)
     return comment
 
 
 def update_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, comment_id: int, content: str) -> Comment:
     """The author's comment with other words. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied."""
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
-    comment = _get_comment(work, discussion, comment_id)
-    _require_author(work, actor, discussion.repository, comment.user_id)
+    comment = get_comment(work, discussion, comment_id)
+    require_author(work, actor, discussion.repository, comment.user_id)
     content = check_content(content)
     if content != comment.content:
         changed = update(Comment).where(Comment.id == comment_id)
-        if not _count(work, changed.values(content=content, updated_at=work.now())):
+        if not count_of(work, changed.values(content=content, updated_at=work.now())):
             raise _no_comment()
         work.session.refresh(comment, ["content", "updated_at"])
         publish(work, events.CommentUpdated(comment.id, discussion.id, discussion.repository_id, actor.user_id))
@@ -182,18 +297,19 @@ def delete_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, commen
     Raises NotFound, NotSignedIn, Denied.
     """
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
-    comment = _get_comment(work, discussion, comment_id)
-    _require_author(work, actor, discussion.repository, comment.user_id, or_admin=True)
+    comment = get_comment(work, discussion, comment_id)
+    require_author(work, actor, discussion.repository, comment.user_id, or_admin=True)
     # Only who really removed it takes one off: two may ask at once.
-    if not _count(work, delete(Comment).where(Comment.id == comment_id)):
+    if not count_of(work, delete(Comment).where(Comment.id == comment_id)):
         raise _no_comment()
     less = update(Discussion).where(Discussion.id == discussion_id)
-    _count(work, less.values(comment_count=Discussion.comment_count - 1))
+    count_of(work, less.values(comment_count=Discussion.comment_count - 1))
     publish(work, events.CommentDeleted(comment_id, discussion_id, discussion.repository_id, actor.user_id))
     log.info("comment_deleted", comment_id=comment_id, discussion_id=discussion_id, actor_id=actor.user_id)
 
 
-def _get_comment(work: UnitOfWork, discussion: Discussion, comment_id: int) -> Comment:
+def get_comment(work: UnitOfWork, discussion: Discussion, comment_id: int) -> Comment:
+    """A comment of a discussion, its author loaded. Raises NotFound (``comment_not_found``)."""
     comment: Comment | None = work.session.scalar(
         select(Comment)
         .where(Comment.id == comment_id, Comment.discussion_id == discussion.id)
@@ -204,7 +320,7 @@ def _get_comment(work: UnitOfWork, discussion: Discussion, comment_id: int) -> C
     return comment
 
 
-def _require_voice(work: UnitOfWork, actor: Actor, repository: Repository) -> User:
+def require_voice(work: UnitOfWork, actor: Actor, repository: Repository) -> User:
     """The actor's account, when they may say something on a repository that they read.
 
     Raises NotSignedIn; Denied when it is archived, or the credential is for reading only.
@@ -216,28 +332,43 @@ def _require_voice(work: UnitOfWork, actor: Actor, repository: Repository) -> Us
     return author
 
 
-def _require_author(
-    work: UnitOfWork, actor: Actor, repository: Repository, author_id: int | None, *, or_admin: bool = False
+def require_author(
+    work: UnitOfWork,
+    actor: Actor,
+    repository: Repository,
+    author_id: int | None,
+    *,
+    or_admin: bool = False,
+    or_writer: bool = False,
 ) -> None:
+    """Return when the actor said it, or may administer (or write to) the repository. Raises NotSignedIn, Denied."""
     if actor.is_anonymous:
         raise NotSignedIn("Sign in, or send an access token, to do this.")
     if not actor.is_system:
-        _require_voice(work, actor, repository)
+        require_voice(work, actor, repository)
     if actor.user_id is not None and actor.user_id == author_id:
         return
-    if not (or_admin and can(work, actor, Action.REPOSITORY_ADMIN, repository)):
-        who = "the author or who administers the repository" if or_admin else "the author"
-        raise Denied(f"Only {who} may do this.")
+    if or_admin and can(work, actor, Action.REPOSITORY_ADMIN, repository):
+        return
+    if or_writer and can(work, actor, Action.REPOSITORY_WRITE, repository):
+        return
+    who = "the author"
+    if or_admin:
+        who = "the author or who administers the repository"
+    elif or_writer:
+        who = "the author or who may write to the repository"
+    raise Denied(f"Only {who} may do this.")
 
 
-def _count(work: UnitOfWork, statement: Update | Delete) -> int:
+def count_of(work: UnitOfWork, statement: Update | Delete) -> int:
     """Run a statement past the session's rows, so that two at once both count; how many rows it met."""
     result = work.session.execute(statement.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     return result.rowcount
 
 
-def _no_discussion() -> NotFound:
+def no_discussion() -> NotFound:
+    """There is none, or the actor may not know of it."""
     return NotFound("There is no such discussion, or you may not see it.", code="discussion_not_found")
 
 

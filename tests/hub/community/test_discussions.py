@@ -52,7 +52,7 @@ def test_each_event_is_told_in_the_words_of_its_topic(context, ada, thing, actor
         with unit_of_work(context) as work:
             step(work)
     user = {"username": "ada", "uuid": ada.uuid}
-    one, two = ({"id": number, "title": title, "user": user} for title in ("One", "Two"))
+    one, two = ({"id": number, "number": 1, "title": title, "user": user} for title in ("One", "Two"))
     assert [(name, dict(what.data)) for name, what in told] == [
         ("discussion.created", {"discussion": one}),
         ("comment.created", {"discussion": one, "comment": {"id": comment, "content": "Said", "user": user}}),
@@ -83,9 +83,10 @@ def test_a_list_takes_the_same_queries_however_long_it_is(context, ada, thing, a
     now = context.clock.now()
     users = [make_user(name) for name in names]
     with unit_of_work(context) as work:
-        for user in users:
+        for place, user in enumerate(users, start=2):
             times = {"created_at": now, "updated_at": now}
-            work.session.add(Discussion(repository_id=thing.id, user_id=user.id, title=user.name, **times))
+            row = {"repository_id": thing.id, "number": place, "user_id": user.id, "title": user.name, **times}
+            work.session.add(Discussion(**row))
             work.session.add(Comment(discussion_id=number, user_id=user.id, content="x", **times))
     assert count() == alone == (3, 2)
 

@@ -78,7 +78,6 @@ def test_a_refused_commit_says_why_and_changes_nothing(call, context, thing, sen
     assert refusal(send_commit(f"{API}/commit/none", a)) == (404, "RevisionNotFound")
     assert refusal(send_commit(COMMIT, inline("../x", b"a")))[0] == 400
     assert refusal(send_commit(COMMIT))[0] == 400
-    assert refusal(send_commit(f"{COMMIT}?create_pr=1", a))[0] == 400
     assert refusal(send_commit(COMMIT, a, as_="bob"))[0] == 403
     assert refusal(send_commit(COMMIT, a, as_="reader"))[0] == 403
     assert refusal(send_commit(COMMIT, a, as_=None))[0] == 401

@@ -145,7 +145,14 @@ def test_who_may_not_is_told_what_they_may_know(hub, context, make_user, make_to
             assert_refused(batch(hub, operation, (OID, SIZE), root=root, headers=stranger), 404)
     assert batch(hub, "download", (OID, SIZE), root=public).status_code == 200
     assert_asks_to_sign_in(batch(hub, "upload", (OID, SIZE), root=public))
-    assert_refused(batch(hub, "upload", (OID, SIZE), root=public, headers=stranger), 403)
+    assert_refused(batch(hub, "upload", (OID, SIZE), root=public, headers=stranger, ref={"name": "main"}), 403)
+    # For a pull request, one's ref or none that is there yet, the right to open one is enough.
+    for fields in ({}, {"ref": {"name": "refs/pr/1"}}):
+        asked = {"root": public, "headers": stranger, **fields}
+        [thing] = batch(hub, "upload", (OID, SIZE), **asked).json["objects"]
+        assert thing["actions"]
+        assert hub.put(f"{public}/objects/{OID}/{SIZE}", data=CONTENT, headers=stranger).status_code == 403
+    assert hub.put(local(thing["actions"]["upload"]["href"]), data=CONTENT).status_code == 200
     assert_refused(batch(hub, "upload", (OID, SIZE), headers=reader), 403)
     assert_asks_to_sign_in(batch(hub, "download", (OID, SIZE), headers={"Authorization": "Bearer wrong"}))
     basic = base64.b64encode(f"whoever:{headers['Authorization'][7:]}".encode()).decode()

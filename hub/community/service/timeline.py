@@ -1,0 +1,116 @@
+"""What happens in discussions besides comments: they are closed and opened again; comments are hidden.
+
+Source: Hugging Face contract, section 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import joinedload
+
+from hub.accounts.policy import Actor
+from hub.base.errors import Conflict, Invalid
+from hub.base.events import publish
+from hub.base.log import get_logger
+from hub.community import events
+from hub.community.models import Comment, Discussion, DiscussionEvent, DiscussionEventType, DiscussionStatus
+from hub.community.service.discussions import (
+    count_of,
+    create_comment,
+    get_comment,
+    get_discussion,
+    record,
+    require_author,
+)
+from hub.db.uow import UnitOfWork
+
+log = get_logger(__name__)
+
+# Of comments and of other events each; of more, the newest are shown.
+MAX_SHOWN = 1000
+
+
+def list_events(work: UnitOfWork, discussion: Discussion) -> Sequence[Comment | DiscussionEvent]:
+    """All that happened in a discussion that the actor may read, the oldest first, at most ``MAX_SHOWN`` of a sort."""
+    found: list[Comment | DiscussionEvent] = []
+    comments = select(Comment).where(Comment.discussion_id == discussion.id).options(joinedload(Comment.user))
+    found += work.session.scalars(comments.order_by(Comment.id.desc()).limit(MAX_SHOWN))
+    others = select(DiscussionEvent).where(DiscussionEvent.discussion_id == discussion.id)
+    others = others.options(joinedload(DiscussionEvent.user)).order_by(DiscussionEvent.id.desc())
+    found += work.session.scalars(others.limit(MAX_SHOWN))
+    return sorted(found, key=lambda one: (one.created_at, isinstance(one, DiscussionEvent), one.id))
+
+
+def find_last(work: UnitOfWork, discussion: Discussion, type: DiscussionEventType) -> DiscussionEvent | None:
+    """The last event of that type in a discussion."""
+    found: DiscussionEvent | None = work.session.scalar(
+        select(DiscussionEvent)
+        .where(DiscussionEvent.discussion_id == discussion.id, DiscussionEvent.type == type)
+        .options(joinedload(DiscussionEvent.user))
+        .order_by(DiscussionEvent.id.desc())
+        .limit(1)
+    )
+    return found
+
+
+def unchanged(
+    work: UnitOfWork, discussion: Discussion, type: DiscussionEventType, data: dict[str, Any]
+) -> DiscussionEvent:
+    """The event that would have been, for who asked for what was so already; it is kept nowhere."""
+    return DiscussionEvent(id=0, discussion_id=discussion.id, user=None, type=type, data=data, created_at=work.now())
+
+
+def set_status(
+    work: UnitOfWork, *, actor: Actor, discussion_id: int, status: DiscussionStatus, comment: str = ""
+) -> DiscussionEvent | None:
+    """Close a discussion or pull request, or open it (again): for its author and who may write to the repository.
+
+    comment: said beside it; "" for none. None: it has that status already.
+    Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``); Conflict (``discussion_merged``).
+    """
+    if status not in (DiscussionStatus.OPEN, DiscussionStatus.CLOSED):
+        raise Invalid("'status' must be open or closed.", code="REQ-ERR-6", member="status")
+    discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
+    require_author(work, actor, discussion.repository, discussion.user_id, or_writer=True)
+    if comment.strip():
+        create_comment(work, actor=actor, discussion_id=discussion_id, content=comment)
+    # A merge at the same moment wins: what its branch holds cannot be taken back.
+    changed = update(Discussion).where(
+        Discussion.id == discussion_id, Discussion.status.not_in((status, DiscussionStatus.MERGED))
+    )
+    is_changed = count_of(work, changed.values(status=status, updated_at=work.now())) > 0
+    was = discussion.status
+    work.session.refresh(discussion, ["status", "updated_at", "comment_count"])
+    if not is_changed:
+        if discussion.status == DiscussionStatus.MERGED:
+            raise Conflict("This pull request is merged; it stays so.", code="discussion_merged")
+        return None
+    event = record(work, discussion, DiscussionEventType.STATUS_CHANGE, {"status": status.value}, user_id=actor.user_id)
+    args = (discussion.id, discussion.repository_id, actor.user_id)
+    if not discussion.is_pull_request:
+        publish(work, events.DiscussionUpdated(*args))
+    elif status == DiscussionStatus.CLOSED:
+        publish(work, events.PullRequestClosed(*args))
+    elif was == DiscussionStatus.CLOSED:
+        publish(work, events.PullRequestOpened(*args, is_again=True))
+    log.info("discussion_status_set", discussion_id=discussion_id, status=status.value, actor_id=actor.user_id)
+    return event
+
+
+def hide_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, comment_id: int) -> Comment:
+    """Show a comment's content to nobody any more: for its author and who may write to the repository.
+
+    May be repeated. Raises NotFound, NotSignedIn, Denied.
+    """
+    discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
+    comment = get_comment(work, discussion, comment_id)
+    require_author(work, actor, discussion.repository, comment.user_id, or_writer=True)
+    hidden = update(Comment).where(Comment.id == comment_id, Comment.hidden_at.is_(None))
+    if count_of(work, hidden.values(hidden_at=work.now())):
+        publish(work, events.CommentUpdated(comment.id, discussion.id, discussion.repository_id, actor.user_id))
+        log.info("comment_hidden", comment_id=comment_id, discussion_id=discussion_id, actor_id=actor.user_id)
+    work.session.refresh(comment, ["hidden_at"])
+    return comment
