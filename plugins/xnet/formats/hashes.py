@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Sequence
 
 from blake3 import blake3
 
@@ -32,9 +31,7 @@ _TEXT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 # Members of a group in the tree: at least 3 and at most 9, but for the end of a level.
 _SMALLEST_GROUP = 3
-_LARGEST_GROUP = 9
-# So many nodes of a level are looked at in one go; any number above the largest group does.
-_WINDOW = 4096
+LARGEST_GROUP = 9
 
 
 def hash_to_text(raw: Hash) -> str:
@@ -72,16 +69,13 @@ def is_dedup_eligible(chunk: Hash) -> bool:
 def tree_hash(nodes: Iterable[Node]) -> Hash:
     """The root over (hash, uncompressed bytes) of chunks in order; over all chunks of a xorb, this is its hash.
 
-    No nodes: 32 zero bytes. One: its own hash. The nodes are read once, as they come.
+    No nodes: 32 zero bytes. One: its own hash. All nodes are held at once: for a file of any size there is
+    ``trees.FileHasher``.
     """
-    source = iter(nodes)
-    first = list(islice(source, 2))
-    if len(first) < 2:
-        return first[0][0] if first else ZERO_HASH
-    level = _next_level(chain(first, source))
+    level = list(nodes)
     while len(level) > 1:
         level = _next_level(level)
-    return level[0][0]
+    return level[0][0] if level else ZERO_HASH
 
 
 def file_hash(nodes: Iterable[Node]) -> Hash:
@@ -90,28 +84,19 @@ def file_hash(nodes: Iterable[Node]) -> Hash:
     return ZERO_HASH if root == ZERO_HASH else blake3(root, key=_FILE_KEY).digest()
 
 
-def _next_level(nodes: Iterable[Node]) -> list[Node]:
-    source: Iterator[Node] = iter(nodes)
+def _next_level(nodes: Sequence[Node]) -> list[Node]:
     level: list[Node] = []
-    waiting: list[Node] = []
-    is_all = False
-    while not is_all:
-        more = list(islice(source, _WINDOW))
-        is_all = len(more) < _WINDOW
-        waiting += more
-        # Before the end, a group is closed only when all that it could take in is here.
-        fewest = 1 if is_all else _LARGEST_GROUP
-        start = 0
-        while len(waiting) - start >= fewest:
-            end = _group_end(waiting, start)
-            level.append(_merge(waiting[start:end]))
-            start = end
-        del waiting[:start]
+    start = 0
+    while start < len(nodes):
+        end = group_end(nodes, start)
+        level.append(merge_nodes(nodes[start:end]))
+        start = end
     return level
 
 
-def _group_end(nodes: Sequence[Node], start: int) -> int:
-    last = min(start + _LARGEST_GROUP, len(nodes))
+def group_end(nodes: Sequence[Node], start: int) -> int:
+    """Where the group ends that starts there, on a level whose nodes are all here, or at least LARGEST_GROUP more."""
+    last = min(start + LARGEST_GROUP, len(nodes))
     for index in range(start + _SMALLEST_GROUP - 1, last):
         # The last 8 bytes, little-endian, are divisible by 4.
         if not nodes[index][0][24] & 3:
@@ -119,6 +104,7 @@ def _group_end(nodes: Sequence[Node], start: int) -> int:
     return last
 
 
-def _merge(nodes: Sequence[Node]) -> Node:
+def merge_nodes(nodes: Sequence[Node]) -> Node:
+    """The node above a group."""
     text = "".join([_NODE_FORM.format(*_WORDS.unpack(raw), length) for raw, length in nodes])
     return blake3(text.encode(), key=_NODE_KEY).digest(), sum(length for _, length in nodes)

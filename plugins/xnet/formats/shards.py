@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar, overload
 
@@ -11,6 +11,7 @@ from plugins.xnet.formats.hashes import HASH_BYTES, ZERO_HASH, Hash, hash_to_tex
 from plugins.xnet.formats.xorbs import MAX_CHUNK_BYTES, MAX_CHUNKS, MAX_RAW_BYTES, FormatError, PackedChunks
 
 __all__ = [
+    "MAX_ENTRIES",
     "MAX_SHARD_BYTES",
     "FormatError",
     "Shard",
@@ -24,6 +25,8 @@ __all__ = [
 
 # Source: Xet contract, section 6.4: clients merge their shards up to 64 MiB.
 MAX_SHARD_BYTES = 80 * 1024 * 1024
+# Files, and xorbs: each becomes an object, some ten times as large as its smallest record.
+MAX_ENTRIES = 100_000
 
 _TAG = b"HFRepoMetaData" + bytes.fromhex("00556967456a7b815783a5bdd95ccdd14aa9")
 _VERSION = 2
@@ -89,7 +92,7 @@ class Records(Sequence[T], Generic[T]):
         return self._make(*self._form.unpack_from(self._blob, number * _RECORD_BYTES))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ShardFile:
     """A file's reconstruction. verification: the range hash of each term. sha256: in its usual hexadecimal form.
 
@@ -102,7 +105,7 @@ class ShardFile:
     sha256: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ShardXorb:
     """A xorb's chunks, as its uploader lists them."""
 
@@ -138,11 +141,13 @@ def read_shard(body: bytes | bytearray | memoryview) -> Shard:
             file = _read_file(head, reader)
             are_verified.add(file.verification is not None)
             files.setdefault(file.hash, file)
+            _check_count(files, "files")
         if len(are_verified) > 1:
             raise FormatError("some files of a shard have verification and others have none")
-        xorbs = []
+        xorbs: list[ShardXorb] = []
         while (head := reader.take(1)) != _BOOKEND:
             xorbs.append(_read_xorb(head, reader))
+            _check_count(xorbs, "xorbs")
     return Shard(list(files.values()), xorbs)
 
 
@@ -185,6 +190,11 @@ class _Reader:
         taken = bytes(self._view[self._position : end])
         self._position = end
         return taken
+
+
+def _check_count(entries: Sized, kind: str) -> None:
+    if len(entries) > MAX_ENTRIES:
+        raise FormatError(f"a shard has at most {MAX_ENTRIES} {kind}")
 
 
 def _read_file(head: bytes, reader: _Reader) -> ShardFile:

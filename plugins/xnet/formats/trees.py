@@ -6,11 +6,7 @@ from collections.abc import Iterable
 
 from blake3 import blake3
 
-from plugins.xnet.formats import hashes
-from plugins.xnet.formats.hashes import ZERO_HASH, Hash, Node
-
-# Before the end of a level is known, a group is closed only when all that it could take in is here.
-_ENOUGH = 9
+from plugins.xnet.formats.hashes import LARGEST_GROUP, ZERO_HASH, Hash, Node, group_end, merge_nodes
 
 
 class FileHasher:
@@ -23,8 +19,9 @@ class FileHasher:
         """Add the next chunks: (hash, uncompressed bytes) each."""
         self._levels[0].extend(nodes)
         level = 0
-        while level < len(self._levels) and len(self._levels[level]) >= _ENOUGH:
-            self._close_groups(level, _ENOUGH)
+        # Before the end of a level is known, a group is closed only when all that it could take in is here.
+        while level < len(self._levels) and len(self._levels[level]) >= LARGEST_GROUP:
+            self._close_groups(level, LARGEST_GROUP)
             level += 1
 
     def digest(self) -> Hash:
@@ -42,7 +39,7 @@ class FileHasher:
             self._levels.append([])
         waiting, start = self._levels[level], 0
         while len(waiting) - start >= enough:
-            end = hashes._group_end(waiting, start)
-            self._levels[level + 1].append(hashes._merge(waiting[start:end]))
+            end = group_end(waiting, start)
+            self._levels[level + 1].append(merge_nodes(waiting[start:end]))
             start = end
         del waiting[:start]
