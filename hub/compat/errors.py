@@ -26,20 +26,21 @@ _HUB_CODES = {
 # By this very text the client tells a bad token from a repository that is not there.
 _BAD_CREDENTIAL = "Invalid credentials in Authorization header"
 _MAX_HEADER_CHARS = 500
+_IN_BODY = ("url", "slug")
 
 
 def render_hub_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
     """The platform's envelope with ``error`` in it, and the headers ``X-Error-Code`` and ``X-Error-Message``.
 
     details: ``commit_id`` becomes ``X-Repo-Commit``, by which a client remembers that a commit lacks a file; ``url``
-    becomes a member of the body, by which one that found a name taken goes on with what is there.
+    (of a collection: ``slug``) becomes a member of the body, by which one that found a name taken goes on with what is
+    there.
     """
-    rest = {name: value for name, value in details.items() if name not in ("commit_id", "url")}
+    rest = {name: value for name, value in details.items() if name not in ("commit_id", *_IN_BODY)}
     platform_code = PLATFORM_CODES.get(code, code)
     response = render_platform_json(status, platform_code, message, rest | {"reason": code})
     body = {**json.loads(response.get_data()), "error": message}
-    if "url" in details:
-        body["url"] = details["url"]
+    body |= {name: details[name] for name in _IN_BODY if name in details}
     response.set_data(json.dumps(body))
     told = _BAD_CREDENTIAL if code == "AUTH-ERR-5" else message
     response.headers["X-Error-Message"] = _as_header(told)

@@ -64,6 +64,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
         GET {hub}/api/<collection:kind>
+        GET {hub}/api/collections
         GET {hub}/api/spaces/hardware
         GET {hub}/api/spaces/templates
         GET {hub}/api/models-tags-by-type
@@ -228,15 +229,21 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/discussions/<int:discussion_id>/comments/<int:comment_id>
     """,
     COLLECTION_READ: """
+        GET {hub}/api/collections/<namespace>/<slug>
         GET /api/v1/collections/<int:collection_id>
     """,
     COLLECTION_WRITE: """
+        PATCH {hub}/api/collections/<namespace>/<slug>
+        POST {hub}/api/collections/<namespace>/<slug>/items
+        PATCH {hub}/api/collections/<namespace>/<slug>/items/<item_id>
+        DELETE {hub}/api/collections/<namespace>/<slug>/items/<item_id>
         PUT /api/v1/collections/<int:collection_id>
         POST /api/v1/collections/<int:collection_id>/repos
         DELETE /api/v1/collections/<int:collection_id>/repos
         PUT /api/v1/collections/<int:collection_id>/repos/<int:repository_id>
     """,
     COLLECTION_ADMIN: """
+        DELETE {hub}/api/collections/<namespace>/<slug>
         DELETE /api/v1/collections/<int:collection_id>
     """,
     CLOSE: """
@@ -329,6 +336,7 @@ _GROUPS: Mapping[Rule, str] = {
     NAMESPACE_CREATE: """
         POST {hub}/api/repos/create
         POST {wire}/duplicate
+        POST {hub}/api/collections
         POST /api/v1/<collection:kind>
         POST {repo}/fork
         POST /api/v1/collections
@@ -436,7 +444,22 @@ _GROUPS: Mapping[Rule, str] = {
 
 _WEBHOOK = Sample(values={"uuid": "$webhook", "delivery": "3f0c8a52-6c0e-4b7e-9c55-0a1d2e3f4a5b"})
 
+_SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
+
 _SAMPLES: Mapping[str, Sample] = {
+    "GET {hub}/api/collections/<namespace>/<slug>": _SLUG,
+    "PATCH {hub}/api/collections/<namespace>/<slug>": _SLUG,
+    "DELETE {hub}/api/collections/<namespace>/<slug>": _SLUG,
+    "POST {hub}/api/collections/<namespace>/<slug>/items": Sample(
+        values={"slug": "$collection_slug"}, body={"item": {"id": "acme/open", "type": "model"}}
+    ),
+    "PATCH {hub}/api/collections/<namespace>/<slug>/items/<item_id>": _SLUG,
+    "DELETE {hub}/api/collections/<namespace>/<slug>/items/<item_id>": _SLUG,
+    "POST {hub}/api/collections": Sample(body={"namespace": "acme", "title": "Fresh"}),
+    'GET {wire}/user-access-request/<any("pending", "accepted", "rejected"):status>': Sample(
+        values={"status": "pending"}
+    ),
+    "POST {wire}/user-access-request/handle": Sample(body={"user": "reader", "status": "accepted"}),
     "POST {wire}/duplicate": Sample(body={"repository": "acme/fresh"}),
     "PUT {repo}/access_requests/<username>": Sample(body={"state": "accepted"}),
     "GET /api/v1/webhooks/<uuid:uuid>": _WEBHOOK,

@@ -148,6 +148,8 @@ class World:
                 "comment_id": self._make("reader", f"/discussions/{discussion}/comments", content="This.")["id"],
                 "webhook": webhook,
                 "collection_id": collection,
+                "collection_slug": f"of-it-{collection:024x}",
+                "item_id": f"{self.own[name]['repository_id']:024x}",
             }
         for word, status in (("broadcast_id", "active"), ("silent_broadcast_id", "inactive")):
             self.values[word] = self._make("site", "/admin/broadcasts", content="Ours.", status=status)["id"]

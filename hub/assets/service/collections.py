@@ -19,12 +19,13 @@ from hub.accounts.models import Namespace, Organization, User
 from hub.accounts.policy import Action, Actor, can_each, readable, require
 from hub.accounts.service.fields import validate_text
 from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
-from hub.assets.models import Collection, CollectionLike
+from hub.assets.models import Collection, CollectionItem, CollectionLike
 from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
+from hub.base.texts import is_storable
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.service import Access
@@ -35,6 +36,7 @@ MAX_OF_NAMESPACE = 1_000
 MAX_NAME_CHARS = 64
 MAX_DESCRIPTION_CHARS = 1_000
 MAX_SEARCH_CHARS = 100
+MAX_POSITION = 1_000_000
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
 
 # Source of the names: CSGHub contract, section 4.7. Likes of this long count for what is trending.
@@ -78,6 +80,8 @@ def list_collections(
     *,
     actor: Actor,
     namespace: str | None = None,
+    owners: Sequence[str] = (),
+    holding: Sequence[int] | None = None,
     liked_by: User | None = None,
     search: str = "",
     sort: str = "recently_update",
@@ -85,9 +89,10 @@ def list_collections(
 ) -> Page[Collection]:
     """The collections that the actor may see. Three queries at most.
 
-    namespace: None for all. liked_by: only those that this user likes. search: a part of the name, nickname or
-    description, in any case. Raises Invalid (``REQ-ERR-6``) for an unknown sort; NotSignedIn for an anonymous look
-    at likes.
+    namespace: None for all. owners: only those of these namespaces; none: of all. holding: only those that hold one of
+    the repositories of these ids, which the actor may see. liked_by: only those that this user likes. search: a part of
+    the name, nickname or description, in any case. Raises Invalid (``REQ-ERR-6``) for an unknown sort; NotSignedIn for
+    an anonymous look at likes.
     """
     if sort not in SORTS:
         raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
@@ -96,6 +101,12 @@ def list_collections(
     if namespace is not None:
         found = select(Namespace.id).where(Namespace.path_key == fold_name(namespace))
         query = query.where(Collection.namespace_id == found.scalar_subquery())
+    if owners:
+        named = select(Namespace.id).where(Namespace.path_key.in_([fold_name(owner) for owner in owners]))
+        query = query.where(Collection.namespace_id.in_(named))
+    if holding is not None:
+        held = select(CollectionItem.collection_id).where(CollectionItem.repository_id.in_(holding))
+        query = query.where(Collection.id.in_(held))
     if liked_by is not None:
         if actor.is_anonymous:
             raise NotSignedIn("Sign in to see what somebody likes.")
@@ -158,11 +169,13 @@ def create_collection(
     description: str = "",
     theme: str = "",
     is_private: bool = False,
+    is_name_free: bool = False,
 ) -> Collection:
     """A new collection, empty. namespace: "" for the actor's own. theme: a colour such as "#fff000", or none.
 
-    Raises NotFound (``REPO-ERR-2``: no such namespace), NotSignedIn, Denied, Invalid; Conflict
-    (``too_many_collections``: the namespace has ``MAX_OF_NAMESPACE``).
+    is_name_free: whether another of the namespace that has the name is in the way: Conflict (``collection_exists``,
+    and its id in the details). Raises NotFound (``REPO-ERR-2``: no such namespace), NotSignedIn, Denied, Invalid;
+    Conflict (``too_many_collections``: the namespace has ``MAX_OF_NAMESPACE``).
     """
     if actor.is_anonymous:
         raise NotSignedIn("Sign in, or send an access token, to do this.")
@@ -171,6 +184,12 @@ def create_collection(
     count = work.session.scalar(select(func.count(Collection.id)).where(Collection.namespace_id == owner.id)) or 0
     if count >= MAX_OF_NAMESPACE:
         raise Conflict(f"{owner.path} has {MAX_OF_NAMESPACE} collections already.", code="too_many_collections")
+    if is_name_free:
+        # An old one that the actor may see: whoever makes things there sees all that is there.
+        same = select(Collection.id).where(Collection.namespace_id == owner.id, Collection.name == name.strip())
+        taken = work.session.scalar(same.order_by(Collection.id).limit(1)) if is_storable(name) else None
+        if taken is not None:
+            raise Conflict("There is a collection of that title already.", code="collection_exists", id=taken)
     now = work.now()
     collection = Collection(
         namespace=owner, created_by_id=actor.user_id, is_private=is_private, created_at=now, updated_at=now
@@ -217,8 +236,11 @@ def update_collection(
     description: str | None = None,
     theme: str | None = None,
     is_private: bool | None = None,
+    position: int | None = None,
 ) -> Collection:
-    """Change the members that are not None. Raises NotFound, NotSignedIn, Denied, Invalid.
+    """Change the members that are not None. position: among the others of its namespace, smaller ones first.
+
+    Raises NotFound, NotSignedIn, Denied, Invalid.
 
     As of a repository, the visibility is for those who administer it; to say it as it is takes no more than to write.
     """
@@ -226,6 +248,10 @@ def update_collection(
     if is_private is not None and is_private != collection.is_private:
         require(work, actor, Action.REPOSITORY_ADMIN, collection, what="collection")
         collection.is_private = is_private
+    if position is not None:
+        if not 0 <= position <= MAX_POSITION:
+            raise Invalid(f"A position is from 0 to {MAX_POSITION}.", code="REQ-ERR-6", member="position")
+        collection.position = position
     _set_texts(collection, name=name, nickname=nickname, description=description, theme=theme)
     note_change(work, actor, collection)
     return collection

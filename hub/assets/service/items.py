@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import joinedload
 
 from hub.accounts.policy import Action, Actor
@@ -100,13 +101,26 @@ def add_items(
     return collection
 
 
-def remove_items(work: UnitOfWork, *, actor: Actor, collection_id: int, repository_ids: Sequence[int]) -> Collection:
-    """Take repositories out of a collection; harmless for those that are not in it. Raises as ``add_items``."""
+def remove_items(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    collection_id: int,
+    repository_ids: Sequence[int],
+    must_be_there: bool = False,
+) -> Collection:
+    """Take repositories out of a collection; harmless for those that are not in it. Raises as ``add_items``.
+
+    must_be_there: raise NotFound (``item_not_found``) where none of them is in it.
+    """
     collection = _lock(work, actor, collection_id)
     _refuse_many(repository_ids)
-    work.session.execute(
+    removed = work.session.execute(
         delete(CollectionItem).where(_is_in(collection), CollectionItem.repository_id.in_(repository_ids))
     )
+    assert isinstance(removed, CursorResult)
+    if must_be_there and not removed.rowcount:
+        raise NotFound("This repository is not in the collection.", code="item_not_found")
     note_change(work, actor, collection)
     return collection
 
