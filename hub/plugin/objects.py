@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hub.base.context import Context
-from hub.base.offload import offload
+from hub.base.offload import begin, offload
 from hub.objects.disk import explain_disk_errors, write_all
 from hub.objects.store import STAGING, STORE, ObjectInfo, ObjectStore
 from hub.objects.stream import Verifier, pass_through, take_in
@@ -19,6 +19,7 @@ __all__ = [
     "ObjectInfo",
     "ObjectStore",
     "Verifier",
+    "begin",
     "check_object_room",
     "get_store",
     "incoming_folder",

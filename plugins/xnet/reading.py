@@ -6,15 +6,17 @@ Source: Xet contract, section 9.1.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import select
 
 from hub.plugin import Context
 from hub.plugin.db import reading
-from hub.plugin.errors import Failed, NotFound
-from hub.plugin.objects import get_store, offload
+from hub.plugin.errors import Failed, HubError, NotFound
+from hub.plugin.objects import begin, get_store, offload
 from plugins.xnet.formats.shards import Term
 from plugins.xnet.formats.xorbs import FormatError, PackedChunks, decode_chunks
 from plugins.xnet.models import Xorb
@@ -23,8 +25,8 @@ from plugins.xnet.storage import xorb_key
 # Lists of chunks take up to a mebibyte each in memory; so many are held at once.
 _XORBS_AT_ONCE = 32
 _TERMS_AT_ONCE = 4096
-# What is read and uncompressed in one go, where no single chunk is larger.
-_RUN_BYTES = 4 * 1024 * 1024
+# What is read and uncompressed in one go. More is slower: the system gives each such piece new memory, page by page.
+_RUN_BYTES = 1024 * 1024
 
 
 class Window(NamedTuple):
@@ -56,7 +58,7 @@ def find_chunks(context: Context, xorb_hashes: Collection[bytes]) -> dict[bytes,
 
 
 def read_terms(context: Context, terms: Iterable[Term]) -> Iterator[bytes]:
-    """The bytes of the terms one after the other, in pieces of a few mebibytes, each out of one term.
+    """The bytes of the terms one after the other, in pieces of a mebibyte, each out of one term.
 
     The stored bytes of a term are read once. It takes no lock and holds no transaction while a piece is in use.
     Raises NotFound (``xorb_not_found``); Failed (``xorb_damaged``) when the store gives other bytes than it took;
@@ -77,22 +79,38 @@ def _read_term(context: Context, term: Term, chunks: PackedChunks) -> Iterator[b
     if path is None:
         first, end = chunks.stored_range(term.start, term.end)
         stream = _Stream(store.open_range(key, first, end - first))
-        for first, end, raw_length in runs:
-            yield offload(_decode, stream.take(end - first), raw_length)
+        yield from _ahead(partial(_decode, stream.take(end - first), raw_length) for first, end, raw_length in runs)
         return
     try:
         descriptor = offload(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise _missing() from None
     try:
-        for first, end, raw_length in runs:
-            yield offload(_read_run, descriptor, first, end, raw_length)
+        yield from _ahead(partial(_read_run, descriptor, first, end, raw_length) for first, end, raw_length in runs)
     finally:
         os.close(descriptor)
 
 
+def _ahead(tasks: Iterable[Callable[[], bytes]]) -> Iterator[bytes]:
+    """What each of the tasks gives, in their order; the next one works while what one gave is in use."""
+    waiting: Callable[[], bytes] | None = None
+    try:
+        for task in tasks:
+            given, waiting = waiting, begin(task)
+            if given is not None:
+                yield given()
+        if waiting is not None:
+            given, waiting = waiting, None
+            yield given()
+    finally:
+        # Nobody may take away what a thread still reads.
+        if waiting is not None:
+            with suppress(HubError):
+                waiting()
+
+
 def _runs_of(chunks: PackedChunks, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """A range of chunks in runs of a few mebibytes: (first stored byte, the one after the last, raw length)."""
+    """A range of chunks in runs of a mebibyte: (first stored byte, the one after the last, raw length)."""
     while start < end:
         stop = start + 1
         while stop < end and _weight(chunks, start, stop + 1) <= _RUN_BYTES:

@@ -60,7 +60,7 @@ def test_a_term_that_is_longer_than_what_is_read_at_once_comes_in_pieces(xnet, r
     file = store_file(xnet, repository.id, [(store_xorb(xnet, chunks), 0, 80)])
     pieces = list(SOURCE.open_range(xnet, file.oid, 5, len(file.content) - 10))
     assert b"".join(pieces) == file.content[5:-5]
-    assert max(len(piece) for piece in pieces) <= 4 * 1024 * 1024 < len(file.content)
+    assert max(len(piece) for piece in pieces) <= 1024 * 1024 < len(file.content)
 
 
 def test_what_is_not_here_in_chunks_is_told_at_once(xnet):
