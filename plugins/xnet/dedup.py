@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from hub.plugin import Actor, Context
 from hub.plugin.db import UnitOfWork, reading
-from hub.plugin.errors import NotFound
-from hub.plugin.lfs import readable_contents
+from hub.plugin.errors import Denied, NotFound, NotSignedIn
+from hub.plugin.lfs import holds_contents, readable_contents
 from hub.plugin.objects import offload
-from hub.plugin.repos import get_readable
+from hub.plugin.repos import Repository, get_readable, require_content
 from hub.plugin.settings import settings_of
 from plugins.xnet.formats.shards import write_dedup_shard
 from plugins.xnet.formats.xorbs import PackedChunks
@@ -38,8 +38,8 @@ def answer_query(context: Context, *, actor: Actor, repository_id: int, chunk_ha
     """
     settings = settings_of(context, XnetSettings)
     with reading(context) as work:
-        get_readable(work, actor=actor, repository_id=repository_id)
-        found = _find_file(work, actor, chunk_hash) if settings.dedup else None
+        repository = get_readable(work, actor=actor, repository_id=repository_id)
+        found = _find_file(work, actor, repository, chunk_hash) if settings.dedup else None
         if found is None:
             raise NotFound("There is no such chunk.", code="chunk_not_found")
         hashes = _find_xorbs(work, *found)
@@ -50,8 +50,8 @@ def answer_query(context: Context, *, actor: Actor, repository_id: int, chunk_ha
     return offload(_write, xorbs, now_s, now_s + settings.dedup_expiry_s)
 
 
-def _find_file(work: UnitOfWork, actor: Actor, chunk_hash: bytes) -> tuple[bytes, bytes] | None:
-    """(file, xorb): a file that the actor may read, with a xorb that has the chunk. Two queries."""
+def _find_file(work: UnitOfWork, actor: Actor, repository: Repository, chunk_hash: bytes) -> tuple[bytes, bytes] | None:
+    """(file, xorb): a file whose content the actor may read, with a xorb that has the chunk. A few queries."""
     rows = work.session.execute(
         select(File.oid, File.hash, Chunk.xorb_hash)
         .join(FileXorb, FileXorb.xorb_hash == Chunk.xorb_hash)
@@ -60,8 +60,20 @@ def _find_file(work: UnitOfWork, actor: Actor, chunk_hash: bytes) -> tuple[bytes
         .order_by(File.created_at.desc(), File.hash)
         .limit(_FILES_AT_ONCE)
     ).all()
-    readable = readable_contents(work, actor, [row.oid for row in rows]) if rows else set()
+    if not rows:
+        return None
+    oids = [row.oid for row in rows]
+    readable = readable_contents(work, actor, oids) | _held_by(work, actor, repository, oids)
     return next(((row.hash, row.xorb_hash) for row in rows if row.oid in readable), None)
+
+
+def _held_by(work: UnitOfWork, actor: Actor, repository: Repository, oids: Sequence[str]) -> set[str]:
+    """Those contents that the ticket's repository holds, if its gate, where it has one, is open to the actor."""
+    try:
+        require_content(work, actor, repository)
+    except (Denied, NotSignedIn):
+        return set()
+    return holds_contents(work, repository.id, oids)
 
 
 def _find_xorbs(work: UnitOfWork, file_hash: bytes, xorb_hash: bytes) -> list[bytes]:
