@@ -26,7 +26,7 @@ from hub.api.views import (
     repository_path_view,
     repository_views,
 )
-from hub.assets.service import labels_of, read_prompts
+from hub.assets.service import LABEL_IDS, labels_of, read_prompts
 from hub.base.paging import Page
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
@@ -66,6 +66,7 @@ def _list(
         sort=query["sort"],
         source=source_asked(query),
         where=conditions_of(work, kind, query),
+        also=LABEL_IDS,
         page=page_args(),
     )
 
@@ -162,7 +163,7 @@ def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
 def show_repository(address: Address) -> Response:
     """One repository, at its path of today or a former one. Of a prompt repository ``data`` has its prompts, too."""
     with reading(current_context()) as work:
-        return send_json(ok(_views(work, [address.show(work)])[0]))
+        return send_json(ok(_views(work, [address.show(work, also=LABEL_IDS)])[0]))
 
 
 @blp.get("/prompts/<namespace>/<name>", strict_slashes=False)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from hub.accounts.policy import Actor
 from hub.api.scopes import word_of_scope
 from hub.api.shapes import shape_of
-from hub.assets.service import Label, labels_of, liked_by, weights_of
+from hub.assets.service import Label, labels_shown, liked_by, weights_of
 from hub.base.context import Context
 from hub.db.uow import UnitOfWork
 from hub.git.types import BlameHunk, Branch, Commit, Comparison, DiffStat, FileDiff, Signature, Tag, TreeEntry
@@ -33,14 +33,10 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Show
     """
     ids = [repository.id for repository in repositories]
     access = access_of(work, actor=actor, repositories=repositories)
-    labels, liked = labels_of(work, ids), liked_by(work, actor=actor, repository_ids=ids)
-    # Many carry the same ones. Their moments are written out here: in the encoder's hands each takes as long as ten
-    # texts, and a page has hundreds.
+    labels, liked = labels_shown(work, repositories), liked_by(work, actor=actor, repository_ids=ids)
+    # Many carry the same ones.
     distinct = {label.id: label for carried in labels.values() for label in carried}
-    label_views = {
-        id: label_view(label) | {"created_at": label.created_at.isoformat(), "updated_at": label.updated_at.isoformat()}
-        for id, label in distinct.items()
-    }
+    label_views = {id: label_view(label) for id, label in distinct.items()}
     addresses = CloneAddresses(work.context)
     return [
         _repository_view(
@@ -122,12 +118,12 @@ def _repository_view(
         "user": {"username": creator.name, "nickname": creator.nickname, "avatar": creator.avatar} if creator else {},
         "namespace": {
             "Path": namespace.path,
-            "Type": namespace.kind.value,
-            "NSType": namespace.kind.value,
+            "Type": namespace.kind,
+            "NSType": namespace.kind,
             "Avatar": "",
             "UUID": namespace.uuid,
             "path": namespace.path,
-            "type": namespace.kind.value,
+            "type": namespace.kind,
             "uuid": namespace.uuid,
         },
         "repository": clone_addresses_view(addresses, repository),

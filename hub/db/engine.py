@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -53,12 +54,15 @@ class Database:
         self.sessions = sessionmaker(self.engine, expire_on_commit=False, class_=Session)
         # Each statement of a reader sees what is committed when it starts, in a transaction or not; without one,
         # PostgreSQL is spared two messages. On SQLite nobody but a unit of work begins any.
-        reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.readers = sessionmaker(reading, autoflush=False, expire_on_commit=False, class_=Session)
+        autocommit = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self.reading_engine = self.engine.execution_options(**autocommit)
+        self.readers = sessionmaker(autoflush=False, expire_on_commit=False, class_=Session)
 
     def _create_engine(self) -> Engine:
         if not self.is_sqlite:
-            engine = create_engine(self.url, pool_size=20, max_overflow=20, pool_recycle=1800)
+            engine = create_engine(
+                self.url, pool_size=20, max_overflow=20, pool_recycle=1800, json_deserializer=_load_json
+            )
             event.listen(engine, "connect", _prepare_postgresql_connection)
             event.listen(engine, "checkin", _note_use)
             event.listen(engine, "checkout", _check_unused)
@@ -94,6 +98,11 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection; needed after a fork and at the end."""
         self.engine.dispose()
+
+
+def _load_json(data: str | bytes) -> Any:
+    # Most of what is kept as JSON is nothing, and lists read it by the row.
+    return {} if data == b"{}" else json.loads(data)
 
 
 def _prepare_postgresql_connection(connection: Any, _record: Any) -> None:

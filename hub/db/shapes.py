@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, true
 from sqlalchemy.sql.visitors import replacement_traverse
+
+_MAX_KNOWN = 1000
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,13 @@ class Shape:
 
 def shape_of(conditions: Sequence[ColumnElement[bool]]) -> tuple[Shape, dict[str, Any]]:
     """The shape of conditions, all of which must hold, and the values by the names of its parameters."""
+    shape, values = _shape_of(tuple(conditions))
+    return shape, dict(values)
+
+
+# Conditions that are built once, such as those on one label, are told apart once.
+@lru_cache(maxsize=_MAX_KNOWN)
+def _shape_of(conditions: tuple[ColumnElement[bool], ...]) -> tuple[Shape, dict[str, Any]]:
     condition = and_(true(), *conditions)
     key = condition._generate_cache_key()
     if key is None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
+from sqlalchemy import ColumnElement
 from webargs.core import parse_json
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
@@ -85,9 +86,9 @@ class Address:
         """
         return get_readable(work, actor=current_actor(), kind=self.kind.name, path=self.path)
 
-    def show(self, work: UnitOfWork) -> Shown:
-        """The repository as answers tell it, in less time. Raises as ``load``."""
-        return get_shown(work, actor=current_actor(), kind=self.kind.name, path=self.path)
+    def show(self, work: UnitOfWork, *, also: ColumnElement[Any] | None = None) -> Shown:
+        """The repository as answers tell it, in less time. also: as in ``get_shown``. Raises as ``load``."""
+        return get_shown(work, actor=current_actor(), kind=self.kind.name, path=self.path, also=also)
 
     def look(self) -> Shown:
         """As ``show``, where nothing else is read with it."""

@@ -25,12 +25,16 @@ class CloneAddresses:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._collections: dict[str, str] = {}
         self._http_base = f"{context.settings.effective_base_url}/"
         self._ssh_base = _ssh_base(context.settings)
 
     def of(self, repository: Shown) -> tuple[str, str]:
         """The one over HTTP and the one over SSH, which is in the short form when the port is SSH's own."""
-        path = address_path(self._context, repository)
+        collection = self._collections.get(repository.kind)
+        if collection is None:
+            collection = self._collections[repository.kind] = get_kind(self._context, repository.kind).collection
+        path = f"{collection}/{repository.path}.git"
         return self._http_base + path, self._ssh_base + path
 
 

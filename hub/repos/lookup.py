@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, select, tuple_
 from sqlalchemy.orm import contains_eager, defer, joinedload, lazyload, load_only
 
 from hub.accounts.models import Namespace, User
@@ -59,7 +61,6 @@ _BY_PATH = (
     )
     .where(_IS_AT_PATH)
 )
-_SHOWN_BY_PATH = ROWS.where(_IS_AT_PATH)
 _PLACE_BY_PATH = (
     select(
         Repository.id,
@@ -157,18 +158,26 @@ def get_readable(
 def get_readable_place(work: UnitOfWork, *, actor: Actor, kind: str, path: str) -> RepositoryPlace:
     """As ``get_readable``, without the row: a third of the time, which a clone spends three times."""
     namespace, _, name = path.partition("/")
-    row = work.session.connection().execute(_PLACE_BY_PATH, _keys_of(kind, namespace, name)).first()
-    if row is None:
+    found = work.rows(_PLACE_BY_PATH, _keys_of(kind, namespace, name))
+    if not found:
         return RepositoryPlace.of(get_readable(work, actor=actor, kind=kind, path=path))
-    place = RepositoryPlace(*row)
+    place = RepositoryPlace(*found[0])
     require(work, actor, Action.REPOSITORY_READ, place)
     return place
 
 
-def get_shown(work: UnitOfWork, *, actor: Actor, kind: str, path: str) -> Shown:
-    """As ``get_readable``, for showing only: a third of the time, where the path is today's."""
+@lru_cache(maxsize=8)
+def _shown_by_path(also: ColumnElement[Any] | None) -> Select[Any]:
+    return (ROWS if also is None else ROWS.add_columns(also)).where(_IS_AT_PATH)
+
+
+def get_shown(work: UnitOfWork, *, actor: Actor, kind: str, path: str, also: ColumnElement[Any] | None = None) -> Shown:
+    """As ``get_readable``, for showing only: a third of the time, where the path is today's.
+
+    also: as in ``list_repositories``.
+    """
     namespace, _, name = path.partition("/")
-    for row in read_rows(work, _SHOWN_BY_PATH, _keys_of(kind, namespace, name)):
+    for row in read_rows(work, _shown_by_path(also), _keys_of(kind, namespace, name)):
         require(work, actor, Action.REPOSITORY_READ, row)
         return row
     return get_readable(work, actor=actor, kind=kind, path=path)

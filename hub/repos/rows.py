@@ -63,6 +63,9 @@ class RepositoryRow(NamedTuple):
     updated_at: datetime
     namespace: NamespaceRow
     created_by: CreatorRow | None
+    # A value that a higher floor wanted with each row.
+    also: Any = None
+    has_also: bool = False
 
     @property
     def resource_type(self) -> str:
@@ -85,9 +88,10 @@ class RepositoryRow(NamedTuple):
 # Either way of having one; views show both.
 Shown = Repository | RepositoryRow
 
-_OWN = RepositoryRow._fields[:-2]
+_OWN = RepositoryRow._fields[: RepositoryRow._fields.index("namespace")]
 _NAMESPACE_FROM = len(_OWN)
 _CREATOR_FROM = _NAMESPACE_FROM + len(NamespaceRow._fields)
+_CREATOR_TO = _CREATOR_FROM + len(CreatorRow._fields)
 
 # What ``read_rows`` reads; conditions and order are added to it.
 ROWS: Select[Any] = (
@@ -102,14 +106,14 @@ ROWS: Select[Any] = (
 
 
 def read_rows(work: UnitOfWork, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[RepositoryRow]:
-    """What a query made from ``ROWS`` finds. One query."""
-    work.session.flush()
-    return [_row_of(found) for found in work.session.connection().execute(query, values).all()]
+    """What a query made from ``ROWS`` finds, with at most one column more. One query."""
+    return [_row_of(found) for found in work.rows(query, values)]
 
 
 def _row_of(found: Row[Any] | Sequence[Any]) -> RepositoryRow:
-    creator = found[_CREATOR_FROM:]
+    creator = found[_CREATOR_FROM:_CREATOR_TO]
     namespace = NamespaceRow._make(found[_NAMESPACE_FROM:_CREATOR_FROM])
     # Who is gone has left no name.
     created_by = CreatorRow._make(creator) if creator[0] is not None else None
-    return RepositoryRow._make((*found[:_NAMESPACE_FROM], namespace, created_by))
+    also = (found[_CREATOR_TO], True) if len(found) > _CREATOR_TO else (None, False)
+    return RepositoryRow._make((*found[:_NAMESPACE_FROM], namespace, created_by, *also))

@@ -8,15 +8,18 @@ text are noted once more as a word of their own.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, or_
+import re
+from functools import lru_cache
+
+from sqlalchemy import ColumnElement
 
 from hub.repos.models import Repository
 
 MAX_SEARCH_CHARS = 200
 MAX_SEARCH_WORDS = 8
 
-# What stands before a word in a path or a text.
-_BEFORE = (" ", "\n", "/", "-", "_", ".", "(")
+# What stands before a word in a path or a text, as a class of characters.
+_BEFORE = " \n/_.(-"
 _TRIGRAM = 3
 
 
@@ -39,14 +42,15 @@ def matches(search: str) -> list[ColumnElement[bool]]:
     return [_has(word) for word in dict.fromkeys(words)]
 
 
+@lru_cache(maxsize=1000)
 def _has(word: str) -> ColumnElement[bool]:
     column = Repository.search_text
     if len(word) >= _TRIGRAM:
         return column.like(f"%{_literal(word)}%", escape="\\")
     if not word.isascii():
         return column.like(f"% {_literal(word)}%", escape="\\")
-    begins = [column.like(f"%{_literal(before + word)}%", escape="\\") for before in _BEFORE]
-    return or_(column.like(f"{_literal(word)}%", escape="\\"), *begins)
+    # One pattern, as the database weighs each of many against its statistics before it looks for any.
+    return column.regexp_match(f"(^|[{_BEFORE}]){re.escape(word)}")
 
 
 def _literal(text: str) -> str:

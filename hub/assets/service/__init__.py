@@ -20,7 +20,15 @@ from hub.assets.service.collections import (
     update_collection,
 )
 from hub.assets.service.items import add_items, items_of, remove_items, update_item
-from hub.assets.service.labels import Label, labels_of, set_card_labels, set_labels, with_labels
+from hub.assets.service.labels import (
+    LABEL_IDS,
+    Label,
+    labels_of,
+    labels_shown,
+    set_card_labels,
+    set_labels,
+    with_labels,
+)
 from hub.assets.service.likes import (
     collections_liked_by,
     count_likes,
@@ -45,6 +53,7 @@ from hub.assets.service.relations import (
 from hub.assets.service.trends import set_weight, update_trends, weights_of
 
 __all__ = [
+    "LABEL_IDS",
     "Label",
     "Prompt",
     "add_items",
@@ -63,6 +72,7 @@ __all__ = [
     "is_liked_by",
     "items_of",
     "labels_of",
+    "labels_shown",
     "like_collection",
     "like_repository",
     "liked_by",

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from hub.accounts.policy import Action, Actor, can, require_site_admin
 from hub.accounts.service.fields import validate_text
 from hub.assets.models import Tag, TagCategory, TagState
+from hub.assets.service.known import KNOWN_LABELS
 from hub.assets.service.words import is_seen_by_all
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.log import get_logger
@@ -163,6 +164,7 @@ def update_label(
         changes["is_builtin"] = is_builtin
     with _unless_taken(work, changes.get("name", label.name)):
         _change(label, changes)
+    work.after_commit(work.context[KNOWN_LABELS].forget)
     log.info("label_updated", label_id=label.id, actor_id=actor.user_id)
     return label
 
@@ -172,6 +174,7 @@ def delete_label(work: UnitOfWork, *, actor: Actor, label_id: int) -> None:
     require_site_admin(work, actor)
     label = get_label(work, actor=actor, label_id=label_id)
     work.session.execute(delete(Tag).where(Tag.id == label.id))
+    work.after_commit(work.context[KNOWN_LABELS].forget)
     log.info("label_deleted", label_id=label_id, actor_id=actor.user_id)
 
 
@@ -247,6 +250,7 @@ def update_category(
         _change(category, changes)
         if name is not None:
             work.session.execute(labels.values(category=changes["name"]))
+    work.after_commit(work.context[KNOWN_LABELS].forget)
     log.info("label_category_updated", category_id=category.id, actor_id=actor.user_id)
     return category
 
@@ -257,6 +261,7 @@ def delete_category(work: UnitOfWork, *, actor: Actor, category_id: int) -> None
     category = _get_category(work, category_id)
     work.session.execute(delete(Tag).where(Tag.scope == category.scope, Tag.category == category.name))
     work.session.execute(delete(TagCategory).where(TagCategory.id == category_id))
+    work.after_commit(work.context[KNOWN_LABELS].forget)
     log.info("label_category_deleted", category_id=category_id, actor_id=actor.user_id)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, false, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, String, and_, bindparam, cast, delete, false, func, or_, select, update
 
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models import RepositoryTag, Tag, TagOrigin, TagState
 from hub.assets.service.catalogue import check_label_name, list_categories
+from hub.assets.service.known import KNOWN_LABELS, KnownLabel
 from hub.assets.service.rows import hold
 from hub.assets.service.words import drop_words, judge_words
 from hub.base.errors import Conflict, Invalid
@@ -21,6 +22,7 @@ from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
 from hub.repos.events import RepositoryUpdated
 from hub.repos.models import Repository
+from hub.repos.rows import RepositoryRow, Shown
 
 log = get_logger(__name__)
 
@@ -33,74 +35,78 @@ MAX_WORDS = 100
 MAX_FOUND = 200
 
 Name = tuple[str, str]  # (category, name)
+_BY_CATEGORY = attrgetter("category", "name")
 
 
-class CarriedLabel(NamedTuple):
-    """A label as a repository carries it; with the members of ``Tag``."""
+Label = Tag | KnownLabel
 
-    repository_id: int
-    id: int
-    scope: str
-    category: str
-    group: str
-    name: str
-    show_name: str
-    i18n_key: str
-    is_builtin: bool
-    created_at: datetime
-    updated_at: datetime
-
-
-Label = Tag | CarriedLabel
-
-# Built once: every page of repositories asks it, and building a query takes longer than running it. Columns instead
-# of the class, as a page has hundreds of labels.
-_LABELS_OF = (
-    select(RepositoryTag.repository_id, *(getattr(Tag, name) for name in CarriedLabel._fields[1:]))
-    .join(Tag, Tag.id == RepositoryTag.tag_id)
-    .where(RepositoryTag.repository_id.in_(bindparam("repository_ids", expanding=True)))
-    .order_by(Tag.category, Tag.name)
+# Built once: every page of repositories asks it, and building a query takes longer than running it.
+_CARRIED = select(RepositoryTag.repository_id, RepositoryTag.tag_id).where(
+    RepositoryTag.repository_id.in_(bindparam("repository_ids", expanding=True))
 )
 
-_NAMED = select(Tag.category, Tag.name, Tag.group, Tag.id).where(
-    Tag.scope == bindparam("scope"), tuple_(Tag.category, Tag.name).in_(bindparam("pairs", expanding=True))
+# One more column for lists of repositories: with the ids of their labels, their page is one query.
+LABEL_IDS = (
+    select(func.aggregate_strings(cast(RepositoryTag.tag_id, String), ","))
+    .where(RepositoryTag.repository_id == Repository.id)
+    .correlate(Repository)
+    .scalar_subquery()
 )
 
 
-def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list[CarriedLabel]]:
-    """For each repository its labels, by category and name. One query; repositories without labels are absent."""
-    found: dict[int, list[CarriedLabel]] = defaultdict(list)
+def labels_shown(work: UnitOfWork, repositories: Sequence[Shown]) -> dict[int, list[KnownLabel]]:
+    """As ``labels_of``, for repositories that were read with ``LABEL_IDS`` as well as for others."""
+    if not all(isinstance(repository, RepositoryRow) and repository.has_also for repository in repositories):
+        return labels_of(work, [repository.id for repository in repositories])
+    carried = {row.id: [int(id) for id in row.also.split(",")] for row in repositories if row.also}  # type: ignore[union-attr]
+    return _known(work, carried)
+
+
+def labels_of(work: UnitOfWork, repository_ids: Sequence[int]) -> dict[int, list[KnownLabel]]:
+    """For each repository its labels, by category and name; repositories without labels are absent.
+
+    Two queries at most, most often one.
+    """
+    carried: dict[int, list[int]] = defaultdict(list)
     if repository_ids:
-        work.session.flush()
-        for row in work.session.connection().execute(_LABELS_OF, {"repository_ids": repository_ids}).all():
-            label = CarriedLabel._make(row)
-            found[label.repository_id].append(label)
-    return dict(found)
+        for id, tag_id in work.rows(_CARRIED, {"repository_ids": repository_ids}):
+            carried[id].append(tag_id)
+    return _known(work, carried)
+
+
+def _known(work: UnitOfWork, carried: Mapping[int, Sequence[int]]) -> dict[int, list[KnownLabel]]:
+    known = work.context[KNOWN_LABELS].get(work, {id for ids in carried.values() for id in ids})
+    return {
+        repository_id: sorted((known[id] for id in ids if id in known), key=_BY_CATEGORY)
+        for repository_id, ids in carried.items()
+    }
 
 
 def with_labels(work: UnitOfWork, *, scope: str, labels: Sequence[tuple[str, str, str]]) -> list[ColumnElement[bool]]:
     """Conditions on ``Repository``: that it carries each of the labels, in any case of letters.
 
     scope: the kind of asset. labels: (category, name, group) each, the group empty for any. A label that is not known
-    gives a condition that nothing meets. One query, for the labels' ids: with them the database's statistics say how
-    many repositories each has. Raises Invalid (``REQ-ERR-6``) for more than ``MAX_LABELS_ASKED``.
+    gives a condition that nothing meets. One query at most, for the labels' ids: with them the database's statistics
+    say how many repositories each has. Raises Invalid (``REQ-ERR-6``) for more than ``MAX_LABELS_ASKED``.
     """
     wanted = list(dict.fromkeys((category.lower(), name.lower(), group.lower()) for category, name, group in labels))
     if not wanted:
         return []
     if len(wanted) > MAX_LABELS_ASKED:
         raise Invalid(f"More than {MAX_LABELS_ASKED} labels at once.", code="REQ-ERR-6", query="tag_name")
-    pairs = [(category, name) for category, name, _group in wanted]
-    rows = work.session.connection().execute(_NAMED, {"scope": scope, "pairs": pairs})
-    known = {(category, name): (group.lower(), id) for category, name, group, id in rows}
+    known = work.context[KNOWN_LABELS].find(work, scope, [(category, name) for category, name, _group in wanted])
     conditions: list[ColumnElement[bool]] = []
     for category, name, group in wanted:
         found = known.get((category, name))
-        if found is None or group not in ("", found[0]):
+        if found is None or group not in ("", found.group.lower()):
             return [false()]
-        carrying = select(RepositoryTag.repository_id).where(RepositoryTag.tag_id == found[1])
-        conditions.append(Repository.id.in_(carrying))
+        conditions.append(_carries(found.id))
     return conditions
+
+
+@lru_cache(maxsize=1000)
+def _carries(tag_id: int) -> ColumnElement[bool]:
+    return Repository.id.in_(select(RepositoryTag.repository_id).where(RepositoryTag.tag_id == tag_id))
 
 
 def set_labels(work: UnitOfWork, *, actor: Actor, repository: Repository, category: str, names: Sequence[str]) -> None:

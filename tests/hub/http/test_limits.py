@@ -61,6 +61,16 @@ def test_web_processes_count_together_and_go_on_without_redis(redis_url, clock):
     assert [nobody.count("token:1", 2).is_over for _ in range(3)] == [False, False, True]
 
 
+def test_who_is_far_from_the_limit_is_told_to_redis_in_batches(redis_url, clock):
+    limiters = [RequestLimiter(redis_url, clock) for _ in range(4)]
+    allowed = 0
+    while not (standing := limiters[allowed % 4].count("token:3", 1000)).is_over:
+        allowed += 1
+        # Each process keeps a hundredth of what is left to itself, and knows of the others what it was last told.
+        assert abs(standing.remaining - (1000 - allowed)) <= 2 * 4 * 10
+    assert 1000 <= allowed <= 1000 + 4 * 10
+
+
 def test_what_was_counted_fades_out_and_what_was_refused_does_not_count(redis_url, clock):
     limiter = RequestLimiter(redis_url, clock)
 

@@ -1,0 +1,94 @@
+"""Labels as answers tell them, remembered for moments: lists show the same few of them on every page.
+
+What an administrator changes is told at once by the process in which it was changed, by others within ``FOR_S``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, bindparam, select, tuple_
+
+from hub.assets.models import Tag
+from hub.base.context import Key
+from hub.db.uow import UnitOfWork
+
+FOR_S = 5.0
+# Some hundred bytes each. Repositories may carry words without end.
+_MAX_KNOWN = 20_000
+
+Name = tuple[str, str]  # (category, name)
+
+
+class KnownLabel(NamedTuple):
+    """A label; with the members of ``Tag``."""
+
+    id: int
+    scope: str
+    category: str
+    group: str
+    name: str
+    show_name: str
+    i18n_key: str
+    is_builtin: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+_LABELS = select(*(getattr(Tag, name) for name in KnownLabel._fields))
+_BY_ID = _LABELS.where(Tag.id.in_(bindparam("ids", expanding=True)))
+_BY_NAME = _LABELS.where(
+    Tag.scope == bindparam("scope"), tuple_(Tag.category, Tag.name).in_(bindparam("names", expanding=True))
+)
+
+
+class KnownLabels:
+    """The labels that this process has met in the last moments."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew: something was changed."""
+        self._until = time.monotonic() + FOR_S
+        self._by_id: dict[int, KnownLabel] = {}
+        self._by_name: dict[tuple[str, str, str], KnownLabel] = {}
+
+    def get(self, work: UnitOfWork, ids: Collection[int]) -> dict[int, KnownLabel]:
+        """Those of the labels that there are, by id. One query when some are not known, else none."""
+        known = self._current(work)
+        found = {id: known._by_id[id] for id in ids if id in known._by_id}
+        if len(found) < len(ids):
+            unknown = [id for id in ids if id not in found]
+            found |= {label.id: label for label in known._learn(work.rows(_BY_ID, {"ids": unknown}))}
+        return found
+
+    def find(self, work: UnitOfWork, scope: str, names: Collection[Name]) -> dict[Name, KnownLabel]:
+        """Those of the labels of a kind of asset that there are. One query when some are not known, else none."""
+        known = self._current(work)
+        found = {name: known._by_name[scope, *name] for name in names if (scope, *name) in known._by_name}
+        if len(found) < len(names):
+            unknown = [name for name in names if name not in found]
+            labels = known._learn(work.rows(_BY_NAME, {"scope": scope, "names": unknown}))
+            found |= {(label.category, label.name): label for label in labels}
+        return found
+
+    def _current(self, work: UnitOfWork) -> KnownLabels:
+        if not work.is_reading:
+            # What it sees may be taken back.
+            return KnownLabels()
+        if time.monotonic() > self._until or len(self._by_id) > _MAX_KNOWN:
+            self.forget()
+        return self
+
+    def _learn(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[KnownLabel]:
+        labels = [KnownLabel._make(row) for row in rows]
+        for label in labels:
+            self._by_id[label.id] = self._by_name[label.scope, label.category, label.name] = label
+        return labels
+
+
+KNOWN_LABELS: Key[KnownLabels] = Key("assets.known_labels")
