@@ -23,6 +23,7 @@ from hub.api import (
     likes,
     notifications,
     organizations,
+    pulls,
     recommendations,
     relations,
     repositories,
@@ -39,7 +40,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources),
     *(labels, likes, relations, collections, recommendations),
-    *(discussions, notifications, broadcasts, webhooks),
+    *(discussions, pulls, notifications, broadcasts, webhooks),
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),
 )

@@ -23,7 +23,8 @@ _DISCUSSION = f"/discussions/<{ROW_ID}:discussion_id>"
 _COMMENT = f"{_DISCUSSION}/comments/<{ROW_ID}:comment_id>"
 
 
-def _author_view(user: User | None) -> dict[str, Any]:
+def author_view(user: User | None) -> dict[str, Any]:
+    """Who said something, also where the account is gone."""
     if user is None:
         return {"id": 0, "name": "ghost", "avatar": ""}
     return {"id": user.id, "name": user.name, "avatar": user.avatar}
@@ -33,7 +34,7 @@ def _discussion_view(discussion: Discussion) -> dict[str, Any]:
     return {
         "id": discussion.id,
         "title": discussion.title,
-        "user": _author_view(discussion.user),
+        "user": author_view(discussion.user),
         "comment_count": discussion.comment_count,
         "created_at": discussion.created_at,
         "updated_at": discussion.updated_at,
@@ -44,7 +45,7 @@ def _comment_view(comment: Comment) -> dict[str, Any]:
     return {
         "id": comment.id,
         "content": comment.shown_content,
-        "user": _author_view(comment.user),
+        "user": author_view(comment.user),
         "created_at": comment.created_at,
         "updated_at": comment.updated_at,
     }

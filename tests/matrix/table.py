@@ -16,7 +16,9 @@ from tests.matrix.rules import (
     COLLECTION_READ,
     COLLECTION_WRITE,
     COLUMNS,
+    COMMENT_OWN,
     CREDENTIALS,
+    DISCUSSION_EDIT,
     DISCUSSION_END,
     DISCUSSION_OWN,
     DISCUSSION_READ,
@@ -29,6 +31,7 @@ from tests.matrix.rules import (
     ORGANIZATION_ADMIN,
     ORGANIZATION_OWN,
     PUBLIC,
+    PULL_EDIT,
     REGISTER,
     REPOSITORY_ADMIN,
     REPOSITORY_ASKED,
@@ -197,6 +200,10 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/size/<path:branch>
         GET {repo}/tree
         GET {repo}/discussions
+        GET {repo}/pulls
+        GET {repo}/pulls/<int:pull_number>
+        GET {wire}/discussions
+        GET {wire}/discussions/<int:num>
         GET {repo}/relations
         GET {repo}/tags
         GET /api/v1/prompts/<namespace>/<name>
@@ -210,8 +217,15 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/like
         DELETE {wire}/like
         POST {wire}/user-access-request
+        POST {wire}/lfs-files/duplicate
+        GET {wire}/xet-write-token/<path:revision> | create_pr
         POST {repo}/access_request
         POST {repo}/discussions
+        POST {repo}/pulls
+        POST {wire}/discussions
+        POST {wire}/discussions/<int:num>/comment
+        POST {wire}/preupload/<path:revision> | create_pr
+        POST {wire}/commit/<path:revision> | create_pr
     """,
     DISCUSSION_READ: """
         GET /api/v1/discussions/<int:discussion_id>
@@ -220,8 +234,20 @@ _GROUPS: Mapping[Rule, str] = {
     DISCUSSION_SAY: """
         POST /api/v1/discussions/<int:discussion_id>/comments
     """,
-    DISCUSSION_OWN: """
+    DISCUSSION_EDIT: """
         PUT /api/v1/discussions/<int:discussion_id>
+    """,
+    PULL_EDIT: """
+        PUT {repo}/pulls/<int:pull_number>
+        POST {wire}/discussions/<int:num>/title
+        POST {wire}/discussions/<int:num>/status
+        POST {wire}/discussions/<int:num>/comment/<comment>/hide
+        POST {wire}/commit/<path:revision> | to a pull request
+    """,
+    COMMENT_OWN: """
+        POST {wire}/discussions/<int:num>/comment/<comment>/edit
+    """,
+    DISCUSSION_OWN: """
         PUT /api/v1/discussions/<int:discussion_id>/comments/<int:comment_id>
     """,
     DISCUSSION_END: """
@@ -270,6 +296,9 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE {wire}/branch/<path:branch>
         POST {wire}/commit/<path:revision>
         POST {wire}/preupload/<path:revision>
+        POST {wire}/discussions/<int:num>/merge
+        POST {wire}/super-squash/<path:branch>
+        POST {repo}/pulls/<int:pull_number>/merge
         POST {wire}/variables
         DELETE {wire}/variables
         POST {wire}/hardware
@@ -280,6 +309,7 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {wire}/volumes
         DELETE {wire}/volumes
         GET {wire}/auth-check/write
+        GET {wire}/lfs-files
         GET {wire}/xet-write-token/<path:revision>
         GET {hub}/<namespace>/<name>/xet-write-token/<path:revision>
         GET {hub}/<collection:kind>/<namespace>/<name>/xet-write-token/<path:revision>
@@ -304,6 +334,7 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     REPOSITORY_ADMIN: """
         PUT {wire}/settings
+        POST {wire}/lfs-files/batch
         GET {wire}/secrets
         POST {wire}/secrets
         DELETE {wire}/secrets
@@ -486,6 +517,23 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {hub}/api/repos/move": Sample(
         body={"fromRepo": "$path_of_repository", "toRepo": "acme/moved", "type": "model"}
     ),
+    "POST {wire}/discussions/<int:num>/merge": Sample(values={"num": "$pull_number"}),
+    "POST {wire}/commit/<path:revision> | create_pr": Sample(
+        query="create_pr=1",
+        data='{"key": "header", "value": {"summary": "Nothing"}}\n',
+        headers={"Content-Type": "application/x-ndjson"},
+    ),
+    "POST {wire}/commit/<path:revision> | to a pull request": Sample(
+        values={"revision": "refs%2Fpr%2F2"},
+        data='{"key": "header", "value": {"summary": "Nothing"}}\n',
+        headers={"Content-Type": "application/x-ndjson"},
+    ),
+    "POST {wire}/preupload/<path:revision> | create_pr": Sample(query="create_pr=1"),
+    "GET {wire}/xet-write-token/<path:revision> | create_pr": Sample(query="create_pr=1"),
+    "POST {wire}/lfs-files/duplicate": Sample(
+        body={"target": {"type": "model", "name": "$path_of_repository"}, "files": []}
+    ),
+    "POST {wire}/lfs-files/batch": Sample(body={"deletions": {"sha": [], "rewriteHistory": False}}),
     "POST {wire}/tag/<path:revision>": Sample(body={"tag": "v1"}),
     "DELETE {wire}/branch/<path:branch>": Sample(values={"branch": "trial"}),
     "POST {wire}/commit/<path:revision>": Sample(

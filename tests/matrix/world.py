@@ -145,7 +145,12 @@ class World:
             )["id"]
             self.own[name] |= {
                 "discussion_id": discussion,
-                "comment_id": self._make("reader", f"/discussions/{discussion}/comments", content="This.")["id"],
+                "comment_id": (
+                    comment := self._make("reader", f"/discussions/{discussion}/comments", content="This.")["id"]
+                ),
+                "num": 1,  # of the discussion, and the comment's id as the Hub's clients spell it
+                "comment": f"{comment:024x}",
+                "pull_number": self._make("reader", f"{place}/pulls", title="Better")["number"],
                 "webhook": webhook,
                 "collection_id": collection,
                 "collection_slug": f"of-it-{collection:024x}",
