@@ -18,7 +18,6 @@ from plugins.xnet.formats.trees import FileHasher
 from plugins.xnet.formats.xorbs import PackedChunks
 from plugins.xnet.reading import find_chunks, read_windows
 
-MAX_FILES = 100_000
 _XORBS_AT_ONCE = 32
 # Clients cut chunks of 8 KiB at least, but for the end of a file: many more than that are there to make work.
 _SMALLEST_CHUNK_BYTES = 8 * 1024
@@ -87,8 +86,6 @@ def _read(path: Path) -> Shard:
             raise Invalid(f"The shard is refused: {error}.", code="shard_invalid") from None
         except ValueError:  # nothing came: an empty file has no map
             raise Invalid("The shard is empty.", code="shard_invalid") from None
-    if len(shard.files) > MAX_FILES:
-        raise Invalid(f"A shard has at most {MAX_FILES} files.", code="shard_invalid")
     for file in shard.files:
         if not _is_empty(file):
             _check_form(file)

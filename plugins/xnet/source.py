@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from hub.plugin import Context
-from hub.plugin.db import UnitOfWork, reading, unit_of_work
+from hub.plugin.db import UnitOfWork, reading
 from hub.plugin.errors import NotFound
-from hub.plugin.lfs import Ticket, TicketRequest, known_contents
+from hub.plugin.lfs import Ticket, TicketRequest
 from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.models import File
 from plugins.xnet.reading import find_chunks, read_terms
@@ -41,10 +41,10 @@ class XnetSource:
             return work.session.scalar(select(File.oid).where(File.oid == oid)) is not None
 
     def forget(self, context: Context, oids: Sequence[str]) -> None:
-        """Let go of contents that no repository holds; chunks that nothing else uses go once clients forgot them."""
-        with unit_of_work(context) as work:
-            gone = {*oids} - known_contents(work, oids)
-            work.session.execute(delete(File).where(File.oid.in_(gone)))
+        """Nothing is left to do: a file's row goes with the LFS object that it is, in the same transaction.
+
+        Chunks that nothing else uses go once clients forgot them (``garbage``).
+        """
 
     def transfer_ids(self, work: UnitOfWork, oids: Sequence[str]) -> dict[str, str]:
         """By oid, the hash by which clients fetch a content."""

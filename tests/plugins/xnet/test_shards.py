@@ -1,5 +1,6 @@
 """Shards over HTTP: what becomes a file, and what is refused."""
 
+import dataclasses
 import hashlib
 import json
 import random
@@ -11,7 +12,7 @@ from sqlalchemy import delete, select
 
 from hub.accounts.models import Grant, Role
 from hub.db.uow import reading, unit_of_work
-from hub.objects.store import STORE
+from hub.objects.store import STORE, create_store
 from hub.repos.lfs.contents import get_content, receive_object
 from hub.repos.models import LFSObject, Repository
 from plugins.xnet.formats.hashes import file_hash, tree_hash
@@ -320,3 +321,20 @@ def test_a_file_over_the_whole_way(context, sender):
     sender.send_shard(shard)
     assert read(context, sender, hashlib.sha256(data).hexdigest()) == data
     assert [*context[STORE].list("lfs/")] == []
+
+
+@pytest.mark.any_database
+def test_it_is_the_same_on_s3(context, s3_storage_url, sender, count_rows):
+    context.settings = dataclasses.replace(context.settings, storage_url=s3_storage_url)
+    context._values[STORE.name] = create_store(context.settings)
+    upload, other = Upload(), Upload(2)
+    upload.send_xorbs(sender)
+    before = count_rows()
+    assert before["objects"] == before["xnet_xorbs"] == 2
+    assert sender.send_xorb(other.names[0], pack_xorb(other.halves[0])[:-1]).status_code == 400
+    assert count_rows() == before
+    delete_xorb(context, upload.names[1])
+    assert sender.send_shard(upload.shard()).json["code"] == "shard_not_proved"
+    upload.send_xorbs(sender)
+    assert sender.send_shard(upload.shard()).json == {"result": 1}
+    assert read(context, sender, upload.oid) == upload.content
