@@ -97,6 +97,7 @@ _CLOSED_READS = frozenset(
         *("account_whoami", "accounts_whoami", "accounts_list_tokens", "accounts_list_ssh_keys"),
         *("users_list_users", "users_export", "jwts_show_token"),
         *("gates_show_own_request", "gates_list_access_requests", "spaces_list_secrets"),
+        *("hooks_list_webhooks", "hooks_show_webhook"),
         *("likes_list_liked_repositories", "likes_list_liked_collections"),
         *("notifications_list_notifications", "notifications_count_notifications", "notifications_poll_notifications"),
         *("notifications_list_notification_types", "notifications_show_notification_setting"),

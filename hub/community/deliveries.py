@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import CursorResult
@@ -24,6 +25,7 @@ from hub.base.secrets import SECRET, Sealer
 from hub.community.events import WebhookDisabled
 from hub.community.models import DeliveryState, Webhook, WebhookDelivery
 from hub.community.outbox import DELIVER_JOB
+from hub.community.reports import DIALECT
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
@@ -82,6 +84,7 @@ class _Letter:
     body: bytes
     url: str
     secret: str
+    dialect: str
 
 
 def deliver_job(run: JobRun, *, delivery_id: int) -> None:
@@ -126,7 +129,9 @@ def _headers(context: Context, letter: _Letter) -> dict[str, str]:
         "X-Hub-Delivery": letter.uuid,
         "X-Hub-Timestamp": str(int(context.clock.now().timestamp())),
     }
-    if letter.secret:
+    if letter.secret and letter.dialect == DIALECT:
+        headers["X-Webhook-Secret"] = letter.secret
+    elif letter.secret:
         headers["X-Hub-Signature-256"] = sign(letter.secret, letter.body)
     return headers
 
@@ -143,7 +148,7 @@ def _open(context: Context, delivery_id: int) -> _Letter | None:
         if not _may_be_told(work, webhook, delivery):
             raise Failed("Who set the webhook up may not see this, or has no right to a webhook here any more.")
         secret = sealer(context).open(webhook.sealed_secret) if webhook.sealed_secret else ""
-        return _Letter(delivery.uuid, delivery.topic, delivery.payload.encode(), webhook.url, secret)
+        return _Letter(delivery.uuid, delivery.topic, delivery.payload.encode(), webhook.url, secret, webhook.dialect)
 
 
 def _is_asked_for(delivery: WebhookDelivery) -> bool:
@@ -157,11 +162,24 @@ def _may_be_told(work: UnitOfWork, webhook: Webhook, delivery: WebhookDelivery) 
     if user is None or not user.is_active:
         return False
     actor = Actor.of_user(user, via="webhook")
-    if not may_have_webhooks(work, actor, webhook.repository, webhook.namespace):
+    if not may_have_webhook(work, actor, webhook):
         return False
-    told = json.loads(delivery.payload).get("repository")
-    repository = work.session.get(Repository, told["id"]) if told else None
+    message = json.loads(delivery.payload)
+    repository = None
+    if told := message.get("repository"):
+        repository = work.session.get(Repository, told["id"])
+    elif told := message.get("repo"):
+        repository = work.session.scalar(select(Repository).where(Repository.uuid == str(UUID(told["id"]))))
     return repository is None or can(work, actor, Action.REPOSITORY_READ, repository)
+
+
+def may_have_webhook(work: UnitOfWork, actor: Actor, webhook: Webhook) -> bool:
+    """Whether the webhook is the actor's to change. One that watches in another hub's way is its maker's alone."""
+    if webhook.dialect:
+        mine = webhook.created_by
+        is_mine = mine is not None and actor.user_id == mine.id
+        return mine is not None and is_mine and can(work, actor, Action.ACCOUNT_WRITE, mine)
+    return may_have_webhooks(work, actor, webhook.repository, webhook.namespace)
 
 
 def may_have_webhooks(

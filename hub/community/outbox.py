@@ -17,6 +17,7 @@ from hub.base.context import Context
 from hub.base.log import get_logger
 from hub.base.topics import TOPICS, Told, Topic
 from hub.community.models import Webhook, WebhookDelivery
+from hub.community.reports import is_watched, may_hear, watches_of, write_report
 from hub.db.base import new_uuid
 from hub.db.uow import UnitOfWork
 from hub.jobs.service import enqueue
@@ -95,12 +96,46 @@ def _record(work: UnitOfWork, matters: Sequence[_Matter]) -> None:
             sender=work.session.get(User, sender_id) if sender_id is not None else None,
         )
         letters.append((wanting, event_id, topic.name, payload))
+    letters += _reports(work, concerns)
     # Last: the words of a topic may fail, and what is sent after the commit is not taken back by a savepoint.
     for wanting, event_id, name, payload in letters:
         add_deliveries(work, wanting, event_id=event_id, topic=name, payload=payload)
 
 
 _Place = tuple[Repository | None, Namespace | None]
+_Concern = tuple[Topic, object, Told, _Place]
+# Receivers, the event's id, its topic, the body.
+_Letter = tuple[list[int], str, str, str]
+
+
+def _reports(work: UnitOfWork, concerns: Sequence[_Concern]) -> list[_Letter]:
+    """The same events for those who hear of them in another hub's words: a message for each."""
+    repositories = {repository.id for *_, (repository, _) in concerns if repository}
+    namespaces = {namespace.id for *_, (_, namespace) in concerns if namespace}
+    watches = watches_of(work, repositories, namespaces)
+    if not watches:
+        return []
+    ids = {watch.webhook_id for watch in watches}
+    webhooks = work.session.scalars(select(Webhook).where(Webhook.id.in_(ids)).order_by(Webhook.id)).all()
+    letters: list[_Letter] = []
+    for topic, event, told, (repository, namespace) in concerns:
+        report = write_report(work, topic.name, event, told.data, repository)
+        if report is None:
+            continue
+        event_id = new_uuid()
+        hearing = {watch.webhook_id for watch in watches if is_watched(watch, report.repository, namespace)}
+        for webhook in webhooks:
+            wants = webhook.id in hearing and report.domain in webhook.topics
+            if wants and may_hear(work, webhook, report.repository):
+                letters.append(([webhook.id], event_id, topic.name, _as_text(report.to(webhook))))
+    return letters
+
+
+def _as_text(message: dict[str, Any]) -> str:
+    text = json.dumps(message)
+    if len(text) > MAX_PAYLOAD_BYTES and "comment" in message:
+        text = json.dumps(message | {"comment": message["comment"] | {"content": None}})
+    return text
 
 
 def _place_of(work: UnitOfWork, told: Told) -> _Place:
@@ -118,7 +153,8 @@ def _listening(work: UnitOfWork, places: Sequence[_Place]) -> Sequence[Webhook]:
         Webhook.repository_id.in_(repositories),
         Webhook.namespace_id.in_(namespaces),
     )
-    return work.session.scalars(select(Webhook).where(Webhook.is_active, where).order_by(Webhook.id)).all()
+    own = (Webhook.is_active, Webhook.dialect == "", where)
+    return work.session.scalars(select(Webhook).where(*own).order_by(Webhook.id)).all()
 
 
 def _hears_of(webhook: Webhook, repository: Repository | None, namespace: Namespace | None) -> bool:

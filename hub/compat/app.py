@@ -22,6 +22,7 @@ from hub.compat import (
     repositories,
     spaces,
     trees,
+    webhooks,
     xet,
 )
 from hub.compat.addresses import PrefixConverter, describe_prefix
@@ -37,6 +38,7 @@ _MODULES = (
     trees,
     gates,
     spaces,
+    webhooks,
     xet,
     changes,
     repositories,

@@ -83,4 +83,5 @@ DISCUSSION_END = Rule("whose discussion it is, and who administers", "13+3++++ 3
 COLLECTION_READ = Rule("who may see the collection", "++++++++ ++", "44++4+++ ++", "collection")
 COLLECTION_WRITE = Rule("who may fill the collection", "133+3+++ 33", "443+4+++ 33", "collection")
 COLLECTION_ADMIN = Rule("who administers the collection", "13333+++ 33", "44334+++ 33", "collection")
+WATCHING = Rule("who has set the webhook up", "14+44444 44", thing="webhook")
 WEBHOOK = Rule("who administers what the webhook hears of", "1444++++ 44", "1444++++ 44", "webhook")

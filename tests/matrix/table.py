@@ -43,6 +43,7 @@ from tests.matrix.rules import (
     SIGNED_IN_WRITE,
     SITE,
     UNDELETE,
+    WATCHING,
     WEBHOOK,
     Rule,
     Sample,
@@ -143,6 +144,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<username>/likes/collections
     """,
     SIGNED_IN_WRITE: """
+        GET {hub}/api/settings/webhooks
+        POST {hub}/api/settings/webhooks
         POST /api/v1/user/verify
         POST /api/v1/organizations
         DELETE /api/v1/notifications
@@ -280,6 +283,13 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/user/<username>/likes/<int:repository_id>
         PUT /api/v1/user/<username>/likes/collections/<int:collection_id>
         DELETE /api/v1/user/<username>/likes/collections/<int:collection_id>
+    """,
+    WATCHING: """
+        GET {hub}/api/settings/webhooks/<uuid>
+        POST {hub}/api/settings/webhooks/<uuid>
+        DELETE {hub}/api/settings/webhooks/<uuid>
+        POST {hub}/api/settings/webhooks/<uuid>/enable
+        POST {hub}/api/settings/webhooks/<uuid>/disable
     """,
     WEBHOOK: """
         GET /api/v1/webhooks/<uuid:uuid>
@@ -475,9 +485,15 @@ _GROUPS: Mapping[Rule, str] = {
 
 _WEBHOOK = Sample(values={"uuid": "$webhook", "delivery": "3f0c8a52-6c0e-4b7e-9c55-0a1d2e3f4a5b"})
 
+_WATCHING = Sample(values={"uuid": "$watching"})
 _SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
 
 _SAMPLES: Mapping[str, Sample] = {
+    "GET {hub}/api/settings/webhooks/<uuid>": _WATCHING,
+    "POST {hub}/api/settings/webhooks/<uuid>": _WATCHING,
+    "DELETE {hub}/api/settings/webhooks/<uuid>": _WATCHING,
+    "POST {hub}/api/settings/webhooks/<uuid>/enable": _WATCHING,
+    "POST {hub}/api/settings/webhooks/<uuid>/disable": _WATCHING,
     "GET {hub}/api/collections/<namespace>/<slug>": _SLUG,
     "PATCH {hub}/api/collections/<namespace>/<slug>": _SLUG,
     "DELETE {hub}/api/collections/<namespace>/<slug>": _SLUG,

@@ -159,6 +159,12 @@ class World:
         for word, status in (("broadcast_id", "active"), ("silent_broadcast_id", "inactive")):
             self.values[word] = self._make("site", "/admin/broadcasts", content="Ours.", status=status)["id"]
         self._make("owner", "/datasets", namespace=ORGANIZATION, name="data")
+        watching = self.client.post(
+            "/hf/api/settings/webhooks",
+            json={"url": "https://example.org/hook", "watched": [{"type": "user", "name": "reader"}]},
+            headers={"Authorization": f"Bearer {self.tokens['reader']}"},
+        )
+        self.values["watching"] = watching.get_json()["webhook"]["id"]
         self._make("site", "/users", username="person", email="person@example.org", password="correct-horse-battery")
 
     def _make(self, column: str, path: str, **body: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import joinedload
 
 from hub.accounts.models import Namespace, NamespaceKind
@@ -20,7 +20,7 @@ from hub.base.log import get_logger
 from hub.base.outgoing import OUTGOING
 from hub.base.paging import Page, PageArgs
 from hub.base.topics import TOPICS, Topic
-from hub.community.deliveries import PING_TOPIC, may_have_webhooks, sealer
+from hub.community.deliveries import PING_TOPIC, may_have_webhook, sealer
 from hub.community.models import Webhook, WebhookDelivery
 from hub.community.outbox import add_deliveries, write_payload
 from hub.db.base import new_uuid
@@ -51,12 +51,20 @@ def list_webhooks(work: UnitOfWork, *, actor: Actor, place: Place, page: PageArg
     """The webhooks of a place, the oldest first. Raises NotFound, NotSignedIn, Denied."""
     _require(work, actor, place)
     page = page or PageArgs()
-    here = (Webhook.repository_id == place.repository_id, Webhook.namespace_id == place.namespace_id)
+    here = _at(place)
     total = work.session.scalar(select(func.count(Webhook.id)).where(*here)) or 0
     rows = work.session.scalars(
         select(Webhook).where(*here).options(*_WITH_ALL).order_by(Webhook.id).offset(page.offset).limit(page.per)
     )
     return Page(rows.all(), total)
+
+
+def _at(place: Place) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Webhook.repository_id == place.repository_id,
+        Webhook.namespace_id == place.namespace_id,
+        Webhook.dialect == "",
+    )
 
 
 _WITH_ALL = (joinedload(Webhook.repository), joinedload(Webhook.namespace), joinedload(Webhook.created_by))
@@ -84,7 +92,7 @@ def get_webhook(work: UnitOfWork, *, actor: Actor, uuid: str) -> Webhook:
     if actor.is_anonymous:
         raise NotSignedIn("Sign in, or send an access token, to do this.")
     webhook = work.session.scalar(select(Webhook).where(Webhook.uuid == uuid).options(*_WITH_ALL))
-    if webhook is None or not may_have_webhooks(work, actor, webhook.repository, webhook.namespace):
+    if webhook is None or not may_have_webhook(work, actor, webhook):
         raise NotFound("There is no such webhook, or you may not see it.", code="webhook_not_found")
     return webhook
 
@@ -114,7 +122,7 @@ def create_webhook(
         _require(work, actor, place)
         if actor.user_id is None:
             raise Denied("A webhook needs a user in whose name it is told.")
-        here = (Webhook.repository_id == place.repository_id, Webhook.namespace_id == place.namespace_id)
+        here = _at(place)
         if (work.session.scalar(select(func.count(Webhook.id)).where(*here)) or 0) >= MAX_WEBHOOKS:
             raise Conflict(f"There are {MAX_WEBHOOKS} webhooks here already.", code="webhooks_too_many")
         webhook = Webhook(
@@ -123,7 +131,7 @@ def create_webhook(
             created_by_id=actor.user_id,
             name=_check_text("name", name, MAX_NAME_CHARS),
             url=url,
-            sealed_secret=_seal(work, secret),
+            sealed_secret=seal_secret(work, secret),
             topics=_check_topics(work, topics),
             is_active=is_active,
             created_at=work.now(),
@@ -161,8 +169,10 @@ def update_webhook(
         if name is not None:
             webhook.name = _check_text("name", name, MAX_NAME_CHARS)
         if secret is not None:
-            webhook.sealed_secret = _seal(work, secret)
+            webhook.sealed_secret = seal_secret(work, secret)
         if topics is not None:
+            if webhook.dialect:
+                raise Invalid("What this webhook hears of is said where it was set up.", code="topic_unknown")
             webhook.topics = _check_topics(work, topics)
         if is_active is not None:
             webhook.is_active = is_active
@@ -190,7 +200,8 @@ def _check_text(what: str, text: str, most: int) -> str:
     return text
 
 
-def _seal(work: UnitOfWork, secret: str) -> str:
+def seal_secret(work: UnitOfWork, secret: str) -> str:
+    """A webhook's secret as it is kept. Raises Invalid (``text_invalid``)."""
     return sealer(work.context).seal(_check_text("secret", secret, MAX_SECRET_CHARS)) if secret else ""
 
 
