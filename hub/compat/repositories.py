@@ -28,7 +28,7 @@ blp = CompatBlueprint("repositories", __name__, description="Repositories as hug
 _SDKS = {"static": "nginx"}
 
 
-def _kind_named(context: Context, name: str | None) -> RepositoryKind:
+def kind_named(context: Context, name: str | None) -> RepositoryKind:
     """The kind that a request's ``type`` means ("model", "mcp"). Raises Invalid (``REQ-ERR-6``)."""
     kind = context[KINDS].find(name or "model") or find_kind(context, f"{name}s")
     if kind is None:
@@ -67,7 +67,7 @@ def _space_details(body: dict[str, Any]) -> dict[str, Any]:
 @blp.alt_response(409, schema=schemas.HubTakenSchema, description="there is one already; 'url' leads to it")
 def create_repository(body: dict[str, Any]) -> dict[str, Any]:
     """Make a repository; it has a first commit on ``main`` when the answer comes."""
-    context, kind = current_context(), _kind_named(current_context(), body["type"])
+    context, kind = current_context(), kind_named(current_context(), body["type"])
     namespace, name = _path_named(body)
     try:
         repository = service.create_repository(
@@ -91,7 +91,7 @@ def create_repository(body: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, schemas.HubDoneSchema)
 def delete_repository(body: dict[str, Any]) -> dict[str, Any]:
     """Delete a repository; it can be brought back for some days."""
-    kind = _kind_named(current_context(), body["type"])
+    kind = kind_named(current_context(), body["type"])
     with unit_of_work(current_context()) as work:
         repository = _load(work, kind, "/".join(_path_named(body)))
         service.delete_repository(work, actor=current_actor(), repository_id=repository.id)
@@ -103,7 +103,7 @@ def delete_repository(body: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, schemas.HubDoneSchema)
 def move_repository(body: dict[str, Any]) -> dict[str, Any]:
     """Give a repository another name, another owner, or both; its old path leads to it from then on."""
-    kind = _kind_named(current_context(), body["type"])
+    kind = kind_named(current_context(), body["type"])
     namespace, slash, name = body["toRepo"].partition("/")
     if not slash or not namespace or not name:
         raise Invalid("'toRepo' must be namespace/name.", code="REQ-ERR-6", member="toRepo")

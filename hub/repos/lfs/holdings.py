@@ -154,6 +154,19 @@ def unlink_object(work: UnitOfWork, repository_id: int, oid: str, size_bytes: in
         _add_size(work, repository_id, -size_bytes)
 
 
+def unlink_objects(work: UnitOfWork, repository_id: int, oids: Sequence[str]) -> int:
+    """As ``unlink_object``, for many; return how many the repository held."""
+    sizes = sizes_of_stored(work, oids)
+    gone: list[str] = []
+    for batch in _batches(sorted(sizes)):
+        gone += work.session.scalars(
+            delete(LFSLink).where(LFSLink.repository_id == repository_id, LFSLink.oid.in_(batch)).returning(LFSLink.oid)
+        )
+    if gone:
+        _add_size(work, repository_id, -sum(sizes[oid] for oid in gone))
+    return len(gone)
+
+
 def copy_links(work: UnitOfWork, source_id: int, target_id: int) -> None:
     """Let the target repository, a fork, hold all that the source holds. The target must hold nothing yet."""
     work.session.execute(
