@@ -2,13 +2,24 @@
 
 import hashlib
 import random
+from datetime import timedelta
 
 import pytest
+import urllib3
 
+from hub.accounts.policy import SYSTEM
+from hub.db.uow import reading, unit_of_work
+from hub.objects.store import STORE
+from hub.repos.lfs.contents import get_content
+from hub.repos.lfs.holdings import object_key
+from hub.repos.models import LFSObject
+from plugins.xnet.conversion import drop_released_copies, release_plain_copy
+from plugins.xnet.formats.hashes import hash_to_text
+from plugins.xnet.formats.xorbs import decode_chunks
+from plugins.xnet.models import Release
 from tests.support.lfs import LFSClient
 from tests.support.processes import wait_until
-
-pytestmark = pytest.mark.slow
+from tests.support.xet import start_xnet, store_file, store_xorb
 
 MIB = 1024 * 1024
 
@@ -21,6 +32,64 @@ def upload(account, path, content):
     return LFSClient(account.api, path).upload(content)
 
 
+@pytest.fixture
+def whole(context, make_user, make_repository):
+    """``whole(seed)``: a file that the hub has whole and in chunks, and how it is opened."""
+    start_xnet(context)
+    repository = make_repository(make_user("ada"))
+
+    def make(seed):
+        file = store_file(context, repository.id, [(store_xorb(context, [b"one", b"two" * seed]), 0, 2)])
+        context[STORE].put(object_key(file.oid), [file.content])
+        with unit_of_work(context) as work:
+            work.session.get(LFSObject, file.oid).source = ""
+        return file, lambda: get_content(context, actor=SYSTEM, repository_id=repository.id, oid=file.oid)
+
+    return make
+
+
+def test_a_plain_copy_goes_when_those_who_read_it_are_done(context, clock, whole):
+    file, find = whole(5)
+    before = find()
+    release_plain_copy(context, file.oid)
+    release_plain_copy(context, file.oid)
+    assert (before.source, find().source) == ("", "xnet")
+    assert b"".join(find().open_range(1, 3)) == file.content[1:4]
+    # Who had found it before still reads it.
+    assert drop_released_copies(context) == 0
+    assert b"".join(before.open_range(0, 3)) == file.content[:3]
+    clock.advance(timedelta(days=2).total_seconds())
+    assert drop_released_copies(context) == 1
+    assert context[STORE].find(object_key(file.oid)) is None
+    assert b"".join(find().open_range(0, len(file.content))) == file.content
+    assert drop_released_copies(context) == 0
+
+
+@pytest.mark.any_database
+def test_a_copy_that_the_store_keeps_again_is_not_removed(context, clock, whole):
+    file, find = whole(6)
+    release_plain_copy(context, file.oid)
+    with unit_of_work(context) as work:
+        work.session.get(LFSObject, file.oid).source = ""
+    clock.advance(timedelta(days=2).total_seconds())
+    drop_released_copies(context)
+    assert b"".join(find().open_range(0, 3)) == b"one"
+    with reading(context) as work:
+        assert work.session.get(Release, file.oid) is None
+
+
+@pytest.mark.any_database
+def test_what_is_not_in_chunks_is_not_released(context, whole):
+    whole(7)
+    oid = "ab" * 32
+    with unit_of_work(context) as work:
+        work.session.add(LFSObject(oid=oid, size_bytes=1, created_at=work.now()))
+    release_plain_copy(context, oid)
+    with reading(context) as work:
+        assert work.session.get(LFSObject, oid).source == ""
+
+
+@pytest.mark.slow
 def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(start_hub):
     hub = start_hub(xnet_min_convert_bytes=1000)
     ada = hub.new_account()
@@ -55,3 +124,37 @@ def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(star
     assert [row[0] for row in hub.rows("SELECT DISTINCT state FROM jobs WHERE name = 'xnet.convert_objects'")] == [
         "succeeded"
     ]
+
+
+@pytest.mark.slow
+def test_from_an_object_store_that_sends_by_itself_and_without_plain_copies(start_hub, s3_storage_url):
+    hub = start_hub(storage_url=s3_storage_url, xnet_keep_plain_copies=False)
+    ada = hub.new_account()
+    path = ada.create_repository()
+    content = random.Random(6).randbytes(2 * MIB)
+    oid = upload(ada, path, content)
+    hub.cli("xnet", "convert")
+    wait_until(lambda: hub.rows("SELECT oid FROM xnet_releases") == [(oid,)], timeout_s=60, what="the release")
+    ticket = ada.api.get(f"/api/{path}/xet-read-token/main").json
+    [(raw,)] = hub.rows("SELECT hash FROM xnet_files")
+    address = f"/xet/v1/reconstructions/{hash_to_text(bytes(raw))}"
+    headers = {"Authorization": f"Bearer {ticket['accessToken']}"}
+    whole = ada.api.get(address, headers=headers).json
+    part = ada.api.get(address, headers={**headers, "Range": "bytes=0-9"}).json
+    bodies = []
+    for answer in (whole, part):
+        [[entry]] = answer["fetch_info"].values()
+        span = entry["url_range"]
+        asked = {"Range": f"bytes={span['start']}-{span['end']}"}
+        got = urllib3.request("GET", entry["url"], headers=asked)
+        assert (got.status, len(got.data)) == (206, span["end"] + 1 - span["start"])
+        bodies.append(b"".join(decode_chunks(got.data)))
+    assert bodies[0] == content
+    assert content.startswith(bodies[1])
+    assert len(bodies[1]) < len(content)
+    # The whole comes straight from the store; of a part, the store would give away the rest as well.
+    [[of_whole], [of_part]] = [next(iter(answer["fetch_info"].values())) for answer in (whole, part)]
+    assert not of_whole["url"].startswith(hub.url)
+    assert of_part["url"].startswith(hub.url)
+    lfs = LFSClient(ada.api, path)
+    assert lfs.fetch(lfs.action("download", content)["actions"]["download"]).body == content
