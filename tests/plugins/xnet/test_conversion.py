@@ -58,7 +58,7 @@ def test_a_plain_copy_goes_when_those_who_read_it_are_done(context, clock, whole
     # Who had found it before still reads it.
     assert drop_released_copies(context) == 0
     assert b"".join(before.open_range(0, 3)) == file.content[:3]
-    clock.advance(timedelta(days=2).total_seconds())
+    clock.advance(timedelta(days=4).total_seconds())
     assert drop_released_copies(context) == 1
     assert context[STORE].find(object_key(file.oid)) is None
     assert b"".join(find().open_range(0, len(file.content))) == file.content
@@ -71,7 +71,7 @@ def test_a_copy_that_the_store_keeps_again_is_not_removed(context, clock, whole)
     release_plain_copy(context, file.oid)
     with unit_of_work(context) as work:
         work.session.get(LFSObject, file.oid).source = ""
-    clock.advance(timedelta(days=2).total_seconds())
+    clock.advance(timedelta(days=4).total_seconds())
     drop_released_copies(context)
     assert b"".join(find().open_range(0, 3)) == b"one"
     with reading(context) as work:
