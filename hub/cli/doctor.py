@@ -40,6 +40,7 @@ from hub.licensing.service import LICENSING
 from hub.objects.store import STORE
 from hub.plugin.host import PLUGINS
 from hub.plugin.states import PluginState
+from hub.repos.lfs.sources import count_orphans
 
 # Partial clones, protocol v2 and atomic reference transactions as the hub uses them.
 _GIT_NEEDED = (2, 34)
@@ -206,6 +207,22 @@ def check_plugins(context: Context) -> Check:
     return ok("plugins", f"{len(context[PLUGINS].active())} plugins run.")
 
 
+def check_contents(context: Context) -> Check:
+    """Whether all who keep contents of LFS objects run: what one of them keeps cannot be read without it."""
+    try:
+        orphans = count_orphans(context)
+    except SQLAlchemyError:
+        return warn("contents", "Who keeps which contents cannot be told without the database.", "Mend that first.")
+    if not orphans:
+        return ok("contents", "All contents of LFS objects are kept by what runs here.")
+    told = "; ".join(f"{count} by {name!r}" for name, count in orphans.items())
+    return fail(
+        "contents",
+        f"Contents are kept by what does not run here: {told}. They can be neither read nor removed.",
+        "Enable the plugin of that name again; uploading a content once more keeps it in the object store.",
+    )
+
+
 def check_license(context: Context) -> Check:
     """Whether the licence, if there is one, is in force."""
     standing = context[LICENSING].standing()
@@ -230,6 +247,7 @@ CHECKS: Sequence[Callable[[Context], Check]] = (
     check_clock,
     check_base_url,
     check_plugins,
+    check_contents,
     check_license,
 )
 _MARKS = {CheckStatus.OK: ("ok  ", "green"), CheckStatus.WARN: ("warn", "yellow"), CheckStatus.FAIL: ("FAIL", "red")}

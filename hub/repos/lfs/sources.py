@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqlalchemy import func, select
+
 from hub.accounts.policy import Actor
 from hub.base.context import Context, Key
 from hub.base.errors import Unavailable
 from hub.base.registry import Registry
-from hub.db.uow import UnitOfWork
-from hub.repos.models import Repository
+from hub.db.uow import UnitOfWork, reading
+from hub.repos.models import LFSObject, Repository
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,13 @@ def get_source(context: Context, name: str) -> ContentSource:
 def find_transfer(context: Context) -> ContentSource | None:
     """The source through which clients move pieces of contents; None: there is none."""
     return next(context[SOURCES].values(), None)
+
+
+def count_orphans(context: Context) -> dict[str, int]:
+    """How many contents are kept by a source that does not run, by its name."""
+    known = ["", *context[SOURCES]]
+    with reading(context) as work:
+        rows = work.session.execute(
+            select(LFSObject.source, func.count()).where(LFSObject.source.not_in(known)).group_by(LFSObject.source)
+        )
+        return {row[0]: row[1] for row in rows}

@@ -11,7 +11,9 @@ from hub.base.health import CheckStatus
 from hub.base.settings import environment_of
 from hub.cli import doctor
 from hub.cli.main import cli
+from hub.db.uow import unit_of_work
 from hub.jobs.queue import REDIS
+from hub.repos.models import LFSObject
 
 
 @pytest.fixture
@@ -130,13 +132,22 @@ def test_a_base_url_of_something_else_is_a_failure(context, s3_server):
     assert "no hub" in doctor.check_base_url(context).message
 
 
+def test_contents_of_a_plugin_that_is_gone_are_a_failure(context):
+    assert doctor.check_contents(context).status == CheckStatus.OK
+    with unit_of_work(context) as work:
+        work.session.add(LFSObject(oid="a" * 64, size_bytes=1, source="gone", created_at=work.now()))
+    found = doctor.check_contents(context)
+    assert found.status == CheckStatus.FAIL
+    assert "1 by 'gone'" in found.message
+
+
 def test_the_command_names_every_check_and_fails_when_one_does(context, monkeypatch):
     environment = environment_of(context.settings)
     done = CliRunner().invoke(cli, ["doctor", "--json"], env=environment)
     found = {check["name"]: check["status"] for check in json.loads(done.stdout)}
     assert set(found) == {
         "git", "git-lfs", "hooks", "database", "migrations", "redis", "storage", "disk", "clock", "base-url", "plugins",
-        "license",
+        "contents", "license",
     }  # fmt: skip
     assert done.exit_code == 0
     monkeypatch.setenv("PATH", os.devnull)
