@@ -11,7 +11,7 @@ from hub.base.offload import begin, offload
 from hub.objects.disk import explain_disk_errors, write_all
 from hub.objects.store import STAGING, STORE, ObjectInfo, ObjectStore
 from hub.objects.stream import Verifier, pass_through, take_in
-from hub.repos.quotas import check_object_room
+from hub.repos.quotas import check_object_room, check_quota
 from hub.repos.uploads import folder as incoming_folder
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Verifier",
     "begin",
     "check_object_room",
+    "check_quota",
     "get_store",
     "incoming_folder",
     "offload",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,11 +19,11 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.plugin import Action, Actor, Context, get_logger
 from hub.plugin.db import UnitOfWork, insert_new, insert_new_keys, reading, unit_of_work
-from hub.plugin.errors import Invalid, NotFound
+from hub.plugin.errors import Invalid, NotFound, TooLarge
 from hub.plugin.lfs import hold_contents, holds_contents
-from hub.plugin.objects import Verifier, offload, pass_through
+from hub.plugin.objects import Verifier, check_quota, offload, pass_through
 from hub.plugin.policy import require
-from hub.plugin.repos import get_readable
+from hub.plugin.repos import Repository, get_readable
 from plugins.xnet.judging import JudgedFile, JudgedShard, judge_shard, not_proved
 from plugins.xnet.mentions import note_mentions
 from plugins.xnet.models import Chunk, File, FileXorb
@@ -58,7 +58,7 @@ def begin_registration(context: Context, *, actor: Actor, repository_id: int, pa
     """Read and judge a shard. path: where its body lies; it is not needed any more afterwards.
 
     Raises NotFound, NotSignedIn, Denied; Invalid: ``shard_invalid``, ``shard_not_proved``, ``file_hash_mismatch``,
-    ``hash_mismatch``.
+    ``hash_mismatch``; TooLarge, QuotaExceeded: nothing is hashed that could not be kept.
     """
     with reading(context) as work:
         repository = get_readable(work, actor=actor, repository_id=repository_id)
@@ -66,10 +66,20 @@ def begin_registration(context: Context, *, actor: Actor, repository_id: int, pa
     shard = judge_shard(context, path)
     with reading(context) as work:
         known = _oids_of_known(work, [file.hash for file in shard.files])
+        _check_room(work, repository, shard.files)
     if any(known.get(file.hash, file.oid) != file.oid for file in shard.files):
         raise Invalid("The content's SHA-256 is not the announced one.", code="hash_mismatch")
     unverified = [file for file in shard.files if file.hash not in known]
     return Registration(actor, repository_id, shard, unverified)
+
+
+def _check_room(work: UnitOfWork, repository: Repository, files: Sequence[JudgedFile]) -> None:
+    limit = work.settings.max_lfs_object_size_bytes
+    if any(file.size_bytes > limit for file in files):
+        raise TooLarge(f"An object has at most {limit} bytes.")
+    sizes = {file.oid: file.size_bytes for file in files}
+    held = holds_contents(work, repository.id, sizes)
+    check_quota(work, repository, sum(size for oid, size in sizes.items() if oid not in held))
 
 
 def _oids_of_known(work: UnitOfWork, hashes: Sequence[bytes]) -> dict[bytes, str]:
@@ -122,9 +132,10 @@ def register(context: Context, registration: Registration) -> bool:
     Raises NotFound, Denied, TooLarge, QuotaExceeded; Invalid (``shard_not_proved``) when the garbage collector took
     a xorb that nobody had used.
     """
+    terms = offload(_pack_terms, registration.shard.files)
     try:
         with unit_of_work(context) as work:
-            is_new = _register(work, registration)
+            is_new = _register(work, registration, terms)
     except IntegrityError:
         raise not_proved() from None
     log.info(
@@ -136,7 +147,7 @@ def register(context: Context, registration: Registration) -> bool:
     return is_new
 
 
-def _register(work: UnitOfWork, registration: Registration) -> bool:
+def _register(work: UnitOfWork, registration: Registration, terms: Mapping[bytes, bytes]) -> bool:
     shard, repository_id = registration.shard, registration.repository_id
     contents = {file.oid: file.size_bytes for file in shard.files}
     held = holds_contents(work, repository_id, contents)
@@ -157,7 +168,7 @@ def _register(work: UnitOfWork, registration: Registration) -> bool:
             "oid": file.oid,
             "size_bytes": file.size_bytes,
             "created_at": work.now(),
-            "terms": offload(_pack, file),
+            "terms": terms[file.hash],
         }
         for file in files.values()
     ]
@@ -173,5 +184,5 @@ def _register(work: UnitOfWork, registration: Registration) -> bool:
     return bool(added) or len(held) < len(contents)
 
 
-def _pack(file: JudgedFile) -> bytes:
-    return b"".join(TermTable.RECORD.pack(*term) for term in file.terms)
+def _pack_terms(files: Sequence[JudgedFile]) -> dict[bytes, bytes]:
+    return {file.hash: b"".join(TermTable.RECORD.pack(*term) for term in file.terms) for file in files}

@@ -247,9 +247,18 @@ def test_what_the_quota_has_no_room_for_is_refused(sender, count_rows):
     upload.send_xorbs(sender)
     before, content = count_rows(), upload.content * 2
     record = upload.record(oid=hashlib.sha256(content).hexdigest(), terms=upload.terms * 2)
-    refused = sender.send_shard(pack_shard([upload.record(), record], []))
-    assert (refused.status_code, refused.json["code"]) == (413, "quota_exceeded")
+    for version in (1, 2):
+        refused = sender.send_shard(pack_shard([upload.record(), record], []), version=version)
+        assert (refused.status_code, refused.json["code"]) == (413, "quota_exceeded")
     assert count_rows() == before
+
+
+@pytest.mark.any_database
+@pytest.mark.settings(max_lfs_object_size_bytes=50_000)
+def test_a_file_that_is_too_large_is_refused(sender):
+    upload = Upload()
+    upload.send_xorbs(sender)
+    assert sender.send_shard(upload.shard()).status_code == 413
 
 
 @pytest.mark.any_database
