@@ -11,12 +11,13 @@ from functools import cached_property
 from itertools import accumulate, islice
 
 from hub.plugin.errors import RangeNotSatisfiable
+from hub.plugin.objects import offload
 from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.formats.shards import Term
 from plugins.xnet.formats.xorbs import PackedChunks
 
-# The chunks of so many xorbs are held at once: a list of chunks has up to 320 KiB.
-_XORBS_AT_ONCE = 64
+# The chunks of so many xorbs are held at once: a list of chunks takes up to a mebibyte in memory.
+_XORBS_AT_ONCE = 32
 # Terms that one piece of an answer holds.
 _TERMS_AT_ONCE = 1000
 # Ranges of one xorb that one address allows in the second form: they are part of it.
@@ -117,10 +118,8 @@ def trim_range(table: TermTable, load: LoadChunks, start: int, length: int | Non
 
 def locate_pieces(plans: Iterable[Plan], load: LoadChunks) -> dict[bytes, tuple[Piece, ...]]:
     """By xorb, the pieces in which all terms of the plans lie, and their bytes."""
-    runs: dict[bytes, set[tuple[int, int]]] = {}
-    for plan in plans:
-        for term in plan.terms():
-            runs.setdefault(term.xorb, set()).add((term.start, term.end))
+    # A file may have nearly a million terms.
+    runs = offload(_collect_runs, plans)
     pieces: dict[bytes, tuple[Piece, ...]] = {}
     remaining = iter(runs)
     while batch := list(islice(remaining, _XORBS_AT_ONCE)):
@@ -158,6 +157,14 @@ def _trim(
             offset = start - place_of(kept)
         trimmed[index] = Term(term.xorb, packed.raw_length(kept, until), kept, until)
     return trimmed, offset
+
+
+def _collect_runs(plans: Iterable[Plan]) -> dict[bytes, set[tuple[int, int]]]:
+    runs: dict[bytes, set[tuple[int, int]]] = {}
+    for plan in plans:
+        for term in plan.terms():
+            runs.setdefault(term.xorb, set()).add((term.start, term.end))
+    return runs
 
 
 def merge_runs(runs: set[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -176,5 +176,5 @@ def test_chunks_of_many_xorbs_are_never_held_at_once():
     shelf = Shelf(3, xorbs=200, chunks=1)
     plan = plan_range(shelf.table([(number, 0, 1) for number in range(200)]), shelf.load)
     assert len(plan.pieces) == 200
-    assert max(len(asked) for asked in shelf.asked) <= 64
+    assert max(len(asked) for asked in shelf.asked) <= 32
     assert next(iter(plan.pieces.values())) == (Piece(0, 1, 0, len(shelf.contents[bytes([1]) * 32][0]) + 7, True),)
