@@ -8,6 +8,7 @@ from sqlalchemy import select
 from hub.accounts import service as accounts
 from hub.accounts.models import Role, User
 from hub.accounts.policy import SYSTEM
+from hub.base.errors import Conflict
 from hub.base.events import publish
 from hub.community import jobs
 from hub.community.events import WebhookDisabled
@@ -17,7 +18,17 @@ from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import execute, run_due
 from hub.jobs.service import enqueue
-from hub.repos.service import create_repository, delete_repository, rename_repository, transfer_repository
+from hub.repos.models import RequestState
+from hub.repos.service import (
+    create_repository,
+    decide_request,
+    delete_repository,
+    grant_access,
+    rename_repository,
+    request_access,
+    transfer_repository,
+    update_settings,
+)
 
 
 @pytest.fixture
@@ -214,3 +225,30 @@ def test_what_is_old_is_forgotten_and_what_is_unread_is_kept(context, make_user,
     with reading(context) as work:
         assert work.session.scalars(select(Notification.title).order_by(Notification.id)).all() == ["0", "1"]
         assert work.session.scalars(select(ClientEvent.created_at)).all() == [now - hour]
+
+
+def test_who_administers_hears_of_requests_for_access_and_who_asked_of_the_decision(
+    context, team, make_repository, inbox
+):
+    acme, _, actors = team
+    thing = make_repository(acme, "thing")
+    inbox()
+    with unit_of_work(context) as work:
+        update_settings(work, actor=actors["ada"], repository_id=thing.id, gate="manual")
+        request_access(work, actor=actors["eve"], repository_id=thing.id)
+        with pytest.raises(Conflict):  # who may write has access
+            request_access(work, actor=actors["bob"], repository_id=thing.id)
+    assert inbox() == [("ada", "eve asks for access to the model acme/thing")]
+    with unit_of_work(context) as work:
+        decide_request(
+            work, actor=actors["ada"], repository_id=thing.id, user="eve", state=RequestState.REJECTED, reason="Why?"
+        )
+    assert inbox() == [("eve", "ada rejected your request for access to the model acme/thing")]
+    with unit_of_work(context) as work:
+        grant_access(work, actor=actors["ada"], repository_id=thing.id, user="eve")
+        update_settings(work, actor=actors["ada"], repository_id=thing.id, gate="auto")
+        request_access(work, actor=actors["dan"], repository_id=thing.id)  # to read is not to have the content
+    assert inbox() == [
+        ("ada", "dan asked for access to the model acme/thing, and has it"),
+        ("eve", "ada gave you access to the model acme/thing"),
+    ]

@@ -20,6 +20,7 @@ from hub.accounts.service import add_ssh_key
 from hub.base.settings import environment_of
 from hub.db.uow import unit_of_work
 from hub.repos.models import Repository
+from hub.repos.service import grant_access, update_settings
 from hub.transport.ssh import load_host_key
 from tests.support.processes import accepts_connections, free_port, wait_until
 from tests.support.pushes import Workbench
@@ -229,6 +230,24 @@ def test_a_known_stranger_sees_no_private_repository(server, git_user, context, 
     missing = ssh(server, git_user, "git-upload-pack ada/nothing")
     assert (there.returncode, there.stderr) == (missing.returncode, missing.stderr)
     assert there.returncode == 1
+
+
+def test_a_stranger_fetches_nothing_from_a_gated_repository_until_accepted(
+    server, git_user, context, ada, make_user, actor_of, make_repository, tmp_path
+):
+    gated = make_repository(ada, "gated")
+    eve = make_user("eve")
+    with unit_of_work(context) as work:
+        owner = work.session.merge(eve)
+        add_ssh_key(work, actor=actor_of(owner), user=owner, name="k", public_key=git_user.create_ssh_key())
+        update_settings(work, actor=actor_of(ada), repository_id=gated.id, gate="manual")
+    for service in ("git-upload-pack", "git-upload-archive"):
+        refused = ssh(server, git_user, f"{service} ada/gated")
+        assert refused.returncode == 1
+        assert "given on request" in refused.stderr
+    with unit_of_work(context) as work:
+        grant_access(work, actor=actor_of(ada), repository_id=gated.id, user="eve")
+    git_user.clone(address(server, "ada/gated"), tmp_path / "clone")
 
 
 @pytest.mark.usefixtures("database_url")

@@ -1,0 +1,117 @@
+"""What spaces are run with: variables and secrets, at their making, in copies, and through the REST API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hub.accounts.models import User
+from hub.base.context import Context
+from hub.db.uow import reading
+from hub.repos.models import Repository
+from tests.hub.compat.conftest import Call, refusal
+
+BASE = "/hf/api/spaces/ada/demo"
+
+
+@pytest.fixture
+def space(make_repository: Callable[..., Repository], people: dict[str, User]) -> Repository:
+    return make_repository(people["ada"], "demo", kind="space")
+
+
+def stored(context: Context, path: str) -> dict[str, Any]:
+    with reading(context) as work:
+        found = work.session.scalars(select(Repository).where(Repository.kind == "space")).all()
+        return next(one.details for one in found if one.path == path)
+
+
+def test_variables_and_secrets_are_kept_and_secrets_never_shown(
+    context: Context, call: Call, space: Repository
+) -> None:
+    said = call("POST", f"{BASE}/variables", json={"key": "MODEL", "value": "ada/thing", "description": "Which"})
+    assert said.get_json()["MODEL"] | {"updatedAt": ""} == {
+        "value": "ada/thing",
+        "description": "Which",
+        "updatedAt": "",
+    }
+    call("POST", f"{BASE}/variables", json={"key": "MODEL", "value": "ada/other"})
+    call("POST", f"{BASE}/variables", json={"key": "A", "value": ""})
+    found = call("GET", f"{BASE}/variables", None).get_json()
+    assert [(key, one["value"], one.get("description")) for key, one in found.items()] == [
+        ("A", "", None),
+        ("MODEL", "ada/other", "Which"),
+    ]
+    answers = [call("POST", f"{BASE}/secrets", json={"key": "TOKEN", "value": "hunter2", "description": "Mine"})]
+    answers += [call("GET", f"{BASE}/secrets"), call("GET", f"{BASE}/variables"), call("GET", BASE)]
+    assert not [one for one in answers if one.status_code != 200 or "hunter2" in one.text]
+    secret = answers[1].get_json()["TOKEN"]
+    assert secret["description"] == "Mine"
+    assert secret["updatedAt"].endswith("Z")
+    assert "hunter2" not in str(stored(context, "ada/demo"))
+    assert refusal(call("GET", f"{BASE}/secrets", "bob"))[0] == 403
+    # Who administers the space reads them by the REST API, which keeps them in the same place.
+    assert call("GET", "/api/v1/spaces/ada/demo").get_json()["data"]["variables"] == '{"MODEL": "ada/other", "A": ""}'
+    call("PUT", "/api/v1/spaces/ada/demo", json={"variables": '{"N": 3}'})
+    assert call("GET", f"{BASE}/variables").get_json() == {"N": {"value": "3"}}
+
+    assert call("DELETE", f"{BASE}/secrets", json={"key": "TOKEN"}).get_json() == {}
+    assert call("DELETE", f"{BASE}/variables", json={"key": "NONE"}).status_code == 200
+    for wrong in (
+        {"key": "1A", "value": "x"},
+        {"key": "A B", "value": "x"},
+        {"key": "", "value": "x"},
+        {"key": "A" * 129, "value": "x"},
+        {"key": "A", "value": "\0"},
+        {"key": "A", "value": "x" * 17_000},
+        {"key": "A", "value": "x", "description": "x" * 256},
+        {"key": "A"},
+    ):
+        assert refusal(call("POST", f"{BASE}/variables", json=wrong))[0] in (400, 422), wrong
+    assert refusal(call("GET", "/hf/api/models/ada/demo/variables"))[0] == 404
+
+
+@pytest.mark.any_database
+def test_a_space_is_made_and_copied_with_what_it_is_to_be_run_with(context: Context, call: Call) -> None:
+    body = {"name": "app", "type": "space", "sdk": "static", "secrets": [{"key": "S", "value": "hunter2"}]}
+    body["variables"] = [{"key": "V", "value": "1", "description": "x"}]
+    made = call("POST", "/hf/api/repos/create", json=body)
+    assert made.status_code == 200, made.text
+    at = "/hf/api/spaces/ada/app"
+    assert call("GET", f"{at}/variables").get_json() == {"V": {"value": "1"}}
+    assert call("GET", f"{at}/secrets").get_json() == {"S": {}}
+    assert call("GET", f"{at}/runtime", None).get_json() | {"devMode": False} == {
+        "stage": "PAUSED",
+        "hardware": {"current": None, "requested": None},
+        "gcTimeout": None,
+        "storage": None,
+        "devMode": False,
+    }
+    copy = {"repository": "bob/app-2", "visibility": "private", "secrets": [{"key": "OWN", "value": "x"}]}
+    answer = call("POST", f"{at}/duplicate", "bob", json=copy)
+    assert answer.get_json() == {"url": "http://localhost/hf/spaces/bob/app-2"}
+    again = call("POST", f"{at}/duplicate", "bob", json=copy)
+    assert refusal(again)[0] == 409
+    assert again.get_json()["url"] == "http://localhost/hf/spaces/bob/app-2"
+    assert call("GET", "/hf/api/spaces/bob/app-2/variables", "bob").get_json() == {"V": {"value": "1"}}
+    assert list(call("GET", "/hf/api/spaces/bob/app-2/secrets", "bob").get_json()) == ["OWN"]
+    assert call("GET", "/hf/api/spaces/bob/app-2", "bob").get_json()["private"] is True
+    assert "sdk" in stored(context, "bob/app-2")
+    bad = {"name": "bad", "type": "space", "sdk": "gradio", "variables": [{"key": "no good", "value": "x"}]}
+    assert refusal(call("POST", "/hf/api/repos/create", json=bad))[0] == 400
+    assert call("GET", "/hf/api/spaces/ada/bad").status_code == 404
+
+
+@pytest.mark.any_database
+def test_a_hub_that_runs_no_spaces_says_so(call: Call, space: Repository, write: Callable[..., str]) -> None:
+    for method, word in (("POST", "restart"), ("POST", "hardware"), ("PUT", "volumes"), ("DELETE", "volumes")):
+        answer = call(method, f"{BASE}/{word}", json={"flavor": "t4-small", "volumes": []})
+        assert refusal(answer)[0] == 400
+        assert "does not run" in answer.headers["X-Error-Message"]
+    assert call("GET", f"{BASE}/runtime").get_json()["stage"] == "PAUSED"
+    call("DELETE", "/api/v1/spaces/ada/demo/raw/app.py", json={"message": "Gone", "branch": "main"})
+    assert call("GET", f"{BASE}/runtime").get_json()["stage"] == "NO_APP_FILE"
+    assert call("GET", "/hf/api/spaces/hardware", None).get_json() == []
+    assert call("GET", "/hf/api/spaces/templates", None).get_json() == {"templates": []}
