@@ -12,10 +12,12 @@ from hub.objects.store import STORE
 from hub.repos.models import Repository
 from plugins.xnet.formats.hashes import hash_to_text, tree_hash
 from plugins.xnet.formats.shards import Term
+from plugins.xnet.formats.xorbs import read_xorb
 from plugins.xnet.models import Xorb
 from plugins.xnet.reading import read_terms
-from plugins.xnet.storage import delete_xorb
+from plugins.xnet.storage import delete_xorb, receive_body
 from plugins.xnet.tickets import LIFE_S
+from plugins.xnet.uploads import _register
 from tests.support.plugins import open_client
 from tests.support.xet_client import BG4_LZ4, LZ4, STORED, make_footer, nodes_of, pack_xorb, store
 
@@ -114,6 +116,10 @@ def test_only_a_ticket_to_write_opens_it(context, clock, sender, make_sender, ad
     with unit_of_work(context) as work:
         work.session.get(Repository, sender.repository.id).is_private = True
     assert stranger.send_xorb(NAME, body).status_code == stranger.send_shard(b"").status_code == 404
+    # Her own is archived.
+    with unit_of_work(context) as work:
+        work.session.get(Repository, sender.repository.id).archived_at = work.now()
+    assert sender.send_xorb(NAME, body).status_code == sender.send_shard(b"").status_code == 403
     token = sender.headers["Authorization"]
     for header in ({}, {"Authorization": "Bearer hf_abc"}, {"Authorization": token[:-1] + "~"}):
         refused = sender.client.post(f"/xet/v1/xorbs/default/{hash_to_text(NAME)}", data=body, headers=header)
@@ -140,6 +146,22 @@ def test_bytes_that_were_lost_are_mended_by_the_next_upload(context, sender):
     sender.send_xorb(NAME, pack_xorb(CHUNKS))
     delete_xorb(context, NAME)
     assert sender.send_xorb(NAME, pack_xorb(CHUNKS, LZ4)).status_code == 200
+    assert read(context) == CONTENT
+
+
+@pytest.mark.any_database
+def test_who_comes_second_with_another_compression_changes_nothing(context, sender):
+    """Both have found that the hub lacks the xorb before either has registered it."""
+    for scheme in (STORED, LZ4):
+        body = pack_xorb(CHUNKS, scheme)
+        with (
+            receive_body(context, [body]) as received,
+            received.stage(len(body)) as staged,
+            unit_of_work(context) as work,
+        ):
+            _register(work, read_xorb(body), staged)
+    [info] = context[STORE].list("xet/")
+    assert info.size_bytes == len(pack_xorb(CHUNKS))
     assert read(context) == CONTENT
 
 
