@@ -21,6 +21,9 @@ from hub.community.events import (
     DiscussionCreated,
     DiscussionDeleted,
     DiscussionUpdated,
+    PullRequestClosed,
+    PullRequestMerged,
+    PullRequestOpened,
     WebhookDisabled,
 )
 from hub.licensing.events import LicenseChanged, LicenseExpiring
@@ -51,6 +54,9 @@ __all__ = [
     "MemberRemoved",
     "OrganizationCreated",
     "OrganizationDeleted",
+    "PullRequestClosed",
+    "PullRequestMerged",
+    "PullRequestOpened",
     "RefsUpdated",
     "RepositoryCreated",
     "RepositoryDeleted",

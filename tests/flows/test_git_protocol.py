@@ -268,7 +268,7 @@ def test_an_atomic_push_moves_all_refs_or_none(checkout, hub_server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "ref", ["refs/pull/1/head", "refs/hub/secret", "refs/notes/x", "refs/keep", "refs/meta/config"]
+    "ref", ["refs/pull/1/head", "refs/pr/1", "refs/hub/secret", "refs/notes/x", "refs/keep", "refs/meta/config"]
 )
 def test_only_branches_and_tags_can_be_pushed(checkout, ref):
     refused = checkout.user.push(checkout.work_tree, f"main:{ref}", check=False)

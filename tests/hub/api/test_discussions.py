@@ -59,8 +59,9 @@ def test_a_discussion_from_its_opening_to_its_end(people, nobody, make_repositor
     assert (listed["total"], [comment["id"] for comment in listed["data"]]) == (2, [second["id"], first["id"]])
     assert listed["data"][1]["content"] == "MIT.\n\n    as ever"
 
-    # Authors edit, nobody else does; the repository's administrators may only delete.
-    assert refusal(ada.put(address, {"title": "Mine"})) == DENIED
+    # Authors edit their words, nobody else does; who may write gives a title, who administers deletes.
+    assert refusal(eve.put(address, {"title": "Mine"})) == DENIED
+    assert data(ada.put(address, {"title": "Which of them?"}))["title"] == "Which of them?"
     assert refusal(bob.put(f"{address}/comments/{first['id']}", {"content": "x"})) == DENIED
     assert refusal(nobody.put(address, {"title": "Mine"})) == NOBODY
     assert data(bob.put(address, {"title": "Which license?"}))["title"] == "Which license?"

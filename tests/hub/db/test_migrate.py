@@ -1,15 +1,19 @@
 import threading
 
-from sqlalchemy import inspect
+from alembic import command
+from sqlalchemy import inspect, select
 
 import hub.assets.models
 import hub.community.models
 import hub.http.models
 import hub.jobs.models
 import hub.repos.models  # noqa: F401 - every table must be known to compare
+from hub.community.models import Discussion
+from hub.community.service import discussions
 from hub.db import migrate
 from hub.db.base import Model
 from hub.db.engine import DATABASE, Database
+from hub.db.uow import reading, unit_of_work
 
 
 def test_models_and_migrations_agree(context):
@@ -33,6 +37,25 @@ def test_two_that_migrate_an_empty_database_at_once_both_succeed(tmp_path):
     assert all(migrate.is_current(database) for database in databases)
     for database in databases:
         database.dispose()
+
+
+def test_discussions_from_before_pull_requests_get_their_numbers(context, make_user, make_repository, actor_of):
+    ada = make_user("ada")
+    things = [make_repository(ada, name) for name in ("one", "two")]
+
+    def open_in(thing):
+        with unit_of_work(context) as work:
+            return discussions.create_discussion(work, actor=actor_of(ada), repository_id=thing.id, title="x").id
+
+    ids = [open_in(things[place]) for place in (0, 1, 0, 0, 1)]
+    database = context[DATABASE]
+    migrate._run(database, migrate.CORE, lambda config: command.downgrade(config, "0008_gates"))
+    assert migrate.upgrade(database)
+    open_in(things[0])
+    with reading(context) as work:
+        numbers = dict(work.session.execute(select(Discussion.id, Discussion.number)).all())
+    assert [numbers.pop(number) for number in ids] == [1, 1, 2, 3, 2]
+    assert [*numbers.values()] == [4]
 
 
 def test_an_empty_database_is_not_current(tmp_path):

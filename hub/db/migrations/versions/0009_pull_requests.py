@@ -14,7 +14,7 @@ _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    # Columns are added one by one: SQLite would rebuild the table for anything else, and its comments would go with it.
+    # With defaults, as SQLite would rebuild the table for anything but adding columns.
     op.add_column("discussions", sa.Column("number", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("discussions", sa.Column("status", sa.String(length=16), nullable=False, server_default="open"))
     op.add_column("discussions", sa.Column("is_pull_request", sa.Boolean(), nullable=False, server_default=sa.false()))
