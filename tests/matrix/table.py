@@ -168,6 +168,14 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/refs
         GET {wire}/resolve/<revision>/<path:path>
         GET {wire}/raw/<revision>/<path:path>
+        GET {wire}/parquet
+        GET {wire}/parquet/<config>
+        GET {wire}/parquet/<config>/<split>
+        GET {wire}/parquet/<config>/<split>/<int:number>.parquet
+        GET /-/datasets-server/is-valid
+        GET /-/datasets-server/splits
+        GET /-/datasets-server/info
+        GET /-/datasets-server/parquet
         GET {hub}/<namespace>/<name>/raw/<revision>/<path:path>
         GET {hub}/<collection:kind>/<namespace>/<name>/raw/<revision>/<path:path>
         GET {wire}/revision/<path:revision>

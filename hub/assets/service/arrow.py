@@ -1,0 +1,333 @@
+"""Tables of CSV and JSON become Parquet, a part at a time; what Parquet files say of themselves.
+
+``pyarrow`` is not a part of every installation (the extra "dataset"), and heavy: it is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# What is read of a source at once, and about what a group of rows and a file are cut at.
+BLOCK_BYTES = 8 * 1024 * 1024
+GROUP_BYTES = 32 * 1024 * 1024
+FILE_BYTES = 256 * 1024 * 1024
+# JSON that is one list cannot be read in parts.
+MAX_JSON_LIST_BYTES = 64 * 1024 * 1024
+MAX_LINE_BYTES = 32 * 1024 * 1024
+_MAX_ERROR_CHARS = 500
+
+
+class UnreadableTable(ValueError):
+    """A table cannot be read; the text says why."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read. open: its bytes from a place on, so many of them."""
+
+    name: str
+    size_bytes: int
+    open_range: Callable[[int, int], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of sources. bytes: of the rows in memory. is_partial: there was more than the limit."""
+
+    rows: int
+    size_bytes: int
+    is_partial: bool
+    features: dict[str, Any] | None
+
+
+def is_available() -> bool:
+    """Whether ``pyarrow`` is installed."""
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+def write_parquet(
+    sources: Sequence[Source],
+    *,
+    format: str,
+    delimiter: str,
+    folder: Path,
+    max_bytes: int,
+    take: Callable[[Path], None],
+    note: Callable[[int], None] = lambda done: None,
+) -> Written:
+    """Write the rows of sources of one format ("csv", "json") as Parquet files, each handed to ``take`` when whole.
+
+    max_bytes: of the sources; what is beyond is left out. note: told how many bytes of them were read.
+    Raises UnreadableTable; files that were taken stay with whoever took them.
+    """
+    import pyarrow as pa
+
+    writer = _Writer(folder, take)
+    read = 0
+    is_partial = False
+    is_too_much = sum(source.size_bytes for source in sources) > max_bytes
+    try:
+        for source in sources:
+            stream = _Stream(source)
+            delimited = delimiter or ("\t" if source.name.lower().endswith(".tsv") else ",")
+            for table in _read_csv(stream, delimited) if format == "csv" else _read_json(stream, writer.schema):
+                writer.add(table)
+                note(read + stream.done)
+                if is_too_much and read + stream.done > max_bytes:
+                    is_partial = True
+                    break
+            read += source.size_bytes
+            if is_partial:
+                break
+        writer.close()
+    except (pa.ArrowException, UnicodeError, OverflowError, RecursionError, ValueError) as error:
+        raise UnreadableTable(f"{str(error)[:_MAX_ERROR_CHARS]}") from None
+    finally:
+        writer.abandon()
+    return Written(writer.rows, writer.size_bytes, is_partial, features_of(writer.schema))
+
+
+class _Stream(io.RawIOBase):
+    """A source from its beginning to its end, as a file. done: how much of it was read."""
+
+    def __init__(self, source: Source) -> None:
+        self._chunks = iter(source.open_range(0, source.size_bytes))
+        self._left = memoryview(b"")
+        self.done = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._left = memoryview(chunk)
+        length = min(len(buffer), len(self._left))
+        buffer[:length] = self._left[:length]
+        self._left = self._left[length:]
+        self.done += length
+        return length
+
+
+def _read_csv(stream: _Stream, delimiter: str) -> Iterator[Any]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    reader = csv.open_csv(
+        io.BufferedReader(stream, BLOCK_BYTES),
+        read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
+        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+    )
+    is_empty = True
+    for batch in reader:
+        is_empty = False
+        yield pa.Table.from_batches([batch])
+    if is_empty:
+        yield reader.schema.empty_table()
+
+
+def _read_json(stream: _Stream, schema: Any) -> Iterator[Any]:
+    import pyarrow as pa
+
+    head = io.BufferedReader(stream, BLOCK_BYTES)
+    start = head.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"["):
+        text = head.read(MAX_JSON_LIST_BYTES + 1)
+        if len(text) > MAX_JSON_LIST_BYTES:
+            raise UnreadableTable("A JSON file that is one list can have 64 MiB; more must be one object a line.")
+        rows = json.loads(text.decode("utf-8-sig"))
+        if not all(isinstance(row, dict) for row in rows):
+            raise UnreadableTable("The list has items that are no objects.")
+        yield pa.Table.from_pylist(rows, schema=schema)
+        return
+    for lines in _blocks_of_lines(head):
+        table = _parse_lines(lines, schema)
+        schema = schema or table.schema
+        yield table
+
+
+def _parse_lines(lines: bytes, schema: Any) -> Any:
+    from pyarrow import json as arrow_json
+
+    options = arrow_json.ParseOptions(
+        newlines_in_values=False,
+        explicit_schema=schema,
+        unexpected_field_behavior="infer" if schema is None else "error",
+    )
+    read_options = arrow_json.ReadOptions(use_threads=False, block_size=max(len(lines), 1))
+    return arrow_json.read_json(io.BytesIO(lines), read_options=read_options, parse_options=options)
+
+
+def _blocks_of_lines(stream: io.BufferedReader[_Stream]) -> Iterator[bytes]:
+    rest = b""
+    while block := stream.read(BLOCK_BYTES):
+        whole, newline, tail = (rest + block).rpartition(b"\n")
+        if newline and whole.strip():
+            yield whole + newline
+        rest = tail
+        if len(rest) > MAX_LINE_BYTES:
+            raise UnreadableTable("A line of JSON has more than 32 MiB.")
+    if rest.strip():
+        yield rest
+
+
+class _Writer:
+    """Parquet files, one after the other, of one schema: the first table's."""
+
+    def __init__(self, folder: Path, take: Callable[[Path], None]) -> None:
+        self._folder = folder
+        self._take = take
+        self._waiting: list[Any] = []
+        self._waiting_bytes = 0
+        self._number = 0
+        self._file: Any = None
+        self.schema: Any = None
+        self.rows = 0
+        self.size_bytes = 0
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / f"{self._number:04d}.parquet"
+
+    def add(self, table: Any) -> None:
+        if self.schema is None:
+            self.schema = table.schema
+        elif table.schema != self.schema:
+            table = table.select(self.schema.names).cast(self.schema)
+        self._waiting.append(table)
+        self._waiting_bytes += table.nbytes
+        self.rows += table.num_rows
+        self.size_bytes += table.nbytes
+        if self._waiting_bytes >= GROUP_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        if self._file is None:
+            self._file = parquet.ParquetWriter(self._path, self.schema)
+        table = pa.concat_tables(self._waiting)
+        self._file.write_table(table, row_group_size=max(table.num_rows, 1))
+        self._waiting, self._waiting_bytes = [], 0
+        if self._path.stat().st_size >= FILE_BYTES:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._file.close()
+        self._file = None
+        path = self._path
+        self._number += 1
+        self._take(path)
+
+    def close(self) -> None:
+        if self._waiting or (self._number == 0 and self._file is None and self.schema is not None):
+            self._waiting = self._waiting or [self.schema.empty_table()]
+            self._write()
+        if self._file is not None:
+            self._finish()
+
+    def abandon(self) -> None:
+        """Let go of a file that did not get whole."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+# Parquet files that are there.
+
+
+class _Seekable(io.RawIOBase):
+    """A source that can be read anywhere, as a file: the end of a Parquet file says where the rest is."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size_bytes}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        length = min(len(buffer), max(0, self._source.size_bytes - self._at))
+        if not length:
+            return 0
+        data = b"".join(self._source.open_range(self._at, length))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def describe_parquet(sources: Sequence[Source]) -> Written:
+    """The rows and the features of Parquet files, from their ends. Raises UnreadableTable."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = size_bytes = 0
+    features = None
+    try:
+        for at, source in enumerate(sources):
+            found = parquet.ParquetFile(io.BufferedReader(_Seekable(source), 64 * 1024))
+            rows += found.metadata.num_rows
+            size_bytes += sum(
+                found.metadata.row_group(group).total_byte_size for group in range(found.metadata.num_row_groups)
+            )
+            if at == 0:
+                features = features_of(found.schema_arrow)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UnreadableTable(f"{str(error)[:_MAX_ERROR_CHARS]}") from None
+    return Written(rows, size_bytes, False, features)
+
+
+_PLAIN = re.compile(
+    r"(bool|u?int(8|16|32|64)|float(16|32|64)|large_string|string|binary|large_binary|null|date(32|64)"
+    r"|timestamp\[(s|ms|us|ns)(, tz=[\w/+:-]+)?\]|time(32|64)\[\w+\]|duration\[\w+\])\Z"
+)
+_CALLED = {
+    "halffloat": "float16",
+    "float": "float32",
+    "double": "float64",
+    "date32[day]": "date32",
+    "date64[ms]": "date64",
+}
+
+
+def features_of(schema: Any) -> dict[str, Any] | None:
+    """A table's columns as the library ``datasets`` spells them; None where one is of a type that needs its own words.
+
+    What that library wrote itself into a Parquet file counts.
+    """
+    if schema is None:
+        return None
+    try:
+        said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        said = None
+    if isinstance(said, dict) and set(said) == set(schema.names):
+        return said
+    features = {}
+    for name, type in zip(schema.names, schema.types, strict=True):
+        dtype = _CALLED.get(str(type), str(type))
+        if not _PLAIN.match(dtype):
+            return None
+        features[name] = {"dtype": dtype, "_type": "Value"}
+    return features
