@@ -14,11 +14,12 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
+import urllib3
 from sqlalchemy import delete, select
 
 from hub.plugin import Context, get_logger
 from hub.plugin.db import insert_new, reading, unit_of_work
-from hub.plugin.errors import Failed
+from hub.plugin.errors import Failed, Unavailable
 from hub.plugin.jobs import JobRun, enqueue
 from hub.plugin.lfs import PlainContent, drop_plain_copy, plain_contents, take_over
 from hub.plugin.objects import get_store, incoming_folder
@@ -37,8 +38,7 @@ _PAGE = 500
 _TURN_S = 60.0
 # A ticket lasts as long as the job may.
 _TICKET_S = 12 * 3600
-# As many in a row do not fail for what they are: the service is away.
-_MAX_FAILED_IN_A_ROW = 3
+_LOOK_S = 10.0
 # Whoever was sent to a plain copy has read it by then, whatever the addresses of the hub live.
 _RELEASE_GRACE = timedelta(hours=6)
 
@@ -47,7 +47,7 @@ def convert(run: JobRun, *, after: str = "") -> None:
     """The job: cut what is not yet in chunks, by oid, from the one after ``after`` on.
 
     Each content is done or not done: the job may be killed at any time. One that cannot be cut is passed over until
-    the next round. Raises Failed when the service does not take any.
+    the next round. Raises Unavailable when the service cannot be reached.
     """
     context = run.context
     settings = settings_of(context, XnetSettings)
@@ -55,7 +55,7 @@ def convert(run: JobRun, *, after: str = "") -> None:
     if not settings.convert:
         return
     turn_ends = time.monotonic() + _TURN_S
-    done = done_bytes = failed = failed_in_a_row = 0
+    done = done_bytes = failed = 0
     with Converter(run) as converter:
         for content, is_converted in _list_contents(context, settings, after):
             run.check_cancelled()
@@ -67,13 +67,12 @@ def convert(run: JobRun, *, after: str = "") -> None:
                 try:
                     converter.convert(content, done_bytes)
                 except Exception as error:
-                    failed, failed_in_a_row = failed + 1, failed_in_a_row + 1
+                    _require_service(context)
+                    failed += 1
                     run.log(f"{content.oid}: {error}")
                     log.warning("xnet_conversion_failed", oid=content.oid, error=str(error))
-                    if failed_in_a_row == _MAX_FAILED_IN_A_ROW:
-                        raise Failed(f"The last {failed_in_a_row} contents could not be cut: {error}") from error
                     continue
-                done, done_bytes, failed_in_a_row = done + 1, done_bytes + content.size_bytes, 0
+                done, done_bytes = done + 1, done_bytes + content.size_bytes
                 run.progress(done_bytes, None, "bytes")
             if not settings.keep_plain_copies:
                 release_plain_copy(context, content.oid)
@@ -82,13 +81,33 @@ def convert(run: JobRun, *, after: str = "") -> None:
 
 def _list_contents(context: Context, settings: XnetSettings, after: str) -> Iterator[tuple[PlainContent, bool]]:
     """What lies whole in the object store, by oid, and whether it is in chunks, too, where that matters."""
-    while page := list(plain_contents(context, after=after, min_size_bytes=settings.min_convert_bytes, limit=_PAGE)):
+    in_chunks = select(File.oid)
+    while page := list(
+        plain_contents(
+            context,
+            after=after,
+            min_size_bytes=settings.min_convert_bytes,
+            limit=_PAGE,
+            except_for=in_chunks if settings.keep_plain_copies else None,
+        )
+    ):
         with reading(context) as work:
-            known = {*work.session.scalars(select(File.oid).where(File.oid.in_([found.oid for found in page])))}
+            known = {*work.session.scalars(in_chunks.where(File.oid.in_([found.oid for found in page])))}
         for content in page:
-            if content.oid not in known or not settings.keep_plain_copies:
-                yield content, content.oid in known
+            yield content, content.oid in known
         after = page[-1].oid
+
+
+def _require_service(context: Context) -> None:
+    """Return when `hub web` answers, so that it was the content that failed. Raises Unavailable."""
+    try:
+        answer = urllib3.request(
+            "GET", f"{context.settings.effective_internal_url}/-/ready", timeout=_LOOK_S, retries=False
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise Unavailable("`hub web` does not answer at the hub's internal_url.") from error
+    if answer.status != 200:
+        raise Unavailable(f"`hub web` is not ready: it answers {answer.status}.")
 
 
 def _go_on(context: Context, after: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from hub.accounts.policy import Action, Actor, readable
 from hub.base.context import Context
@@ -113,11 +113,16 @@ class PlainContent:
 
 
 def plain_contents(
-    context: Context, *, after: str = "", min_size_bytes: int = 1, limit: int = _AT_ONCE
+    context: Context,
+    *,
+    after: str = "",
+    min_size_bytes: int = 1,
+    limit: int = _AT_ONCE,
+    except_for: Select[str] | None = None,
 ) -> Iterator[PlainContent]:
     """The held contents that lie whole in the object store, by oid, after that one: what a source may take over.
 
-    One query. It asks nobody's leave: for jobs.
+    except_for: gives the oids of those that are left out. One query. It asks nobody's leave: for jobs.
     """
     holder = (
         select(func.min(LFSLink.repository_id))
@@ -125,18 +130,16 @@ def plain_contents(
         .where(LFSLink.oid == LFSObject.oid, is_live())
         .scalar_subquery()
     )
+    query = select(LFSObject.oid, LFSObject.size_bytes, holder).where(
+        LFSObject.oid > after,
+        LFSObject.source == "",
+        LFSObject.size_bytes >= min_size_bytes,
+        holder.is_not(None),
+    )
+    if except_for is not None:
+        query = query.where(LFSObject.oid.not_in(except_for))
     with reading(context) as work:
-        rows = work.session.execute(
-            select(LFSObject.oid, LFSObject.size_bytes, holder)
-            .where(
-                LFSObject.oid > after,
-                LFSObject.source == "",
-                LFSObject.size_bytes >= min_size_bytes,
-                holder.is_not(None),
-            )
-            .order_by(LFSObject.oid)
-            .limit(limit)
-        ).all()
+        rows = work.session.execute(query.order_by(LFSObject.oid).limit(limit)).all()
     return (PlainContent(oid, size_bytes, object_key(oid), repository_id) for oid, size_bytes, repository_id in rows)
 
 
