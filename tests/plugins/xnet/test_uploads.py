@@ -37,8 +37,9 @@ def sender(make_sender, ada):
 
 
 def read(context):
-    """The content of the xorb, by its row and its bytes."""
-    return b"".join(read_terms(context, [Term(NAME, len(CONTENT), 0, len(CHUNKS))]))
+    """The content of the xorb, by its row and its bytes, each chunk from where the row says that it lies."""
+    terms = [Term(NAME, len(chunk), number, number + 1) for number, chunk in enumerate(CHUNKS)]
+    return b"".join(read_terms(context, terms))
 
 
 @pytest.mark.any_database
