@@ -174,26 +174,23 @@ def _concern_pull(
     _work: UnitOfWork, event: PullRequestOpened | PullRequestClosed | PullRequestMerged
 ) -> dict[str, Any]:
     what = _PULL_WORDS[type(event)]
-    return {"about": f"pull_request_{what}", "actor_id": event.actor_id, "discussion_id": event.discussion_id}
+    if isinstance(event, PullRequestOpened) and event.is_again:
+        what = "opened again"
+    args = {"discussion_id": event.discussion_id, "what": what}
+    return {"about": "pull_request", "actor_id": event.actor_id} | args
 
 
 _PULL_WORDS: dict[type, str] = {PullRequestOpened: "opened", PullRequestClosed: "closed", PullRequestMerged: "merged"}
 
 
-def _pull_teller(what: str) -> Callable[..., Iterator[Addressed]]:
-    def tell(work: UnitOfWork, notice: _Writer, *, discussion_id: int) -> Iterator[Addressed]:
-        discussion = work.session.get(Discussion, discussion_id)
-        if discussion is None or discussion.repository.deleted_at is not None:
-            return
-        repository = discussion.repository
-        words = f"{what} a pull request on {repository.path}: {discussion.title}"
-        url = f"{_address(work, repository)}/discussions/{discussion.id}"
-        yield (
-            notice(NotificationType.COMMENT, words, url=url),
-            User.id.in_(_taking_part(discussion)) & _may_read(repository),
-        )
-
-    return tell
+def _tell_pull(work: UnitOfWork, notice: _Writer, *, discussion_id: int, what: str) -> Iterator[Addressed]:
+    discussion = work.session.get(Discussion, discussion_id)
+    if discussion is None or discussion.repository.deleted_at is not None:
+        return
+    repository = discussion.repository
+    words = f"{what} a pull request on {repository.path}: {discussion.title}"
+    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/discussions/{discussion.id}")
+    yield told, User.id.in_(_taking_part(discussion)) & _may_read(repository)
 
 
 # Access to gated repositories: who decides of a request, then who asked.
@@ -313,7 +310,7 @@ _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "repository_deleted": _tell_deleted,
     "repository_moved": _tell_moved,
     "comment_created": _tell_comment,
-    **{f"pull_request_{what}": _pull_teller(what) for what in _PULL_WORDS.values()},
+    "pull_request": _tell_pull,
     "access_requested": _tell_requested,
     "access_decided": _tell_decided,
     "member_added": _member_teller("made you a member of {organization}, with the role {role}"),

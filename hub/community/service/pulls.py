@@ -145,6 +145,7 @@ def open_pull(
         )
         if description.strip():
             discussions.add_comment(work, discussion, author, content=description)
+            work.session.refresh(discussion, ["comment_count", "updated_at"])
         if start != tip:
             discussions.record(work, discussion, DiscussionEventType.COMMIT, {"oid": start}, user_id=actor.user_id)
         publish(work, events.PullRequestOpened(discussion.id, repository_id, actor.user_id))

@@ -58,7 +58,7 @@ def test_a_pull_request_from_its_opening_to_its_merge(context, client, people, m
     data(ada.put(f"{place}/1", {"status": "open"}))
     merged = data(ada.post(f"{place}/1/merge", {}))
     assert (merged["status"], merged["merged_by"], merged["merge_commit"]) == ("merged", "ada", head)
-    assert refusal(ada.post(place, {"title": "Again", "revision": "side"})) == (400, "nothing_to_commit")
+    assert refusal(ada.post(place, {"title": "Again", "revision": "side"})) == (400, "REQ-ERR-2")
     for missing in (f"{place}/2", f"{place}/2?diff=true"):
         assert refusal(ada.get(missing)) == (404, "pull_request_not_found")
 

@@ -12,12 +12,13 @@ from hub.base.errors import Conflict
 from hub.base.events import publish
 from hub.community import jobs
 from hub.community.events import WebhookDisabled
-from hub.community.models import ClientEvent, Notification, Webhook
-from hub.community.service import discussions, notifications
+from hub.community.models import ClientEvent, DiscussionStatus, Notification, Webhook
+from hub.community.service import discussions, notifications, pulls, timeline
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import execute, run_due
 from hub.jobs.service import enqueue
+from hub.repos.files import FileEdit, commit_files
 from hub.repos.models import RequestState
 from hub.repos.service import (
     create_repository,
@@ -166,6 +167,36 @@ def test_those_who_take_part_are_told_of_comments_while_they_may_read_them(conte
         notifications.update_setting(work, actor=actors["bob"], types=["comment"])
     say("dan")
     assert inbox() == [("bob", "dan commented on acme/thing: Why?")]
+
+
+def test_owner_and_author_are_told_what_becomes_of_a_pull_request(context, make_user, make_repository, actor_of, inbox):
+    ada, bob = make_user("ada"), make_user("bob")
+    thing = make_repository(ada, "thing")
+    where = {"repository_id": thing.id}
+    pull = pulls.open_pull(context, actor=actor_of(bob), **where, title="Better", description="See.")
+    assert inbox() == [("ada", "bob opened a pull request on ada/thing: Better")]
+    with unit_of_work(context) as work:
+        comment = discussions.create_comment(
+            work, actor=actor_of(ada), discussion_id=pull.discussion_id, content="Rude"
+        )
+        timeline.hide_comment(work, actor=actor_of(ada), discussion_id=pull.discussion_id, comment_id=comment.id)
+    assert inbox() == []
+    for actor, status in ((ada, "closed"), (bob, "open")):
+        with unit_of_work(context) as work:
+            timeline.set_status(
+                work,
+                actor=actor_of(actor),
+                discussion_id=pull.discussion_id,
+                status=DiscussionStatus(status),
+            )
+    edits = [FileEdit("a.txt", content=b"1")]
+    commit_files(context, actor=actor_of(bob), **where, message="x", edits=edits, proposal=1)
+    pulls.merge_pull(context, actor=actor_of(ada), **where, number=1)
+    assert inbox() == [
+        ("ada", "bob opened again a pull request on ada/thing: Better"),
+        ("bob", "ada closed a pull request on ada/thing: Better"),
+        ("bob", "ada merged a pull request on ada/thing: Better"),
+    ]
 
 
 def test_the_owner_of_a_repository_is_told_of_comments(context, make_user, make_repository, actor_of, inbox):
