@@ -77,11 +77,10 @@ def create_webhook(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.get(_ONE)
-@blp.response(200, schemas.HubWebhookSchema)
+@blp.response(200, schemas.HubWebhookAnswerSchema)
 def show_webhook(uuid: str) -> dict[str, Any]:
     """One of them."""
-    found: dict[str, Any] = _answer(uuid)["webhook"]
-    return found
+    return _answer(uuid)
 
 
 @blp.post(_ONE)

@@ -46,7 +46,7 @@ def test_a_webhook_is_its_makers_alone(call: Call, thing: Repository, make: Call
     at = f"{BASE}/{made['id']}"
     assert made["secret"] == SECRET
     assert made["domains"] == ["discussion"]
-    shown = call("GET", at, "bob").get_json()
+    shown = call("GET", at, "bob").get_json()["webhook"]
     assert shown == {name: value for name, value in made.items() if name != "secret"}
     assert call("GET", BASE, "bob").get_json() == [shown]
     assert call("GET", BASE).get_json() == []
