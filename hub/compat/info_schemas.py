@@ -83,6 +83,7 @@ class HubInfoSchema(Schema):
     likes = fields.Integer()
     trendingScore = fields.Float()
     usedStorage = fields.Integer(metadata={"description": "bytes of Git and LFS"})
+    xetEnabled = fields.Boolean(metadata={"description": "whether large files may go by Xet; only when asked for"})
     mainSize = fields.Integer(metadata={"description": "bytes of the revision's files"})
     tags = fields.List(fields.String())
     pipeline_tag = fields.String()

@@ -15,7 +15,9 @@ from hub.assets.service.tags import Related, tags_of
 from hub.base.errors import Invalid
 from hub.compat.addresses import dialect
 from hub.compat.views import label_text, sibling_views, time_text
+from hub.http.context import current_context
 from hub.repos.entries import Snapshot
+from hub.repos.lfs.sources import find_transfer
 from hub.repos.rows import Shown
 
 _MODEL = (
@@ -39,10 +41,12 @@ _VOCABULARIES = {"model": _MODEL, "dataset": _DATASET, "space": _SPACE}
 VOCABULARIES: Mapping[str, frozenset[str]] = {kind: frozenset(text.split()) for kind, text in _VOCABULARIES.items()}
 _OTHERS = frozenset(_OTHER.split())
 
-_ALSO = frozenset({"id", "_id", "modelId"})
+_ALSO = frozenset({"id", "_id", "modelId", "xetEnabled"})
 
 # What is told where nobody says what is wanted. The rest takes more work, or says the same twice.
-_ONLY_WHEN_ASKED = frozenset({"baseModels", "childrenModelCount", "downloadsAllTime", "mainSize", "runtime"})
+_ONLY_WHEN_ASKED = frozenset(
+    {"baseModels", "childrenModelCount", "downloadsAllTime", "mainSize", "runtime", "xetEnabled"}
+)
 # What a commit's id, its files, and reading them is needed for.
 OF_FILES = frozenset({"siblings"})
 _OF_FACTS = (
@@ -164,6 +168,8 @@ _TELLERS: Mapping[str, Callable[[Subject], Any]] = {
     "trendingScore": lambda subject: round(subject.repository.trending_score, 3),
     "usedStorage": lambda subject: subject.repository.git_size_bytes + subject.repository.lfs_size_bytes,
     "mainSize": lambda subject: subject.main_size,
+    # Asked for by huggingface_hub before 1.0 when it uploads a large folder.
+    "xetEnabled": lambda subject: find_transfer(current_context()) is not None,
     "tags": _tags,
     "pipeline_tag": _named("task"),
     "library_name": _named("framework"),

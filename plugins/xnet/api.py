@@ -1,4 +1,7 @@
-"""Uploads to the CAS service, and questions about chunks. Source: Xet contract, sections 3 and 8."""
+"""Uploads to the CAS service, and questions about chunks. Source: Xet contract, sections 3 and 8.
+
+hf_xet before 1.6 asks for paths without /v1, before 1.1.10 in the singular; what they send and read is the same.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,8 @@ def read_body(limit_bytes: int) -> Iterator[bytes]:
 
 
 @blueprint.post("/v1/xorbs/<prefix>/<name>")
+@blueprint.post("/xorbs/<prefix>/<name>")
+@blueprint.post("/xorb/<prefix>/<name>")
 def upload_xorb(prefix: str, name: str) -> Response:
     """Keep a xorb. The prefix means nothing: clients of different ages send different ones."""
     claims, actor = require_ticket(TicketScope.WRITE)
@@ -65,8 +70,10 @@ def upload_xorb(prefix: str, name: str) -> Response:
 
 
 @blueprint.post("/v1/shards")
-def upload_shard() -> Response:
-    """Make files of xorbs; the answer comes when all is done."""
+@blueprint.post("/shards")
+@blueprint.post("/shard/<prefix>/<name>")
+def upload_shard(prefix: str = "", name: str = "") -> Response:
+    """Make files of xorbs; the answer comes when all is done. The name that old clients give is not needed."""
     context = current_context()
     registration = _begin(context)
     for _ in verify_files(context, registration):
@@ -119,6 +126,8 @@ def _line(**members: Any) -> bytes:
 
 
 @blueprint.get("/v1/chunks/<prefix>/<name>")
+@blueprint.get("/chunks/<prefix>/<name>")
+@blueprint.get("/chunk/<prefix>/<name>")
 def find_chunk(prefix: str, name: str) -> Response:
     """What the hub has around a chunk, as far as the client may know."""
     claims, actor = require_ticket(TicketScope.READ)

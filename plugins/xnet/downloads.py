@@ -45,6 +45,8 @@ _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?\Z", re.ASCII)
 
 
 @blueprint.get("/v1/reconstructions/<name>")
+@blueprint.get("/reconstructions/<name>")
+@blueprint.get("/reconstruction/<name>")
 def show_reconstruction(name: str) -> Response:
     """How a file, or a range of it, is put together."""
     return _answer_one(name, write_first_form)
