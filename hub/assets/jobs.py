@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.assets.service.cards import index_card
+from hub.assets.service.facts import prepare_facts
 from hub.assets.service.likes import recount_likes
 from hub.assets.service.trends import update_trends
 from hub.assets.service.words import judge_words_of, sweep_words
@@ -72,8 +73,12 @@ def _judge_words(work: UnitOfWork, event: object) -> None:
 
 
 def read_card(run: JobRun, *, repository_id: int) -> None:
-    """Let labels, licence and relations be what the card says; see ``index_card``."""
+    """Let labels, licence and relations be what the card says; see ``index_card``.
+
+    And read what else the files say, so that whoever asks first need not wait; see ``hub.assets.service.facts``.
+    """
     index_card(run.context, repository_id=repository_id)
+    prepare_facts(run.context, repository_id=repository_id)
 
 
 def convert_tables(run: JobRun, *, repository_id: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hub.accounts.policy import Actor
 from hub.base.context import Context
+from hub.base.errors import NotFound
 from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git import tree
@@ -149,7 +150,11 @@ def read_tree(
 
 def _read_tree(path: Path, revision: str, wanted: str, is_recursive: bool, limit: int, cursor: str | None) -> Directory:
     commit_id = resolve_revision(path, revision)
-    entry = tree.get_entry(path, commit_id, wanted)
+    try:
+        entry = tree.get_entry(path, commit_id, wanted)
+    except NotFound as error:
+        # With the commit, a client remembers that there is nothing at this path.
+        raise NotFound(str(error), code=error.code, commit_id=commit_id) from None
     if entry.kind is not EntryKind.DIRECTORY:
         return Directory(commit_id, TreePage([entry], None, 1))
     read = tree.walk_tree if is_recursive else tree.list_tree

@@ -28,11 +28,14 @@ from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
 from hub.base.names import normalise_path
 from hub.base.offload import offload
+from hub.db.uow import reading
 from hub.git import tree
+from hub.git.repository import find_revision
 from hub.git.types import EntryKind
 from hub.repos import derived
 from hub.repos.contents import OpenedFile, open_file
 from hub.repos.lookup import repository_path
+from hub.repos.models import Repository
 from hub.repos.rows import Shown
 
 WEIGHTS_PATH = "model.safetensors"
@@ -85,6 +88,17 @@ def read_facts(context: Context, repository: Shown, *, commit_id: str) -> Facts:
     )
     derived.keep(context, *key, answer=asdict(facts))
     return facts
+
+
+def prepare_facts(context: Context, *, repository_id: int) -> None:
+    """Work out what the default branch says, so that it is kept. Harmless when there is nothing to read."""
+    with reading(context) as work:
+        repository = work.session.get(Repository, repository_id)
+    if repository is None or repository.deleted_at is not None:
+        return
+    commit_id = offload(find_revision, repository_path(context.settings, repository), repository.default_branch)
+    if commit_id is not None:
+        read_facts(context, repository, commit_id=commit_id)
 
 
 @dataclass

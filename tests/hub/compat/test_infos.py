@@ -327,6 +327,8 @@ def test_refs_and_history_tell_what_clients_ask_for(call, context, thing, write)
         address = f"/hf/ada/thing/resolve/{revision}/config.json"
         assert call("GET", address, None).headers["X-Repo-Commit"] == head, revision
         assert call("GET", f"/hf/api/models/ada/thing/tree/{revision}/data", None).status_code == 200
+        missing = call("GET", f"/hf/api/models/ada/thing/tree/{revision}/none", None)
+        assert (refusal(missing), missing.headers["X-Repo-Commit"]) == ((404, "EntryNotFound"), head)
     write(thing, {"x": b"<b>"}, branch="main")
     commits = call("GET", "/hf/api/models/ada/thing/commits/main?expand%5B%5D=formatted", None).json
     assert commits[0]["formatted"] == {"title": "Files", "message": ""}
