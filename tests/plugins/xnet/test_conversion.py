@@ -1,7 +1,10 @@
 """Contents that came whole are cut into chunks by the real library, against a real hub."""
 
 import hashlib
+import os
 import random
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -30,6 +33,27 @@ def count_files(hub):
 
 def upload(account, path, content):
     return LFSClient(account.api, path).upload(content)
+
+
+DOWNLOAD = """
+import sys, hf_xet
+url, token, name, size, path = sys.argv[1:]
+session = hf_xet.XetSession()
+with session.new_file_download_group(endpoint=url, token=token, token_expiry_unix_secs=4000000000) as group:
+    group.start_download_file(hf_xet.XetFileInfo(name, int(size)), path)
+"""
+
+
+def download(account, path, oid, size_bytes, folder, **flags):
+    """The SHA-256 of what the clients' library gets. flags: its variables ``HF_XET_CLIENT_...``."""
+    ticket = account.api.get(f"/api/{path}/xet-read-token/main").json
+    [(raw,)] = account.hub.rows("SELECT hash FROM xnet_files WHERE oid = :oid", oid=oid)
+    given = [ticket["casUrl"], ticket["accessToken"], hash_to_text(bytes(raw)), str(size_bytes), str(folder / "got")]
+    environment = {**os.environ, "HF_XET_CACHE": str(folder / "cache"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    environment |= {f"HF_XET_CLIENT_{name}": value for name, value in flags.items()}
+    subprocess.run([sys.executable, "-c", DOWNLOAD, *given], env=environment, check=True, timeout=120)
+    with (folder / "got").open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @pytest.fixture
@@ -90,7 +114,7 @@ def test_what_is_not_in_chunks_is_not_released(context, whole):
 
 
 @pytest.mark.slow
-def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(start_hub):
+def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(start_hub, tmp_path):
     hub = start_hub(xnet_min_convert_bytes=1000)
     ada = hub.new_account()
     path = ada.create_repository(private=True)
@@ -112,6 +136,9 @@ def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(star
     wait_until(lambda: not hub.rows("SELECT 1 FROM jobs WHERE state IN ('queued', 'running') AND name LIKE 'xnet%'"),
                timeout_s=60, what="the second round")  # fmt: skip
     assert hub.cli_json("xnet", "status") == figures
+    # The client gets the edited version, of which one xorb has two pieces, by either form.
+    for flags in ({"ENABLE_MULTIRANGE_FETCHING": "1"}, {"RECONSTRUCTION_API_VERSION": "1"}):
+        assert download(ada, path, oids[1], len(second), tmp_path, **flags) == oids[1]
     # Without the plain copies: the same bytes, from chunks.
     for oid in oids[:3]:
         hub.execute("UPDATE lfs_objects SET source = 'xnet' WHERE oid = :oid", oid=oid)
