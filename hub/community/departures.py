@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select, update
 from hub.accounts.service.departures import DEPARTURES, Departure
 from hub.base.context import Context
 from hub.community.models import Comment, Discussion
+from hub.community.service.attachments import forget_attachments
 from hub.db.uow import UnitOfWork
 
 
@@ -16,7 +17,7 @@ def install(context: Context) -> None:
 
 
 def take_discussions(work: UnitOfWork, departure: Departure) -> None:
-    """Delete the discussions that the account began and what it said elsewhere, if they are to go.
+    """Delete the discussions that the account began and what it said and attached elsewhere, if they are to go.
 
     Else they stay, without an author; and so do pull requests in any case, as the repository has their commits.
     """
@@ -31,5 +32,6 @@ def take_discussions(work: UnitOfWork, departure: Departure) -> None:
         .values(comment_count=Discussion.comment_count - said),
         delete(Comment).where(own),
     )
+    forget_attachments(work, departure.user.id)
     for statement in statements:
         work.session.execute(statement.execution_options(synchronize_session=False))

@@ -11,6 +11,7 @@ from hub.accounts.models import User
 from hub.base.context import Context
 from hub.community.models import ClientEvent, Notification, NotificationType
 from hub.community.notices import NOTIFY_JOB, compose
+from hub.community.service.attachments import sweep_attachments
 from hub.community.service.notifications import SEND_JOB, Notice, tell
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.run import JobRun
@@ -65,7 +66,7 @@ def _tell_each(run: JobRun, notice: Notice, whom: ColumnElement[bool]) -> None:
 
 
 def prune(run: JobRun) -> None:
-    """Forget the notifications that were read long ago, and old reports of clients."""
+    """Forget the notifications that were read long ago, old reports of clients, and attachments without a row."""
     settings, now = run.context.settings, run.context.clock.now()
     read_before = now - timedelta(seconds=settings.notification_ttl_s)
     count = _prune(run, Notification, Notification.read_at < read_before)
@@ -73,6 +74,8 @@ def prune(run: JobRun) -> None:
     sent_before = now - timedelta(seconds=settings.client_event_ttl_s)
     count = _prune(run, ClientEvent, ClientEvent.created_at < sent_before)
     run.log(f"Forgot {count} reports of clients.")
+    if count := sweep_attachments(run.context, now=now):
+        run.log(f"Removed {count} attachments that nothing leads to.")
 
 
 def _prune(run: JobRun, model: type[Notification] | type[ClientEvent], is_old: ColumnElement[bool]) -> int:

@@ -134,6 +134,18 @@ class PullRequest(Model):
     merged_by: Mapped[User | None] = relationship()
 
 
+class Attachment(Model):
+    """A picture, sound or film that belongs to what somebody says; its bytes are in the object store."""
+
+    __tablename__ = "attachments"
+
+    uuid: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_uuid)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    media_type: Mapped[str] = mapped_column(String(32))
+    size_bytes: Mapped[int] = mapped_column(RowId)
+    created_at: Mapped[datetime]
+
+
 class NotificationType(StrEnum):
     """What a notification is about. Source: CSGHub contract, section 4.7."""
 

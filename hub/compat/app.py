@@ -11,6 +11,7 @@ from hub.base.context import Context
 from hub.base.errors import NotFound
 from hub.compat import (
     account,
+    attachments,
     changes,
     collections,
     discussions,
@@ -49,6 +50,7 @@ _MODULES = (
     account,
     collections,
     discussions,
+    attachments,
 )
 _NOTHING = "This hub has nothing at that address."
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -68,6 +68,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
         GET {hub}/api/<collection:kind>
+        GET {hub}/uploads/<uuid:uuid>
         GET {hub}/api/collections
         GET {hub}/api/spaces/hardware
         GET {hub}/api/spaces/templates
@@ -147,6 +148,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {hub}/api/settings/webhooks
         POST {hub}/api/settings/webhooks
         POST /api/v1/user/verify
+        POST {hub}/uploads
         POST /api/v1/organizations
         DELETE /api/v1/notifications
         PUT /api/v1/notifications/read

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hub.community.service import attachments
+from hub.db.uow import unit_of_work
+from hub.objects.store import STORE
 from tests.hub.compat.conftest import inline, refusal
 
 pytestmark = pytest.mark.any_database
@@ -150,3 +154,36 @@ def test_a_branch_is_cut_down_to_one_commit(call, thing):
     call("POST", f"{API}/tag/main", json={"tag": "v1"})
     assert refusal(call("POST", f"{API}/super-squash/none", json={})) == (404, "RevisionNotFound")
     assert refusal(call("POST", f"{API}/super-squash/v1", json={}))[0] == 400
+
+
+def test_what_is_attached_is_shown_and_runs_nothing(call, context, people, monkeypatch):
+    png = b"\x89PNG\r\n\x1a\n" + b"x" * 1000
+
+    def attach(content, as_="bob", claimed="image/png", place="/hf"):
+        return call("POST", f"{place}/uploads", as_, data=content, headers={"Content-Type": claimed})
+
+    answer = attach(png)
+    assert (answer.status_code, answer.mimetype) == (200, "text/plain")
+    address = answer.text.removeprefix("http://localhost")
+    assert address.startswith("/hf/uploads/")
+    # Whoever has the address may have it; what it is, is not for who sends it to say.
+    shown = call("GET", address, None)
+    assert (shown.data, shown.mimetype) == (png, "image/png")
+    assert shown.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert attach(b"RIFF0000WAVEfmt ", claimed="image/png", place="").status_code == 200
+    for content in (b"<svg onload=alert(1)>", b"", b"%PDF-1.7", b"0000000WEBP"):
+        assert refusal(attach(content))[0] == 400
+    assert refusal(attach(png, as_=None))[0] == 401
+    assert refusal(attach(png, as_="reader"))[0] == 403
+    assert refusal(attach(png + b"x" * attachments.MAX_BYTES))[0] == 413
+    monkeypatch.setattr(attachments, "MAX_TOTAL_BYTES", 2000)
+    assert refusal(attach(png))[0] == 413
+    # What an account takes along with its words goes in time.
+    stored = {info.key for info in context[STORE].list("attachments/")}
+    with unit_of_work(context) as work:
+        attachments.forget_attachments(work, people["bob"].id)
+    assert refusal(call("GET", address, None))[0] == 404
+    assert attachments.sweep_attachments(context, now=datetime.now(UTC)) == 0
+    assert attachments.sweep_attachments(context, now=datetime.now(UTC) + timedelta(days=2)) == len(stored) == 2
+    assert not [*context[STORE].list("attachments/")]

@@ -1,4 +1,4 @@
-"""Pull requests, numbers of discussions, and what happens in discussions."""
+"""Pull requests, numbers of discussions, what happens in them, and what people attach."""
 
 from __future__ import annotations
 
@@ -99,8 +99,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_pull_requests_merged_by_id"), ["merged_by_id"])
         batch_op.create_index(batch_op.f("ix_pull_requests_repository_id_base_ref"), ["repository_id", "base_ref"])
 
+    op.create_table(
+        "attachments",
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("user_id", _ROW_ID, nullable=True),
+        sa.Column("media_type", sa.String(length=32), nullable=False),
+        sa.Column("size_bytes", _ROW_ID, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_attachments_user_id_users"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_attachments")),
+    )
+    with op.batch_alter_table("attachments", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attachments_user_id"), ["user_id"])
+
 
 def downgrade() -> None:
+    op.drop_table("attachments")
     op.drop_table("pull_requests")
     op.drop_table("discussion_events")
     op.drop_table("discussion_counters")
