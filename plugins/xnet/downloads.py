@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from flask import Response, request
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hub.plugin import Actor, Context
 from hub.plugin.api import current_context
@@ -41,6 +41,8 @@ from plugins.xnet.wire import blueprint, parse_hash
 
 _EMPTY = bytes(32)
 _MAX_FILES = 100
+# Of several files at once. A single one has no more than a shard can hold.
+_MAX_TERMS_BYTES = 16 * 1024 * 1024
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?\Z", re.ASCII)
 
 
@@ -104,13 +106,19 @@ def _stream(body: Iterator[bytes]) -> Response:
 def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequence[bytes]) -> dict[bytes, TermTable]:
     """The terms of those files that the ticket's repository holds, in the order asked for.
 
-    Raises NotFound, NotSignedIn, Denied when the actor may no longer read the repository's content.
+    Raises NotFound, NotSignedIn, Denied when the actor may no longer read the repository's content; Invalid
+    (``too_many_pieces``).
     """
     with reading(context) as work:
         require_content(work, actor, get_readable(work, actor=actor, repository_id=claims.repository_id))
-        rows = work.session.execute(select(File.hash, File.oid, File.terms).where(File.hash.in_(file_hashes))).all()
+        sizes = select(File.hash, File.oid, func.length(File.terms).label("size")).where(File.hash.in_(file_hashes))
+        rows = work.session.execute(sizes).all()
         held = holds_contents(work, claims.repository_id, [row.oid for row in rows])
-    found = {row.hash: TermTable(row.terms) for row in rows if row.oid in held}
+        rows = [row for row in rows if row.oid in held]
+        if len(rows) > 1 and sum(row.size for row in rows) > _MAX_TERMS_BYTES:
+            raise Invalid("These files have too many pieces to be asked for at once.", code="too_many_pieces")
+        terms = select(File.hash, File.terms).where(File.hash.in_([row.hash for row in rows]))
+        found = {row.hash: TermTable(row.terms) for row in work.session.execute(terms)}
     # Nobody has to hold nothing.
     found[_EMPTY] = TermTable(b"")
     return {file_hash: found[file_hash] for file_hash in file_hashes if file_hash in found}

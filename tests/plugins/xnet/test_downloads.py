@@ -8,6 +8,7 @@ import pytest
 from hub.accounts.policy import ANONYMOUS
 from hub.base.errors import HubError
 from hub.plugin.lfs import TicketRequest
+from plugins.xnet import downloads
 from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.formats.xorbs import decode_chunks
 from plugins.xnet.source import XnetSource
@@ -129,6 +130,17 @@ def test_several_files_are_asked_for_at_once(xnet, client, headers, repository, 
     assert entry["range"] == {"start": 0, "end": 6}
     for odd in ("", "file_id=xyz", "&".join(f"file_id={number:064x}" for number in range(101))):
         assert client.get(f"/xet/v1/reconstructions?{odd}", headers=headers).status_code == 400
+
+
+@pytest.mark.any_database
+def test_of_files_in_many_pieces_only_one_is_asked_for_at_once(
+    xnet, client, headers, repository, xorb, file, monkeypatch
+):
+    other = store_file(xnet, repository.id, [(xorb, 3, 6)])
+    monkeypatch.setattr(downloads, "_MAX_TERMS_BYTES", 2 * 44)
+    answer = client.get(f"/xet/v1/reconstructions?file_id={file.hash}&file_id={other.hash}", headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (400, "too_many_pieces")
+    assert client.get(f"/xet/v1/reconstructions?file_id={file.hash}", headers=headers).status_code == 200
 
 
 @pytest.mark.any_database
