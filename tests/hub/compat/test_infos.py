@@ -18,8 +18,6 @@ from hub.repos import service
 from hub.repos.models import Repository
 from tests.hub.compat.conftest import LFS_NAME, inline, refusal
 
-pytestmark = pytest.mark.any_database
-
 CARD = b"""---
 license: MIT
 pipeline_tag: text-generation
@@ -158,6 +156,7 @@ def info_of(call, kind, rest=""):
     return call("GET", f"/hf/api/{kind}/ada/thing{rest}", None).json
 
 
+@pytest.mark.any_database
 def test_a_model_of_odd_files_is_told_without_them(call, thing, write):
     write(
         thing,
@@ -178,6 +177,7 @@ def test_a_model_of_odd_files_is_told_without_them(call, thing, write):
     assert info_of(call, "models").get("safetensors") is None
 
 
+@pytest.mark.any_database
 def test_the_heads_of_weights_are_sent_whole(call, thing, write):
     shards = {"x-1.safetensors": safetensors(a=("F32", [2])), "x-2.safetensors": safetensors(b=("F16", [3]))}
     index = {"metadata": {"total_size": 14}, "weight_map": {"a": "x-1.safetensors", "b": "x-2.safetensors"}}
@@ -243,6 +243,7 @@ def test_lists_are_narrowed_by_tags_that_all_must_be_there(call, context, model,
     assert refusal(call("GET", f"/hf/api/models?{many}", None))[0] == 400
 
 
+@pytest.mark.any_database
 def test_lists_go_on_for_as_long_as_more_is_wanted(call, make_repository, people, monkeypatch, count_queries):
     for number in range(7):
         make_repository(people["ada"], f"m{number}")
@@ -267,6 +268,7 @@ def test_lists_go_on_for_as_long_as_more_is_wanted(call, make_repository, people
     assert set(call("GET", "/api/models?expand=likes", None).json[0]) == {"_id", "id", "likes"}
 
 
+@pytest.mark.any_database
 def test_a_repository_that_moved_is_found_by_its_old_id(call, context, thing, people, send_commit):
     with unit_of_work(context) as work:
         service.rename_repository(
@@ -279,6 +281,7 @@ def test_a_repository_that_moved_is_found_by_its_old_id(call, context, thing, pe
     assert send_commit("/hf/api/models/ada/thing/commit/main", inline("a.txt", b"a")).status_code == 200
 
 
+@pytest.mark.any_database
 def test_access_can_be_asked_for(call, context, thing, make_repository, people):
     def ask(path, as_):
         answer = call("GET", f"/hf/api/models/{path}", as_)
@@ -300,6 +303,7 @@ def test_access_can_be_asked_for(call, context, thing, make_repository, people):
     assert ask("ada/hidden/auth-check", "bob") == ask("ada/hidden/auth-check/write", "bob") == (404, "RepoNotFound")
 
 
+@pytest.mark.any_database
 def test_the_catalogue_of_tags_is_told_by_type(call, client):
     tags = call("GET", "/api/models-tags-by-type", None).json
     assert {"id": "license:mit", "label": "mit", "type": "license"} in tags["license"]
@@ -309,6 +313,7 @@ def test_the_catalogue_of_tags_is_told_by_type(call, client):
     assert "language:en" in {tag["id"] for tag in tags["language"]}
 
 
+@pytest.mark.any_database
 def test_refs_and_history_tell_what_clients_ask_for(call, context, thing, write):
     import pygit2
 

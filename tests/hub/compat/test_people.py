@@ -11,8 +11,6 @@ from hub.db.uow import unit_of_work
 from hub.repos.models import Repository
 from tests.hub.compat.conftest import LFS_NAME, refusal
 
-pytestmark = pytest.mark.any_database
-
 
 @pytest.fixture
 def acme(context, make_organization, people):
@@ -98,6 +96,7 @@ def test_what_somebody_likes_is_told_to_people(call, context, thing, people, mak
     assert refusal(call("GET", "/api/users/ada/likes", None))[0] == 401
 
 
+@pytest.mark.any_database
 def test_raw_sends_what_git_holds(call, context, thing):
     for base in ("/ada/thing", "/hf/models/ada/thing", "/api/models/ada/thing"):
         text = call("GET", f"{base}/raw/main/config.json", None)
