@@ -46,10 +46,10 @@ def set_gate(body: dict[str, Any], address: Address) -> dict[str, Any]:
 @blp.at("/access_request")
 @blp.response(200, enveloped(schemas.AccessRequestSchema))
 def show_own_request(address: Address) -> dict[str, Any]:
-    """What became of the caller's own request."""
+    """What became of the caller's own request; its state is empty where there is none."""
     with reading(current_context()) as work:
-        request = service.get_own_request(work, actor=current_actor(), repository_id=address.load(work).id)
-        return ok(_request_view(request))
+        request = service.find_own_request(work, actor=current_actor(), repository_id=address.load(work).id)
+        return ok(_request_view(request) if request else {"state": ""})
 
 
 @blp.at("/access_request", method="POST")

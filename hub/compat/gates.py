@@ -62,9 +62,11 @@ def list_access_requests(query: dict[str, Any], place: Place, status: str) -> Re
     """The requests in that state, the oldest first; the next page's address is in the ``Link`` header."""
     page = PageArgs(query["cursor"], _PER)
     with reading(current_context()) as work:
+        repository = place.load(work)
         found = service.list_requests(
-            work, actor=current_actor(), repository_id=place.load(work).id, state=RequestState(status), page=page
+            work, actor=current_actor(), repository_id=repository.id, state=RequestState(status), page=page
         )
+        service.require_gate(repository)
         shown = [_request_view(request) for request in found.items]
     has_more = page.offset + len(shown) < found.total
     return views.send_json(shown, {"Link": next_link(cursor=str(page.page + 1))} if has_more else None)

@@ -32,7 +32,14 @@ from hub.repos.service.removal import (
     purge_repository,
     undelete_repository,
 )
-from hub.repos.service.requests import decide_request, get_own_request, grant_access, list_requests, request_access
+from hub.repos.service.requests import (
+    decide_request,
+    find_own_request,
+    grant_access,
+    list_requests,
+    request_access,
+    require_gate,
+)
 
 __all__ = [
     "PURGE_JOB",
@@ -46,11 +53,11 @@ __all__ = [
     "create_repository",
     "decide_request",
     "delete_repository",
+    "find_own_request",
     "find_redirect",
     "find_repository",
     "fork_repository",
     "get_for",
-    "get_own_request",
     "get_readable",
     "get_shown",
     "grant_access",
@@ -65,6 +72,7 @@ __all__ = [
     "rename_repository",
     "repository_path",
     "request_access",
+    "require_gate",
     "set_visibility",
     "transfer_repository",
     "unarchive_repository",

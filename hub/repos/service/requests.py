@@ -48,7 +48,7 @@ def request_access(
     repository = get_readable(work, actor=actor, repository_id=repository_id)
     user = get_own_user(work, actor=actor)
     require(work, actor, Action.ACCOUNT_WRITE, user, what="user")
-    _require_gate(repository)
+    require_gate(repository)
     if may_read_content(work, actor, repository):
         raise Conflict("You have access to this repository already.", code="access_given")
     state = RequestState.ACCEPTED if repository.gate == Gate.AUTO else RequestState.PENDING
@@ -70,10 +70,10 @@ def request_access(
     return request
 
 
-def get_own_request(work: UnitOfWork, *, actor: Actor, repository_id: int) -> GateRequest:
-    """The actor's own request. Raises NotSignedIn, NotFound (``access_request_not_found`` where there is none)."""
+def find_own_request(work: UnitOfWork, *, actor: Actor, repository_id: int) -> GateRequest | None:
+    """The actor's own request, or None. Raises NotSignedIn, NotFound (``repository_not_found``)."""
     repository = get_readable(work, actor=actor, repository_id=repository_id)
-    return _get(work, repository, user_id=get_own_user(work, actor=actor).id)
+    return _find(work, repository, user_id=get_own_user(work, actor=actor).id)
 
 
 def list_requests(
@@ -84,9 +84,11 @@ def list_requests(
     state: RequestState | None = None,
     page: PageArgs | None = None,
 ) -> Page[GateRequest]:
-    """The requests for a repository, the oldest first, with their users. Raises NotFound, NotSignedIn, Denied; Invalid
-    (``not_gated``)."""
-    repository = _get_gated(work, actor, repository_id)
+    """The requests for a repository, the oldest first, with their users; they are kept while there is no gate.
+
+    Raises NotFound, NotSignedIn, Denied.
+    """
+    repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
     page = page or PageArgs()
     here = [GateRequest.repository_id == repository.id]
     if state is not None:
@@ -150,28 +152,36 @@ def grant_access(work: UnitOfWork, *, actor: Actor, repository_id: int, user: st
     return request
 
 
-def _require_gate(repository: Repository) -> None:
+def require_gate(repository: Repository) -> None:
+    """Return for a gated repository. Raises Invalid (``not_gated``)."""
     if not repository.gate:
         raise Invalid("This repository is not gated: whoever may see it may read it.", code="not_gated")
 
 
 def _get_gated(work: UnitOfWork, actor: Actor, repository_id: int) -> Repository:
     repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
-    _require_gate(repository)
+    require_gate(repository)
     return repository
 
 
 def _get(work: UnitOfWork, repository: Repository, *, user_id: int | None = None, uuid: str = "") -> GateRequest:
+    request = _find(work, repository, user_id=user_id, uuid=uuid)
+    if request is None:
+        raise NotFound("There is no such request for access.", code="access_request_not_found")
+    return request
+
+
+def _find(
+    work: UnitOfWork, repository: Repository, *, user_id: int | None = None, uuid: str = ""
+) -> GateRequest | None:
     which = GateRequest.uuid == uuid if user_id is None else GateRequest.user_id == user_id
-    request = work.session.scalar(
+    found: GateRequest | None = work.session.scalar(
         select(GateRequest)
         .where(GateRequest.repository_id == repository.id, which)
         .options(joinedload(GateRequest.user).lazyload(User.namespace))
         .execution_options(populate_existing=True)
     )
-    if request is None:
-        raise NotFound("There is no such request for access.", code="access_request_not_found")
-    return request
+    return found
 
 
 def _insert(work: UnitOfWork, repository: Repository, user_id: int, state: RequestState, **more: Any) -> bool:

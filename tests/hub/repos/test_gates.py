@@ -18,8 +18,8 @@ from hub.repos.models import Repository, RequestState
 from hub.repos.service import (
     archive_repository,
     decide_request,
+    find_own_request,
     fork_repository,
-    get_own_request,
     grant_access,
     request_access,
     update_repository,
@@ -101,7 +101,10 @@ def test_a_request_of_another_repository_is_not_found(
     with pytest.raises(NotFound), unit_of_work(context) as work:
         decide_request(work, actor=ada, repository_id=other.id, request_uuid=uuid, state=RequestState.ACCEPTED)
     with reading(context) as work:
-        assert get_own_request(work, actor=eve, repository_id=thing.id).state is RequestState.PENDING
+        own = find_own_request(work, actor=eve, repository_id=thing.id)
+        assert own is not None
+        assert own.state is RequestState.PENDING
+        assert find_own_request(work, actor=eve, repository_id=other.id) is None
 
 
 def test_of_two_that_ask_or_decide_at_once_one_is_told_so(
