@@ -37,7 +37,7 @@ class NewPullBody(Body):
     base = fields.String(load_default="", metadata={"description": "the branch it is for; absent: the default branch"})
     revision = fields.String(
         load_default="",
-        metadata={"description": "what it proposes: a branch or commit of the repository; absent: nothing yet"},
+        metadata={"description": "what it proposes: a branch or tag of the repository; absent: nothing yet"},
     )
     is_draft = fields.Boolean(load_default=False)
 

@@ -151,7 +151,7 @@ def commit(query: dict[str, Any], place: Place, revision: str) -> dict[str, Any]
             title=shorten(title.strip(), MAX_TITLE_CHARS),
             description=description.strip()[:MAX_CONTENT_CHARS],
             base=branch,
-            revision=commit_id,
+            commit_id=commit_id,
         )
         answer["pullRequestUrl"] = discussion_url(repository, place, opened.discussion.number)
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from hub.git.types import Signature
 from hub.git.write import conflicts_of, despite_upkeep, get_commit_object, merge, write_commit
 
 MAX_CONFLICTS = 1000
+_WHOLE = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ def holds(path: Path, tip: str, commit_id: str) -> bool:
 
 
 def held_by(path: Path, tip: str, commit_ids: Sequence[str]) -> set[str]:
-    """Those of the commits that are the tip or lie in its history."""
+    """Those of the commits, by full id, that are the tip or lie in its history."""
     with open_repository(path) as repository:
         top = get_commit_object(repository, tip).id
         found = set()
         for commit_id in commit_ids:
+            if not _WHOLE.fullmatch(commit_id):
+                continue
             commit = pygit2.Oid(hex=commit_id)
             if commit in repository and (commit == top or repository.descendant_of(top, commit)):
                 found.add(commit_id)

@@ -14,8 +14,9 @@ from hub.base.errors import Conflict, Invalid, NotFound, PreconditionFailed, Unp
 from hub.base.names import branch_ref, normalise_path
 from hub.base.offload import offload
 from hub.db.uow import reading
+from hub.git.merge import held_by
 from hub.git.pointer import MAX_POINTER_SIZE_BYTES, format_pointer, parse_pointer
-from hub.git.repository import find_revision, is_empty, resolve_revision
+from hub.git.repository import find_revision, is_empty
 from hub.git.tree import find_entry, read_blob
 from hub.git.types import ZERO_OID, EntryKind, FileChange, LFSPointer, RefChange, Signature
 from hub.git.write import build_commit
@@ -129,7 +130,7 @@ def build_proposal(
     branch: str = "",
     parent: str | None = None,
 ) -> str:
-    """The id of a commit of all the edits, on a branch's tip or on ``parent``; no ref leads to it yet.
+    """The id of a commit of all the edits, on a branch's tip or on ``parent`` in its history; no ref leads to it yet.
 
     It is for a pull request that is about to be opened, and takes the right to open one. It opens its own units of
     work. Raises as ``commit_files``; Invalid (``nothing_to_commit``) when the edits change nothing.
@@ -138,7 +139,12 @@ def build_proposal(
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_PROPOSE, repository_id=repository_id)
     edits = _checked(edits)
     target = _Target.of(context, repository, branch=branch, new_branch="")
-    start = target.find_start() if parent is None else offload(resolve_revision, target.path, parent)
+    start = target.find_start()
+    if parent is not None and parent != start:
+        # Not any commit: what nothing leads to any more is not brought back by a proposal.
+        if start is None or not offload(held_by, target.path, start, [parent]):
+            raise PreconditionFailed(f"The branch does not hold {parent[:40]}.", code="parent_mismatch")
+        start = parent
     changes, pointers = _store_contents(
         context, actor, repository, edits, target.rules_at(start), Action.REPOSITORY_PROPOSE
     )

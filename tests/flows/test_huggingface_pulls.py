@@ -28,6 +28,7 @@ empty = api.create_pull_request(name, title="Nothing yet")
 said = api.comment_discussion(name, one.pr_num, "Pleaze.")
 edited = api.edit_discussion_comment(name, one.pr_num, said.id, "Please.")
 api.rename_discussion(name, one.pr_num, "Much better")
+picture = api.upload_attachment(given["picture"])
 refused = []
 for step in (lambda: api.merge_pull_request(name, one.pr_num),
              lambda: api.upload_file(path_or_fileobj=b"x", path_in_repo="x", repo_id=name)):
@@ -35,7 +36,8 @@ for step in (lambda: api.merge_pull_request(name, one.pr_num),
         step()
     except HfHubHTTPError as error:
         refused.append(error.response.status_code)
-answer([one.pr_num, one.pr_url, two.pr_num, empty.num, empty.status, edited.content, edited.edited, refused])
+answer([one.pr_num, one.pr_url, two.pr_num, empty.num, empty.status, edited.content, edited.edited, refused,
+        picture])
 """
 
 # By the owner.
@@ -84,13 +86,19 @@ def test_a_stranger_proposes_and_the_owner_decides(
     weights = secrets.token_bytes(300_000)
     (folder / "weights.bin").write_bytes(weights)
     (folder / "notes.txt").write_text("Of weights.\n")
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     clients = [
         HuggingFace(tmp_path / account.name, f"{hub.url}/hf", account.token, xet=xet) for account in (owner, stranger)
     ]
-    [one, url, two, empty, status, content, edited, refused] = clients[1].python(PROPOSE, name=name, folder=folder)
+    [one, url, two, empty, status, content, edited, refused, shown] = clients[1].python(
+        PROPOSE, name=name, folder=folder, picture=picture
+    )
     assert (one, two, empty, status) == (1, 2, 3, "draft")
     assert url == f"{hub.url}/hf/{name}/discussions/1"
     assert (content, edited, refused) == ("Please.", True, [403, 403])
+
+    assert hub.api.get(shown.removeprefix(hub.url)).body == picture.read_bytes()
 
     # Git fetches what is proposed, and pushes nothing there.
     work = tmp_path / "work"

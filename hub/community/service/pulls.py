@@ -12,6 +12,7 @@ What spans Git and the database takes the context and opens short units of work 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import contains_eager, joinedload
@@ -92,13 +93,16 @@ def open_pull(
     description: str = "",
     base: str = "",
     revision: str = "",
+    commit_id: str = "",
     is_draft: bool = False,
     via: str = "api",
 ) -> PullRequest:
     """A new pull request, whose ref is there when this returns.
 
-    base: the branch it is for; "" for the default branch. revision: what it proposes, a commit or ref of the
-    repository; "": nothing yet, its ref begins where the base is. description: its first comment.
+    base: the branch it is for; "" for the default branch. revision: what it proposes, a branch or tag of the
+    repository; "": nothing yet, its ref begins where the base is. commit_id: instead, a commit that
+    ``repos.files.build_proposal`` has made: by their ids anybody could bring back commits that nothing leads to any
+    more, so ``revision`` takes none. description: its first comment.
     A crash leaves at most a ref, and a number that nothing has.
     Raises Invalid (``REQ-ERR-6``, ``nothing_to_commit``: the base holds the revision), NotFound (``branch_not_found``,
     ``revision_not_found``), NotSignedIn, Denied, and what a push may raise.
@@ -114,8 +118,8 @@ def open_pull(
     tip = offload(find_revision, path, base_ref)
     if tip is None:
         raise NotFound(f"There is no branch {base_ref[11:91]!r}.", code="branch_not_found")
-    start = offload(resolve_revision, path, revision) if revision else tip
-    if revision and offload(holds, path, tip, start):
+    start = commit_id or (offload(_resolve_name, path, revision) if revision else tip)
+    if (revision or commit_id) and offload(holds, path, tip, start):
         raise Invalid("The base branch holds all of this already.", code="nothing_to_commit")
     with unit_of_work(context) as work:
         number = discussions.next_number(work, repository_id)
@@ -154,6 +158,15 @@ def open_pull(
         assert pull is not None
     log.info("pull_request_opened", repository_id=repository_id, number=number, actor_id=actor.user_id)
     return pull
+
+
+def _resolve_name(path: Path, revision: str) -> str:
+    """The commit of a branch, a tag or another ref in full. Raises NotFound (``revision_not_found``)."""
+    names = (f"refs/heads/{revision}", f"refs/tags/{revision}", revision)
+    name = next((name for name in names if name in list_refs(path)), None)
+    if name is None:
+        raise NotFound(f"There is no branch or tag {revision[:80]!r}.", code="revision_not_found")
+    return resolve_revision(path, name)
 
 
 # Committing to one.

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.policy import ANONYMOUS, SYSTEM, Action, Actor
 from hub.accounts.service import set_grant
-from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn
+from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn, PreconditionFailed
 from hub.base.topics import TOPICS
 from hub.community.models import Comment, DiscussionEvent, DiscussionStatus
 from hub.community.pulls import SETTLE_JOB
@@ -122,7 +122,7 @@ def test_both_sides_are_brought_together_or_told_apart(context, ada, bob, thing,
             message="Mine",
             edits=[FileEdit(name, content=b"mine")],
         )
-        pull = pulls.open_pull(context, actor=reader, repository_id=thing.id, title=name, revision=built)
+        pull = pulls.open_pull(context, actor=reader, repository_id=thing.id, title=name, commit_id=built)
         assert (pull.discussion.number, pull.start_commit) == (number, built)
     base = commit(writer, {"a.txt": b"theirs"})
     with reading(context) as work:
@@ -138,9 +138,22 @@ def test_both_sides_are_brought_together_or_told_apart(context, ada, bob, thing,
     assert (made.author.name, made.title) == ("ada", "Merge pull request #2: new.txt")
     # What the base holds cannot be proposed again; nor for a branch that is not there.
     with pytest.raises(Invalid, match="holds all of this"):
-        pulls.open_pull(context, actor=reader, repository_id=thing.id, title="x", revision=merged.merge_commit)
+        pulls.open_pull(context, actor=reader, repository_id=thing.id, title="x", revision="main")
     with pytest.raises(NotFound):
         pulls.open_pull(context, actor=reader, repository_id=thing.id, title="x", base="none")
+    # Commits that no branch has are brought back by nobody who knows their ids.
+    with pytest.raises(NotFound):
+        pulls.open_pull(context, actor=reader, repository_id=thing.id, title="x", revision=one.start_commit)
+    for parent in (one.start_commit, "f" * 40, "main"):
+        with pytest.raises(PreconditionFailed):
+            build_proposal(
+                context,
+                actor=reader,
+                repository_id=thing.id,
+                message="Mine",
+                edits=[FileEdit("z", content=b"z")],
+                parent=parent,
+            )
 
 
 def test_who_may_do_what_to_one(context, ada, bob, thing, commit, actor_of, make_user):
