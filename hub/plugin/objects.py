@@ -10,7 +10,7 @@ from hub.base.context import Context
 from hub.base.offload import begin, offload
 from hub.objects.disk import explain_disk_errors, write_all
 from hub.objects.store import STAGING, STORE, ObjectInfo, ObjectStore
-from hub.objects.stream import Verifier, pass_through, take_in
+from hub.objects.stream import Verifier, take_in
 from hub.repos.quotas import check_object_room, check_quota
 from hub.repos.uploads import folder as incoming_folder
 
@@ -18,14 +18,12 @@ __all__ = [
     "STAGING",
     "ObjectInfo",
     "ObjectStore",
-    "Verifier",
     "begin",
     "check_object_room",
     "check_quota",
     "get_store",
     "incoming_folder",
     "offload",
-    "pass_through",
     "receive_file",
 ]
 

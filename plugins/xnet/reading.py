@@ -68,13 +68,14 @@ def read_terms(context: Context, terms: Iterable[Term]) -> Iterator[bytes]:
         for term in window.terms:
             chunks = window.chunks.get(term.xorb)
             if chunks is None:
-                raise _missing()
-            yield from _read_term(context, term, chunks)
+                raise xorb_missing()
+            yield from read_term(context, term, chunks)
 
 
-def _read_term(context: Context, term: Term, chunks: PackedChunks) -> Iterator[bytes]:
+def read_term(context: Context, term: Term, chunks: PackedChunks) -> Iterator[bytes]:
+    """As ``read_terms``, of one term. chunks: of its xorb."""
     store, key = get_store(context), xorb_key(term.xorb)
-    runs = _runs_of(chunks, term.start, term.end)
+    runs = runs_of(chunks, term.start, term.end)
     path = store.local_path(key)
     if path is None:
         first, end = chunks.stored_range(term.start, term.end)
@@ -84,7 +85,7 @@ def _read_term(context: Context, term: Term, chunks: PackedChunks) -> Iterator[b
     try:
         descriptor = offload(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise _missing() from None
+        raise xorb_missing() from None
     try:
         yield from _ahead(partial(_read_run, descriptor, first, end, raw_length) for first, end, raw_length in runs)
     finally:
@@ -109,7 +110,7 @@ def _ahead(tasks: Iterable[Callable[[], bytes]]) -> Iterator[bytes]:
                 waiting()
 
 
-def _runs_of(chunks: PackedChunks, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def runs_of(chunks: PackedChunks, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """A range of chunks in runs of a mebibyte: (first stored byte, the one after the last, raw length)."""
     while start < end:
         stop = start + 1
@@ -128,7 +129,7 @@ def _read_run(descriptor: int, first: int, end: int, raw_length: int) -> bytes:
     try:
         stored = os.pread(descriptor, end - first, first)
     except OSError as error:
-        raise _damaged() from error
+        raise xorb_damaged() from error
     return _decode(stored, raw_length)
 
 
@@ -136,9 +137,9 @@ def _decode(stored: bytes, raw_length: int) -> bytes:
     try:
         raw = b"".join(decode_chunks(stored))
     except FormatError as error:
-        raise _damaged() from error
+        raise xorb_damaged() from error
     if len(raw) != raw_length:
-        raise _damaged()
+        raise xorb_damaged()
     return raw
 
 
@@ -155,16 +156,18 @@ class _Stream:
         while missing > 0:
             part = self._rest or next(self._chunks, b"")
             if not part:
-                raise _damaged()
+                raise xorb_damaged()
             parts.append(part[:missing])
             self._rest = part[missing:]
             missing -= len(parts[-1])
         return b"".join(parts)
 
 
-def _missing() -> NotFound:
+def xorb_missing() -> NotFound:
+    """A xorb has no row, or no bytes."""
     return NotFound("Chunks of this content are not stored here.", code="xorb_not_found")
 
 
-def _damaged() -> Failed:
+def xorb_damaged() -> Failed:
+    """The store gives other bytes than it took."""
     return Failed("Stored chunks of this content are damaged.", code="xorb_damaged")

@@ -11,7 +11,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import select
@@ -19,16 +18,16 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.plugin import Action, Actor, Context, get_logger
 from hub.plugin.db import UnitOfWork, insert_new, insert_new_keys, reading, unit_of_work
-from hub.plugin.errors import Invalid, NotFound, TooLarge
+from hub.plugin.errors import NotFound, TooLarge
 from hub.plugin.lfs import hold_contents, holds_contents
-from hub.plugin.objects import Verifier, check_quota, offload, pass_through
+from hub.plugin.objects import check_quota, offload
 from hub.plugin.policy import require
 from hub.plugin.repos import Repository, get_readable
 from plugins.xnet.judging import JudgedFile, JudgedShard, judge_shard, not_proved
 from plugins.xnet.mentions import note_mentions
 from plugins.xnet.models import Chunk, File, FileXorb
-from plugins.xnet.reading import read_terms
 from plugins.xnet.reconstruction import TermTable
+from plugins.xnet.verifying import hash_files, hash_mismatch
 
 log = get_logger(__name__)
 
@@ -68,7 +67,7 @@ def begin_registration(context: Context, *, actor: Actor, repository_id: int, pa
         known = _oids_of_known(work, [file.hash for file in shard.files])
         _check_room(work, repository, shard.files)
     if any(known.get(file.hash, file.oid) != file.oid for file in shard.files):
-        raise Invalid("The content's SHA-256 is not the announced one.", code="hash_mismatch")
+        raise hash_mismatch()
     unverified = [file for file in shard.files if file.hash not in known]
     return Registration(actor, repository_id, shard, unverified)
 
@@ -94,31 +93,20 @@ def _oids_of_known(work: UnitOfWork, hashes: Sequence[bytes]) -> dict[bytes, str
 def verify_files(context: Context, registration: Registration) -> Iterator[int]:
     """Put the unverified files together and hash them; says how many bytes are done, at least every few seconds.
 
-    Raises Unprocessable (``hash_mismatch``): a file has another SHA-256 than it is announced with; Invalid
-    (``shard_not_proved``) when chunks are gone; Unavailable; Failed (``xorb_damaged``).
+    Raises Invalid: ``hash_mismatch``, when a file has another SHA-256 than it is announced with, ``shard_not_proved``,
+    when chunks are gone; Unavailable; Failed (``xorb_damaged``).
     """
     if not registration.unverified:
         return
-    turns, done = _TURNS[registration.actor.user_id], 0
+    turns = _TURNS[registration.actor.user_id]
     while not turns.acquire(timeout=_HEARTBEAT_S):
-        yield done
+        yield 0
     try:
-        pieces = read_terms(context, chain.from_iterable(file.terms for file in registration.unverified))
-        for file in registration.unverified:
-            for piece in pass_through(_take(pieces, file.size_bytes), Verifier(file.size_bytes, file.oid)):
-                done += len(piece)
-                yield done
+        yield from hash_files(context, registration.unverified)
     except NotFound:
         raise not_proved() from None
     finally:
         turns.release()
-
-
-def _take(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
-    """The pieces of one file: none is of two."""
-    while length > 0 and (piece := next(pieces, None)) is not None:
-        length -= len(piece)
-        yield piece
 
 
 _TURNS: defaultdict[int | None, threading.BoundedSemaphore] = defaultdict(

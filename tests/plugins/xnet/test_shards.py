@@ -11,16 +11,19 @@ import pytest
 from sqlalchemy import delete, select
 
 from hub.accounts.models import Grant, Role
+from hub.base.errors import HubError
 from hub.db.uow import reading, unit_of_work
 from hub.objects.store import STORE, create_store
 from hub.repos.lfs.contents import get_content, receive_object
 from hub.repos.models import LFSObject, Repository
 from plugins.xnet.formats.hashes import file_hash, tree_hash
-from plugins.xnet.models import File
-from plugins.xnet.storage import delete_xorb
+from plugins.xnet.models import File, Xorb
+from plugins.xnet.registration import begin_registration, register, verify_files
+from plugins.xnet.storage import delete_xorb, xorb_key
 from tests.support.xet_client import (
     BG4_LZ4,
     LZ4,
+    STORED,
     file_record,
     make_upload,
     nodes_of,
@@ -238,6 +241,43 @@ def test_chunks_whose_bytes_are_gone_make_no_file(context, sender, count_rows):
     assert sender.send_shard(upload.shard()).json["code"] == "shard_not_proved"
     assert lines_of(sender.send_shard(upload.shard(), version=2))[-1]["type"] == "error"
     assert count_rows() == before
+
+
+def test_a_xorb_that_is_collected_meanwhile_makes_no_file(context, sender, tmp_path, count_rows):
+    upload = Upload()
+    upload.send_xorbs(sender)
+    (tmp_path / "shard").write_bytes(upload.shard())
+    begun = begin_registration(context, actor=sender.actor, repository_id=sender.repository.id, path=tmp_path / "shard")
+    assert [*verify_files(context, begun)][-1] == begun.total_bytes == len(upload.content)
+    with unit_of_work(context) as work:
+        work.session.execute(delete(Xorb).where(Xorb.hash == upload.names[1]))
+    before = count_rows()
+    with pytest.raises(HubError) as refusal:
+        register(context, begun)
+    assert refusal.value.code == "shard_not_proved"
+    assert count_rows() == before
+
+
+@pytest.mark.any_database
+def test_stored_chunks_that_are_damaged_make_no_file(context, sender, count_rows):
+    """The disk gives other bytes than it took."""
+    upload = Upload()
+    upload.send_xorbs(sender, STORED)
+    path = context[STORE].local_path(xorb_key(upload.names[0]))
+    good, before = path.read_bytes(), count_rows()
+    flipped = bytearray(good)
+    flipped[100] ^= 1
+    for spoilt, status, code in (
+        (good[:20_000], 500, "xorb_damaged"),
+        (b"\1" * len(good), 500, "xorb_damaged"),
+        (bytes(flipped), 400, "hash_mismatch"),
+    ):
+        path.write_bytes(spoilt)
+        answer = sender.send_shard(upload.shard())
+        assert (answer.status_code, answer.json["code"]) == (status, code)
+        assert count_rows() == before
+    path.write_bytes(good)
+    assert sender.send_shard(upload.shard()).status_code == 200
 
 
 @pytest.mark.any_database
