@@ -196,9 +196,9 @@ def list_parquet_files(query: dict[str, Any]) -> Response:
 
 
 def _tables(place: Place) -> tuple[Repository, Converted]:
-    if place.kind.name != _DATASET:
-        raise NotFound(f"A {place.kind.name} has no tables.", code="not_a_dataset")
     repository = place.get()
+    if repository.kind != _DATASET:
+        raise NotFound(f"A {repository.kind} has no tables.", code="not_a_dataset")
     check_content(current_context(), current_actor(), repository)
     return repository, _converted(repository)
 

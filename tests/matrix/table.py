@@ -499,6 +499,10 @@ _WATCHING = Sample(values={"uuid": "$watching"})
 _SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
 
 _SAMPLES: Mapping[str, Sample] = {
+    "GET /-/datasets-server/is-valid": Sample(query="dataset=$path_of_repository"),
+    "GET /-/datasets-server/splits": Sample(query="dataset=$path_of_repository"),
+    "GET /-/datasets-server/info": Sample(query="dataset=$path_of_repository"),
+    "GET /-/datasets-server/parquet": Sample(query="dataset=$path_of_repository"),
     "GET {hub}/api/settings/webhooks/<uuid>": _WATCHING,
     "POST {hub}/api/settings/webhooks/<uuid>": _WATCHING,
     "DELETE {hub}/api/settings/webhooks/<uuid>": _WATCHING,

@@ -107,7 +107,7 @@ class World:
             self.values |= {"uuid": people["reader"].uuid, "reference": people["reader"].uuid}
 
     def _make_repositories(self) -> None:
-        for kind in ("model", "prompt"):
+        for kind in ("model", "dataset", "prompt"):
             for name in ("open", "closed", "open-gone", "closed-gone"):
                 self._make_repository(kind, name)
 
@@ -209,7 +209,8 @@ class World:
             options["data"] = sample.data
         elif body is not None:
             options["json"] = _filled(body, values)
-        with self.client.open(address, method=route.method, query_string=sample.query, **options) as answer:
+        query = re.sub(r"\$(\w+)", lambda found: str(values[found[1]]), sample.query)
+        with self.client.open(address, method=route.method, query_string=query, **options) as answer:
             answer.get_data()
         if route.method not in SAFE and answer.status_code < 400:
             self._undo()
