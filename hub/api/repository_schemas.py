@@ -140,7 +140,8 @@ class CommonUpdateBody(_Open):
     private = fields.Boolean(allow_none=True)
     default_branch = fields.String(allow_none=True)
     xnet_enabled = fields.Boolean(
-        allow_none=True, metadata={"description": "for site administrators; this hub has no such storage"}
+        allow_none=True,
+        metadata={"description": "for site administrators; true is refused: the hub decides for each content"},
     )
 
 

@@ -42,8 +42,9 @@ def update_repository(
     Who may write may change the texts and details, of nothing that is archived; the visibility, the gate, and what is
     secret, needs the right to administer. The licence here is what lists show; the card in README.md is a file like
     any other and is not touched.
-    xnet_enabled: whether the content lies in Xet storage, for site administrators to say. This hub has none, so no
-    repository's does. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
+    xnet_enabled: whether the content lies in Xet storage alone, for site administrators to say. No repository's does:
+    here each content is kept one way or the other, and every client gets it.
+    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
     """
     check_texts(nickname=nickname, description=description, license=license)
     if gate is not None and gate not in [*Gate]:
@@ -52,7 +53,7 @@ def update_repository(
     repository = get_locked(work, actor, action, repository_id)
     if xnet_enabled:
         require_site_admin(work, actor)
-        raise Invalid("This hub has no such storage.", code="REQ-ERR-6", member="xnet_enabled")
+        raise Invalid("This hub decides for each content how it is kept.", code="REQ-ERR-6", member="xnet_enabled")
     fields = get_kind(work.context, repository.kind).details
     checked = check_details(fields, details or {})
     if checked or any(text is not None for text in (nickname, description, license)):
