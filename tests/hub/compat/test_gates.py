@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -158,3 +159,51 @@ def test_granted_access_needs_no_request_and_lists_are_paged(
     second = call("GET", following)
     assert [one["user"]["user"] for one in second.json or ()] == ["u100", "u101"]
     assert "Link" not in second.headers
+
+
+ODD = ["a\0b", "\ud800", "x" * 5000, "../..", " ", "%00", "\U0001f600"]
+
+
+def test_odd_input_is_refused_by_every_route_of_the_room(
+    call: Call, gated: Repository, people: dict[str, User], make_repository: Callable[..., Repository]
+) -> None:
+    make_repository(people["ada"], "demo", kind="space")
+    made = call("POST", "/hf/api/collections", json={"title": "C", "namespace": "ada"}).get_json()["slug"]
+    watched = [{"type": "model", "name": "ada/thing"}]
+    for odd in ODD:
+        quoted = quote(odd, errors="surrogatepass")
+        for method, path, body in (
+            ("POST", ASK, {"fields": {odd: odd}}),
+            ("POST", f"{ASK}/handle", {"user": odd, "status": "accepted", "rejectionReason": odd}),
+            ("POST", f"{ASK}/handle", {"requestId": odd, "status": "rejected", "rejectionReason": odd}),
+            ("POST", f"{ASK}/grant", {"user": odd}),
+            ("PUT", f"{BASE}/settings", {"gated": odd}),
+            ("PUT", f"{BASE}/settings", {"gated": [odd]}),
+            ("POST", f"{BASE}/duplicate", {"repository": odd}),
+            ("POST", f"{BASE}/duplicate", {"repository": f"{odd}/{odd}"}),
+            ("PUT", f"/api/v1/models/ada/thing/access_requests/{quoted}", {"state": "accepted", "reason": odd}),
+            ("GET", f"/hf/api/collections?owner={quoted}&item=models/{quoted}&q={quoted}", None),
+            ("GET", f"/hf/api/collections/ada/{quoted}", None),
+            ("POST", "/hf/api/collections", {"title": odd, "namespace": odd}),
+            ("POST", "/hf/api/collections", {"title": odd, "namespace": "ada", "description": odd}),
+            ("PATCH", f"/hf/api/collections/{made}", {"title": odd, "description": odd}),
+            ("POST", f"/hf/api/collections/{made}/items", {"item": {"id": odd, "type": "model"}, "note": odd}),
+            ("POST", f"/hf/api/collections/{made}/items", {"item": {"id": "ada/thing", "type": odd}}),
+            ("PATCH", f"/hf/api/collections/{made}/items/{quoted}", {"note": odd}),
+            ("DELETE", f"/hf/api/collections/{made}/items/{quoted}", None),
+            ("POST", "/hf/api/settings/webhooks", {"url": odd, "watched": watched}),
+            ("POST", "/hf/api/settings/webhooks", {"url": "https://1.1.1.1/", "watched": watched, "secret": odd}),
+            (
+                "POST",
+                "/hf/api/settings/webhooks",
+                {"url": "https://1.1.1.1/", "watched": [{"type": "user", "name": odd}]},
+            ),
+            ("POST", "/hf/api/settings/webhooks", {"url": "https://1.1.1.1/", "watched": watched, "domains": [odd]}),
+            ("GET", f"/hf/api/settings/webhooks/{quoted}", None),
+            ("POST", "/hf/api/spaces/ada/demo/secrets", {"key": odd, "value": odd}),
+            ("POST", "/hf/api/spaces/ada/demo/variables", {"key": "K", "value": odd, "description": odd}),
+            ("DELETE", "/hf/api/spaces/ada/demo/variables", {"key": odd}),
+        ):
+            options = {} if body is None else {"json": body}
+            answer = call(method, path, **options)
+            assert answer.status_code < 500, (method, path, odd, answer.text)
