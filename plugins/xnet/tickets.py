@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from flask import request
-
 from hub.plugin import Context, TokenScope
-from hub.plugin.api import current_context
 from hub.plugin.db import UnitOfWork, reading
 from hub.plugin.errors import Denied, NotSignedIn
 from hub.plugin.policy import ANONYMOUS, SERVICE, SYSTEM, Actor, User
@@ -97,6 +94,11 @@ def read_ticket(context: Context, authorization: str) -> Claims:
 
 def require_ticket(scope: TicketScope) -> tuple[Claims, Actor]:
     """The request's claims and who they speak for. Raises NotSignedIn, Denied (the ticket is for reading only)."""
+    # Late: workers issue tickets to themselves and speak no HTTP.
+    from flask import request
+
+    from hub.plugin.wire import current_context
+
     context = current_context()
     claims = read_ticket(context, request.headers.get("Authorization", ""))
     if scope is TicketScope.WRITE and claims.scope is not TicketScope.WRITE:
