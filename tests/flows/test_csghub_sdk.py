@@ -246,20 +246,22 @@ def test_the_default_client_uploads_without_xet(sdk, account, folder, tmp_path):
     assert (last["title"], last["message"]) == ("More", "of it")
     client.cli("upload", "ada/corpus", folder / "data", ".", "-t", "dataset", "--delete", "README.md")
     assert set(names_on(account, "datasets/ada/corpus")) == {".gitattributes", "a b.txt"}
-    refused = client.cli("upload", "ada/defaults", folder / "config.json", "pr.json", "--create-pr", check=False)
-    assert refused.status == 1
-    assert "commit to a branch" in refused.error
+    client.cli("upload", "ada/defaults", folder / "config.json", "pr.json", "--create-pr")
+    assert "pr.json" in names_on(account, "models/ada/defaults", "refs%2Fpr%2F1")
+    assert "pr.json" not in names_on(account, "models/ada/defaults")
 
 
-def test_with_xet_the_default_client_sends_small_files_and_says_what_it_cannot(sdk, account, folder):
-    """The documented way out is the variable that the test above sets; there is no Xet storage here yet."""
+def test_the_default_client_uploads_and_downloads_by_xet(sdk, account, folder, tmp_path):
+    """As the SDK comes, with nothing set: huggingface_hub with hf_xet."""
     client = sdk.with_(default_client=True)
-    client.cli("upload", "ada/small", folder / "config.json")
-    assert "config.json" in names_on(account, "models/ada/small")
-    refused = client.cli("upload", "ada/small", folder / "weights.bin", check=False)
-    assert refused.status == 1
-    assert "xet-write-token" in refused.error
-    assert "weights.bin" not in names_on(account, "models/ada/small")
+    client.cli("upload", "ada/chunked", folder)
+    found = names_on(account, "models/ada/chunked")
+    assert set(found) == set(files_in(folder)) | {".gitattributes"}
+    assert found["weights.bin"]["lfs"]["oid"] == oid_of((folder / "weights.bin").read_bytes())
+    assert len(found["weights.bin"]["xetHash"]) == 64
+    client.cli("download", "ada/chunked", "--local-dir", tmp_path / "default")
+    sdk.cli("download", "ada/chunked", "--local-dir", tmp_path / "native")
+    assert files_in(tmp_path / "default") == files_in(tmp_path / "native") == files_in(folder)
 
 
 def test_one_file_goes_up_by_http_and_a_large_one_is_refused(sdk, account, folder, tmp_path):
