@@ -1,4 +1,4 @@
-"""What becomes of the discussions and comments of an account that goes."""
+"""What becomes of the discussions, the comments and the webhooks of an account that goes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from sqlalchemy import delete, func, select, update
 
 from hub.accounts.service.departures import DEPARTURES, Departure
 from hub.base.context import Context
-from hub.community.models import Comment, Discussion
+from hub.community.models import Comment, Discussion, Webhook
+from hub.community.reports import DIALECT
 from hub.community.service.attachments import forget_attachments
 from hub.db.uow import UnitOfWork
 
@@ -14,6 +15,7 @@ from hub.db.uow import UnitOfWork
 def install(context: Context) -> None:
     """Take part in the departures of accounts; done once, by ``build_context``."""
     context[DEPARTURES].add("community.discussions", take_discussions)
+    context[DEPARTURES].add("community.webhooks", take_webhooks)
 
 
 def take_discussions(work: UnitOfWork, departure: Departure) -> None:
@@ -35,3 +37,9 @@ def take_discussions(work: UnitOfWork, departure: Departure) -> None:
     forget_attachments(work, departure.user.id)
     for statement in statements:
         work.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def take_webhooks(work: UnitOfWork, departure: Departure) -> None:
+    """Forget the webhooks that were the account's alone; those of repositories and namespaces are others', too."""
+    own = delete(Webhook).where(Webhook.created_by_id == departure.user.id, Webhook.dialect == DIALECT)
+    work.session.execute(own.execution_options(synchronize_session=False))

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from hub.accounts import service as accounts
 from hub.accounts.models import User
+from hub.accounts.policy import SYSTEM
 from hub.base.context import Context
-from hub.community.models import WebhookDelivery
-from hub.db.uow import reading
+from hub.community.models import Webhook, WebhookDelivery
+from hub.db.uow import reading, unit_of_work
 from hub.jobs.run import run_due
 from hub.repos.models import Repository
 from tests.hub.compat.conftest import Call, refusal
@@ -41,7 +43,9 @@ def make(call: Call, receiver: Receiver) -> Callable[..., dict[str, Any]]:
     return create
 
 
-def test_a_webhook_is_its_makers_alone(call: Call, thing: Repository, make: Callable[..., dict[str, Any]]) -> None:
+def test_a_webhook_is_its_makers_alone(
+    context: Context, call: Call, thing: Repository, make: Callable[..., dict[str, Any]]
+) -> None:
     made = make("bob", ("model", "ada/thing"), ("user", "ada"), secret=SECRET, domains=["discussions"])
     at = f"{BASE}/{made['id']}"
     assert made["secret"] == SECRET
@@ -62,6 +66,12 @@ def test_a_webhook_is_its_makers_alone(call: Call, thing: Repository, make: Call
     assert call("POST", f"{at}/enable", "bob").get_json()["webhook"]["disabled"] is False
     assert call("DELETE", at, "bob").status_code == 200
     assert refusal(call("GET", at, "bob"))[0] == 404
+    # It goes with its maker.
+    make("bob", ("user", "ada"))
+    with unit_of_work(context) as work:
+        accounts.delete_user(work, actor=SYSTEM, name="bob")
+    with reading(context) as work:
+        assert work.session.scalars(select(Webhook)).all() == []
 
 
 def test_what_cannot_be_watched_is_refused(
