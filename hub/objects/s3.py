@@ -24,6 +24,7 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 from hub.base.errors import HubError, NotFound, PreconditionFailed, TooLarge, Unavailable, Unprocessable
 from hub.base.log import get_logger
 from hub.base.settings import MIB, Settings, SettingsError
+from hub.objects.s3_ranges import sign_range
 from hub.objects.store import STAGING, ObjectInfo, ObjectStore, PartInfo, Swept, validate_key
 from hub.objects.stream import CHUNK_BYTES, Source, Verifier, hash_mismatch, pass_through
 
@@ -95,6 +96,7 @@ class S3Store(ObjectStore):
 
     def __init__(self, address: S3Address, *, is_direct: bool = True, public_url: str = "") -> None:
         self.is_direct = is_direct
+        self._account = address
         self._bucket = address.bucket
         self._pool = urllib3.PoolManager(
             timeout=_TIMEOUT,
@@ -343,6 +345,17 @@ class S3Store(ObjectStore):
             plain = "".join(char if 32 <= ord(char) < 127 and char not in '"\\%' else "_" for char in filename)
             query["response-content-disposition"] = f'attachment; filename="{plain}"'
         return self._address(method, key, expires_s=expires_s, query=query, client=self._public)
+
+    def presign_range(self, key: str, first: int, last: int, *, expires_s: int) -> str | None:
+        return sign_range(
+            self._address("GET", key, client=self._public),
+            access_key=self._account.access_key,
+            secret_key=self._account.secret_key,
+            region=self._account.region,
+            first=first,
+            last=last,
+            expires_s=min(expires_s, _MAX_EXPIRY_S),
+        )
 
     def presign_put(self, key: str, *, expires_s: int) -> str:
         self._ensure_bucket()

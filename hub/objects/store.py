@@ -192,6 +192,13 @@ class ObjectStore(ABC):
         """An address by which anyone may read the object for a while; the answer names the file so."""
         raise self._not_direct()
 
+    def presign_range(self, key: str, first: int, last: int, *, expires_s: int) -> str | None:
+        """An address by which anyone may GET these bytes for a while, both ends included, and nothing else.
+
+        The request's ``Range`` must say just that. None where the store cannot limit an address so.
+        """
+        return None
+
     def presign_put(self, key: str, *, expires_s: int) -> str:
         """An address by which anyone may write the object for a while."""
         raise self._not_direct()

@@ -21,6 +21,8 @@ from plugins.xnet.storage import xorb_key
 
 # The life of an address lies between one and two of these: large files are fetched slowly.
 _LIFE_S = 4 * 3600
+# Ranges of one xorb that one address allows: they are part of it.
+_PIECES_AT_ONCE = 16
 # More than any address allows; what a client may ask for at once.
 MAX_RANGES = 64
 _MAX_TEXT_CHARS = 2048
@@ -38,17 +40,23 @@ class AddressMaker:
     context: Context
     base_url: str
 
+    @property
+    def pieces_at_once(self) -> int:
+        """How many pieces of a xorb one address may allow: an object store signs for one range at a time."""
+        return 1 if get_store(self.context).is_direct else _PIECES_AT_ONCE
+
     def __call__(self, xorb: bytes, pieces: Sequence[Piece]) -> str:
-        """The address that allows these pieces of a xorb."""
+        """The address that allows these pieces of a xorb, and nothing else of it."""
         # Rounded, so that an answer that is asked for twice is mostly the same, and caches between can help.
         now = int(self.context.clock.now().timestamp())
         expires_at_s = (now // _LIFE_S + 2) * _LIFE_S
-        spans = [(piece.first, piece.last) for piece in pieces]
         store = get_store(self.context)
-        if store.is_direct and pieces[0].is_whole:
-            # The store's own address opens the object whole: it is for who may have the whole of it.
-            return store.presign_get(xorb_key(xorb), expires_s=expires_at_s - now)
-        text = ",".join(f"{first}-{last}" for first, last in spans)
+        if store.is_direct:
+            [piece] = pieces
+            url = store.presign_range(xorb_key(xorb), piece.first, piece.last, expires_s=expires_at_s - now)
+            if url is not None:
+                return url
+        text = ",".join(f"{piece.first}-{piece.last}" for piece in pieces)
         name = hash_to_text(xorb)
         signature = _signer(self.context).sign(_signed_text(name, text, str(expires_at_s)))
         query = urlencode({"bytes": text, "expires": expires_at_s, "signature": signature}, safe=",")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, islice
+from typing import Protocol
 
 from hub.plugin.errors import RangeNotSatisfiable
 from hub.plugin.objects import offload
@@ -20,8 +21,6 @@ from plugins.xnet.formats.xorbs import PackedChunks
 _XORBS_AT_ONCE = 32
 # Terms that one piece of an answer holds.
 _TERMS_AT_ONCE = 1000
-# Ranges of one xorb that one address allows in the second form: they are part of it.
-_RANGES_AT_ONCE = 16
 
 # Gives the chunks of each of these xorbs.
 LoadChunks = Callable[[Sequence[bytes]], Mapping[bytes, PackedChunks]]
@@ -62,14 +61,13 @@ class TermTable:
 class Piece:
     """A run of a xorb's chunks, ``start`` to ``end`` (exclusive).
 
-    first, last: the bytes that it is stored as, both inclusive. is_whole: whether these are all that the xorb has.
+    first, last: the bytes that it is stored as, both inclusive.
     """
 
     start: int
     end: int
     first: int
     last: int
-    is_whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def locate_pieces(plans: Iterable[Plan], load: LoadChunks) -> dict[bytes, tuple[
             found = []
             for start, end in merge_runs(runs[xorb]):
                 first, after = packed.stored_range(start, end)
-                found.append(Piece(start, end, first, after - 1, (start, end) == (0, len(packed))))
+                found.append(Piece(start, end, first, after - 1))
             pieces[xorb] = tuple(found)
     return pieces
 
@@ -181,8 +179,14 @@ def merge_runs(runs: set[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-# Gives the address that allows a client to fetch these pieces of a xorb.
-MakeAddress = Callable[[bytes, Sequence[Piece]], str]
+class MakeAddress(Protocol):
+    """Gives the address that allows a client to fetch some pieces of a xorb."""
+
+    @property
+    def pieces_at_once(self) -> int:
+        """How many pieces one address may allow."""
+
+    def __call__(self, xorb: bytes, pieces: Sequence[Piece], /) -> str: ...
 
 
 def write_first_form(plan: Plan, address: MakeAddress) -> Iterator[bytes]:
@@ -199,8 +203,8 @@ def write_second_form(plan: Plan, address: MakeAddress) -> Iterator[bytes]:
     yield b',"xorbs":{'
     for number, (xorb, pieces) in enumerate(plan.pieces.items()):
         entries = []
-        for start in range(0, len(pieces), _RANGES_AT_ONCE):
-            some = pieces[start : start + _RANGES_AT_ONCE]
+        for start in range(0, len(pieces), address.pieces_at_once):
+            some = pieces[start : start + address.pieces_at_once]
             entries.append({"url": address(xorb, some), "ranges": [_as_ranges(piece) for piece in some]})
         yield _member(number, hash_to_text(xorb), entries)
     yield b"}}"

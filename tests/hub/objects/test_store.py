@@ -317,6 +317,12 @@ def test_only_a_direct_store_gives_addresses_away(store: ObjectStore) -> None:
         assert answer.headers["content-disposition"] == 'attachment; filename="__x.bin"'
         answer = pool.request("GET", store.presign_get(KEY, expires_s=60), headers={"Range": "bytes=5-9"})
         assert (answer.status, answer.data) == (206, CONTENT[5:10])
+        part = store.presign_range(KEY, 5, 9, expires_s=10**9)
+        assert part is not None
+        answer = pool.request("GET", part, headers={"Range": "bytes=5-9"})
+        assert (answer.status, answer.data) == (206, CONTENT[5:10])
+        for asked in ({"Range": "bytes=5-10"}, {}):
+            assert pool.request("GET", part, headers=asked).status == 403
         assert pool.request("HEAD", store.presign_get(KEY, expires_s=60, method="HEAD")).status == 200
         assert pool.request("GET", store.presign_get(KEY, expires_s=60) + "0").status == 403
         address = store.presign_put("staging/put", expires_s=10**9)

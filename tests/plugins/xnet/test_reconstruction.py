@@ -93,7 +93,6 @@ def test_any_range_of_any_file_is_what_the_model_says(seed, runs, start, length)
         for piece in pieces:
             sizes = [len(chunk) + 8 for chunk in shelf.contents[name]]
             assert (piece.first, piece.last) == (sum(sizes[: piece.start]), sum(sizes[: piece.end]) - 1)
-            assert piece.is_whole == ((piece.start, piece.end) == (0, 6))
     assert plan_range(table, shelf.load, start, length) == plan
 
 
@@ -114,8 +113,14 @@ def test_runs_that_overlap_or_touch_are_one():
     assert merge_runs({(4, 6), (0, 2), (2, 3), (1, 2), (5, 5000), (0, 1)}) == [(0, 3), (4, 5000)]
 
 
-def address(xorb, pieces):
-    return f"{xorb[0]}:" + ",".join(f"{piece.first}-{piece.last}" for piece in pieces)
+class Addresses:
+    pieces_at_once = 2
+
+    def __call__(self, xorb, pieces):
+        return f"{xorb[0]}:" + ",".join(f"{piece.first}-{piece.last}" for piece in pieces)
+
+
+address = Addresses()
 
 
 def test_both_forms_say_the_same_in_their_own_words():
@@ -155,6 +160,12 @@ def test_both_forms_say_the_same_in_their_own_words():
             ],
         }
     ]
+    address_for_one = Addresses()
+    address_for_one.pieces_at_once = 1
+    one_each = json.loads(b"".join(write_second_form(plan, address_for_one)))["xorbs"][name]
+    assert [(entry["url"], len(entry["ranges"])) for entry in one_each] == [
+        (entry["url"], 1) for entry in first["fetch_info"][name]
+    ]
     del first["fetch_info"], second["xorbs"]
     assert first == second
 
@@ -177,4 +188,4 @@ def test_chunks_of_many_xorbs_are_never_held_at_once():
     plan = plan_range(shelf.table([(number, 0, 1) for number in range(200)]), shelf.load)
     assert len(plan.pieces) == 200
     assert max(len(asked) for asked in shelf.asked) <= 32
-    assert next(iter(plan.pieces.values())) == (Piece(0, 1, 0, len(shelf.contents[bytes([1]) * 32][0]) + 7, True),)
+    assert next(iter(plan.pieces.values())) == (Piece(0, 1, 0, len(shelf.contents[bytes([1]) * 32][0]) + 7),)
