@@ -76,7 +76,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         location /files/ {{ alias {files}/; }}
-        {git}
+        {more}
     }}
 }}
 """
@@ -102,19 +102,19 @@ _GIT = """
 
 
 @contextmanager
-def nginx(directory: Path, *, files: Path, repositories: Path | None = None) -> Iterator[Peer]:
+def nginx(directory: Path, *, files: Path, repositories: Path | None = None, more: str = "") -> Iterator[Peer]:
     """nginx that serves files below /files/ and, with ``repositories``, git's own HTTP backend by fcgiwrap.
 
-    Raises NotHere when a program is missing.
+    more: further lines of its server. Raises NotHere when a program is missing.
     """
     program = _find("nginx", str(Path(sys.executable).parent))
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o755)
     port = free_port()
-    git, wrapper = "", None
+    wrapper = None
     if repositories is not None:
         backend = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend"
-        git = _GIT.format(directory=directory, backend=backend, repositories=repositories)
+        more += _GIT.format(directory=directory, backend=backend, repositories=repositories)
         wrapper = subprocess.Popen(
             [_find("fcgiwrap"), "-c", "8", "-s", f"unix:{directory}/fcgiwrap.sock"],
             env=CLIENT,
@@ -123,7 +123,7 @@ def nginx(directory: Path, *, files: Path, repositories: Path | None = None) -> 
         )
     user = "user root;" if os.geteuid() == 0 else ""
     config = directory / "nginx.conf"
-    config.write_text(_NGINX.format(user=user, directory=directory, port=port, files=files, git=git))
+    config.write_text(_NGINX.format(user=user, directory=directory, port=port, files=files, more=more))
     process = subprocess.Popen(
         [program, "-p", str(directory), "-c", str(config), "-e", str(directory / "error.log")],
         env=CLIENT,

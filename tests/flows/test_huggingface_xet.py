@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from tests.support.assets import sha256_of
 from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer
 from tests.support.huggingface import HuggingFace
+from tests.support.noise import edit, write_noise
 from tests.support.proxy import counting_proxy, cutting_proxy
 from tests.support.servers import scratch_directory
 
@@ -39,29 +38,6 @@ def account(hub: HubServer) -> Account:
 @pytest.fixture
 def client(hub: HubServer, account: Account, tmp_path: Path) -> HuggingFace:
     return HuggingFace(tmp_path / "person", hub.url + "/hf", account.token)
-
-
-def write_noise(path: Path, size_bytes: int, seed: int) -> Path:
-    """A file that no compression makes smaller, the same in every run."""
-    generator = random.Random(seed)
-    with path.open("wb") as stream:
-        for _ in range(0, size_bytes, MIB):
-            stream.write(generator.randbytes(MIB))
-        stream.truncate(size_bytes)
-    return path
-
-
-def edit(source: Path, target: Path, *, share: float = 0.01, places: int = 20) -> Path:
-    """A copy with this share of its bytes changed, in so many places."""
-    shutil.copyfile(source, target)
-    size = source.stat().st_size
-    length = int(size * share / places)
-    generator = random.Random(size)
-    with target.open("r+b") as stream:
-        for number in range(places):
-            stream.seek(size * number // places + length)
-            stream.write(generator.randbytes(length))
-    return target
 
 
 def entries_of(account: Account, name: str) -> dict[str, dict]:
