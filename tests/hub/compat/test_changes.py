@@ -206,7 +206,8 @@ def test_a_repository_is_made_where_it_was_asked_for_and_once(call, context, mak
 
 def test_a_repository_is_hidden_moved_and_removed(call, context, thing, people):
 
-    assert call("PUT", f"{API}/settings", json={"private": True}).json == {"private": True, "visibility": "private", "gated": False}
+    told = call("PUT", f"{API}/settings", json={"private": True}).json
+    assert told == {"private": True, "visibility": "private", "gated": False}
     assert call("GET", API, "bob").status_code == 404
     call("PUT", f"{API}/settings", json={"visibility": "public"})
     assert call("GET", API, "bob").status_code == 200
