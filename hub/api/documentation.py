@@ -45,7 +45,7 @@ class Documentation:
     def describe(self) -> Document:
         """The description. What is mounted afterwards is not in it."""
         # A copy in JSON's own terms: what belongs to the registry of routes stays as it is.
-        document: dict[str, Any] = json.loads(json.dumps(self._api.spec.to_dict(), default=str))
+        document: dict[str, Any] = json.loads(json.dumps(self._api.describe(), default=str))
         return complete(document)
 
     def write(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from flask import current_app, request
@@ -81,6 +82,8 @@ class HubApi(Api):  # type: ignore[misc]  # flask-smorest publishes no types
 
     def init_app(self, app: Any, *, spec_kwargs: dict[str, Any] | None = None) -> None:
         """Make the description on an application; once, by its maker."""
+        self._undescribed: list[tuple[Any, str, list[Any] | None]] = []
+        self._describing = threading.Lock()
         super().init_app(app, spec_kwargs={"flask_plugin": RouteDescriptions(), **(spec_kwargs or {})})
 
     def _register_error_handlers(self) -> None:
@@ -88,8 +91,32 @@ class HubApi(Api):  # type: ignore[misc]  # flask-smorest publishes no types
 
     def register_blueprint(self, blp: Any, *, parameters: list[Any] | None = None, **options: Any) -> None:
         """Mount a blueprint, list it in the description, and let its errors speak its dialect (the platform's)."""
-        super().register_blueprint(blp, parameters=parameters, **options)
-        speak_in(self._app, options.get("name", blp.name), getattr(blp, "renderer", render_api_error))
+        name = options.get("name", blp.name)
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][name] = self
+        self._app.register_blueprint(blp, **options)
+        self._undescribed.append((blp, name, parameters))
+        speak_in(self._app, name, getattr(blp, "renderer", render_api_error))
+
+    def register_and_describe(self, blp: Any) -> None:
+        """As ``register_blueprint``; one that cannot be described raises now, and not before whoever asks later."""
+        self.register_blueprint(blp)
+        with self._describing:
+            self._describe_one(*self._undescribed.pop())
+
+    def _describe_one(self, blp: Any, name: str, parameters: list[Any] | None) -> None:
+        blp.register_views_in_doc(self, self._app, self.spec, name=name, parameters=parameters)
+        self.spec.tag({"name": name, "description": blp.description})
+
+    def describe(self) -> dict[str, Any]:
+        """The description of all that is mounted, in OpenAPI's words.
+
+        It is worked out when it is first asked for: it takes as long as all the rest of a start, and some megabytes.
+        """
+        with self._describing:
+            while self._undescribed:
+                self._describe_one(*self._undescribed.pop(0))
+            described: dict[str, Any] = self.spec.to_dict()
+            return described
 
 
 def serves_api() -> bool:

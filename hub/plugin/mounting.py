@@ -65,7 +65,7 @@ def _mount_one(app: Flask, api: HubApi, context: Context, hosted: HostedPlugin, 
     assert plugin is not None
     before, hooks = {id(rule) for rule in app.url_map.iter_rules()}, snapshot_hooks(app)
     contributions: tuple[tuple[str, str, list[Any], Callable[[Any], None]], ...] = (
-        ("API routes", "api", list(plugin.api_blueprints()), api.register_blueprint),
+        ("API routes", "api", list(plugin.api_blueprints()), api.register_and_describe),
         ("pages", "web", list(plugin.web_blueprints()), app.register_blueprint),
     )
     for point, word, blueprints, register in contributions:
