@@ -9,17 +9,23 @@ from datetime import timedelta
 
 import pytest
 import urllib3
+from sqlalchemy import select
 
 from hub.accounts.policy import SYSTEM
 from hub.db.uow import reading, unit_of_work
+from hub.jobs.models import Job, JobState
 from hub.objects.store import STORE
+from hub.plugin.lfs import hold_contents
 from hub.repos.lfs.contents import get_content
 from hub.repos.lfs.holdings import object_key
 from hub.repos.models import LFSObject
-from plugins.xnet.conversion import drop_released_copies, release_plain_copy
+from plugins.xnet import conversion
+from plugins.xnet.conversion import JOB, drop_released_copies, release_plain_copy
 from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.formats.xorbs import decode_chunks
 from plugins.xnet.models import Release
+from plugins.xnet.settings import XnetSettings
+from tests.support.jobs import run_now
 from tests.support.lfs import LFSClient
 from tests.support.processes import wait_until
 from tests.support.xet import start_xnet, store_file, store_xorb
@@ -111,6 +117,23 @@ def test_what_is_not_in_chunks_is_not_released(context, whole):
     release_plain_copy(context, oid)
     with reading(context) as work:
         assert work.session.get(LFSObject, oid).source == ""
+
+
+@pytest.mark.any_database
+def test_a_round_that_takes_long_goes_on_later_where_it_was(context, make_user, make_repository, monkeypatch):
+    start_xnet(context)
+    repository = make_repository(make_user("ada"))
+    with unit_of_work(context) as work:
+        contents = {f"{number:064x}": MIB for number in range(3)} | {"f" * 64: MIB - 1}
+        hold_contents(work, actor=SYSTEM, repository_id=repository.id, contents=contents, source="")
+    monkeypatch.setattr(conversion, "_TURN_S", 0)
+    run_now(context, JOB, after=f"{0:064x}")
+    with reading(context) as work:
+        [waiting] = work.session.scalars(select(Job).where(Job.name == JOB, Job.state == JobState.QUEUED))
+    assert waiting.args == {"after": f"{0:064x}"}
+    left = [content for content, _ in conversion._list_contents(context, XnetSettings(), waiting.args["after"])]
+    assert [content.oid for content in left] == [f"{1:064x}", f"{2:064x}"]
+    assert {content.repository_id for content in left} == {repository.id}
 
 
 @pytest.mark.slow
