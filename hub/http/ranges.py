@@ -15,7 +15,8 @@ from flask import Response, request
 from hub.base.errors import RangeNotSatisfiable
 
 CHUNK_BYTES = 1024 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+# Of more digits than any size has, nothing is made: they are no number that Python would read.
+_RANGE = re.compile(r"bytes=([0-9]{0,20})-([0-9]{0,20})\Z")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ MODIFIED = datetime(2026, 11, 23, 12, tzinfo=UTC)
         ("bytes=4-2", None),
         ("bytes=0-1,4-5", None),
         ("bytes=a-b", None),
+        (f"bytes=0-{'9' * 5000}", None),
         ("lines=0-3", None),
     ],
 )
