@@ -104,8 +104,12 @@ def test_whoever_may_only_read_cannot_upload(client, account, hub, tmp_path):
     assert "noise.bin" not in entries_of(account, name)
 
 
-# What is asked for when everything dies: the second xorb, the shard, the commit.
-MOMENTS = {"xorbs": (b"POST /xet/v1/xorbs/", 2), "shard": (b"/shards", 1), "commit": (b"/commit/main", 1)}
+# What is asked for when everything dies: the second xorb, the shard, the commit. And a size that gets so far.
+MOMENTS = {
+    "xorbs": (b"POST /xet/v1/xorbs/", 2, 80 * MIB),
+    "shard": (b"/shards", 1, 9 * MIB),
+    "commit": (b"/commit/main", 1, 9 * MIB),
+}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -113,10 +117,10 @@ def test_everything_dies_in_the_middle_of_an_upload(start_hub, tmp_path, moment)
     hub = start_hub(ssh_port=0)
     account = hub.create_user("ada")
     client = HuggingFace(tmp_path / "person", "", account.token)
-    source = write_noise(tmp_path / "noise.bin", 80 * MIB, seed=4)
+    marker, count, size_bytes = MOMENTS[moment]
+    source = write_noise(tmp_path / "noise.bin", size_bytes, seed=4)
     name = "ada/thing"
     account.create_repository("thing")
-    marker, count = MOMENTS[moment]
     uploads = []
 
     def watch(head: bytes) -> None:
@@ -141,6 +145,6 @@ def test_everything_dies_in_the_middle_of_an_upload(start_hub, tmp_path, moment)
         sent = [line for line in proxy.lines if "/xet/v1/xorbs/" in line]
     if moment == "commit":
         assert sent == [], "what the hub had is not sent again"
-    assert entries_of(account, name)["noise.bin"]["size"] == 80 * MIB
+    assert entries_of(account, name)["noise.bin"]["size"] == size_bytes
     client.with_(home=tmp_path / "other", url=f"{hub.url}/hf").hf("download", name, "--local-dir", tmp_path / "out")
     assert sha256_of(tmp_path / "out" / "noise.bin") == sha256_of(source)
