@@ -19,6 +19,7 @@ from hub.repos.kinds import RepositoryKind
 from hub.repos.lfs.pieces import ids_of_pieces, issue_ticket
 from hub.repos.lfs.sources import Ticket
 from hub.repos.models import Repository
+from hub.repos.proposals import number_of
 
 blp = CompatBlueprint("xet", __name__, description="Leave to move contents in pieces, for Xet's clients")
 
@@ -45,15 +46,19 @@ def show_read_token(place: Place, revision: str) -> Response:
 @blp.arguments(xet_schemas.HubXetWriteQuery, location="query")
 @blp.response(200, xet_schemas.HubXetTokenSchema)
 def show_write_token(query: dict[str, Any], place: Place, revision: str) -> Response:
-    """Leave to bring contents in pieces; 404 where the hub has no Xet storage. The revision need not be there yet."""
+    """Leave to bring contents in pieces; 404 where the hub has no Xet storage. The revision need not be there yet.
+
+    For a pull request (create_pr, or one's ref as the revision) the right to open one is enough.
+    """
     repository = place.get()
+    asked = revision_only(repository)
     ticket = issue_ticket(
         current_context(),
         actor=current_actor(),
         repository_id=repository.id,
-        revision=revision_only(repository),
+        revision=asked,
         is_write=True,
-        for_proposal=query["create_pr"],
+        for_proposal=query["create_pr"] or number_of(asked) is not None,
         base_url=_hub_url(),
     )
     return _send(ticket)

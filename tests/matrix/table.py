@@ -118,6 +118,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/tags/<int:label_id>
         GET /api/v1/tags/categories
         GET /api/v1/webhooks/topics
+        POST {hub}/api/validate-yaml
         POST /api/v1/list/<collection:kind>_by_path
         POST /api/v1/repos/extra
     """,
@@ -131,7 +132,6 @@ _GROUPS: Mapping[Rule, str] = {
         GET {hub}/api/whoami-v2
         GET {hub}/api/settings/repositories
         GET {hub}/api/users/<username>/likes
-        POST {hub}/api/validate-yaml
         GET /api/v1/whoami
         GET /api/v1/users
         GET /api/v1/licenses/status

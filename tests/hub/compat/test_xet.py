@@ -134,7 +134,9 @@ def test_tickets_are_for_those_who_may(call, thing, source):
     assert refusal(call("GET", "/hf/api/models/ada/none/xet-read-token/main")) == (404, "RepoNotFound")
     for who, status in ((None, 401), ("bob", 403), ("reader", 403)):
         assert refusal(call("GET", f"{API}/xet-write-token/main", who))[0] == status
-    assert_ticket(call("GET", f"{API}/xet-write-token/None?create_pr=1", "bob"), "write", thing)
+    # To one's own pull request, too: what may be written to it is asked when it is.
+    for proposal in ("None?create_pr=1", "refs%2Fpr%2F1"):
+        assert_ticket(call("GET", f"{API}/xet-write-token/{proposal}", "bob"), "write", thing)
     assert refusal(call("GET", f"{API}/xet-write-token/main?create_pr=1", None))[0] == 401
     assert refusal(call("GET", f"{API}/xet-write-token/main?create_pr=1", "reader"))[0] == 403
 
