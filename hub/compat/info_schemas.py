@@ -59,7 +59,7 @@ class HubListQuery(HubExpandQuery):
     limit = fields.Integer(
         load_default=None,
         allow_none=True,
-        metadata={"description": "items wanted in all; a page has at most 100, or 20 where files are read"},
+        metadata={"description": "items of a page, at most 100, or 20 where files are read"},
     )
     cursor = _text("from the Link header", load_default="", validate=validate.Length(max=100))
     full = _flag("with commit, files and the card's metadata")

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, false
 from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import find_namespace
 from hub.assets.service import labels_of, list_labels
-from hub.assets.service.facts import Facts, read_facts, read_weight_heads
+from hub.assets.service.facts import Facts, find_facts, read_facts, read_weight_heads
 from hub.assets.service.tags import count_naming, names_any, names_one_of, related_of, with_tags
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
@@ -61,10 +61,11 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
     context, actor = current_context(), current_actor()
     wanted = _wanted_in_list(kind, query)
     most = info_schemas.MAX_LIST_OF_FILES if wanted & OF_COMMIT else info_schemas.MAX_LIST
-    number, left = _read_cursor(query["cursor"]) if query["cursor"] else (1, query["limit"])
-    if left is not None and left < 1:
+    # A page's size; the client stops by itself when it has as many as it wants.
+    per = most if query["limit"] is None else min(query["limit"], most)
+    if per < 1:
         return views.send_json([])
-    args = PageArgs(number, most if left is None or number > 1 else min(left, most))
+    args = PageArgs(_read_cursor(query["cursor"]) if query["cursor"] else 1, per)
     with reading(context) as work:
         page: Page[RepositoryRow] = Page([], 0)
         if not query["author"] or find_namespace(work, query["author"]) is not None:
@@ -78,7 +79,7 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
                 where=_conditions(work, actor, kind, query),
                 page=args,
             )
-        found = page.items[:left]
+        found = page.items
         ids = [repository.id for repository in found]
         labels = labels_of(work, ids)
         related = related_of(work, actor=actor, repository_ids=ids) if wanted & OF_RELATED else {}
@@ -86,9 +87,9 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
     for repository in found:
         subject = Subject(repository, labels.get(repository.id, ()), related.get(repository.id, ()))
         items.append(info_view(_with_files(context, subject, wanted), wanted))
-    still = None if left is None else left - len(found)
-    has_more = len(page.items) == args.per and (still is None or still > 0) and number < _MAX_PAGE
-    link = {"Link": next_link(cursor=_make_cursor(number + 1, still))} if has_more else None
+    # What is not counted to the end has a page without items as its last one, at worst.
+    has_more = len(found) == per and (page.is_estimate or args.offset + per < page.total) and args.page < _MAX_PAGE
+    link = {"Link": next_link(cursor=_make_cursor(args.page + 1))} if has_more else None
     return views.send_json(items, link)
 
 
@@ -134,21 +135,19 @@ def _conditions(
     return conditions
 
 
-def _make_cursor(page: int, left: int | None) -> str:
-    text = f"{page}.{'' if left is None else left}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def _make_cursor(page: int) -> str:
+    return base64.urlsafe_b64encode(str(page).encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[int, int | None]:
-    """The page, and how many items are still wanted. Raises Invalid (``cursor_invalid``)."""
+def _read_cursor(cursor: str) -> int:
+    """The page. Raises Invalid (``cursor_invalid``)."""
     try:
-        page, _, left = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(".")
-        found = int(page), int(left) if left else None
+        page = int(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii"))
     except (binascii.Error, ValueError):
-        found = 0, None
-    if not 1 <= found[0] <= _MAX_PAGE:
+        page = 0
+    if not 1 <= page <= _MAX_PAGE:
         raise Invalid("The cursor is none of ours; begin at the first page.", code="cursor_invalid", query="cursor")
-    return found
+    return page
 
 
 def _with_files(context: Context, subject: Subject, wanted: frozenset[str]) -> Subject:
@@ -161,7 +160,7 @@ def _with_files(context: Context, subject: Subject, wanted: frozenset[str]) -> S
         snapshot = entries.read_snapshot(context, repository, revision=repository.default_branch, max_files=most)
     except NotFound:
         return subject
-    facts = read_facts(context, repository, commit_id=snapshot.commit.id) if wanted & OF_FACTS else Facts()
+    facts = find_facts(context, repository, commit_id=snapshot.commit.id) if wanted & OF_FACTS else Facts()
     return Subject(repository, subject.labels, subject.related, snapshot, facts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import struct
@@ -11,10 +12,12 @@ from sqlalchemy import select
 
 from hub.accounts.policy import Actor
 from hub.assets.models import Relation, RepositoryTag, Tag
+from hub.assets.service import tensors
 from hub.assets.service.cards import index_card
 from hub.compat import info_schemas
 from hub.db.uow import unit_of_work
 from hub.repos import service
+from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 from tests.hub.compat.conftest import LFS_NAME, inline, refusal
 
@@ -178,6 +181,37 @@ def test_a_model_of_odd_files_is_told_without_them(call, thing, write):
 
 
 @pytest.mark.any_database
+def test_one_odd_repository_takes_no_list_from_others(call, context, thing, make_repository, people, write):
+    endless = "f" * 5000
+    write(thing, {"README.md": f"---\n? 0x{endless}\n: 1\n---\n".encode()})
+    nested = make_repository(people["ada"], "nested")
+    write(nested, {"README.md": f"---\na:\n  ? 0x{'f' * 90}\n  : 1\n  2026-01-02: [0x{'f' * 90}]\n---\n".encode()})
+    lost, card = make_repository(people["ada"], "lost"), b"---\na: 1\n---\n"
+    write(lost, {"README.md": card})
+    oid = hashlib.sha1(b"blob %d\0%s" % (len(card), card)).hexdigest()
+    (repository_path(context.settings, lost) / "objects" / oid[:2] / oid[2:]).unlink()
+    answer = call("GET", "/hf/api/models?expand=cardData&author=ada", None)
+    assert answer.status_code == 200
+    assert {item["id"]: item.get("cardData") for item in answer.json} == {
+        "ada/thing": None,
+        "ada/nested": {"a": {"2026-01-02": [None]}},
+        "ada/lost": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "shape", [[1] * (tensors.MAX_DIMENSIONS + 1), [2**62, 2], [2**63 - 1] * 32, [True], [-1], [2**63], "1"]
+)
+def test_a_head_that_lies_counts_nothing(shape):
+    assert tensors.count_parameters(json.dumps({"a": {"dtype": "F32", "shape": shape}}).encode()) is None
+    assert tensors.count_parameters(b'{"a": {"dtype": "F32", "shape": [9, 9, 0]}}') == {"F32": 0}
+
+
+def test_a_head_is_not_read_when_it_would_fill_the_memory():
+    assert tensors.read_head(b'{"a": [' + b"[]," * tensors.MAX_HEAD_PARTS + b"[]]}") is None
+
+
+@pytest.mark.any_database
 def test_the_heads_of_weights_are_sent_whole(call, thing, write):
     shards = {"x-1.safetensors": safetensors(a=("F32", [2])), "x-2.safetensors": safetensors(b=("F16", [3]))}
     index = {"metadata": {"total_size": 14}, "weight_map": {"a": "x-1.safetensors", "b": "x-2.safetensors"}}
@@ -244,19 +278,29 @@ def test_lists_are_narrowed_by_tags_that_all_must_be_there(call, context, model,
 
 
 @pytest.mark.any_database
-def test_lists_go_on_for_as_long_as_more_is_wanted(call, make_repository, people, monkeypatch, count_queries):
+def test_lists_go_on_for_as_long_as_there_is_more(call, make_repository, people, monkeypatch, count_queries):
     for number in range(7):
         make_repository(people["ada"], f"m{number}")
     monkeypatch.setattr(info_schemas, "MAX_LIST", 3)
     monkeypatch.setattr(info_schemas, "MAX_LIST_OF_FILES", 2)
-    for query, wanted in (("", 7), ("limit=5", 5), ("limit=3", 3), ("limit=4&full=true", 4), ("limit=100", 7)):
-        path, found = f"/api/models?sort=createdAt&{query}", []
+    # The client stops by itself; without a link it would take a page for the last one.
+    for query, sizes in (
+        ("", [3, 3, 1]),
+        ("limit=5", [3, 3, 1]),
+        ("limit=1", [1] * 7),
+        ("limit=4&full=true", [2, 2, 2, 1]),
+        ("search=m&limit=100", [3, 3, 1]),
+        ("search=m5&limit=1", [1]),
+    ):
+        path, pages = f"/api/models?sort=createdAt&{query}", []
         while path:
             answer = call("GET", path, None)
-            found += ids(answer)
+            pages.append(ids(answer))
             link = re.fullmatch(r'<http://localhost(.+)>; rel="next"', answer.headers.get("Link", ""))
             path = link and link[1]
-        assert found == [f"ada/m{6 - number}" for number in range(wanted)], query
+        assert [len(page) for page in pages] == sizes, query
+        wanted = [f"ada/m{6 - number}" for number in range(7)] if "m5" not in query else ["ada/m5"]
+        assert [name for page in pages for name in page] == wanted, query
     assert ids(call("GET", "/api/models?limit=0", None)) == []
     first = call("GET", "/api/models?full=true", None).json[0]
     assert {"sha", "siblings"} <= set(first)
