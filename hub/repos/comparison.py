@@ -144,8 +144,7 @@ def unified_text(files: Sequence[FileDiff]) -> str:
     for file in files:
         lines += _header(file)
         for hunk in file.hunks:
-            old = f"-{hunk.old_start},{hunk.old_lines}"
-            lines.append(f"@@ {old} +{hunk.new_start},{hunk.new_lines} @@ {hunk.header}".rstrip())
+            lines.append(hunk.header)
             for line in hunk.lines:
                 lines.append(f"{line.origin}{line.text}")
                 if not line.has_newline:

@@ -141,6 +141,7 @@ def test_a_commit_shows_its_changes_as_a_patch_that_git_takes(
     assert view.commit.title == "Change a"
     patch = comparison.unified_text(view.diff.files)
     assert "-two\n+2\n+three\n\\ No newline at end of file\n" in patch
+    assert [line for line in patch.splitlines() if line.startswith("@@")] == ["@@ -1,2 +1,3 @@"]
     git(context, thing, "worktree", "add", "-f", str(tmp_path / "tree"), "main~1")
     subprocess.run(["git", "apply", "-"], cwd=tmp_path / "tree", input=patch, text=True, check=True)
     assert (tmp_path / "tree/data/a.txt").read_bytes() == b"one\n2\nthree"
