@@ -173,13 +173,14 @@ def delete_branch(place: Place, branch: str) -> dict[str, Any]:
 @blp.arguments(schemas.HubTagBody)
 @blp.response(200, schemas.HubDoneSchema)
 def create_tag(body: dict[str, Any], place: Place, revision: str) -> dict[str, Any]:
-    """Make a tag at a revision. It is a lightweight one: a message that is sent along is not kept."""
+    """Make a tag at a revision: an annotated one where a message is sent along."""
     branches.create_tag(
         current_context(),
         actor=current_actor(),
         repository_id=place.get().id,
         name=body["tag"],
         revision="/".join(words_from("revision")),
+        message=body["message"] or "",
     )
     return {"success": True}
 

@@ -154,6 +154,7 @@ class HubBranchBody(HubBody):
 
 class HubTagBody(HubBody):
     tag = fields.String(required=True)
+    message = _text("makes it an annotated tag", load_default=None, allow_none=True)
 
 
 # Repositories.

@@ -9,7 +9,9 @@ import pytest
 
 from hub.community.service import attachments
 from hub.db.uow import unit_of_work
+from hub.git.repository import list_tags
 from hub.objects.store import STORE
+from hub.repos.lookup import repository_path
 from tests.hub.compat.conftest import inline, refusal
 
 pytestmark = pytest.mark.any_database
@@ -154,6 +156,15 @@ def test_a_branch_is_cut_down_to_one_commit(call, thing):
     call("POST", f"{API}/tag/main", json={"tag": "v1"})
     assert refusal(call("POST", f"{API}/super-squash/none", json={})) == (404, "RevisionNotFound")
     assert refusal(call("POST", f"{API}/super-squash/v1", json={}))[0] == 400
+
+
+def test_a_tag_keeps_its_message(call, context, thing):
+    assert call("POST", f"{API}/tag/main", json={"tag": "v1", "message": "The first one"}).status_code == 200
+    assert call("POST", f"{API}/tag/main", json={"tag": "plain", "message": None}).status_code == 200
+    tags = {tag.name: tag.message for tag in list_tags(repository_path(context.settings, thing)).items}
+    assert {name: message.strip() for name, message in tags.items()} == {"v1": "The first one", "plain": ""}
+    # Clients ask for the commit.
+    assert len({tag["targetCommit"] for tag in call("GET", f"{API}/refs").json["tags"]}) == 1
 
 
 def test_what_is_attached_is_shown_and_runs_nothing(call, context, people, monkeypatch):
