@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
+# Of a whole number's digits. Python refuses to write longer ones than some thousand in decimal.
+MAX_NUMBER_CHARS = 100
 _HEAD = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
@@ -25,7 +28,8 @@ def find_head(text: str) -> str | None:
 def load_yaml(text: str) -> Any:
     """The value that a YAML text is, of plain types only. Raises UnreadableError.
 
-    Merge keys (``<<``) are refused: a dozen lines that name each other would become millions of members.
+    Merge keys (``<<``) are refused: a dozen lines that name each other would become millions of members. So are whole
+    numbers of more than ``MAX_NUMBER_CHARS``: what is read here can always be written again.
     """
     # Deliberately here: few requests, and otherwise only the workers, read cards.
     import yaml
@@ -37,8 +41,14 @@ def load_yaml(text: str) -> Any:
             if key.tag == "tag:yaml.org,2002:value":  # "=", as the library's own does
                 key.tag = "tag:yaml.org,2002:str"
 
+    def read_number(loader: Any, node: Any) -> Any:
+        if len(loader.construct_scalar(node)) > MAX_NUMBER_CHARS:
+            raise yaml.constructor.ConstructorError(None, None, "the number is too long", node.start_mark)
+        return loader.construct_yaml_int(node)
+
     try:
         loader = yaml.SafeLoader(text)
+        loader.yaml_constructors = {**loader.yaml_constructors, "tag:yaml.org,2002:int": read_number}
         loader.flatten_mapping = refuse_merges
         return loader.get_single_data()
     except yaml.YAMLError as error:
@@ -48,3 +58,10 @@ def load_yaml(text: str) -> Any:
     # What the library's constructors of scalars stumble over: "!!bool x", "!!int ''", "2026-99-99".
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
         raise UnreadableError(f"a value cannot be read ({error})") from None
+
+
+def text_of_key(key: Any) -> str | None:
+    """A member's name as text; None for a key that is no name, such as bytes, or a number that is endless."""
+    if isinstance(key, int) and not -(2**63) <= key < 2**63:
+        return None
+    return str(key) if isinstance(key, str | int | float | date) else None

@@ -16,7 +16,7 @@ from hub.assets.service.labels import Name, set_card_labels
 from hub.assets.service.relations import Target, set_card_relations
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
-from hub.base.frontmatter import UnreadableError, find_head, load_yaml
+from hub.base.frontmatter import UnreadableError, find_head, load_yaml, text_of_key
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.contents import read_file
@@ -48,7 +48,8 @@ def read_metadata(text: str) -> dict[str, Any]:
         found = None if head is None else load_yaml(head)
     except UnreadableError:
         found = None
-    return {str(name): value for name, value in found.items()} if isinstance(found, dict) else {}
+    members = found.items() if isinstance(found, dict) else ()
+    return {name: value for key, value in members if (name := text_of_key(key)) is not None}
 
 
 def labels_in(metadata: Mapping[str, Any]) -> list[Name]:

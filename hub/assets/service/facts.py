@@ -19,13 +19,17 @@ from hub.assets.service.cards import CARD_PATH, MAX_HEAD_BYTES, read_metadata
 from hub.assets.service.tensors import (
     LENGTH_BYTES,
     MAX_GGUF_HEAD_BYTES,
+    MAX_HEAD_PARTS,
     count_parameters,
     length_of_head,
+    parts_of,
     read_gguf,
     read_head,
 )
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
+from hub.base.frontmatter import text_of_key
+from hub.base.log import get_logger
 from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.db.uow import reading
@@ -38,13 +42,16 @@ from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 from hub.repos.rows import Shown
 
+log = get_logger(__name__)
+
 WEIGHTS_PATH = "model.safetensors"
 INDEX_PATH = "model.safetensors.index.json"
 MAX_CONFIG_BYTES = 256 * 1024
 MAX_INDEX_BYTES = 16 * 1024 * 1024
 # Of a model whose weights lie in more files than these, the size is not told.
 MAX_SHARDS = 200
-MAX_HEADS_BYTES = 64 * 1024 * 1024
+# Of all the heads that are sent together; the largest of well-known models, 90,000 tensors, has 11 MiB.
+MAX_HEADS_BYTES = 16 * 1024 * 1024
 
 # YAML's references let a dozen lines stand for millions of values.
 _MAX_VALUES = 20_000
@@ -88,6 +95,15 @@ def read_facts(context: Context, repository: Shown, *, commit_id: str) -> Facts:
     )
     derived.keep(context, *key, answer=asdict(facts))
     return facts
+
+
+def find_facts(context: Context, repository: Shown, *, commit_id: str) -> Facts:
+    """As ``read_facts``, for lists: nothing is told of a repository whose files make it fail, and the others are."""
+    try:
+        return read_facts(context, repository, commit_id=commit_id)
+    except Exception:
+        log.exception("facts_unreadable", repository=str(repository.uuid), commit_id=commit_id)
+        return Facts()
 
 
 def prepare_facts(context: Context, *, repository_id: int) -> None:
@@ -170,11 +186,7 @@ def _token(value: Any) -> str | None:
 
 def _shards(index: bytes) -> list[str]:
     """The files that an index of weights names; none where there are too many, or it cannot be read."""
-    try:
-        found = json.loads(index)
-    except (ValueError, RecursionError):
-        return []
-    places = found.get("weight_map") if isinstance(found, dict) else None
+    places = (read_head(index) or {}).get("weight_map")
     if not isinstance(places, dict):
         return []
     names = {name for name in places.values() if isinstance(name, str)}
@@ -191,7 +203,8 @@ def plain_json(value: Any, *, depth: int = 0, _left: list[int] | None = None) ->
     if depth > _MAX_DEPTH or left[0] < 0:
         return None
     if isinstance(value, Mapping):
-        return {str(name): plain_json(each, depth=depth + 1, _left=left) for name, each in value.items()}
+        named = ((text_of_key(key), each) for key, each in value.items())
+        return {name: plain_json(each, depth=depth + 1, _left=left) for name, each in named if name is not None}
     if isinstance(value, list | tuple | set):
         return [plain_json(each, depth=depth + 1, _left=left) for each in value]
     if isinstance(value, date):
@@ -229,8 +242,7 @@ def _parameters_of(context: Context, file: OpenedFile) -> dict[str, int] | None:
     kept = derived.find(context, "parameters", _FORMAT, file.etag)
     if kept is None:
         raw = _read_raw_head(file)
-        head = offload(read_head, raw) if raw is not None else None
-        kept = {"counts": count_parameters(head) if head is not None else None}
+        kept = {"counts": offload(count_parameters, raw) if raw is not None else None}
         derived.keep(context, "parameters", _FORMAT, file.etag, answer=kept)
     counts: dict[str, int] | None = kept["counts"]
     return counts
@@ -270,7 +282,7 @@ def read_weight_heads(
     """The heads of a safetensors file, or of all that an index (``…index.json``) names, whole.
 
     Raises NotFound (``revision_not_found``, ``entry_not_found``), Invalid (``not_safetensors``), TooLarge (more than
-    ``MAX_SHARDS`` files, or heads of more than 64 MiB); NotSignedIn or Denied (``gated_repository``).
+    ``MAX_SHARDS`` files, or heads of more than 16 MiB); NotSignedIn or Denied (``gated_repository``).
     """
     index = open_file(context, repository, actor=actor, path=path, revision=revision)
     metadata: dict[str, Any] = {}
@@ -287,12 +299,13 @@ def read_weight_heads(
         folder = path.rpartition("/")[0]
         names = [normalise_path(f"{folder}/{name}" if folder else name) for name in shards]
     heads: dict[str, Mapping[str, Any]] = {}
-    left = MAX_HEADS_BYTES
+    left, parts_left = MAX_HEADS_BYTES, MAX_HEAD_PARTS
     for name in names:
         file = open_file(context, repository, actor=actor, path=name, revision=index.commit_id)
         raw = _read_raw_head(file)
         left -= len(raw or b"")
-        if left < 0:
+        parts_left -= parts_of(raw or b"")
+        if left < 0 or parts_left < 0:
             raise TooLarge("The heads of the files are too large to be sent together.")
         head = offload(read_head, raw) if raw is not None else None
         if head is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+from array import array
 from collections import Counter
 from collections.abc import Mapping
 from math import prod
@@ -18,8 +19,15 @@ MAX_SAFETENSORS_HEAD_BYTES = 16 * 1024 * 1024
 MAX_GGUF_HEAD_BYTES = 24 * 1024 * 1024
 LENGTH_BYTES = 8
 
+# Of a head's JSON: what it becomes in memory is bounded by its values, not by its length. 100,000 tensors have as many.
+MAX_HEAD_PARTS = 1_000_000
+MAX_DIMENSIONS = 32
+
 _MOST_PARAMETERS = 2**63 - 1
+_MAX_TYPES = 64
 _MAX_GGUF_ITEMS = 2_000_000
+# Source: llama.cpp's converter writes about a hundred.
+_MAX_GGUF_MEMBERS = 10_000
 _MAX_TEXT_CHARS = 16 * 1024
 
 
@@ -31,8 +39,15 @@ def length_of_head(start: bytes) -> int | None:
     return length if 2 <= length <= MAX_SAFETENSORS_HEAD_BYTES else None
 
 
+def parts_of(head: bytes) -> int:
+    """About how many values a text of JSON has, without reading it; never fewer than it has lists and members."""
+    return sum(map(head.count, (b",", b"{", b"[")))
+
+
 def read_head(head: bytes) -> dict[str, Any] | None:
-    """The members of a safetensors file's head, by tensor; None where it is none."""
+    """The members of a safetensors file's head, by tensor; None where it is none, or has too many parts."""
+    if parts_of(head) > MAX_HEAD_PARTS:
+        return None
     try:
         found = json.loads(head)
     except (ValueError, RecursionError):
@@ -40,21 +55,40 @@ def read_head(head: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def count_parameters(head: Mapping[str, Any]) -> dict[str, int] | None:
-    """How many numbers of each type ("F32", "BF16") a safetensors file's tensors have; None for a head that lies."""
+def count_parameters(head: bytes) -> dict[str, int] | None:
+    """How many numbers of each type ("F32", "BF16") a safetensors file's tensors have, from its head.
+
+    None for what is no head, and for one that lies: with more than 32 dimensions or 2**63 numbers.
+    """
+    members = read_head(head)
+    if members is None:
+        return None
     counts: Counter[str] = Counter()
-    for name, tensor in head.items():
+    for name, tensor in members.items():
         if name == "__metadata__":
             continue
         dtype, shape = (tensor.get("dtype"), tensor.get("shape")) if isinstance(tensor, dict) else (None, None)
         if not isinstance(dtype, str) or not isinstance(shape, list) or len(dtype) > 32:
             return None
-        if not all(type(size) is int and 0 <= size <= _MOST_PARAMETERS for size in shape):
+        numbers = _product(shape)
+        if numbers is None:
             return None
-        counts[dtype] += prod(shape)
-        if counts[dtype] > _MOST_PARAMETERS:
+        counts[dtype] += numbers
+        if counts[dtype] > _MOST_PARAMETERS or len(counts) > _MAX_TYPES:
             return None
     return dict(counts)
+
+
+def _product(shape: list[Any]) -> int | None:
+    """How many numbers a tensor has; None for a shape that is none. No product grows beyond the limit on its way."""
+    if len(shape) > MAX_DIMENSIONS or not all(type(size) is int and 0 <= size <= _MOST_PARAMETERS for size in shape):
+        return None
+    product = 0 if 0 in shape else 1
+    for size in shape:
+        product *= size
+        if product > _MOST_PARAMETERS:
+            return None
+    return product
 
 
 def read_gguf(head: bytes) -> dict[str, Any] | None:
@@ -95,8 +129,16 @@ class _Reader:
     def text(self) -> str:
         return bytes(self.raw()).decode("utf-8", "replace")[:_MAX_TEXT_CHARS]
 
+    def places(self, count: int) -> array[int]:
+        """Where each of so many texts begins; a vocabulary's texts themselves would be a hundred megabytes."""
+        places = array("Q")
+        for _ in range(count):
+            places.append(self.at)
+            self.raw()
+        return places
+
     def value(self, kind: int) -> Any:
-        """The value; a list's items only where they are texts, of which some are names of tokens."""
+        """The value; of a list that it is texts, of which some are names of tokens, and where they are."""
         if kind == _TEXT:
             return self.text()
         if kind != _LIST:
@@ -106,7 +148,7 @@ class _Reader:
         if self.items > _MAX_GGUF_ITEMS:
             raise ValueError("too many items")
         if of == _TEXT:
-            return [self.raw() for _ in range(count)]
+            return self.places(count)
         if of == _LIST:
             raise ValueError("lists of lists are not read")
         self.at += struct.calcsize(f"<{_SCALARS[of]}") * count
@@ -121,7 +163,7 @@ def _read_gguf(head: bytes) -> dict[str, Any] | None:
     if reader.number("I") not in (2, 3):
         return None
     tensors, members = reader.number("Q"), reader.number("Q")
-    if tensors + members > _MAX_GGUF_ITEMS:
+    if tensors > _MAX_GGUF_ITEMS or members > _MAX_GGUF_MEMBERS:
         return None
     said = {}
     for _ in range(members):
@@ -142,16 +184,17 @@ def _read_gguf(head: bytes) -> dict[str, Any] | None:
         "architecture": architecture,
         "context_length": said.get(f"{architecture}.context_length"),
         "chat_template": said.get("tokenizer.chat_template"),
-        "bos_token": _token(said, "tokenizer.ggml.bos_token_id"),
-        "eos_token": _token(said, "tokenizer.ggml.eos_token_id"),
+        "bos_token": _token(reader, said, "tokenizer.ggml.bos_token_id"),
+        "eos_token": _token(reader, said, "tokenizer.ggml.eos_token_id"),
     }
     if total > _MOST_PARAMETERS:
         return None
     return {name: value for name, value in found.items() if isinstance(value, str | int)}
 
 
-def _token(said: Mapping[str, Any], name: str) -> str | None:
+def _token(reader: _Reader, said: Mapping[str, Any], name: str) -> str | None:
     at, words = said.get(name), said.get("tokenizer.ggml.tokens")
-    if not isinstance(at, int) or not isinstance(words, list) or not 0 <= at < len(words):
+    if not isinstance(at, int) or not isinstance(words, array) or not 0 <= at < len(words):
         return None
-    return bytes(words[at]).decode("utf-8", "replace")[:_MAX_TEXT_CHARS]
+    reader.at = words[at]
+    return reader.text()

@@ -33,6 +33,9 @@ nonsense: {a: b}
             "---\n" + "[" * 5000 + "\n---\n",
         ),
         *("---\na: 2026-99-99\n---\n", "---\na: !!bool x\n---\n", "---\na: !!int ''\n---\n"),
+        # A number of 5,000 digits: Python does not write it in decimal, and seconds would go into some.
+        *("---\n? 0x" + "f" * 5000 + "\n: 1\n---\n", "---\na: " + "1:" * 5000 + "1\n---\n", "---\na: !!int {}\n---\n"),
+        "---\n? !!binary YQ==\n: 1\n---\n",
         # Merged, this would be more than 10**12 members.
         "---\na0: &a0 {x: 1}\n"
         + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 14))
