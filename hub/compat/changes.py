@@ -16,7 +16,7 @@ from hub.base.offload import offload
 from hub.community.service import pulls
 from hub.community.service.texts import MAX_CONTENT_CHARS, MAX_TITLE_CHARS, shorten
 from hub.compat import schemas
-from hub.compat.addresses import CompatBlueprint, Place, page_url, revision_only
+from hub.compat.addresses import CompatBlueprint, Place, dialect, page_url, revision_only
 from hub.compat.discussions import discussion_url
 from hub.compat.ndjson import Copied, Linked, Removed, Step, Written, line_limit, read_commit
 from hub.db.uow import reading
@@ -119,8 +119,9 @@ def commit(query: dict[str, Any], place: Place, revision: str) -> dict[str, Any]
             folder,
             max_line_bytes=line_limit(context.settings.max_blob_size_bytes),
             max_steps=MAX_EDITS,
+            is_strict=dialect() == "hf",
         )
-        edits = _edits(context, repository, branch, asked.steps, folder)
+        edits = _edits(context, repository, branch, _last_written(asked.steps), folder)
         target: dict[str, Any] = {
             "actor": actor,
             "repository_id": repository.id,
@@ -165,6 +166,23 @@ def _parent(context: Context, repository: Repository, given: str | None) -> str 
         return contents.resolve(context, repository, given)
     except NotFound:
         return given
+
+
+def _last_written(steps: Sequence[Step]) -> list[Step]:
+    """The steps without files that the very next ones write anew: of those the last counts."""
+    kept: list[Step] = []
+    # The paths written since the last step of another sort, which may have taken what was written before it.
+    places: dict[str, int] = {}
+    for step in steps:
+        if not isinstance(step, Written | Linked):
+            places.clear()
+        elif step.path in places:
+            kept[places[step.path]] = step
+            continue
+        else:
+            places[step.path] = len(kept)
+        kept.append(step)
+    return kept
 
 
 def _edits(

@@ -75,10 +75,13 @@ def line_limit(max_file_bytes: int) -> int:
     return max(MIN_LINE_BYTES, max_file_bytes * 4 // 3 + _MAX_OTHER_BYTES)
 
 
-def read_commit(stream: Any, folder: Path, *, max_line_bytes: int, max_steps: int) -> CommitRequest:
+def read_commit(
+    stream: Any, folder: Path, *, max_line_bytes: int, max_steps: int, is_strict: bool = False
+) -> CommitRequest:
     """The request, its contents in files of the folder. At no time is more than one line of it in memory.
 
-    stream: the body. Raises Invalid, TooLarge.
+    stream: the body. is_strict: refuse paths such as "/a", "./a" and "a/", which the CSGHub SDK sends for "a".
+    Raises Invalid, TooLarge.
     """
     asked = CommitRequest()
     has_header = False
@@ -91,6 +94,8 @@ def read_commit(stream: Any, folder: Path, *, max_line_bytes: int, max_steps: in
         if len(asked.steps) >= max_steps:
             raise TooLarge(f"A commit takes at most {max_steps} files at once.", code="too_many_files")
         asked.steps.append(_step_of(key, value, number))
+        if is_strict:
+            _require_tidy(asked.steps[-1], number)
     if not has_header:
         raise Invalid("The first line must be the header, with a 'summary'.", code="REQ-ERR-4")
     return asked
@@ -152,6 +157,17 @@ def _step_of(key: str, value: dict[str, Any], number: int) -> Step:
     if key == "copyFile":
         return Copied(path, _text(value, "srcPath", number), _optional_text(value, "srcRevision"))
     raise Invalid(f"Line {number}: {key[:40]!r} is no kind of change.", code="REQ-ERR-6")
+
+
+def _require_tidy(step: Step, number: int) -> None:
+    """Raises Invalid. A folder's path alone may end with a slash. Source: Hugging Face contract, section 7.4."""
+    path = step.path.removesuffix("/") if isinstance(step, Removed) and step.is_directory else step.path
+    for given in (path, step.source) if isinstance(step, Copied) else (path,):
+        if any(part in ("", ".") for part in given.split("/")):
+            raise Invalid(
+                f"Line {number}: {given[:200]!r} is no path from the repository's root, such as 'a/b.txt'.",
+                code="path_invalid",
+            )
 
 
 def _message_of(header: dict[str, Any]) -> str:

@@ -145,6 +145,9 @@ def check_ref_names(push: IncomingPush) -> None:
         name = short_name(change.ref)
         if name == "HEAD" or name.startswith("-") or _LIKE_COMMIT_ID.match(name):
             raise Invalid(f"{name!r} cannot name a branch or tag: git would read it otherwise.", code="ref_invalid")
+        # As a revision it would stand for the ref, and hide what is there: a pull request, for one.
+        if change.is_creation and fold_name(name).startswith("refs/"):
+            raise Invalid(f"{name[:80]!r} cannot name a branch or tag: it begins with 'refs/'.", code="ref_invalid")
 
 
 def check_ref_clashes(push: IncomingPush) -> None:

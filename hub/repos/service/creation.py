@@ -14,7 +14,7 @@ from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import find_namespace
 from hub.base.context import Context
-from hub.base.errors import NotFound, NotSignedIn
+from hub.base.errors import Invalid, NotFound, NotSignedIn
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import branch_ref, fold_name, normalise_path
@@ -69,6 +69,8 @@ def create_repository(
     check_repository_name(name)
     check_texts(nickname=nickname, description=description, license=license)
     branch = branch_ref(default_branch or DEFAULT_BRANCH).removeprefix("refs/heads/")
+    if fold_name(branch).startswith("refs/"):  # as the checks of a push refuse it
+        raise Invalid(f"{branch[:80]!r} cannot name a branch: it begins with 'refs/'.", code="ref_invalid")
     checked = check_details(kind_value.details, details or {})
     new = NewRepository(namespace or actor.name, name, license, description, checked)
     content = {**kind_value.first_files(new), **{normalise_path(path): data for path, data in (files or {}).items()}}

@@ -58,6 +58,12 @@ def test_one_commit_holds_all_that_was_sent(call, context, thing, send_commit):
     assert call("GET", "/hf/ada/thing/resolve/main/old.json").data == b"{}\n"
     for name in ("again.bin", "unsized.bin", "old.bin", LFS_NAME):
         assert call("GET", f"/hf/ada/thing/resolve/main/{name}").data == WEIGHTS
+    twice = send_commit(COMMIT, inline("new/b.txt", b"first"), inline("a.txt", b"a"), inline("new/b.txt", b"b" * 1000))
+    assert twice.status_code == 200, twice.json
+    oid = twice.json["commitOid"]
+    assert call("GET", "/hf/ada/thing/resolve/main/new/b.txt").data == b"b" * 1000
+    # The CSGHub SDK's paths are forgiven.
+    assert send_commit("/csg/api/models/ada/thing/commit/main", inline("./a.txt", b"a")).json["commitOid"] == oid
     # The same once more changes nothing, and is no fault.
     again = send_commit(COMMIT, inline("new/b.txt", b"b" * 1000))
     assert again.json["commitOid"] == oid
@@ -76,7 +82,9 @@ def test_a_refused_commit_says_why_and_changes_nothing(call, context, thing, sen
     assert refusal(gone) == (404, "EntryNotFound")
     assert "A file with this name doesn't exist" in gone.headers["X-Error-Message"]
     assert refusal(send_commit(f"{API}/commit/none", a)) == (404, "RevisionNotFound")
-    assert refusal(send_commit(COMMIT, inline("../x", b"a")))[0] == 400
+    for path in ("../x", "/abs.txt", "d/", "./x", "a//b"):
+        assert refusal(send_commit(COMMIT, inline(path, b"a")))[0] == 400, path
+    assert refusal(send_commit(COMMIT, ("copyFile", {"path": "x", "srcPath": "/config.json"})))[0] == 400
     assert refusal(send_commit(COMMIT))[0] == 400
     assert refusal(send_commit(COMMIT, a, as_="bob"))[0] == 403
     assert refusal(send_commit(COMMIT, a, as_="reader"))[0] == 403
@@ -246,6 +254,9 @@ def test_branches_and_tags_come_and_go(call, thing):
     assert refusal(call("POST", f"{API}/branch/y", "bob", json={}))[0] == 403
     assert call("POST", f"{API}/tag/feature%2Fx", json={"tag": "v1", "message": "one"}).status_code == 200
     assert refusal(call("POST", f"{API}/tag/main", json={"tag": "v1"}))[0] == 409
+    # Such names would hide pull requests.
+    assert refusal(call("POST", f"{API}/tag/main", json={"tag": "refs/pr/1"}))[0] == 400
+    assert refusal(call("POST", f"{API}/branch/refs%2Fpr%2F1", json={}))[0] == 400
     assert call("GET", f"{API}/revision/v1").json["sha"] == first
     assert call("DELETE", f"{API}/tag/v1").status_code == 200
     assert refusal(call("DELETE", f"{API}/tag/v1")) == (404, "RevisionNotFound")

@@ -89,10 +89,26 @@ def test_the_hub_itself_may_move_other_refs(bench, ask):
 
 @pytest.mark.parametrize(
     "name",
-    ["a..b", "a b", "-x", "HEAD", "a.lock", "a/.b", "a//b", "x~1", "0" * 40, "a" * 300, "\udcff", "a\x07", "a\\b"],
+    [
+        "a..b",
+        "a b",
+        "-x",
+        "HEAD",
+        "a.lock",
+        "a/.b",
+        "a//b",
+        "x~1",
+        "0" * 40,
+        "a" * 300,
+        "\udcff",
+        "a\x07",
+        "a\\b",
+        "refs/pr/1",
+    ],
 )
 def test_a_name_that_git_or_a_command_line_would_misread_is_refused(bench, ask, name):
     refused(ask, Invalid, "ref_invalid", RefChange(f"refs/heads/{name}", ZERO_OID, bench.head))
+    refused(ask, Invalid, "ref_invalid", RefChange(f"refs/tags/{name}", ZERO_OID, bench.head))
 
 
 def test_a_badly_named_branch_that_is_there_can_be_deleted(bench, ask):

@@ -118,6 +118,15 @@ def test_a_bad_name_is_refused_and_leaves_nothing(
     assert rows(context) == []
 
 
+def test_a_default_branch_that_would_hide_pull_requests_is_refused(
+    context: Context, make_user: MakeUser, actor_of: ActorOf
+) -> None:
+    ada = actor_of(make_user("ada"))
+    with pytest.raises(Invalid) as refused:
+        service.create_repository(context, actor=ada, name="x", kind="model", default_branch="refs/pr/1")
+    assert refused.value.code == "ref_invalid"
+
+
 def test_a_name_is_taken_in_every_spelling_but_not_for_other_kinds(
     context: Context, make_user: MakeUser, make_repository: MakeRepository
 ) -> None:
