@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 
 from hub.base.context import Context
-from hub.base.errors import NotFound
+from hub.base.errors import HubError, NotFound
 from hub.compat import (
     account,
     attachments,
@@ -28,10 +28,12 @@ from hub.compat import (
     webhooks,
     xet,
 )
-from hub.compat.addresses import PrefixConverter, describe_prefix
+from hub.compat.addresses import Place, PrefixConverter, describe_prefix, prefix
 from hub.compat.errors import render_hub_error
+from hub.http.context import current_context
 from hub.http.errors import speak, speak_elsewhere
 from hub.http.rest import HubApi
+from hub.repos.kinds import find_kind, get_kind
 
 _MODULES = (
     infos,
@@ -53,11 +55,11 @@ _MODULES = (
     attachments,
 )
 _NOTHING = "This hub has nothing at that address."
+_MODEL = "model"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # Below a prefix, and at the root of the hub: two rules a view, however many prefixes there are.
 _PLACES = {"compat": "/<hub_prefix:hub>", "root": ""}
-# Addresses of repositories that cannot exist here, such as those without a namespace.
-_OF_REPOSITORY = re.compile(r"(?:/\w+)?/(?:api/(?:models|datasets|spaces)/[^/]+|(?:[^/]+/){1,3}(?:resolve|raw)/)")
+_OF_FILES = ("resolve", "raw")
 # What at the root belongs to these clients; the rest of it is the REST API and the pages.
 _OURS = re.compile(
     r"/api/(?!v1(?:/|$)|docs(?:/|$)|openapi\.json$)|/(?:[^/]+/){1,3}(?:resolve|raw)/" + f"|{viewer.ROOT}/"
@@ -97,4 +99,31 @@ def _answer_the_rest(app: Flask) -> None:
 
 
 def _code_of_missing() -> str:
-    return "repository_not_found" if _OF_REPOSITORY.match(request.path) else "not_found"
+    """That the repository is missing is said only where the address names one, and it is: clients believe it."""
+    named = _repository_named()
+    if named is None:
+        return "not_found"
+    kind, *path = named
+    if len(path) != 2:
+        return "repository_not_found"  # none is without a namespace here
+    try:
+        Place(get_kind(current_context(), kind), *path).get()
+    except NotFound:
+        return "repository_not_found"
+    except HubError:
+        pass  # of a bad credential, which is told wherever there is something
+    return "not_found"
+
+
+def _repository_named() -> list[str] | None:
+    """The kind, the namespace and the name by which an address begins, or the kind and one word; None for others."""
+    words = request.path.removeprefix(f"/{prefix()}" if prefix() else "").strip("/").split("/")
+    context = current_context()
+    if words[0] == "api":
+        kind = find_kind(context, words[1]) if len(words) > 2 else None
+        return [kind.name, *words[2:4]] if kind else None
+    end = next((at for at, word in enumerate(words[:4]) if at and word in _OF_FILES), 0)
+    kind = find_kind(context, words[0]) if end > 1 else None
+    if end == 0:
+        return None
+    return [kind.name, *words[1:end]] if kind else [_MODEL, *words[:end]]

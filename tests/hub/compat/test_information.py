@@ -145,6 +145,17 @@ def test_a_repository_of_too_many_files_is_told_without_them(call, thing, monkey
         ("/hf/gpt2/resolve/main/config.json", "RepoNotFound"),
         ("/csg/nowhere", None),
         ("/hf/api/models/ada/thing/xet-read-token/main", None),
+        # The repository is there; what is not is another thing.
+        ("/hf/api/models/ada/thing/nothing", None),
+        ("/api/models/ada/thing/discussions/abc", None),
+        ("/hf/ada/thing/resolve/main/", None),
+        ("/ada/thing/resolve/main/", None),
+        ("/hf/models/ada/thing/raw/", None),
+        ("/hf/api/nowhere/ada/thing", None),
+        ("/hf/api/models/ada/none/nothing", "RepoNotFound"),
+        ("/api/models/gpt2/tree/main", "RepoNotFound"),
+        ("/csg/datasets/ada/thing/resolve/main/", "RepoNotFound"),
+        ("/datasets/gpt2/resolve/main/config.json", "RepoNotFound"),
     ],
 )
 def test_what_is_not_there_is_told_in_the_clients_words(call, thing, path, code):
