@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.accounts.models import Grant, Member, Namespace, Organization, User
+from hub.accounts.models import AccessToken, Grant, Member, Namespace, Organization, User
 from hub.accounts.policy import (
     ANONYMOUS,
     SERVICE,
@@ -20,6 +20,7 @@ __all__ = [
     "ANONYMOUS",
     "SERVICE",
     "SYSTEM",
+    "AccessToken",
     "Actor",
     "Departure",
     "Grant",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import urlencode
 
 from hub.plugin import Context
@@ -81,7 +82,8 @@ def read_address(context: Context, name: str, query: Mapping[str, str]) -> list[
 def asked_spans(header: str, allowed: Sequence[Span], size_bytes: int) -> list[Span]:
     """What a ``Range`` header asks for, in its order; without one, what the address allows.
 
-    Raises Denied when that is more than is allowed, RangeNotSatisfiable for a header that cannot be read.
+    Raises Denied when that is more than is allowed; RangeNotSatisfiable for a header that cannot be read, and for
+    one that asks for a byte twice, or an address would be good for many times its bytes (RFC 9110, section 14.2).
     """
     unit, equals, text = header.replace(" ", "").partition("=")
     asked = list(allowed) if not header else _parse_spans(text) if unit == "bytes" and equals else []
@@ -90,6 +92,8 @@ def asked_spans(header: str, allowed: Sequence[Span], size_bytes: int) -> list[S
     for first, last in asked:
         if not any(lower <= first and last <= upper for lower, upper in allowed):
             raise Denied("This address does not allow these bytes.", code="url_range")
+    if any(following[0] <= before[1] for before, following in pairwise(sorted(asked))):
+        raise RangeNotSatisfiable("Ask for each byte once.", size_bytes=size_bytes)
     return asked
 
 

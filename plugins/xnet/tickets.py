@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import select
+
 from hub.plugin import Context, TokenScope
 from hub.plugin.db import UnitOfWork, reading
 from hub.plugin.errors import Denied, NotSignedIn
-from hub.plugin.policy import ANONYMOUS, SERVICE, SYSTEM, Actor, User
+from hub.plugin.policy import ANONYMOUS, SERVICE, SYSTEM, AccessToken, Actor, User
 from hub.plugin.signing import Signer, create_signer
 
 # Source: Xet contract, section 2: clients renew by time alone, between 10 and 60 minutes.
@@ -35,7 +37,7 @@ class TicketScope(StrEnum):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a ticket says.
+    """What a ticket says. It is good for as long as the access token by which it was asked for, if it was by one.
 
     user_id: None for who has no account, of whom ``via`` says who it is: nobody, or the hub itself. token_scope: the
     most that the credential allowed; "" for all that the user may. base_url: the hub as the client reached it.
@@ -49,13 +51,14 @@ class Claims:
     token_scope: str
     base_url: str
     expires_at_s: int
+    token_id: int | None = None
 
     @classmethod
     def of(cls, actor: Actor, *, scope: TicketScope, repository_id: int, base_url: str, expires_at_s: int) -> Claims:
         """The claims of an actor whose rights have been judged."""
         token_scope = actor.scope.value if actor.scope is not None else ""
         via = actor.via if actor.user_id is None else "transfer"
-        return cls(scope, repository_id, actor.user_id, via, token_scope, base_url, expires_at_s)
+        return cls(scope, repository_id, actor.user_id, via, token_scope, base_url, expires_at_s, actor.token_id)
 
     @property
     def is_system(self) -> bool:
@@ -73,6 +76,7 @@ def sign_ticket(context: Context, claims: Claims) -> str:
         "token_scope": claims.token_scope,
         "base": claims.base_url,
         "exp": claims.expires_at_s,
+        "token": claims.token_id,
     }
     text = base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
     return f"{text}.{_signer(context).sign(text)}"
@@ -108,14 +112,27 @@ def require_ticket(scope: TicketScope) -> tuple[Claims, Actor]:
 
 
 def actor_of(work: UnitOfWork, claims: Claims) -> Actor:
-    """Who asked for the ticket. Raises NotSignedIn when the account is gone or switched off."""
+    """Who asked for the ticket. Raises NotSignedIn when the account, or the token by which they asked, is gone."""
     if claims.user_id is None:
         return _WITHOUT_ACCOUNT[claims.via]
     user = work.session.get(User, claims.user_id)
     if user is None or not user.is_active:
         raise NotSignedIn("The account that the access token was issued to is gone.")
+    if claims.token_id is not None and not _is_good(work, claims, claims.token_id):
+        raise NotSignedIn("The token by which the access token was asked for is gone; sign in again.")
     scope = TokenScope(claims.token_scope) if claims.token_scope else None
-    return Actor.of_user(user, via=claims.via, scope=scope)
+    return Actor.of_user(user, via=claims.via, scope=scope, token_id=claims.token_id)
+
+
+def _is_good(work: UnitOfWork, claims: Claims, token_id: int) -> bool:
+    """Whether the user's token is what it was when the ticket was issued: neither revoked, expired nor renewed."""
+    columns = (AccessToken.created_at, AccessToken.expires_at)
+    row = work.session.execute(
+        select(*columns).where(AccessToken.id == token_id, AccessToken.user_id == claims.user_id)
+    ).one_or_none()
+    if row is None or (row.expires_at is not None and row.expires_at <= work.now()):
+        return False
+    return int(row.created_at.timestamp()) <= claims.expires_at_s - LIFE_S
 
 
 def _parse(text: str) -> Claims:
@@ -132,6 +149,7 @@ def _parse(text: str) -> Claims:
         values["token_scope"],
         values["base"],
         values["exp"],
+        values.get("token"),
     )
 
 

@@ -180,6 +180,10 @@ def test_an_address_opens_what_was_signed_for_and_for_a_while(clock, client, hea
     assert (whole.status_code, len(whole.data)) == (206, last + 1)
     for odd in ("bytes=", "bytes=5-1", "bytes=-5", "bytes=0-", "lines=0-5", "bytes=0-1," * 65 + "0-1", "bytes=٣-٤"):
         assert status(address, odd.encode().decode("latin-1")) == 416
+    # No byte is sent twice, or an address would be good for many times what was signed.
+    for repeated in ("0-9,0-9", "0-9,20-29,9-12", "20-29,0-99"):
+        assert status(address, f"bytes={repeated}") == 416
+    assert status(address, "bytes=10-19,0-9") == 206
     # Forged.
     for old, new in (
         (f"0-{last}", f"0-{last + 1}"),

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -189,3 +190,15 @@ def test_chunks_of_many_xorbs_are_never_held_at_once():
     assert len(plan.pieces) == 200
     assert max(len(asked) for asked in shelf.asked) <= 32
     assert next(iter(plan.pieces.values())) == (Piece(0, 1, 0, len(shelf.contents[bytes([1]) * 32][0]) + 7),)
+
+
+def test_where_terms_end_takes_eight_bytes_each():
+    """One request for a range of a file asks for them all; a list of numbers takes ten times as much on the way."""
+    table = TermTable(TermTable.RECORD.pack(bytes(32), 131072, 0, 1) * 100_000)
+    tracemalloc.start()
+    try:
+        assert table.size_bytes == 131072 * 100_000
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 2_000_000

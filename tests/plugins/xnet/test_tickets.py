@@ -1,9 +1,13 @@
 """Tickets: who may read which file, and who may not send anything."""
 
-import pytest
+from datetime import timedelta
 
-from hub.accounts.models import Grant, Role, TokenScope, User
+import pytest
+from sqlalchemy import select
+
+from hub.accounts.models import AccessToken, Grant, Role, TokenScope, User
 from hub.accounts.policy import ANONYMOUS, SERVICE, SYSTEM, Actor
+from hub.accounts.service.tokens import refresh_token, revoke_token
 from hub.base.errors import NotSignedIn
 from hub.db.uow import reading, unit_of_work
 from hub.plugin.lfs import TicketRequest
@@ -81,6 +85,29 @@ def test_who_lost_the_right_to_read_has_no_use_for_the_ticket(client, xnet, peop
     assert client.get(address, headers=headers).status_code == 200
     with unit_of_work(xnet) as work:
         work.session.get(User, people[1].id).is_active = False
+    assert client.get(address, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("end", ["revoked", "renewed", "expired"])
+def test_a_ticket_ends_with_the_token_that_it_was_asked_for_by(
+    clock, client, xnet, people, ask, thing, make_token, end
+):
+    make_token(people[0], "read")
+    with unit_of_work(xnet) as work:
+        token = work.session.scalars(select(AccessToken)).one()
+        actor = Actor.of_user(people[0], via="token", scope=TokenScope.READ, token_id=token.id)
+        token.expires_at = clock.now() + timedelta(seconds=60)
+    headers, address = ask(actor, thing[0]), f"/xet/v1/reconstructions/{thing[1].hash}"
+    assert client.get(address, headers=headers).status_code == 200
+    clock.advance(30)
+    owner = Actor.of_user(people[0], via="session")
+    with unit_of_work(xnet) as work:
+        if end == "revoked":
+            revoke_token(work, actor=owner, user=people[0], name=token.name)
+        elif end == "renewed":
+            refresh_token(work, actor=owner, user=people[0], name=token.name)
+        else:
+            clock.advance(30)
     assert client.get(address, headers=headers).status_code == 401
 
 
