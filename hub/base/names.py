@@ -73,6 +73,8 @@ RESERVED_NAMESPACES = frozenset(
 
 MAX_PATH_BYTES = 1024
 MAX_PATH_PART_BYTES = 255
+# Folders in folders; what walks them calls itself.
+MAX_PATH_PARTS = 200
 MAX_REF_BYTES = 255
 
 
@@ -108,7 +110,8 @@ def normalise_path(path: str, *, allow_root: bool = False) -> str:
 
     A leading './' or '/' and a trailing '/' are forgiven (the CSGHub SDK sends them). The root is '' and only
     accepted with ``allow_root``. Raises Invalid (code ``path_invalid``) for NUL and control characters, '..',
-    backslashes, '.git' in any spelling that a file system might fold to it, parts over 255 or paths over 1,024 bytes.
+    backslashes, '.git' in any spelling that a file system might fold to it, parts over 255 or paths over 1,024 bytes,
+    and more than 200 parts.
     """
     while path.startswith(("./", "/")):
         path = path[1:] if path[0] == "/" else path[2:]
@@ -125,7 +128,10 @@ def normalise_path(path: str, *, allow_root: bool = False) -> str:
         raise Invalid(f"The path is longer than {MAX_PATH_BYTES} bytes.", code="path_invalid")
     if "\\" in path or any(unicodedata.category(char) == "Cc" for char in path):
         raise Invalid("The path holds a backslash or a control character.", code="path_invalid")
-    for part in path.split("/"):
+    parts = path.split("/")
+    if len(parts) > MAX_PATH_PARTS:
+        raise Invalid(f"The path has more than {MAX_PATH_PARTS} parts.", code="path_invalid")
+    for part in parts:
         _check_part(part)
     return path
 

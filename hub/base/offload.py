@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from hub.base.errors import HubError
+
+# Of what broke in a thread, the end of the way there is told.
+_FRAMES_TOLD = 20
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,7 +32,7 @@ def offload(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)
     import gevent  # deliberate: only web workers pay for it
 
-    result: T | _Refusal = gevent.get_hub().threadpool.apply(_run, (function, args, kwargs))
+    result: T | _Failure = gevent.get_hub().threadpool.apply(_run, (function, args, kwargs))
     return _unwrap(result)
 
 
@@ -47,21 +51,26 @@ def begin(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callab
     return lambda: _unwrap(wait())
 
 
-class _Refusal:
-    """An error that a caller can understand, on its way back: gevent would print whatever a thread raises."""
+class _Failure:
+    """An error on its way back to who waits. What a thread raises itself, gevent takes apart and prints first, and an
+    error at which that breaks (RecursionError) would never come out: who waits would wait for ever."""
 
-    def __init__(self, error: HubError) -> None:
+    def __init__(self, error: Exception) -> None:
         self.error = error
 
 
-def _run(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T | _Refusal:
+def _run(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T | _Failure:
     try:
         return function(*args, **kwargs)
-    except HubError as error:
-        return _Refusal(error)
+    except Exception as error:
+        if not isinstance(error, HubError):
+            error.add_note("".join(traceback.format_exception(error, limit=-_FRAMES_TOLD)))
+        # The frames, and what they hold, stay in the thread.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        return _Failure(error)
 
 
-def _unwrap(result: T | _Refusal) -> T:
-    if isinstance(result, _Refusal):
+def _unwrap(result: T | _Failure) -> T:
+    if isinstance(result, _Failure):
         raise result.error
     return result

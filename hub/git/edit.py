@@ -180,7 +180,13 @@ def _is_directory(child: _Child | None) -> bool:
 
 
 def _has_files(directory: _Directory) -> bool:
-    return any(isinstance(child, RawEntry) or _has_files(child) for child in directory.children.values())
+    waiting = [directory]
+    while waiting:
+        for child in waiting.pop().children.values():
+            if isinstance(child, RawEntry):
+                return True
+            waiting.append(child)
+    return False
 
 
 def _check_clashes(entries: list[RawEntry], added: set[bytes], path: str) -> None:

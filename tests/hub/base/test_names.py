@@ -67,6 +67,7 @@ def test_names_are_compared_without_case():
         (".//a", "a"),
         ("ümlaut/文件", "ümlaut/文件"),
         (".gitattributes", ".gitattributes"),
+        ("a/" * 200, "a/" * 199 + "a"),
     ],
 )
 def test_paths_come_out_in_their_one_form(given_path, path):
@@ -76,7 +77,7 @@ def test_paths_come_out_in_their_one_form(given_path, path):
 @pytest.mark.parametrize(
     "path",
     ["", "/", ".", "..", "a/../b", "a//b", "a/./b", "a\0b", "a\nb", "a\\b", ".git/config", "x/.GIT", ".g\u200cit/x",
-     "git~1", ".git ", ".git.", ".git::$INDEX", "a" * 256, "/".join(["abcdefgh"] * 130), "\ud800"],
+     "git~1", ".git ", ".git.", ".git::$INDEX", "a" * 256, "/".join(["abcdefgh"] * 130), "a/" * 200 + "a", "\ud800"],
 )  # fmt: skip
 def test_hostile_paths_are_refused(path):
     with pytest.raises(Invalid) as refusal:

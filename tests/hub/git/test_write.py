@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.base.errors import Conflict, HubError, Invalid, NotFound, Unprocessable
+from hub.base.names import MAX_PATH_PARTS
 from hub.git.repository import get_commit
 from hub.git.types import EXECUTABLE_MODE, LINK_MODE, ZERO_OID, FileChange, RefChange, Signature
 from hub.git.write import MAX_MESSAGE_BYTES, build_commit, merge, update_refs
@@ -59,6 +60,14 @@ def test_only_what_changes_differs_from_the_parent(sandbox: Sandbox) -> None:
     second = _build(sandbox, first, FileChange("put", "a/two", b"22"), FileChange("delete", "b/three"))
     assert sandbox.git("diff-tree", "-r", "--name-status", first, second).split() == ["M", "a/two", "D", "b/three"]
     assert sandbox.git("ls-tree", "--name-only", second).split() == ["a", "run"]  # git knows no empty directory
+
+
+def test_the_deepest_path_that_is_allowed_is_written(sandbox: Sandbox) -> None:
+    deep = "a/" * (MAX_PATH_PARTS - 1) + "a"
+    commit = _build(sandbox, None, FileChange("put", deep, b"1"))
+    moved = _build(sandbox, commit, FileChange("move", "b", source_path=deep))
+    assert [sandbox.git("ls-tree", "-r", "--name-only", each).strip() for each in (commit, moved)] == [deep, "b"]
+    assert _refused(sandbox, commit, FileChange("put", f"{deep}/a", b"1")) == "path_invalid"
 
 
 def test_an_update_keeps_the_executable_bit_until_told_otherwise(sandbox: Sandbox) -> None:
