@@ -123,7 +123,9 @@ def test_a_default_branch_that_would_hide_pull_requests_is_refused(
 ) -> None:
     ada = actor_of(make_user("ada"))
     with pytest.raises(Invalid) as refused:
-        service.create_repository(context, actor=ada, name="x", kind="model", default_branch="refs/pr/1")
+        service.create_repository(
+            context, actor=ada, namespace="ada", name="x", kind="model", default_branch="refs/pr/1"
+        )
     assert refused.value.code == "ref_invalid"
 
 
