@@ -1,6 +1,7 @@
 """How many API requests one token, account or address may make in a minute.
 
-What Git, LFS and downloads of files transfer is not counted: one clone or snapshot is thousands of requests.
+What Git, LFS and downloads of files transfer is not counted: one clone or snapshot is thousands of requests. Requests
+that prepare or end such transfers, and make the hub work, may be counted apart and generously: ``count_transfer``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import redis
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -34,6 +35,9 @@ log = get_logger(__name__)
 WINDOW_S = 60
 # An account's tokens together may make as many requests as so many of them.
 TOKENS_AT_ONCE = 4
+# So many times as much as the API is what prepares transfers: hundreds of pieces of a file come side by side.
+TRANSFERS_EACH = 100
+_LIMITER = "hub_request_limiter"
 # Nobody waits long to be counted; a Redis that did not answer is left alone for a while.
 _REDIS_WAIT_S = 1
 _REDIS_AWAY_S = 15
@@ -155,18 +159,15 @@ def install(app: Flask, context: Context) -> None:
     if not settings.rate_limit_account and not settings.rate_limit_address:
         return
     limiter = RequestLimiter(redis_url(settings), context.clock)
+    app.extensions[_LIMITER] = limiter
 
     @app.before_request
     def count_request() -> None:
         if not _COUNTED.match(request.path) or _TRANSFERS.match(request.path):
             return
         for key, limit in _whose(settings):
-            standing = g.hub_rate_limit = limiter.count(key, limit)
-            if standing.is_over:
-                raise RateLimited(
-                    f"More than {limit} requests in a minute. Wait {standing.reset_s} s.",
-                    retry_after_s=standing.reset_s,
-                )
+            g.hub_rate_limit = limiter.count(key, limit)
+            _refuse_more(g.hub_rate_limit)
 
     @app.after_request
     def tell_standing(response: Response) -> Response:
@@ -174,6 +175,28 @@ def install(app: Flask, context: Context) -> None:
         if standing is not None:
             response.headers.extend(headers_of(standing))
         return response
+
+
+def count_transfer(context: Context, user_id: int | None) -> None:
+    """Count a request that belongs to a transfer: for the account, or for the address of who has none.
+
+    Its client is told nothing of where it stands. Raises RateLimited.
+    """
+    limiter: RequestLimiter | None = current_app.extensions.get(_LIMITER)
+    settings = context.settings
+    limit = (settings.rate_limit_address if user_id is None else settings.rate_limit_account) * TRANSFERS_EACH
+    if limiter is None or not limit:
+        return
+    who = f"address:{_network(client_address())}" if user_id is None else f"user:{user_id}"
+    _refuse_more(limiter.count(f"transfer:{who}", limit))
+
+
+def _refuse_more(standing: Standing) -> None:
+    if standing.is_over:
+        raise RateLimited(
+            f"More than {standing.limit} requests in a minute. Wait {standing.reset_s} s.",
+            retry_after_s=standing.reset_s,
+        )
 
 
 def _whose(settings: Settings) -> list[tuple[str, int]]:

@@ -97,16 +97,21 @@ def read_ticket(context: Context, authorization: str) -> Claims:
 
 
 def require_ticket(scope: TicketScope) -> tuple[Claims, Actor]:
-    """The request's claims and who they speak for. Raises NotSignedIn, Denied (the ticket is for reading only)."""
+    """The request's claims and who they speak for. It counts as one of theirs.
+
+    Raises NotSignedIn, Denied (the ticket is for reading only), RateLimited.
+    """
     # Late: workers issue tickets to themselves and speak no HTTP.
     from flask import request
 
-    from hub.plugin.wire import current_context
+    from hub.plugin.wire import count_transfer, current_context
 
     context = current_context()
     claims = read_ticket(context, request.headers.get("Authorization", ""))
     if scope is TicketScope.WRITE and claims.scope is not TicketScope.WRITE:
         raise Denied("The access token is for reading only.", code="scope_insufficient")
+    if claims.user_id is not None or claims.via == ANONYMOUS.via:
+        count_transfer(context, claims.user_id)
     with reading(context) as work:
         return claims, actor_of(work, claims)
 

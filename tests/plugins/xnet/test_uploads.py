@@ -208,9 +208,13 @@ def test_what_is_not_served_is_missing_whatever_the_method(service, sender):
 
 @pytest.mark.any_database
 @pytest.mark.settings(rate_limit_account=1, rate_limit_address=1)
-def test_transfers_of_chunks_are_not_counted(context, make_sender, ada):
-    headers = make_sender(ada).headers
-    client = open_client(context)
-    answers = [client.get(f"/xet/v1/chunks/default/{'0' * 64}", headers=headers) for _ in range(8)]
-    assert [answer.status_code for answer in answers] == [404] * 8
+def test_a_transfers_requests_have_a_generous_limit_of_their_own(context, make_sender, make_user, ada):
+    client, address = open_client(context), f"/xet/v1/chunks/default/{'0' * 64}"
+    mine, others = make_sender(ada).headers, make_sender(make_user("bob")).headers
+    answers = [client.get(address, headers=mine) for _ in range(101)]
+    assert [answer.status_code for answer in answers] == [404] * 100 + [429]
     assert "RateLimit-Limit" not in answers[0].headers
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert client.get(address, headers=others).status_code == 404
+    # Bytes by a signed address are not counted, nor do they ask for a ticket.
+    assert client.get(f"/xet/v1/fetch/{'0' * 64}").status_code == 403
