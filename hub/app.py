@@ -139,6 +139,8 @@ def _mount(context: Context) -> Flask:
     idempotency.install(app, context)
     conditional.install(app)
     compat.install(app, rest, context)
+    # Git below the prefixes as well: an endpoint and a repository's id make an address to clone.
+    app.register_blueprint(git_http.blueprint, url_prefix=compat.BELOW_PREFIXES, name="git_http_below")
     admin.install(app, rest)
     if PLUGINS in context:
         mounting.mount(app, rest, context)

@@ -90,7 +90,7 @@ class Settings:
     job_workers: int = setting(1, "job workers that `hub serve` starts", unit="processes")
     request_body_limit_bytes: int = setting(32 * MIB, "largest JSON or form body", unit="bytes")
     trusted_proxies: str = setting(
-        "", "addresses or networks of the proxies whose X-Forwarded-For is believed, with commas between"
+        "", "addresses or networks of the proxies whose X-Forwarded-For, -Proto, -Host, -Prefix are believed, by commas"
     )
     rate_limit_account: int = setting(
         6000, "API requests in a minute of one token, or of one account without; 0: no limit", unit="requests"

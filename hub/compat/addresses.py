@@ -16,6 +16,7 @@ from hub.compat.errors import render_hub_error
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.origin import hub_url
 from hub.http.routing import ApiBlueprint
 from hub.repos.kinds import RepositoryKind, get_kind
 from hub.repos.mirrored import branch_meant, get_mirror_or_local
@@ -140,7 +141,7 @@ def client_url(path: str = "") -> str:
 
     Clients take addresses apart that they get, and refuse another host than their own.
     """
-    base = f"{request.host_url}{prefix()}".rstrip("/")
+    base = f"{hub_url()}/{prefix()}".rstrip("/")
     return f"{base}/{path}" if path else base
 
 
@@ -153,7 +154,7 @@ def page_url(repository_id: str, kind: RepositoryKind) -> str:
 def next_link(**changed: str) -> str:
     """The header that leads to the next page: this request's address with some of its query changed."""
     query = [(name, value) for name, value in request.args.items(multi=True) if name not in changed]
-    return f'<{request.host_url.rstrip("/")}{_raw_path()}?{urlencode([*query, *changed.items()])}>; rel="next"'
+    return f'<{hub_url()}{_raw_path()}?{urlencode([*query, *changed.items()])}>; rel="next"'
 
 
 def _raw_path() -> str:

@@ -58,7 +58,8 @@ _NOTHING = "This hub has nothing at that address."
 _MODEL = "model"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # Below a prefix, and at the root of the hub: two rules a view, however many prefixes there are.
-_PLACES = {"compat": "/<hub_prefix:hub>", "root": ""}
+BELOW_PREFIXES = "/<hub_prefix:hub>"
+_PLACES = {"compat": BELOW_PREFIXES, "root": ""}
 _OF_FILES = ("resolve", "raw")
 # What at the root belongs to these clients; the rest of it is the REST API and the pages.
 _OURS = re.compile(
@@ -80,7 +81,7 @@ def install(app: Flask, rest: HubApi, context: Context) -> None:
 
 def _answer_the_rest(app: Flask) -> None:
     """Tell clients of an address that nobody serves in their own dialect: a page of HTML would confuse them."""
-    blueprint = Blueprint("compat_elsewhere", __name__, url_prefix=_PLACES["compat"])
+    blueprint = Blueprint("compat_elsewhere", __name__, url_prefix=BELOW_PREFIXES)
     speak(blueprint, render_hub_error)
 
     def refuse(hub: str, rest: str) -> Response:

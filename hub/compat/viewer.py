@@ -51,7 +51,9 @@ def lead_hosts(app: Flask) -> None:
             prefix = first if slash and first in PREFIXES else ""
             environ[_PREFIX] = prefix
             environ["PATH_INFO"] = f"{ROOT}/{rest if prefix else path.lstrip('/')}"
-            environ["HTTP_HOST"] = str(environ["HTTP_HOST"])[len(_HOST) :]
+            for name in ("HTTP_HOST", "HTTP_X_FORWARDED_HOST"):
+                if str(environ.get(name, "")).lower().startswith(_HOST):
+                    environ[name] = str(environ[name])[len(_HOST) :]
         return serve(environ, start)
 
     app.wsgi_app = lead  # type: ignore[assignment,method-assign]  # as Flask's documentation says

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from hub.base.context import Context
 from hub.compat import views, xet_schemas
 from hub.compat.addresses import CompatBlueprint, Place, client_url, revision_only
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.origin import hub_url
 from hub.repos import contents
 from hub.repos.kinds import RepositoryKind
 from hub.repos.lfs.pieces import ids_of_pieces, issue_ticket
@@ -36,7 +37,7 @@ def show_read_token(place: Place, revision: str) -> Response:
         repository_id=repository.id,
         revision=asked,
         is_write=False,
-        base_url=_hub_url(),
+        base_url=hub_url(),
     )
     contents.resolve(context, repository, asked)
     return _send(ticket)
@@ -59,13 +60,9 @@ def show_write_token(query: dict[str, Any], place: Place, revision: str) -> Resp
         revision=asked,
         is_write=True,
         for_proposal=query["create_pr"] or number_of(asked) is not None,
-        base_url=_hub_url(),
+        base_url=hub_url(),
     )
     return _send(ticket)
-
-
-def _hub_url() -> str:
-    return request.host_url.rstrip("/")
 
 
 def _send(ticket: Ticket) -> Response:

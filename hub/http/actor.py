@@ -74,6 +74,12 @@ def client_address() -> str:
     return address[:_MAX_ADDRESS_CHARS]
 
 
+def comes_from_trusted_proxy() -> bool:
+    """Whether what the request's ``X-Forwarded-…`` headers say is to be believed."""
+    trusted = _networks(current_context().settings.trusted_proxies)
+    return bool(trusted) and _is_within(request.remote_addr or "", trusted)
+
+
 def check_settings(settings: Settings) -> None:
     """Return when the settings of this module can be used. Raises SettingsError."""
     try:

@@ -42,6 +42,8 @@ Renderer = Callable[[int, str, str, dict[str, Any]], Response]
 
 _RENDERERS = "hub_renderers"
 _NOBODY = ""
+_REQUEST_IDS = ("X-Request-ID", "X-Amzn-Trace-Id")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 def status_of(error: errors.HubError) -> int:
@@ -97,11 +99,13 @@ def render_platform_json(status: int, code: str, message: str, details: dict[str
 
 
 def request_id() -> str:
-    """The id of this request: the client's ``X-Request-ID`` when it is short and plain, else a fresh one."""
+    """The id of this request: the client's own when it is short and plain, else a fresh one.
+
+    Clients name theirs in ``X-Request-ID``; Hugging Face's in ``X-Amzn-Trace-Id`` (its contract, section 1.5).
+    """
     if "hub_request_id" not in g:
-        given = request.headers.get("X-Request-ID", "")
-        plain = 0 < len(given) <= 64 and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
-        g.hub_request_id = given if plain else secrets.token_hex(8)
+        given = (request.headers.get(name, "") for name in _REQUEST_IDS)
+        g.hub_request_id = next((id for id in given if _PLAIN_ID.match(id)), None) or secrets.token_hex(8)
     return str(g.hub_request_id)
 
 

@@ -21,6 +21,7 @@ from hub.db.uow import reading, unit_of_work
 from hub.http.actor import git_actor
 from hub.http.context import current_context
 from hub.http.errors import request_id, speak
+from hub.http.origin import hub_url
 from hub.http.ranges import CHUNK_BYTES, Content, disposition, send_content
 from hub.repos.lfs import locks, service
 from hub.repos.lfs.contents import MAX_PARTS
@@ -141,7 +142,7 @@ def answer_batch(address: RepositoryAddress) -> Response:
         transfers=wanted.transfers,
         has_upload_id=wanted.has_upload_id,
         for_proposal=lfs_json.is_for_proposal(wanted.ref),
-        links=SignedLinks(context, actor, repository, base_url=request.host_url.rstrip("/"), ref=wanted.ref),
+        links=SignedLinks(context, actor, repository, base_url=hub_url(), ref=wanted.ref),
     )
     objects = [_render_object(answer, result.expires_in_s) for answer in result.objects]
     return _answer({"transfer": result.transfer, "objects": objects, "hash_algo": "sha256"})

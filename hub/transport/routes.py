@@ -19,13 +19,15 @@ def repository_route(blueprint: Blueprint, suffix: str, *, methods: list[str]) -
     """Serve a view below every address of a repository; it gets the parsed ``address`` as its first argument.
 
     suffix: what follows the address ("/info/refs"), with Flask's converters. Without a collection the address must
-    end in ``.git``: ``/<namespace>/<name>/...`` belongs to the pages.
+    end in ``.git``, but below a prefix (``hub``): ``/<namespace>/<name>/...`` belongs to the pages.
     """
 
     def register(view: View) -> View:
         @wraps(view)
-        def serve(*, repository_name: str, repository_namespace: str, collection: str = "", **values: Any) -> Any:
-            if not collection and not repository_name.endswith(".git"):
+        def serve(
+            *, repository_name: str, repository_namespace: str, collection: str = "", hub: str = "", **values: Any
+        ) -> Any:
+            if not collection and not hub and not repository_name.endswith(".git"):
                 raise NotFound("There is no such page.")
             path = "/".join(part for part in (collection, repository_namespace, repository_name) if part)
             return view(parse_address(current_context(), path), **values)

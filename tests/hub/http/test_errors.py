@@ -1,4 +1,5 @@
 import logging
+import re
 
 import pytest
 from flask import Blueprint, Flask, Response, redirect
@@ -50,6 +51,27 @@ def test_an_error_is_told_in_the_platforms_words(app):
         "context": {"name": "x"},
         "trace_id": "abc-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"X-Amzn-Trace-Id": "0f1e-2d"}, "0f1e-2d"),
+        ({"X-Amzn-Trace-Id": "0f1e-2d", "X-Request-ID": "abc"}, "abc"),
+        ({"X-Amzn-Trace-Id": "0f1e-2d", "X-Request-ID": "a b"}, "0f1e-2d"),
+        ({"X-Amzn-Trace-Id": "Root=1;x"}, None),
+        ({"X-Amzn-Trace-Id": "x" * 65}, None),
+        ({"X-Amzn-Trace-Id": "\u0661"}, None),
+    ],
+)
+def test_a_request_has_the_id_that_its_client_gave_it(app, headers, told):
+    app.config["raise"] = NotFound("There is none.")
+    answer = app.test_client().get("/", headers=headers)
+    assert answer.json["trace_id"] == answer.headers["X-Request-ID"]
+    if told is not None:
+        assert answer.json["trace_id"] == told
+    else:
+        assert re.fullmatch(r"[0-9a-f]{16}", answer.json["trace_id"])
 
 
 def test_a_blueprint_speaks_its_own_dialect(app):

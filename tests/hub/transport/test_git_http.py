@@ -99,6 +99,22 @@ def push_body(bench, new, *, ref=MAIN, old=None):
 # What there is.
 
 
+@pytest.mark.any_database
+def test_an_endpoint_and_a_repositorys_id_make_an_address_to_clone(hub, ada, bench, make_repository, as_ada):
+    make_repository(ada, "corpus", kind="dataset")
+    plain = advertise(hub).data
+    for root in ("/hf/ada/thing", "/csg/ada/thing.git", "/ms/models/ada/thing", "/hf/models/ada/thing.git"):
+        assert (advertise(hub, root=root).status_code, advertise(hub, root=root).data) == (200, plain), root
+        answer = hub.post(f"{root}/git-upload-pack", data=LS_REFS, content_type=UPLOAD, headers=V2)
+        assert (answer.status_code, b"refs/heads/main" in answer.data) == (200, True), root
+    assert advertise(hub, root="/hf/datasets/ada/corpus").status_code == 200
+    assert advertise(hub, root="/hf/ada/corpus", headers=as_ada).status_code == 404
+    assert advertise(hub, "git-receive-pack", root="/hf/ada/thing").status_code == 401
+    assert advertise(hub, "git-receive-pack", root="/hf/ada/thing", headers=as_ada).status_code == 200
+    # At the root two words without ".git" are a page's.
+    assert advertise(hub, root="/ada/thing").status_code == 404
+
+
 def test_protocol_v2_says_what_git_itself_says(hub, bench):
     expected = subprocess.run(
         ["git", *server_config(), "upload-pack", "--stateless-rpc", "--advertise-refs", bench.path],
