@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from flask import request
@@ -12,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from hub.accounts.policy import Action, require
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
+from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.community.service import pulls
 from hub.community.service.texts import MAX_CONTENT_CHARS, MAX_TITLE_CHARS, shorten
@@ -22,10 +22,12 @@ from hub.compat.ndjson import Copied, Linked, Removed, Step, Written, line_limit
 from hub.db.uow import reading
 from hub.git.pointer import format_pointer
 from hub.git.repository import is_empty
+from hub.git.types import EntryKind, TreeEntry
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos import contents, entries, quotas, uploads
 from hub.repos.files import MAX_EDITS, FileEdit, build_proposal, commit_files
+from hub.repos.gates import check_content
 from hub.repos.ignore import IgnoreRules
 from hub.repos.lfs.holdings import sizes_of_held
 from hub.repos.lookup import repository_path
@@ -121,7 +123,7 @@ def commit(query: dict[str, Any], place: Place, revision: str) -> dict[str, Any]
             max_steps=MAX_EDITS,
             is_strict=dialect() == "hf",
         )
-        edits = _edits(context, repository, branch, _last_written(asked.steps), folder)
+        edits = _edits(context, repository, branch, _last_written(asked.steps))
         target: dict[str, Any] = {
             "actor": actor,
             "repository_id": repository.id,
@@ -185,12 +187,13 @@ def _last_written(steps: Sequence[Step]) -> list[Step]:
     return kept
 
 
-def _edits(
-    context: Context, repository: Repository, branch: str, steps: Sequence[Step], folder: Path
-) -> list[FileEdit]:
+def _edits(context: Context, repository: Repository, branch: str, steps: Sequence[Step]) -> list[FileEdit]:
     sizes = _sizes_of_linked(context, repository, steps)
+    copied = _find_copied(
+        context, repository, [step for step in steps if isinstance(step, Copied) and step.revision not in ("", branch)]
+    )
     edits = []
-    for number, step in enumerate(steps):
+    for step in steps:
         if isinstance(step, Written):
             edits.append(FileEdit(step.path, content=step.content))
         elif isinstance(step, Linked):
@@ -200,7 +203,11 @@ def _edits(
         elif step.revision in ("", branch):
             edits.append(FileEdit(step.path, "copy", source=step.source))
         else:
-            edits.append(FileEdit(step.path, content=_copy_of(context, repository, step, folder / f"copy{number}")))
+            entry = copied[step.revision, normalise_path(step.source)]
+            if entry.lfs is not None:
+                edits.append(FileEdit(step.path, content=format_pointer(entry.lfs.oid, entry.lfs.size_bytes)))
+            else:
+                edits.append(FileEdit(step.path, blob_oid=entry.oid))
     return edits
 
 
@@ -218,15 +225,22 @@ def _sizes_of_linked(context: Context, repository: Repository, steps: Sequence[S
     return sizes
 
 
-def _copy_of(context: Context, repository: Repository, step: Copied, place: Path) -> bytes | Path:
-    """The content of a file at another revision: its pointer, or a copy of it on disk. Raises NotFound."""
-    _, found = entries.read_entries(context, repository, revision=step.revision, paths=[step.source])
-    if not found:
-        raise NotFound(f"There is no {step.source[:200]!r} in that revision.", code="entry_not_found")
-    pointer = found[0].lfs
-    if pointer is not None:
-        return format_pointer(pointer.oid, pointer.size_bytes)
-    with place.open("wb") as target:
-        for piece in entries.open_content(context, repository, found[0], actor=current_actor()):
-            target.write(piece)
-    return place
+def _find_copied(context: Context, repository: Repository, steps: Sequence[Copied]) -> dict[tuple[str, str], TreeEntry]:
+    """The files at other revisions that are copied, by revision and path; no byte of them is read.
+
+    Raises NotFound (``revision_not_found``, ``entry_not_found``), NotSignedIn or Denied (``gated_repository``).
+    """
+    if steps:
+        check_content(context, current_actor(), repository)
+    paths: dict[str, list[str]] = {}
+    for step in steps:
+        paths.setdefault(step.revision, []).append(step.source)
+    found: dict[tuple[str, str], TreeEntry] = {}
+    for revision, wanted in paths.items():
+        _, held = entries.read_entries(context, repository, revision=revision, paths=wanted)
+        found.update(((revision, entry.path), entry) for entry in held)
+    for step in steps:
+        entry = found.get((step.revision, normalise_path(step.source)))
+        if entry is None or entry.kind not in (EntryKind.FILE, EntryKind.LINK):
+            raise NotFound(f"There is no file {step.source[:200]!r} in that revision.", code="entry_not_found")
+    return found

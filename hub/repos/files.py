@@ -40,12 +40,14 @@ class FileEdit:
 
     action: "put" writes a file, whether it is there or not; "delete", "delete_dir"; "move" and "copy" take the file
     or directory at ``source``. content: the bytes, or a file that holds them and that nobody changes meanwhile.
+    blob_oid: a Git blob of the repository instead of a content; it stays in Git, whatever its size.
     expected_oid: the blob (or, of LFS content, the SHA-256) that the path must hold now; None: whatever it holds.
     """
 
     path: str
     action: Literal["put", "delete", "delete_dir", "move", "copy"] = "put"
     content: bytes | Path = b""
+    blob_oid: str = ""
     source: str = ""
     expected_oid: str | None = None
 
@@ -237,13 +239,16 @@ def _store_contents(
     action: by which right content is stored. Raises Unprocessable (``lfs_object_missing``).
     """
     given = next((edit for edit in edits if edit.action == "put" and edit.path == ATTRIBUTES_PATH), None)
-    if given is not None and _size_of(given.content) <= MAX_FILE_BYTES:
+    if given is not None and not given.blob_oid and _size_of(given.content) <= MAX_FILE_BYTES:
         rules = LFSRules.parse(given.content if isinstance(given.content, bytes) else given.content.read_bytes())
     changes: list[FileChange] = []
     pointers: dict[str, LFSPointer] = {}
     for edit in edits:
         if edit.action != "put":
             changes.append(FileChange(edit.action, edit.path, source_path=edit.source or None))
+            continue
+        if edit.blob_oid:
+            changes.append(FileChange("put", edit.path, blob_oid=edit.blob_oid))
             continue
         pointer = _pointer_in(edit.content) or _store_large(context, actor, repository, edit, rules, action)
         if pointer is not None:
@@ -254,7 +259,7 @@ def _store_contents(
             changes.append(FileChange("put", edit.path, content=edit.content))
         else:
             changes.append(FileChange("put", edit.path, source_file=edit.content))
-    _require_held(context, repository, pointers)
+    _require_held(context, actor, repository, pointers)
     return changes, pointers
 
 
@@ -309,12 +314,12 @@ def _sha256_of(content: bytes | Path) -> str:
     return digest.hexdigest()
 
 
-def _require_held(context: Context, repository: Repository, pointers: dict[str, LFSPointer]) -> None:
+def _require_held(context: Context, actor: Actor, repository: Repository, pointers: dict[str, LFSPointer]) -> None:
     # The checks of every push ask this, too; asked here, nothing has been written yet, and the paths are known.
     if not pointers:
         return
     with reading(context) as work:
-        missing = {pointer.oid for pointer in missing_objects(work, repository.id, pointers.values())}
+        missing = {pointer.oid for pointer in missing_objects(work, repository.id, pointers.values(), actor=actor)}
     paths = sorted(path for path, pointer in pointers.items() if pointer.oid in missing)
     if paths:
         raise Unprocessable(

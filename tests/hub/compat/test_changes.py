@@ -70,6 +70,28 @@ def test_one_commit_holds_all_that_was_sent(call, context, thing, send_commit):
     assert not [*_root(context).glob("*")]
 
 
+def test_a_copy_from_another_revision_is_the_same_blob(call, thing, send_commit, count_queries):
+    before = call("GET", API).json["sha"]
+    [blob] = call("POST", f"{API}/paths-info/main", json={"paths": ["config.json"]}).json
+    rules = inline(".gitattributes", b"*.json filter=lfs diff=lfs merge=lfs -text\n")
+    assert send_commit(COMMIT, rules, ("deletedFile", {"path": "config.json"})).status_code == 200
+
+    def copies(count):
+        steps = [("copyFile", {"path": f"{count}/{n}.json", "srcPath": "config.json", "srcRevision": before})
+                 for n in range(count)]  # fmt: skip
+        with count_queries() as counted:
+            assert send_commit(COMMIT, *steps).status_code == 200
+        return len(counted)
+
+    assert copies(1) == copies(20)
+    # Nothing is written but trees: the new name does not even make an object for LFS of what Git has.
+    [copied] = call("POST", f"{API}/paths-info/main", json={"paths": ["20/19.json"]}).json
+    assert (copied["oid"], copied.get("lfs")) == (blob["oid"], None)
+    for source in ("data", "none"):
+        folder = ("copyFile", {"path": "x", "srcPath": source, "srcRevision": before})
+        assert refusal(send_commit(COMMIT, folder)) == (404, "EntryNotFound")
+
+
 def test_a_refused_commit_says_why_and_changes_nothing(call, context, thing, send_commit):
     before, tree = call("GET", API).json["sha"], paths_of(call)
     a = inline("a.txt", b"a")
