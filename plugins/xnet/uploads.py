@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterable
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import select, update
 
@@ -13,12 +11,12 @@ from hub.plugin import Action, Actor, Context, get_logger
 from hub.plugin.db import UnitOfWork, insert_new, reading, unit_of_work
 from hub.plugin.errors import Invalid
 from hub.plugin.lfs import holds_contents
-from hub.plugin.objects import check_object_room, offload
+from hub.plugin.objects import begin, check_object_room, offload
 from hub.plugin.policy import require
 from hub.plugin.repos import get_readable
 from plugins.xnet import models
 from plugins.xnet.formats.hashes import hash_to_text
-from plugins.xnet.formats.xorbs import FormatError, Xorb, read_xorb
+from plugins.xnet.formats.xorbs import FormatError, Xorb, XorbReader
 from plugins.xnet.mentions import note_mentions, refresh_mentions
 from plugins.xnet.models import File, FileXorb
 from plugins.xnet.storage import Body, is_stored, publish_xorb, receive_body
@@ -42,8 +40,9 @@ def receive_xorb(
     with reading(context) as work:
         repository = get_readable(work, actor=actor, repository_id=repository_id)
         require(work, actor, Action.REPOSITORY_PROPOSE, repository)
-    with receive_body(context, chunks) as body:
-        xorb = offload(_read, body.path)
+    reader = XorbReader()
+    with receive_body(context, _checked(chunks, reader)) as body:
+        xorb = offload(_finish, reader)
         if xorb.hash != xorb_hash:
             raise Invalid("The xorb's hash is not the one in the address.", code="xorb_hash_mismatch")
         with reading(context) as work:
@@ -55,15 +54,43 @@ def receive_xorb(
     return is_new
 
 
-def _read(path: Path) -> Xorb:
-    with path.open("rb") as stream:
-        try:
-            with closing(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)) as body:
-                return read_xorb(body)
-        except FormatError as error:
-            raise Invalid(f"The xorb is refused: {error}.", code="xorb_invalid") from None
-        except ValueError:  # nothing came: an empty file has no map
-            raise Invalid("The xorb is empty.", code="xorb_invalid") from None
+def _checked(chunks: Iterable[bytes], reader: XorbReader) -> Iterator[bytes]:
+    """The chunks themselves, each checked while the taker is busy with it and the next one comes.
+
+    Raises Invalid (``xorb_invalid``), when all has come: a client that still sends would not see the answer.
+    """
+    coming = iter(chunks)
+    wait: Callable[[], None] | None = None
+    try:
+        for chunk in coming:
+            if wait is not None:
+                wait()
+            wait = begin(_check, reader, chunk)
+            yield chunk
+        if wait is not None:
+            wait()
+    except Invalid:
+        for _ in coming:
+            pass
+        raise
+
+
+def _check(reader: XorbReader, chunk: bytes) -> None:
+    with _refusing():
+        reader.feed(chunk)
+
+
+def _finish(reader: XorbReader) -> Xorb:
+    with _refusing():
+        return reader.finish()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except FormatError as error:
+        raise Invalid(f"The xorb is refused: {error}.", code="xorb_invalid") from None
 
 
 def _uses(work: UnitOfWork, repository_id: int, xorb_hash: bytes) -> bool:

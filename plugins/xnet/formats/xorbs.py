@@ -117,75 +117,155 @@ class Xorb:
     chunks: PackedChunks
 
 
-def read_xorb(body: mmap | bytes | memoryview) -> Xorb:
-    """Check a xorb's body whole: headers, limits, payloads; its hash is computed from the uncompressed chunks.
+class XorbReader:
+    """Checks a xorb while its body comes in, in pieces of any length: headers, limits, payloads.
 
-    A footer, as older clients append it, is not read. Raises FormatError.
+    A footer, as older clients append it, is not read.
     """
-    if len(body) > MAX_BODY_BYTES:
-        raise FormatError(f"a xorb has at most {MAX_BODY_BYTES} bytes")
-    hashes: list[Hash] = []
-    raw_lengths: list[int] = []
-    stored_lengths: list[int] = []
-    with memoryview(body) as view:
-        for chunk, stored_length in _read_chunks(view, is_footer_allowed=True):
-            hashes.append(chunk_hash(chunk))
-            raw_lengths.append(len(chunk))
-            stored_lengths.append(stored_length)
-    if not hashes:
-        raise FormatError("a xorb has at least one chunk")
-    return Xorb(
-        tree_hash(zip(hashes, raw_lengths, strict=True)),
-        sum(raw_lengths),
-        sum(stored_lengths),
-        PackedChunks.pack(hashes, raw_lengths, stored_lengths),
-    )
+
+    def __init__(self) -> None:
+        self._run = _Run(is_footer_allowed=True)
+        # The chunk that the last piece ended in.
+        self._begun = bytearray()
+        self._received_bytes = 0
+        self._hashes: list[Hash] = []
+        self._raw_lengths: list[int] = []
+        self._stored_lengths: list[int] = []
+
+    def feed(self, piece: mmap | bytes | memoryview) -> None:
+        """Check the next bytes of the body, of which nothing is kept but the last chunk's begin. Raises FormatError."""
+        self._received_bytes += len(piece)
+        if self._received_bytes > MAX_BODY_BYTES:
+            raise FormatError(f"a xorb has at most {MAX_BODY_BYTES} bytes")
+        with memoryview(piece) as view:
+            position = 0
+            while self._begun and position < len(view):
+                end = min(position + self._run.missing_bytes(self._begun), len(view))
+                self._begun += view[position:end]
+                position = end
+                with memoryview(self._begun) as begun:
+                    taken = self._take(begun)
+                del self._begun[:taken]
+            with view[position:] as rest:
+                self._begun += rest[self._take(rest) :]
+
+    def finish(self) -> Xorb:
+        """The xorb, once all is fed; its hash is computed from the uncompressed chunks. Raises FormatError."""
+        self._run.end(len(self._begun))
+        if not self._hashes:
+            raise FormatError("a xorb has at least one chunk")
+        return Xorb(
+            tree_hash(zip(self._hashes, self._raw_lengths, strict=True)),
+            sum(self._raw_lengths),
+            sum(self._stored_lengths),
+            PackedChunks.pack(self._hashes, self._raw_lengths, self._stored_lengths),
+        )
+
+    def _take(self, view: memoryview) -> int:
+        """Check the chunks that are here whole; how many bytes that were."""
+        for chunk, stored_length in self._run.read(view):
+            self._hashes.append(chunk_hash(chunk))
+            self._raw_lengths.append(len(chunk))
+            self._stored_lengths.append(stored_length)
+        return self._run.position
+
+
+def read_xorb(body: mmap | bytes | memoryview) -> Xorb:
+    """As ``XorbReader``, of a body that is here whole. Raises FormatError."""
+    reader = XorbReader()
+    reader.feed(body)
+    return reader.finish()
+
+
+def view_chunks(stored: bytes | memoryview) -> Iterator[bytes | bytearray | memoryview]:
+    """The uncompressed chunks of a run of stored ones, each good only until the next is asked for.
+
+    Raises FormatError.
+    """
+    run = _Run(is_footer_allowed=False)
+    with memoryview(stored) as view:
+        for chunk, _ in run.read(view):
+            yield chunk
+        run.end(len(view) - run.position)
 
 
 def decode_chunks(stored: bytes | memoryview) -> Iterator[bytes]:
     """The uncompressed chunks of a run of stored ones, one after the other. Raises FormatError."""
-    with memoryview(stored) as view:
-        for chunk, _ in _read_chunks(view, is_footer_allowed=False):
-            yield bytes(chunk)
+    for chunk in view_chunks(stored):
+        yield bytes(chunk)
 
 
-def _read_chunks(view: memoryview, *, is_footer_allowed: bool) -> Iterator[tuple[bytes | bytearray | memoryview, int]]:
-    """Each chunk uncompressed, and its stored length with the header."""
-    context = lz4.frame.create_decompression_context()
-    position, count, raw_bytes, size = 0, 0, 0, len(view)
-    while position < size:
-        if size - position < _HEADER_BYTES:
-            raise FormatError("a chunk's header is cut off")
-        first, second = _HEADER.unpack_from(view, position)
-        version, length, scheme, raw_length = first & 0xFF, first >> 8, second & 0xFF, second >> 8
-        if version:
-            if is_footer_allowed and view[position : position + len(_FOOTER_MARK)] == _FOOTER_MARK:
+class _Run:
+    """Stored chunks, one after the other. position: in what was read last, the begin of the first that is not whole."""
+
+    def __init__(self, *, is_footer_allowed: bool) -> None:
+        self.position = 0
+        self._count = 0
+        self._raw_bytes = 0
+        self._context = lz4.frame.create_decompression_context()
+        self._is_footer_allowed = is_footer_allowed
+        self._is_in_footer = False
+
+    def read(self, view: memoryview) -> Iterator[tuple[bytes | bytearray | memoryview, int]]:
+        """Each chunk that is here whole, uncompressed, and its stored length with the header."""
+        self.position, size = 0, len(view)
+        while not self._is_in_footer and size - self.position >= _HEADER_BYTES:
+            first, second = _HEADER.unpack_from(view, self.position)
+            version, length, scheme, raw_length = first & 0xFF, first >> 8, second & 0xFF, second >> 8
+            if version:
+                if not self._is_footer_allowed or not _begins_footer(view, self.position):
+                    raise FormatError(f"a chunk has the unknown version {version}")
+                self._is_in_footer = True
+                break
+            self._check_limits(raw_length)
+            start = self.position + _HEADER_BYTES
+            end = start + length
+            if end > size:
                 return
-            raise FormatError(f"a chunk has the unknown version {version}")
-        start = position + _HEADER_BYTES
-        position = start + length
-        count += 1
-        raw_bytes += raw_length
-        if position > size:
-            raise FormatError("a chunk is cut off")
+            self._count += 1
+            self._raw_bytes += raw_length
+            # Let go of at once: a map of a file cannot be closed while somebody holds a part of it.
+            with view[start:end] as payload:
+                yield self._decode(payload, scheme, raw_length), _HEADER_BYTES + length
+            self.position = end
+        if self._is_in_footer:
+            self.position = size
+
+    def end(self, rest_bytes: int) -> None:
+        """Return when so many bytes may be left over. Raises FormatError."""
+        if rest_bytes:
+            raise FormatError("a chunk's header is cut off" if rest_bytes < _HEADER_BYTES else "a chunk is cut off")
+
+    @staticmethod
+    def missing_bytes(begun: bytearray) -> int:
+        """How much is missing of a chunk, or at first of its header."""
+        if len(begun) < _HEADER_BYTES:
+            return _HEADER_BYTES - len(begun)
+        length: int = _HEADER.unpack_from(begun)[0] >> 8
+        return _HEADER_BYTES + length - len(begun)
+
+    def _check_limits(self, raw_length: int) -> None:
         if not 0 < raw_length <= MAX_CHUNK_BYTES:
             raise FormatError(f"a chunk has 1 to {MAX_CHUNK_BYTES} bytes, not {raw_length}")
-        if count > MAX_CHUNKS:
+        if self._count >= MAX_CHUNKS:
             raise FormatError(f"a xorb has at most {MAX_CHUNKS} chunks")
-        if raw_bytes > MAX_RAW_BYTES:
+        if self._raw_bytes + raw_length > MAX_RAW_BYTES:
             raise FormatError(f"a xorb has at most {MAX_RAW_BYTES} bytes uncompressed")
-        # Let go of at once: a map of a file cannot be closed while somebody holds a part of it.
-        with view[start:position] as payload:
-            if scheme == _STORED:
-                if length != raw_length:
-                    raise FormatError("an uncompressed chunk has two different lengths")
-                yield payload, _HEADER_BYTES + length
-            elif scheme == _LZ4:
-                yield _decompress(context, payload, raw_length), _HEADER_BYTES + length
-            elif scheme == _BG4_LZ4:
-                yield _regroup(_decompress(context, payload, raw_length)), _HEADER_BYTES + length
-            else:
-                raise FormatError(f"a chunk has the unknown compression scheme {scheme}")
+
+    def _decode(self, payload: memoryview, scheme: int, raw_length: int) -> bytes | bytearray | memoryview:
+        if scheme == _STORED:
+            if len(payload) != raw_length:
+                raise FormatError("an uncompressed chunk has two different lengths")
+            return payload
+        if scheme == _LZ4:
+            return _decompress(self._context, payload, raw_length)
+        if scheme == _BG4_LZ4:
+            return _regroup(_decompress(self._context, payload, raw_length))
+        raise FormatError(f"a chunk has the unknown compression scheme {scheme}")
+
+
+def _begins_footer(view: memoryview, position: int) -> bool:
+    return bytes(view[position : position + len(_FOOTER_MARK)]) == _FOOTER_MARK
 
 
 def _decompress(context: object, payload: memoryview, raw_length: int) -> bytes:

@@ -24,7 +24,7 @@ from plugins.xnet.formats.hashes import (
 )
 from plugins.xnet.formats.shards import MAX_ENTRIES, FormatError, read_shard, write_dedup_shard
 from plugins.xnet.formats.trees import FileHasher
-from plugins.xnet.formats.xorbs import MAX_CHUNK_BYTES, MAX_CHUNKS, PackedChunks, decode_chunks, read_xorb
+from plugins.xnet.formats.xorbs import MAX_CHUNK_BYTES, MAX_CHUNKS, PackedChunks, XorbReader, decode_chunks, read_xorb
 from tests.support import xet_client as xet
 from tests.support.xet_client import BG4_LZ4, LZ4, STORED, store
 
@@ -164,6 +164,22 @@ def test_a_xorb_is_read_whole(scheme):
             packed.stored_range(start, end)
 
 
+def read_in_pieces(body, length):
+    reader = XorbReader()
+    for start in range(0, len(body), length):
+        reader.feed(body[start : start + length])
+    return reader.finish()
+
+
+@pytest.mark.parametrize("scheme", [xet.STORED, xet.LZ4, xet.BG4_LZ4])
+def test_a_xorb_is_read_in_pieces_of_any_length(scheme):
+    chunks = [b"x", *make_chunks()[:4], b"y" * 5]
+    body = xet.pack_xorb(chunks, scheme)
+    whole = body + xet.make_footer(chunks)
+    for length in (1, 7, 8, 9, 1000, len(body) - 1, len(body), len(body) + 1):
+        assert read_in_pieces(whole, length) == read_xorb(body)
+
+
 @pytest.mark.parametrize("version", [0, 1])
 def test_a_footer_of_older_clients_is_left_out(version):
     chunks = make_chunks()[:4]
@@ -224,6 +240,8 @@ BROKEN_XORBS = {
 def test_a_broken_xorb_is_refused(body, tmp_path):
     with pytest.raises(FormatError):
         read_xorb(body)
+    with pytest.raises(FormatError):
+        read_in_pieces(body, 3)
     if body:
         # The map can be closed although the error still knows where it happened.
         (tmp_path / "body").write_bytes(body)
