@@ -22,7 +22,7 @@ from hub.accounts.service.fields import email_key
 from hub.accounts.service.jwts import find_jwt_user, looks_like_jwt
 from hub.accounts.service.keys import InvalidKey, parse_public_key
 from hub.accounts.service.sessions import find_session, open_session
-from hub.accounts.service.tokens import find_token, is_token_shaped
+from hub.accounts.service.tokens import find_holder, is_token_shaped
 from hub.accounts.service.users import find_user, find_user_by_uuid, get_user, set_password
 from hub.base.context import Context
 from hub.base.errors import Denied, NotSignedIn
@@ -71,11 +71,21 @@ def authenticate_token(work: UnitOfWork, value: str) -> Actor | None:
 
 def identify_token(work: UnitOfWork, value: str) -> Identity | None:
     """As ``authenticate_token``, with the use to record."""
-    token = find_token(work, value)
-    if token is None:
+    found = find_holder(work, value)
+    if found is None:
         return None
-    actor = Actor.of_user(token.user, via="token", scope=token.scope, token_id=token.id)
-    return Identity(actor, _use_of(work, AccessToken, token.id, token.last_used_at), is_mirror=token.app == "mirror")
+    actor = Actor(
+        found.user_id,
+        found.name,
+        found.email,
+        found.namespace_id,
+        found.is_admin,
+        found.scope,
+        via="token",
+        token_id=found.token_id,
+    )
+    use = _use_of(work, AccessToken, found.token_id, found.last_used_at)
+    return Identity(actor, use, is_mirror=found.app == "mirror")
 
 
 def identify_bearer(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, literal, or_, select, true, union_all
+from sqlalchemy import ColumnElement, SQLColumnExpression, bindparam, or_, select, true, union_all
 
 from hub.accounts.models import Grant, Member, Organization, Role, TokenScope, User
 from hub.base.context import Key
@@ -197,18 +197,29 @@ def role_on(work: UnitOfWork, actor: Actor, resource: Resource) -> Role | None:
         return None
     if actor.namespace_id == resource.namespace_id:
         return Role.OWNER
-    membership = (
-        select(Member.role)
-        .join(Organization, Organization.id == Member.organization_id)
-        .where(Organization.namespace_id == resource.namespace_id, Member.user_id == actor.user_id)
+    found = work.rows(
+        _ROLES,
+        {
+            "namespace_id": resource.namespace_id,
+            "resource_type": resource.resource_type,
+            "resource_id": resource.id,
+            "user_id": actor.user_id,
+        },
     )
-    grant = select(Grant.role).where(
-        Grant.resource_type == literal(resource.resource_type),
-        Grant.resource_id == resource.id,
-        Grant.user_id == actor.user_id,
-    )
-    roles = work.session.scalars(union_all(membership, grant))
-    return max(roles, key=lambda role: role.rank, default=None)
+    return max((role for (role,) in found), key=lambda role: role.rank, default=None)
+
+
+# Built once: each request to what is private asks it.
+_ROLES = union_all(
+    select(Member.role)
+    .join(Organization, Organization.id == Member.organization_id)
+    .where(Organization.namespace_id == bindparam("namespace_id"), Member.user_id == bindparam("user_id")),
+    select(Grant.role).where(
+        Grant.resource_type == bindparam("resource_type"),
+        Grant.resource_id == bindparam("resource_id"),
+        Grant.user_id == bindparam("user_id"),
+    ),
+)
 
 
 def _scope_allows(actor: Actor, permission: Permission) -> bool:

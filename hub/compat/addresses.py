@@ -19,9 +19,10 @@ from hub.http.context import current_context
 from hub.http.origin import hub_url
 from hub.http.routing import ApiBlueprint
 from hub.repos.kinds import RepositoryKind, get_kind
-from hub.repos.mirrored import branch_meant, get_mirror_or_local
+from hub.repos.mirrored import branch_meant, get_mirror_or_local, show_mirror_or_local
 from hub.repos.models import Repository
 from hub.repos.revisions import split_revision
+from hub.repos.rows import Shown
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -56,6 +57,12 @@ class Place:
         """The repository, as a row of a unit of work. Raises NotFound (``repository_not_found``)."""
         path = f"{self.namespace}/{self.name}"
         return get_mirror_or_local(work, actor=current_actor(), kind=self.kind.name, path=path, hub=dialect())
+
+    def look(self) -> Shown:
+        """The repository, for telling of it and of its files, in a fraction of the time. Raises as ``load``."""
+        path = f"{self.namespace}/{self.name}"
+        with reading(current_context()) as work:
+            return show_mirror_or_local(work, actor=current_actor(), kind=self.kind.name, path=path, hub=dialect())
 
     def get(self) -> Repository:
         """The repository, for reading. Raises as ``load``."""
@@ -125,13 +132,13 @@ def words_from(argument: str) -> list[str]:
     return [word for word in words[place:] if word] or [""]
 
 
-def revision_and_path(context: Context, repository: Repository) -> tuple[str, str]:
+def revision_and_path(context: Context, repository: Shown) -> tuple[str, str]:
     """The revision, and the path behind it, of an address ``…/<revision>/<path>``."""
     revision, path = split_revision(context, repository, words_from("revision"))
     return branch_meant(repository, revision), path
 
 
-def revision_only(repository: Repository) -> str:
+def revision_only(repository: Shown) -> str:
     """The revision of an address that ends with it."""
     return branch_meant(repository, "/".join(words_from("revision")))
 

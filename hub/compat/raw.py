@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from hub.base.errors import Invalid, NotFound
-from hub.compat.addresses import CompatBlueprint, Place, revision_and_path
+from hub.compat.addresses import CompatBlueprint, Place, words_from
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.ranges import Content, disposition, send_content
 from hub.repos import contents
-from hub.repos.gates import check_content
 
 blp = CompatBlueprint("raw", __name__, description="Files as Git holds them")
 
@@ -20,18 +18,11 @@ blp = CompatBlueprint("raw", __name__, description="Files as Git holds them")
 @blp.alt_response(206, description="the range of bytes that was asked for")
 def show_file(place: Place, revision: str, path: str) -> Response:
     """A file's bytes in Git; of content in LFS the pointer. Never redirected, and no download."""
-    context, repository, actor = current_context(), place.get(), current_actor()
-    check_content(context, actor, repository)
-    revision, path = revision_and_path(context, repository)
-    commit_id = contents.resolve(context, repository, revision)
-    try:
-        file = contents.open_stored(context, repository, actor=actor, path=path, revision=commit_id)
-    except (NotFound, Invalid) as error:
-        if error.code not in ("entry_not_found", "not_a_file"):
-            raise
-        raise NotFound(str(error), code="entry_not_found", commit_id=commit_id) from None
+    context, repository = current_context(), place.look()
+    words = words_from("revision")
+    file = contents.open_at(context, repository, actor=current_actor(), words=words, as_stored=True)
     headers = {
-        "X-Repo-Commit": commit_id,
+        "X-Repo-Commit": file.commit_id,
         "Content-Disposition": disposition(file.entry.name, kind="inline"),
         "Content-Type": "text/plain; charset=utf-8",
     }

@@ -11,9 +11,9 @@ from typing import Any
 from flask import Response, request
 
 from hub.base.context import Context
-from hub.base.errors import Invalid, NotFound, TooLarge
+from hub.base.errors import Invalid, TooLarge
 from hub.compat import schemas, views
-from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_and_path, revision_only
+from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_and_path, revision_only, words_from
 from hub.compat.xet import fetch_headers
 from hub.git.types import Commit, TreeEntry
 from hub.http.actor import current_actor
@@ -21,9 +21,8 @@ from hub.http.context import current_context
 from hub.http.files import send_file
 from hub.http.ranges import disposition
 from hub.repos import contents, entries
-from hub.repos.gates import check_content
 from hub.repos.lfs.pieces import ids_of_pieces
-from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 blp = CompatBlueprint("trees", __name__, description="Directories and files as huggingface_hub reads them")
 
@@ -37,21 +36,12 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 @blp.alt_response(302, description="to the object store, which sends the bytes")
 def download_file(place: Place, revision: str, path: str) -> Response:
     """A file's bytes, LFS content included. A HEAD tells commit, size and hash and is never redirected."""
-    context, repository = current_context(), place.get()
-    # Who gets no content is told so before what there is.
-    check_content(context, current_actor(), repository)
-    revision, path = revision_and_path(context, repository)
-    commit_id = contents.resolve(context, repository, revision)
-    try:
-        file = contents.open_file(context, repository, actor=current_actor(), path=path, revision=commit_id)
-    except (NotFound, Invalid) as error:
-        if error.code not in ("entry_not_found", "lfs_object_not_found", "not_a_file"):
-            raise
-        # With the commit, the client remembers that the file is not there and asks no more.
-        raise NotFound(str(error), code="entry_not_found", commit_id=commit_id) from None
+    context, repository = current_context(), place.look()
+    # Where there is no file, the answer has the commit: the client remembers it and asks no more.
+    file = contents.open_at(context, repository, actor=current_actor(), words=words_from("revision"))
     headers = {"Content-Disposition": _disposition(file.entry.name)}
     if file.lfs is not None:
-        headers |= fetch_headers(context, repository, place.kind, oid=file.lfs.oid, commit_id=commit_id)
+        headers |= fetch_headers(context, repository, place.kind, oid=file.lfs.oid, commit_id=file.commit_id)
     return send_file(context, file, repository_id=repository.id, redirects_head=False, headers=headers)
 
 
@@ -68,7 +58,7 @@ def _disposition(filename: str) -> str:
 @blp.response(200, schemas.HubEntrySchema(many=True))
 def show_tree(query: dict[str, Any], place: Place, revision: str, path: str = "") -> Response:
     """A page of a directory, or of all that is below it. The next page's address is in the ``Link`` header."""
-    context, repository = current_context(), place.get()
+    context, repository = current_context(), place.look()
     revision, path = revision_and_path(context, repository)
     most = schemas.MAX_TREE_EXPANDED if query["expand"] else schemas.MAX_TREE
     directory = entries.read_tree(
@@ -110,7 +100,7 @@ def show_tree(query: dict[str, Any], place: Place, revision: str, path: str = ""
 @blp.response(200, schemas.HubEntrySchema(many=True))
 def show_paths(place: Place, revision: str) -> Response:
     """What is there at these paths; a path at which nothing is is left out."""
-    context, repository = current_context(), place.get()
+    context, repository = current_context(), place.look()
     paths, expand = _read_paths()
     commit_id, found = entries.read_entries(context, repository, revision=revision_only(repository), paths=paths)
     commits = {}
@@ -120,7 +110,7 @@ def show_paths(place: Place, revision: str) -> Response:
 
 
 def _entry_views(
-    context: Context, repository: Repository, found: Sequence[TreeEntry], commits: Mapping[str, Commit]
+    context: Context, repository: Shown, found: Sequence[TreeEntry], commits: Mapping[str, Commit]
 ) -> list[dict[str, Any]]:
     oids = {entry.lfs.oid for entry in found if entry.lfs is not None}
     pieces = ids_of_pieces(context, repository_id=repository.id, oids=oids)

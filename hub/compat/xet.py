@@ -19,8 +19,8 @@ from hub.repos import contents
 from hub.repos.kinds import RepositoryKind
 from hub.repos.lfs.pieces import ids_of_pieces, issue_ticket
 from hub.repos.lfs.sources import Ticket
-from hub.repos.models import Repository
 from hub.repos.proposals import number_of
+from hub.repos.rows import Shown
 
 blp = CompatBlueprint("xet", __name__, description="Leave to move contents in pieces, for Xet's clients")
 
@@ -29,7 +29,7 @@ blp = CompatBlueprint("xet", __name__, description="Leave to move contents in pi
 @blp.response(200, xet_schemas.HubXetTokenSchema)
 def show_read_token(place: Place, revision: str) -> Response:
     """Leave to fetch the repository's contents in pieces; 404 where the hub has no Xet storage."""
-    context, repository = current_context(), place.get()
+    context, repository = current_context(), place.look()
     asked = revision_only(repository)
     ticket = issue_ticket(
         context,
@@ -51,7 +51,7 @@ def show_write_token(query: dict[str, Any], place: Place, revision: str) -> Resp
 
     For a pull request (create_pr, or one's ref as the revision) the right to open one is enough.
     """
-    repository = place.get()
+    repository = place.look()
     asked = revision_only(repository)
     ticket = issue_ticket(
         current_context(),
@@ -78,7 +78,7 @@ def _send(ticket: Ticket) -> Response:
 
 
 def fetch_headers(
-    context: Context, repository: Repository, kind: RepositoryKind, *, oid: str, commit_id: str
+    context: Context, repository: Shown, kind: RepositoryKind, *, oid: str, commit_id: str
 ) -> dict[str, str]:
     """What a file's answer says when its content can be fetched in pieces: under which id, and by whose leave."""
     piece_id = ids_of_pieces(context, repository_id=repository.id, oids=[oid]).get(oid)

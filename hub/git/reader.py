@@ -28,6 +28,7 @@ for _level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLe
 
 # Of ids cut short, as the clients of other hubs do. Source: Hugging Face contract, section 1.1.
 _HEX = re.compile(r"[0-9a-f]{5,40}\Z")
+_FULL_ID = re.compile(r"[0-9a-f]{40}\Z")
 _NOT_IN_NAMES = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _TREE_ENTRY = re.compile(rb"[0-7]{5,6} [^\0]++\0.{20}", re.DOTALL)
 
@@ -51,7 +52,8 @@ def open_repository(path: Path) -> Iterator[pygit2.Repository]:
 
 
 def find_commit(repository: pygit2.Repository, revision: str) -> pygit2.Commit | None:
-    """The commit a revision names: branch before tag before id; a ref is also taken in full, and HEAD.
+    """The commit a revision names: a whole id, as git does it, then branch before tag before an id cut short; a ref is
+    also taken in full, and HEAD.
 
     None also for what git itself would compute (``main~2``, ``@{1}``, ``a:b``) and for hidden refs.
     """
@@ -62,6 +64,8 @@ def find_commit(repository: pygit2.Repository, revision: str) -> pygit2.Commit |
         or _NOT_IN_NAMES.search(revision)
     ):
         return None
+    if _FULL_ID.match(revision) and (found := _peel(repository, revision)) is not None:
+        return found
     names = [f"refs/heads/{revision}", f"refs/tags/{revision}"]
     if revision.startswith("refs/") or revision == "HEAD":
         names.insert(0, revision)
@@ -70,10 +74,13 @@ def find_commit(repository: pygit2.Repository, revision: str) -> pygit2.Commit |
             return repository.references[name].peel(pygit2.Commit)
         except (KeyError, ValueError, pygit2.GitError):  # absent, no ref name, or leading to no commit
             continue
-    if not _HEX.match(revision):
-        return None
+    return _peel(repository, revision) if _HEX.match(revision) else None
+
+
+def _peel(repository: pygit2.Repository, digits: str) -> pygit2.Commit | None:
     try:
-        found = repository.get(repository.expand_id(revision))
+        oid = pygit2.Oid(hex=digits) if len(digits) == 40 else repository.expand_id(digits)
+        found = repository.get(oid)
         return found.peel(pygit2.Commit) if found is not None else None
     except (KeyError, ValueError, pygit2.GitError):
         return None

@@ -143,7 +143,7 @@ def find_revision(path: Path, revision: str) -> str | None:
 
 
 def resolve_revision(path: Path, revision: str) -> str:
-    """The commit id that a revision names: a branch, else a tag, else an id of at least 5 digits.
+    """The commit id that a revision names: a whole id, else a branch, else a tag, else an id of at least 5 digits.
 
     ``refs/...`` in full and ``HEAD`` are taken too. What git would compute (``main~2``) is never computed.
     Raises NotFound (code ``revision_not_found``).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pygit2
@@ -160,12 +160,21 @@ def find_entry(path: Path, revision: str, file_path: str) -> TreeEntry | None:
 
     Raises NotFound (code ``revision_not_found``).
     """
+    return find_entries(path, revision, [file_path])[1][0]
+
+
+def find_entries(path: Path, revision: str, file_paths: Iterable[str]) -> tuple[str, list[TreeEntry | None]]:
+    """The commit that a revision names, and as ``find_entry`` what is at each of the paths."""
     with open_repository(path) as repository:
         commit = commit_of(repository, revision)
-        if file_path == "":
-            return TreeEntry("", "", EntryKind.DIRECTORY, 0o040000, str(commit.tree_id))
-        entry = find_raw_entry(repository, commit, file_path)
-        return _describe_entry(repository, entry, file_path.rpartition("/")[0]) if entry is not None else None
+        return str(commit.id), [_find_entry(repository, commit, file_path) for file_path in file_paths]
+
+
+def _find_entry(repository: pygit2.Repository, commit: pygit2.Commit, file_path: str) -> TreeEntry | None:
+    if file_path == "":
+        return TreeEntry("", "", EntryKind.DIRECTORY, 0o040000, str(commit.tree_id))
+    entry = find_raw_entry(repository, commit, file_path)
+    return _describe_entry(repository, entry, file_path.rpartition("/")[0]) if entry is not None else None
 
 
 def get_entry(path: Path, revision: str, file_path: str) -> TreeEntry:

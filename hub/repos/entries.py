@@ -71,7 +71,7 @@ def _read_snapshot(path: Path, revision: str, with_sizes: bool, max_files: int) 
 
 
 def read_entries(
-    context: Context, repository: Repository, *, revision: str, paths: Iterable[str]
+    context: Context, repository: Shown, *, revision: str, paths: Iterable[str]
 ) -> tuple[str, list[TreeEntry]]:
     """The commit that a revision names, and what is there at these paths; those with nothing at them are left out.
 
@@ -82,8 +82,7 @@ def read_entries(
 
 
 def _read_entries(path: Path, revision: str, wanted: Sequence[str]) -> tuple[str, list[TreeEntry]]:
-    commit_id = resolve_revision(path, revision)
-    found = [tree.find_entry(path, commit_id, name) for name in wanted]
+    commit_id, found = tree.find_entries(path, revision, wanted)
     return commit_id, [entry for entry in found if entry is not None]
 
 
@@ -131,7 +130,7 @@ def _read_small_files(
 
 def read_tree(
     context: Context,
-    repository: Repository,
+    repository: Shown,
     *,
     revision: str,
     path: str = "",
@@ -171,7 +170,7 @@ def open_content(context: Context, repository: Repository, entry: TreeEntry, *, 
 
 
 def last_commits_of(
-    context: Context, repository: Repository, *, commit_id: str, entries: Sequence[TreeEntry]
+    context: Context, repository: Shown, *, commit_id: str, entries: Sequence[TreeEntry]
 ) -> dict[str, Commit]:
     """The commit that touched each of these entries last, by the entry's path.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -21,7 +21,7 @@ from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
 from hub.repos.models import Repository, RepositoryRedirect, RepositoryState
-from hub.repos.rows import ROWS, Shown, read_rows
+from hub.repos.rows import ROWS, RepositoryRow, Shown, read_rows
 
 
 def path_of_uuid(settings: Settings, storage: str, uuid: str) -> Path:
@@ -61,20 +61,18 @@ _BY_PATH = (
     )
     .where(_IS_AT_PATH)
 )
-_PLACE_BY_PATH = (
-    select(
-        Repository.id,
-        Repository.uuid,
-        Repository.storage,
-        Repository.namespace_id,
-        Repository.is_private,
-        Repository.archived_at,
-        Repository.git_size_bytes,
-        Repository.gate,
-    )
-    .join(Namespace, Namespace.id == Repository.namespace_id)
-    .where(_IS_AT_PATH)
+_PLACES = select(
+    Repository.id,
+    Repository.uuid,
+    Repository.storage,
+    Repository.namespace_id,
+    Repository.is_private,
+    Repository.archived_at,
+    Repository.git_size_bytes,
+    Repository.gate,
 )
+_PLACE_BY_PATH = _PLACES.join(Namespace, Namespace.id == Repository.namespace_id).where(_IS_AT_PATH)
+_PLACE_BY_ID = _PLACES.where(Repository.id == bindparam("id"), is_live())
 
 
 @dataclass(frozen=True)
@@ -155,12 +153,17 @@ def get_readable(
     return repository
 
 
-def get_readable_place(work: UnitOfWork, *, actor: Actor, kind: str, path: str) -> RepositoryPlace:
+def get_readable_place(
+    work: UnitOfWork, *, actor: Actor, kind: str = "", path: str = "", repository_id: int | None = None
+) -> RepositoryPlace:
     """As ``get_readable``, without the row: a third of the time, which a clone spends three times."""
-    namespace, _, name = path.partition("/")
-    found = work.rows(_PLACE_BY_PATH, _keys_of(kind, namespace, name))
+    if repository_id is not None:
+        found = work.rows(_PLACE_BY_ID, {"id": repository_id})
+    else:
+        namespace, _, name = path.partition("/")
+        found = work.rows(_PLACE_BY_PATH, _keys_of(kind, namespace, name))
     if not found:
-        return RepositoryPlace.of(get_readable(work, actor=actor, kind=kind, path=path))
+        return RepositoryPlace.of(get_readable(work, actor=actor, kind=kind, path=path, repository_id=repository_id))
     place = RepositoryPlace(*found[0])
     require(work, actor, Action.REPOSITORY_READ, place)
     return place
@@ -176,11 +179,28 @@ def get_shown(work: UnitOfWork, *, actor: Actor, kind: str, path: str, also: Col
 
     also: as in ``list_repositories``.
     """
+    row = find_shown(work, kind=kind, path=path, also=also)
+    if row is None:
+        return get_readable(work, actor=actor, kind=kind, path=path)
+    require(work, actor, Action.REPOSITORY_READ, row)
+    return row
+
+
+def find_shown(
+    work: UnitOfWork,
+    *,
+    kind: str,
+    path: str,
+    also: ColumnElement[Any] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> RepositoryRow | None:
+    """The live repository whose path of today it is, for showing only, whoever asks, or None.
+
+    also: as in ``list_repositories``. values: what that one's parameters are.
+    """
     namespace, _, name = path.partition("/")
-    for row in read_rows(work, _shown_by_path(also), _keys_of(kind, namespace, name)):
-        require(work, actor, Action.REPOSITORY_READ, row)
-        return row
-    return get_readable(work, actor=actor, kind=kind, path=path)
+    found = read_rows(work, _shown_by_path(also), {**(values or {}), **_keys_of(kind, namespace, name)})
+    return found[0] if found else None
 
 
 def list_by_ids(work: UnitOfWork, *, actor: Actor, ids: Sequence[int]) -> list[Repository]:

@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hub.base.context import Context
+from hub.base.errors import NotFound
+from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git.repository import find_revision, list_refs
-from hub.git.types import HIDDEN_REFS
+from hub.git.tree import find_entries
+from hub.git.types import HIDDEN_REFS, TreeEntry
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
+from hub.repos.mirrored import stand_ins
+from hub.repos.rows import Shown
 
 # refs/pr/7 and refs/convert/parquet: three words each. Source: Hugging Face contract, section 1.1.
 _NUMBERED = ("pr", "convert")
 _SHORT = ("refs/heads/", "refs/tags/")
 
 
-def split_revision(context: Context, repository: Repository, words: Sequence[str]) -> tuple[str, str]:
+def split_revision(context: Context, repository: Shown, words: Sequence[str]) -> tuple[str, str]:
     """(revision, path) of an address that was cut at its slashes before it was decoded.
 
     words: at least one. A first word that holds a slash was sent encoded, so it is the whole revision. Else the first
     word is the revision if there is such a one, else the longest branch or tag whose name the words begin with; else
     the first word, which then names nothing.
     """
-    first, *rest = words
-    if not rest or "/" in first:
-        return first, "/".join(rest)
-    if first == "refs" and len(words) >= 3 and words[1] in _NUMBERED:
-        return "/".join(words[:3]), "/".join(words[3:])
-    path = repository_path(context.settings, repository)
-    length = offload(_count_words, path, tuple(words))
+    length = _obvious_length(words)
+    if length is None:
+        length = offload(_count_words, repository_path(context.settings, repository), tuple(words))
     return "/".join(words[:length]), "/".join(words[length:])
+
+
+def find_at(context: Context, repository: Shown, words: Sequence[str]) -> tuple[str, str, TreeEntry | None]:
+    """(commit id, path, what is there) of an address as ``split_revision`` takes it; None where nothing is.
+
+    A mirror's default branch is meant by the usual name of one. The repository is opened once, mostly.
+    Raises NotFound (``revision_not_found``), Invalid (``path_invalid``).
+    """
+    return offload(_find_at, repository_path(context.settings, repository), tuple(words), stand_ins(repository))
+
+
+def _find_at(path: Path, words: tuple[str, ...], instead: Mapping[str, str]) -> tuple[str, str, TreeEntry | None]:
+    length = _obvious_length(words)
+    if length is None and words[0] not in instead:
+        try:
+            return _find_behind(path, words, 1, instead)
+        except NotFound as error:
+            if error.code != "revision_not_found":
+                raise
+    return _find_behind(path, words, length or _count_words(path, words), instead)
+
+
+def _find_behind(
+    path: Path, words: tuple[str, ...], length: int, instead: Mapping[str, str]
+) -> tuple[str, str, TreeEntry | None]:
+    revision, file_path = "/".join(words[:length]), normalise_path("/".join(words[length:]), allow_root=True)
+    commit_id, (entry,) = find_entries(path, instead.get(revision, revision), [file_path])
+    return commit_id, file_path, entry
+
+
+def _obvious_length(words: Sequence[str]) -> int | None:
+    """How many words are the revision, where that can be told without looking."""
+    if len(words) == 1 or "/" in words[0]:
+        return 1
+    return 3 if words[0] == "refs" and len(words) >= 3 and words[1] in _NUMBERED else None
 
 
 def _count_words(path: Path, words: tuple[str, ...]) -> int:

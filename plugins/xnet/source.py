@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from hub.plugin import Context
 from hub.plugin.db import UnitOfWork, reading
@@ -16,6 +16,9 @@ from plugins.xnet.models import File
 from plugins.xnet.reading import find_chunks, read_terms
 from plugins.xnet.reconstruction import TermTable, trim_range
 from plugins.xnet.tickets import LIFE_S, Claims, TicketScope, sign_ticket
+
+# Built once: each download of a file in LFS asks it.
+_HASHES = select(File.oid, File.hash).where(File.oid.in_(bindparam("oids", expanding=True)))
 
 
 class XnetSource:
@@ -50,7 +53,7 @@ class XnetSource:
         """By oid, the hash by which clients fetch a content."""
         if not oids:
             return {}
-        rows = work.session.execute(select(File.oid, File.hash).where(File.oid.in_(oids)))
+        rows = work.rows(_HASHES, {"oids": oids})
         return {oid: hash_to_text(file_hash) for oid, file_hash in rows}
 
     def issue_ticket(self, context: Context, request: TicketRequest) -> Ticket:

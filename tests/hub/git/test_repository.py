@@ -67,14 +67,14 @@ def test_a_repository_inside_another_one_is_not_mistaken_for_it(sandbox: Sandbox
         list_refs(sandbox.path / "inner")
 
 
-def test_a_revision_is_a_branch_before_a_tag_before_an_id(sandbox: Sandbox) -> None:
+def test_a_revision_is_a_whole_id_before_a_branch_before_a_tag_before_a_short_id(sandbox: Sandbox) -> None:
     first, second, third = (sandbox.commit({"a": b"%d" % number}) for number in range(3))
     sandbox.move("refs/heads/name", first)
     sandbox.move("refs/tags/name", second)
     sandbox.move(f"refs/tags/{third}", second)
     sandbox.move(f"refs/heads/{third[:7]}", first)
     found = {word: resolve_revision(sandbox.path, word) for word in ("name", third, third[:7], third[:8], "HEAD")}
-    assert found == {"name": first, third: second, third[:7]: first, third[:8]: third, "HEAD": third}
+    assert found == {"name": first, third: third, third[:7]: first, third[:8]: third, "HEAD": third}
     assert resolve_revision(sandbox.path, "refs/tags/name") == second
     assert resolve_revision(sandbox.path, "refs/heads/name") == first
 
