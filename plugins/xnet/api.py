@@ -101,13 +101,11 @@ def _begin(context: Context) -> Registration:
 
 def _register_in_steps(context: Context, registration: Registration, asked_as: str) -> Iterator[bytes]:
     try:
-        total = registration.total_bytes
-        yield _line(type="validating", verified=0, total=total)
-        told_at = time.monotonic()
+        told_at, has_told = time.monotonic(), False
         for verified in verify_files(context, registration):
-            if time.monotonic() - told_at >= _HEARTBEAT_S:
-                yield _line(type="validating", verified=verified, total=total)
-                told_at = time.monotonic()
+            if time.monotonic() - told_at >= _HEARTBEAT_S or not (has_told or registration.shard is None):
+                yield _line(type="validating", verified=verified, total=registration.total_bytes)
+                told_at, has_told = time.monotonic(), registration.shard is not None
         yield _line(type="committing", stage="syncing")
         register(context, registration)
         yield _line(type="result")

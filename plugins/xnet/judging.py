@@ -1,9 +1,14 @@
-"""What a shard says, compared with what the hub knows of its xorbs. Source: Xet contract, section 8.2."""
+"""What a shard says, compared with what the hub knows of its xorbs. Source: Xet contract, section 8.2.
+
+To compare is slow, and a term of a hundred bytes may name thousands of chunks. So what the shard announces is summed up
+first, for the caller to look whether there is room for so much; the work is then in proportion to these bytes.
+"""
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,21 +18,32 @@ from hub.plugin import Context
 from hub.plugin.errors import Invalid
 from hub.plugin.objects import offload
 from plugins.xnet.formats.hashes import ZERO_HASH, is_dedup_eligible, range_hash
-from plugins.xnet.formats.shards import FormatError, Shard, ShardFile, ShardXorb, Term, read_shard
+from plugins.xnet.formats.shards import FormatError, ShardFile, ShardXorb, Term, read_shard
 from plugins.xnet.formats.trees import FileHasher
 from plugins.xnet.formats.xorbs import PackedChunks
 from plugins.xnet.reading import find_chunks, read_windows
 
-_XORBS_AT_ONCE = 32
+_XORBS_AT_ONCE = 8
 # Clients cut chunks of 8 KiB at least, but for the end of a file: many more than that are there to make work.
 _SMALLEST_CHUNK_BYTES = 8 * 1024
 _SPARE_CHUNKS = 1024
+# It is Python that compares: two threads that do would make all others wait longer, and be no sooner done.
+_JUDGING = threading.BoundedSemaphore(1)
 # Bit 31 of a chunk's flags: ask for it by its hash. So many of a xorb are taken, besides those whose hash says so.
 _IS_ASKED_FOR = 1 << 31
 _MAX_FLAGGED = 512
 
 # A chunk's hash, and a xorb that has it.
 Place = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What a shard says; nothing of it is proved. sizes: of its files, oid to bytes."""
+
+    files: Sequence[ShardFile]
+    xorbs: Sequence[ShardXorb]
+    sizes: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -51,20 +67,29 @@ class JudgedShard:
     chunks: Sequence[Place]
 
 
-def judge_shard(context: Context, path: Path) -> JudgedShard:
-    """Read a shard's body and compare it with the hub's own lists of chunks; a few queries, a few xorbs at a time.
+def read_announced(path: Path) -> Announced:
+    """Read a shard's body, and sum it up. Raises Invalid (``shard_invalid``)."""
+    return offload(_read, path)
 
-    Raises Invalid: ``shard_invalid``; ``shard_not_proved`` for whatever would tell of xorbs that the sender does not
-    have; ``file_hash_mismatch``.
+
+def judge_shard(context: Context, shard: Announced) -> Generator[int, None, JudgedShard]:
+    """Compare a shard with the hub's own lists of chunks; a few queries, a few xorbs at a time. It yields after each.
+
+    Raises Invalid: ``shard_not_proved`` for whatever would tell of xorbs that the sender does not have;
+    ``file_hash_mismatch``.
     """
-    shard = offload(_read, path)
-    judge = _Judge([file for file in shard.files if not _is_empty(file)])
+    judge = _Judge(shard.files)
     for window in read_windows(context, chain.from_iterable(file.terms for file in judge.files)):
-        offload(judge.take, window.terms, window.chunks)
+        with _JUDGING:
+            offload(judge.take, window.terms, window.chunks)
+        yield 0
     places: list[Place] = []
     for start in range(0, len(shard.xorbs), _XORBS_AT_ONCE):
         listed = shard.xorbs[start : start + _XORBS_AT_ONCE]
-        places += offload(_compare, listed, find_chunks(context, {xorb.hash for xorb in listed}))
+        known = find_chunks(context, {xorb.hash for xorb in listed})
+        with _JUDGING:
+            places += offload(_compare, listed, known)
+        yield 0
     return JudgedShard(judge.judged, [xorb.hash for xorb in shard.xorbs], places)
 
 
@@ -77,7 +102,7 @@ def not_proved() -> Invalid:
     )
 
 
-def _read(path: Path) -> Shard:
+def _read(path: Path) -> Announced:
     with path.open("rb") as stream:
         try:
             with closing(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)) as body, memoryview(body) as view:
@@ -86,10 +111,18 @@ def _read(path: Path) -> Shard:
             raise Invalid(f"The shard is refused: {error}.", code="shard_invalid") from None
         except ValueError:  # nothing came: an empty file has no map
             raise Invalid("The shard is empty.", code="shard_invalid") from None
-    for file in shard.files:
-        if not _is_empty(file):
-            _check_form(file)
-    return shard
+    files = [file for file in shard.files if not _is_empty(file)]
+    sizes: dict[str, int] = {}
+    chunks = 0
+    for file in files:
+        oid = _check_form(file)
+        if oid in sizes:
+            raise Invalid("Two files of the shard have the same SHA-256.", code="shard_invalid")
+        sizes[oid] = sum(term.raw_length for term in file.terms)
+        chunks += _count_chunks(file, sizes[oid])
+    if chunks > sum(sizes.values()) // _SMALLEST_CHUNK_BYTES + len(files) + _SPARE_CHUNKS:
+        raise Invalid("The files of the shard are cut into too many chunks.", code="shard_invalid")
+    return Announced(files, shard.xorbs, sizes)
 
 
 def _is_empty(file: ShardFile) -> bool:
@@ -97,13 +130,23 @@ def _is_empty(file: ShardFile) -> bool:
     return file.hash == ZERO_HASH and not file.terms
 
 
-def _check_form(file: ShardFile) -> None:
+def _count_chunks(file: ShardFile, size_bytes: int) -> int:
+    """How many chunks are to be gone through for a file. Each of its terms has one at least."""
+    chunks = sum(term.end - term.start for term in file.terms)
+    if chunks > size_bytes // _SMALLEST_CHUNK_BYTES + _SPARE_CHUNKS:
+        raise Invalid("A file of the shard is cut into too many chunks.", code="shard_invalid")
+    return chunks
+
+
+def _check_form(file: ShardFile) -> str:
+    """Return the file's SHA-256 when the form is right."""
     if not file.terms:
         raise Invalid("A file of the shard has no terms.", code="shard_invalid")
     if file.verification is None or len(file.verification) != len(file.terms):
         raise Invalid("A file of the shard has no verification.", code="shard_invalid")
     if file.sha256 is None:
         raise Invalid("A file of the shard has no SHA-256.", code="shard_invalid")
+    return file.sha256
 
 
 @dataclass
@@ -114,7 +157,6 @@ class _Progress:
     proofs: Iterator[bytes]
     left: int
     size_bytes: int = 0
-    chunk_count: int = 0
     first_chunk: Place = (b"", b"")
     xorbs: set[bytes] = field(default_factory=set)
     hasher: FileHasher = field(default_factory=FileHasher)
@@ -157,10 +199,7 @@ class _Judge:
             current.first_chunk = (packed.hash(term.start), term.xorb)
         current.left -= 1
         current.size_bytes += term.raw_length
-        current.chunk_count += term.end - term.start
         current.xorbs.add(term.xorb)
-        if current.chunk_count > current.size_bytes // _SMALLEST_CHUNK_BYTES + _SPARE_CHUNKS:
-            raise Invalid("A file of the shard is cut into too many chunks.", code="shard_invalid")
         current.hasher.feed(packed.nodes(term.start, term.end))
 
     @staticmethod

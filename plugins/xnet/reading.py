@@ -25,6 +25,8 @@ from plugins.xnet.storage import xorb_key
 # Lists of chunks take up to a mebibyte each in memory; so many are held at once.
 _XORBS_AT_ONCE = 32
 _TERMS_AT_ONCE = 4096
+# A term of a hundred bytes may name 8192 chunks, and the same ones again and again.
+_CHUNKS_AT_ONCE = 65_536
 # What is read and uncompressed in one go. More is slower: the system gives each such piece new memory, page by page.
 _RUN_BYTES = 1024 * 1024
 
@@ -37,13 +39,19 @@ class Window(NamedTuple):
 
 
 def read_windows(context: Context, terms: Iterable[Term]) -> Iterator[Window]:
-    """The terms in windows of a few xorbs each. One query a window; none is open while a window is in use."""
+    """The terms in windows of a few xorbs and some ten thousand chunks each.
+
+    One query a window; none is open while a window is in use.
+    """
     taken: list[Term] = []
     named: set[bytes] = set()
+    chunks = 0
     for term in terms:
-        if (term.xorb not in named and len(named) == _XORBS_AT_ONCE) or len(taken) == _TERMS_AT_ONCE:
+        chunks += term.end - term.start
+        is_full = len(taken) == _TERMS_AT_ONCE or chunks > _CHUNKS_AT_ONCE
+        if taken and (is_full or (term.xorb not in named and len(named) == _XORBS_AT_ONCE)):
             yield Window(taken, find_chunks(context, named))
-            taken, named = [], set()
+            taken, named, chunks = [], set(), term.end - term.start
         taken.append(term)
         named.add(term.xorb)
     if taken:

@@ -1,15 +1,16 @@
 """Shards: what makes files of xorbs. Source: Xet contract, section 8.2.
 
-Three steps, of which the last is one short transaction: what a shard says is compared with what the hub knows of its
-xorbs (``judging``); each file that is new is put together and hashed, so that nobody has to believe the SHA-256 that
-it is known by; then the files become contents of the repository, all or none.
+Four steps, of which the last is one short transaction: there must be room for as many bytes as a shard announces,
+since all work on it is in proportion to them; what it says is compared with what the hub knows of its xorbs
+(``judging``); each file that is new is put together and hashed, so that nobody has to believe the SHA-256 that it is
+known by; then the files become contents of the repository, all or none.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from hub.plugin.lfs import hold_contents, holds_contents
 from hub.plugin.objects import check_quota, offload
 from hub.plugin.policy import require
 from hub.plugin.repos import Repository, get_readable
-from plugins.xnet.judging import JudgedFile, JudgedShard, judge_shard, not_proved
+from plugins.xnet.formats.shards import Term
+from plugins.xnet.judging import Announced, JudgedFile, JudgedShard, judge_shard, not_proved, read_announced
 from plugins.xnet.mentions import note_mentions
 from plugins.xnet.models import Chunk, File, FileXorb
 from plugins.xnet.reconstruction import TermTable
@@ -33,50 +35,52 @@ log = get_logger(__name__)
 
 SOURCE = "xnet"
 _AT_ONCE = 1000
-# Shards of one account whose files are hashed at the same time, in one process.
+# Shards of one account that are judged and whose files are hashed at the same time, in one process.
 _TURNS_EACH = 4
 _HEARTBEAT_S = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Registration:
-    """A shard that may be registered once its files are verified. unverified: those that the hub does not have."""
+    """A shard that may be registered once it is judged and its files are verified.
+
+    shard: None until it is judged. unverified: those of its files that the hub does not have.
+    """
 
     actor: Actor
     repository_id: int
-    shard: JudgedShard
-    unverified: Sequence[JudgedFile]
+    announced: Announced
+    shard: JudgedShard | None = None
+    unverified: Sequence[JudgedFile] = ()
 
     @property
     def total_bytes(self) -> int:
-        """How much there is to verify."""
+        """How much there is to verify, as far as is known."""
+        if self.shard is None:
+            return sum(self.announced.sizes.values())
         return sum(file.size_bytes for file in self.unverified)
 
 
 def begin_registration(context: Context, *, actor: Actor, repository_id: int, path: Path) -> Registration:
-    """Read and judge a shard. path: where its body lies; it is not needed any more afterwards.
+    """Read a shard, and look whether there is room for what it announces.
 
-    Raises NotFound, NotSignedIn, Denied; Invalid: ``shard_invalid``, ``shard_not_proved``, ``file_hash_mismatch``,
-    ``hash_mismatch``; TooLarge, QuotaExceeded: nothing is hashed that could not be kept.
+    path: where its body lies; it is not needed any more afterwards.
+    Raises NotFound, NotSignedIn, Denied; Invalid (``shard_invalid``); TooLarge, QuotaExceeded: nothing is worked on
+    that could not be kept.
     """
     with reading(context) as work:
         repository = get_readable(work, actor=actor, repository_id=repository_id)
         require(work, actor, Action.REPOSITORY_PROPOSE, repository)
-    shard = judge_shard(context, path)
+    announced = read_announced(path)
     with reading(context) as work:
-        known = _oids_of_known(work, [file.hash for file in shard.files])
-        _check_room(work, repository, shard.files)
-    if any(known.get(file.hash, file.oid) != file.oid for file in shard.files):
-        raise hash_mismatch()
-    unverified = [file for file in shard.files if file.hash not in known]
-    return Registration(actor, repository_id, shard, unverified)
+        _check_room(work, repository, announced.sizes)
+    return Registration(actor, repository_id, announced)
 
 
-def _check_room(work: UnitOfWork, repository: Repository, files: Sequence[JudgedFile]) -> None:
+def _check_room(work: UnitOfWork, repository: Repository, sizes: Mapping[str, int]) -> None:
     limit = work.settings.max_lfs_object_size_bytes
-    if any(file.size_bytes > limit for file in files):
+    if any(size_bytes > limit for size_bytes in sizes.values()):
         raise TooLarge(f"An object has at most {limit} bytes.")
-    sizes = {file.oid: file.size_bytes for file in files}
     held = holds_contents(work, repository.id, sizes)
     check_quota(work, repository, sum(size for oid, size in sizes.items() if oid not in held))
 
@@ -91,17 +95,23 @@ def _oids_of_known(work: UnitOfWork, hashes: Sequence[bytes]) -> dict[bytes, str
 
 
 def verify_files(context: Context, registration: Registration) -> Iterator[int]:
-    """Put the unverified files together and hash them; says how many bytes are done, at least every few seconds.
+    """Judge the shard, put its unverified files together and hash them.
 
-    Raises Invalid: ``hash_mismatch``, when a file has another SHA-256 than it is announced with, ``shard_not_proved``,
-    when chunks are gone; Unavailable; Failed (``xorb_damaged``).
+    It says how many bytes are done, at least every few seconds, and once the shard is judged. Raises Invalid:
+    ``shard_not_proved``, also when chunks are gone, ``file_hash_mismatch``, ``hash_mismatch``, when a file has another
+    SHA-256 than it is announced with; Unavailable; Failed (``xorb_damaged``).
     """
-    if not registration.unverified:
-        return
     turns = _TURNS[registration.actor.user_id]
     while not turns.acquire(timeout=_HEARTBEAT_S):
         yield 0
     try:
+        shard = yield from judge_shard(context, registration.announced)
+        with reading(context) as work:
+            known = _oids_of_known(work, [file.hash for file in shard.files])
+        if any(known.get(file.hash, file.oid) != file.oid for file in shard.files):
+            raise hash_mismatch()
+        registration.shard, registration.unverified = shard, [file for file in shard.files if file.hash not in known]
+        yield 0
         yield from hash_files(context, registration.unverified)
     except NotFound:
         raise not_proved() from None
@@ -120,23 +130,25 @@ def register(context: Context, registration: Registration) -> bool:
     Raises NotFound, Denied, TooLarge, QuotaExceeded; Invalid (``shard_not_proved``) when the garbage collector took
     a xorb that nobody had used.
     """
-    terms = offload(_pack_terms, registration.shard.files)
+    shard = registration.shard
+    assert shard is not None  # it was judged before it was verified
+    terms = offload(_pack_terms, shard.files)
     try:
         with unit_of_work(context) as work:
-            is_new = _register(work, registration, terms)
+            is_new = _register(work, registration, shard, terms)
     except IntegrityError:
         raise not_proved() from None
     log.info(
         "shard_registered",
         repository_id=registration.repository_id,
-        files=len(registration.shard.files),
+        files=len(shard.files),
         verified_bytes=registration.total_bytes,
     )
     return is_new
 
 
-def _register(work: UnitOfWork, registration: Registration, terms: Mapping[bytes, bytes]) -> bool:
-    shard, repository_id = registration.shard, registration.repository_id
+def _register(work: UnitOfWork, registration: Registration, shard: JudgedShard, terms: Mapping[bytes, bytes]) -> bool:
+    repository_id = registration.repository_id
     contents = {file.oid: file.size_bytes for file in shard.files}
     held = holds_contents(work, repository_id, contents)
     # It comes first: with the object's row locked, a file that belongs to it cannot be taken away.
@@ -173,4 +185,18 @@ def _register(work: UnitOfWork, registration: Registration, terms: Mapping[bytes
 
 
 def _pack_terms(files: Sequence[JudgedFile]) -> dict[bytes, bytes]:
-    return {file.hash: b"".join(TermTable.RECORD.pack(*term) for term in file.terms) for file in files}
+    return {file.hash: b"".join(TermTable.RECORD.pack(*term) for term in _merged(file.terms)) for file in files}
+
+
+def _merged(terms: Iterable[Term]) -> Iterator[Term]:
+    """The same terms, each together with those that go on in the same xorb where it ends."""
+    last: Term | None = None
+    for term in terms:
+        if last is not None and (term.xorb, term.start) == (last.xorb, last.end):
+            last = Term(last.xorb, last.raw_length + term.raw_length, last.start, term.end)
+            continue
+        if last is not None:
+            yield last
+        last = term
+    if last is not None:
+        yield last

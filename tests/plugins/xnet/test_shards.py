@@ -16,8 +16,12 @@ from hub.db.uow import reading, unit_of_work
 from hub.objects.store import STORE, create_store
 from hub.repos.lfs.contents import get_content, receive_object
 from hub.repos.models import LFSObject, Repository
+from plugins.xnet import registration
 from plugins.xnet.formats.hashes import file_hash, tree_hash
+from plugins.xnet.formats.shards import Term
 from plugins.xnet.models import File, Xorb
+from plugins.xnet.reading import read_windows
+from plugins.xnet.reconstruction import TermTable
 from plugins.xnet.registration import begin_registration, register, verify_files
 from plugins.xnet.storage import delete_xorb, xorb_key
 from tests.support.xet_client import (
@@ -230,6 +234,64 @@ def test_a_file_of_a_million_tiny_chunks_is_refused(sender):
     sender.send_xorb(name, pack_xorb(chunks))
     refused = sender.send_shard(pack_shard([file_record([(name, nodes, 0, 2000)], "ab" * 32)], []))
     assert (refused.status_code, refused.json["code"]) == (400, "shard_invalid")
+
+
+@pytest.mark.any_database
+def test_many_files_of_tiny_chunks_are_refused(sender):
+    """Each has few enough for a file; together they are more work than so few bytes are worth."""
+    nodes = nodes_of([bytes([number % 251]) for number in range(2000)])
+    records = [file_record([(b"x" * 32, nodes, 0, 700 + n)], f"{n:064x}") for n in range(1, 4)]
+    refused = sender.send_shard(pack_shard(records, []))
+    assert (refused.status_code, refused.json["code"]) == (400, "shard_invalid")
+
+
+@pytest.mark.any_database
+@pytest.mark.settings(quota_bytes=100_000)
+def test_what_there_is_no_room_for_is_not_worked_on(sender):
+    """A hundred bytes announce 64 MiB, to be gone through chunk by chunk: no chunk is looked up before they may be."""
+    nodes = nodes_of(make_chunks(1))
+    shard = pack_shard([file_record([(b"x" * 32, nodes, 0, 6)] * 2, "ab" * 32)], [])
+    assert sender.send_shard(shard).json["code"] == "quota_exceeded"
+    # Nor is a content announced twice, in different pieces.
+    twice = [file_record([(b"x" * 32, nodes, 0, end)], "ab" * 32) for end in (2, 3)]
+    assert sender.send_shard(pack_shard(twice, [])).json["code"] == "shard_invalid"
+
+
+@pytest.mark.any_database
+def test_an_account_waits_for_its_turn_before_a_shard_is_judged(context, sender, tmp_path, monkeypatch):
+    upload = Upload()
+    upload.send_xorbs(sender)
+    (tmp_path / "shard").write_bytes(upload.shard())
+    begun = begin_registration(context, actor=sender.actor, repository_id=sender.repository.id, path=tmp_path / "shard")
+    monkeypatch.setattr(registration, "_HEARTBEAT_S", 0.01)
+    turns = registration._TURNS[sender.actor.user_id]
+    taken = 0
+    while turns.acquire(blocking=False):
+        taken += 1
+    steps = verify_files(context, begun)
+    assert [next(steps), next(steps), begun.shard] == [0, 0, None]
+    for _ in range(taken):
+        turns.release()
+    assert [*steps][-1] == len(upload.content)
+
+
+@pytest.mark.any_database
+def test_terms_of_many_chunks_are_gone_through_a_few_at_a_time(context, sender):
+    terms = [Term(b"x" * 32, 1, 0, 8000)] * 20
+    windows = [len(window.terms) for window in read_windows(context, terms)]
+    assert windows == [8, 8, 4]
+
+
+@pytest.mark.any_database
+def test_terms_that_go_on_where_others_end_are_kept_as_one(context, sender):
+    upload = Upload()
+    upload.send_xorbs(sender)
+    record = upload.record(terms=[(0, 1, 2), (0, 2, 4), (1, 0, 2), (0, 1, 4), (0, 0, 1), (0, 0, 1)])
+    assert sender.send_shard(pack_shard([record], [])).status_code == 200
+    with reading(context) as work:
+        kept = TermTable(work.session.scalar(select(File.terms)))
+    assert [(term.start, term.end) for term in kept.slice(0, len(kept))] == [run[1:] for run in upload.terms]
+    assert read(context, sender, upload.oid) == upload.content
 
 
 @pytest.mark.any_database
