@@ -13,13 +13,14 @@ from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import find_namespace
 from hub.assets.service import labels_of, list_labels
 from hub.assets.service.facts import Facts, find_facts, read_facts, read_weight_heads
-from hub.assets.service.tags import count_naming, names_any, names_one_of, related_of, with_tags
+from hub.assets.service.tags import count_naming, names_any, names_one_of, related_of, with_tags, word_of
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
 from hub.base.paging import Page, PageArgs
 from hub.compat import info_schemas, schemas, views
 from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_only
 from hub.compat.members import (
+    OF_CARD,
     OF_COMMIT,
     OF_FACTS,
     OF_FILES,
@@ -189,7 +190,8 @@ def show_repository(query: dict[str, Any], place: Place, revision: str = "") -> 
         with_sizes=query["blobs"],
         max_files=None if wanted & OF_FILES else 0,
     )
-    facts = read_facts(context, repository, commit_id=snapshot.commit.id) if wanted & OF_FACTS else Facts()
+    has_facts = wanted & (OF_FACTS | OF_CARD)
+    facts = read_facts(context, repository, commit_id=snapshot.commit.id) if has_facts else Facts()
     size = _measure(context, repository, snapshot.commit.id) if "mainSize" in wanted else None
     runtime = runtime_view(context, repository) if "runtime" in wanted else None
     view = info_view(Subject(repository, labels, related, snapshot, facts, children, size, runtime), wanted)
@@ -269,6 +271,6 @@ def _tags_by_type(scope: str) -> Response:
     found: dict[str, list[dict[str, str]]] = {}
     for label in labels:
         kind, head = _TYPES[scope].get(label.category, ("other", ""))
-        tag = {"id": f"{head}{label.name}", "label": label.show_name or label.name, "type": kind}
+        tag = {"id": f"{head}{word_of(label)}", "label": label.show_name or label.name, "type": kind}
         found.setdefault(kind, []).append(tag)
     return views.send_json(found)

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.assets.service import Label
 from hub.assets.service.facts import Facts, transformers_info
-from hub.assets.service.tags import Related, tags_of
+from hub.assets.service.tags import Related, sdk_of, tags_of
 from hub.base.errors import Invalid
 from hub.compat.addresses import dialect
 from hub.compat.views import label_text, sibling_views, time_text
@@ -54,6 +54,8 @@ _OF_FACTS = (
     "paperswithcode_id"
 )
 OF_FACTS = frozenset(_OF_FACTS.split())
+# What the card knows best, and labels well enough for lists.
+OF_CARD = frozenset({"library_name", "pipeline_tag"})
 OF_COMMIT = OF_FILES | OF_FACTS | {"sha"}
 OF_RELATED = frozenset({"tags", "spaces", "models", "datasets"})
 
@@ -113,8 +115,19 @@ def info_view(subject: Subject, wanted: frozenset[str]) -> dict[str, Any]:
     return view
 
 
-def _named(category: str) -> Callable[[Subject], str | None]:
-    return lambda subject: next((label.name for label in subject.labels if label.category == category), None)
+def _named(category: str, member: str) -> Callable[[Subject], str | None]:
+    """What the card says at the member, where it was read, else the label of the category."""
+
+    def tell(subject: Subject) -> str | None:
+        said = (subject.facts.card or {}).get(member)
+        if isinstance(said, str) and said:
+            return said
+        return next((label.name for label in subject.labels if label.category == category), None)
+
+    return tell
+
+
+_pipeline_tag = _named("task", "pipeline_tag")
 
 
 def _paths(kind: str, *, is_named: bool) -> Callable[[Subject], list[str]]:
@@ -143,10 +156,18 @@ def _modified(subject: Subject) -> str:
     return time_text(commit.committer.when if commit else repository.pushed_at or repository.updated_at)
 
 
+def _sdk(subject: Subject) -> str | None:
+    details = subject.repository.details
+    return sdk_of(details) if dialect() == "hf" else details.get("sdk")
+
+
 def _tags(subject: Subject) -> list[str]:
     if dialect() != "hf":
         return [label_text(label) for label in subject.labels]
-    return tags_of(subject.repository.kind, subject.labels, subject.related)
+    tags = tags_of(subject.repository.kind, subject.labels, subject.related)
+    if subject.repository.kind == "space" and (sdk := sdk_of(subject.repository.details)) not in tags:
+        tags.insert(0, sdk)
+    return tags
 
 
 def _siblings(subject: Subject) -> list[dict[str, Any]] | None:
@@ -171,19 +192,19 @@ _TELLERS: Mapping[str, Callable[[Subject], Any]] = {
     # Asked for by huggingface_hub before 1.0 when it uploads a large folder.
     "xetEnabled": lambda subject: find_transfer(current_context()) is not None,
     "tags": _tags,
-    "pipeline_tag": _named("task"),
-    "library_name": _named("framework"),
+    "pipeline_tag": _pipeline_tag,
+    "library_name": _named("framework", "library_name"),
     "mask_token": lambda subject: subject.facts.mask_token,
     "description": lambda subject: subject.repository.description,
     "createdAt": lambda subject: time_text(subject.repository.created_at),
     "lastModified": _modified,
-    "sdk": lambda subject: subject.repository.details.get("sdk"),
+    "sdk": _sdk,
     "subdomain": lambda subject: subject.repository.path.replace("/", "-").replace("_", "-").lower(),
     "cardData": lambda subject: subject.facts.card,
     "config": lambda subject: subject.facts.config,
     "safetensors": lambda subject: subject.facts.safetensors,
     "gguf": lambda subject: subject.facts.gguf,
-    "transformersInfo": lambda subject: transformers_info(subject.facts, pipeline_tag=_named("task")(subject)),
+    "transformersInfo": lambda subject: transformers_info(subject.facts, pipeline_tag=_pipeline_tag(subject)),
     "model-index": _of_card("model-index", list),
     "widgetData": _of_card("widget", list),
     "baseModels": _base_models,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.assets.service.cards import CARD_PATH
+from hub.assets.service.tags import OUR_SDKS
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name
@@ -20,6 +22,7 @@ from hub.repos import branches, service
 from hub.repos.kinds import KINDS, RepositoryKind, find_kind
 from hub.repos.models import Repository
 from hub.repos.service import environment
+from hub.repos.starters import NewRepository, space_card
 
 blp = CompatBlueprint("repositories", __name__, description="Repositories as huggingface_hub manages them")
 
@@ -61,6 +64,15 @@ def _space_details(body: dict[str, Any]) -> dict[str, Any]:
     return {"sdk": _SDKS.get(sdk, sdk), **entries} if sdk else {**entries}
 
 
+def _first_files(kind: RepositoryKind, body: dict[str, Any], namespace: str, name: str) -> dict[str, bytes]:
+    """A space's card, where it calls the SDK otherwise than this hub does."""
+    sdk = body.get("sdk") or ""
+    if kind.name != "space" or sdk not in OUR_SDKS:
+        return {}
+    new = NewRepository(namespace, name, body["license"] or "", details={"sdk": OUR_SDKS[sdk]})
+    return {CARD_PATH: space_card(new, sdk_word=sdk)}
+
+
 @blp.post("/api/repos/create")
 @blp.arguments(schemas.HubCreateBody)
 @blp.response(200, schemas.HubCreatedSchema)
@@ -78,6 +90,7 @@ def create_repository(body: dict[str, Any]) -> dict[str, Any]:
             name=name,
             private=is_private(body) or False,
             license=body["license"] or "",
+            files=_first_files(kind, body, namespace, name),
             details=_space_details(body) if kind.name == "space" else {},
         )
     except Conflict as error:

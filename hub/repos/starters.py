@@ -123,5 +123,11 @@ DEFAULT_SPACE_SDK = "gradio"
 def space_files(new: NewRepository) -> dict[str, bytes]:
     """The README.md and the starter files of the space's SDK."""
     sdk = new.details.get("sdk", DEFAULT_SPACE_SDK)
+    return {"README.md": space_card(new), **SPACE_FILES[sdk]}
+
+
+def space_card(new: NewRepository, *, sdk_word: str = "") -> bytes:
+    """The README.md of a space. sdk_word: what its SDK is called there; "": as here."""
+    sdk = new.details.get("sdk", DEFAULT_SPACE_SDK)
     entry = {"app_file": "app.py"} if "app.py" in SPACE_FILES[sdk] else {}
-    return {"README.md": card(new, sdk=sdk, **entry), **SPACE_FILES[sdk]}
+    return card(new, sdk=sdk_word or sdk, **entry)

@@ -5,14 +5,14 @@ Source of the names: CSGHub contract, section 7, steps 3 and 9a.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hub.accounts.policy import SYSTEM
-from hub.assets.models import TagOrigin
-from hub.assets.service.labels import Name, set_card_labels
+from hub.assets.models import Tag, TagOrigin, TagState
+from hub.assets.service.labels import MAX_FOUND, Name, set_card_labels
 from hub.assets.service.relations import Target, set_card_relations
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
@@ -28,11 +28,13 @@ CARD_PATH = "README.md"
 # Of the file's head; metadata that is longer is not read.
 MAX_HEAD_BYTES = 64 * 1024
 
+# The category of words that say nothing in particular. Source: migration 0011.
+OTHER = "other"
 # The card's member -> the category of labels; other members that are called like a category mean it.
 _CATEGORIES = {
     "task": "task",
     "tasks": "task",
-    "tags": "task",
+    "tags": OTHER,
     "task_categories": "task",
     "pipeline_tag": "task",
     "library_name": "framework",
@@ -52,9 +54,24 @@ def read_metadata(text: str) -> dict[str, Any]:
     return {name: value for key, value in members if (name := text_of_key(key)) is not None}
 
 
-def labels_in(metadata: Mapping[str, Any]) -> list[Name]:
-    """(category, name) of each label that a card names."""
-    return [(_CATEGORIES.get(member, member), word) for member, value in metadata.items() for word in _words(value)]
+def labels_in(metadata: Mapping[str, Any], *, kind: str = "model", tasks: Collection[str] = ()) -> list[Name]:
+    """(category, name) of each label that a card names.
+
+    tasks: the words, in lower case, that are known as tasks of the kind. A data set is for all the tasks that it
+    names. Anything else is for one, its ``pipeline_tag``, where it has such a member, and whatever it calls a task
+    beside that is a word like any other; without it the first of its ``tags`` that is known as a task is one.
+    """
+    labels = [(_CATEGORIES.get(member, member), word) for member, value in metadata.items() for word in _words(value)]
+    if kind == "dataset":
+        return labels
+    if said := _words(metadata.get("pipeline_tag"))[:1]:
+        labels = [(OTHER if category == "task" else category, word) for category, word in labels]
+        return [("task", said[0]), *((category, word) for category, word in labels if word.lower() != said[0].lower())]
+    if not any(category == "task" for category, _word in labels):
+        tags = _words(metadata.get("tags"))
+        first = next((word for word in tags if word.lower() in tasks), None)
+        labels = [("task" if category == OTHER and word == first else category, word) for category, word in labels]
+    return labels
 
 
 def relations_in(metadata: Mapping[str, Any]) -> list[Target]:
@@ -94,11 +111,19 @@ def index_card(context: Context, *, repository_id: int) -> None:
         _write(work, repository_id, metadata)
 
 
+def _known_tasks(work: UnitOfWork, kind: str, metadata: Mapping[str, Any]) -> set[str]:
+    """Those of a card's ``tags``, in lower case, that the catalogue has as tasks of its own."""
+    names = {word.lower() for word in _words(metadata.get("tags"))[:MAX_FOUND] if is_storable(word)}
+    is_known = (Tag.scope == kind, Tag.category == "task", Tag.state == TagState.KEPT, Tag.name.in_(names))
+    return set(work.session.scalars(select(Tag.name).where(*is_known))) if names else set()
+
+
 def _write(work: UnitOfWork, repository_id: int, metadata: Mapping[str, Any]) -> None:
     repository = work.session.get(Repository, repository_id)
     if repository is None:
         return
-    set_card_labels(work, repository=repository, labels=labels_in(metadata), origin=TagOrigin.CARD)
+    labels = labels_in(metadata, kind=repository.kind, tasks=_known_tasks(work, repository.kind, metadata))
+    set_card_labels(work, repository=repository, labels=labels, origin=TagOrigin.CARD)
     set_card_relations(work, repository=repository, targets=relations_in(metadata))
     licences = [word for word in _words(metadata.get("license")) if word.isprintable()]
     if licences and len(licences[0]) <= MAX_CHARS["license"]:

@@ -34,6 +34,10 @@ MAX_OF_CATEGORY = 50
 MAX_WORDS = 100
 MAX_FOUND = 200
 
+# What a list by one category finds in others, too: CSGHub has all of a card's ``tags`` among the tasks.
+# Source: CSGHub contract, section 7, step 9a.
+_ALSO: Mapping[str, tuple[str, ...]] = {"task": ("task", "other")}
+
 Name = tuple[str, str]  # (category, name)
 _BY_CATEGORY = attrgetter("category", "name")
 
@@ -94,19 +98,23 @@ def with_labels(work: UnitOfWork, *, scope: str, labels: Sequence[tuple[str, str
         return []
     if len(wanted) > MAX_LABELS_ASKED:
         raise Invalid(f"More than {MAX_LABELS_ASKED} labels at once.", code="REQ-ERR-6", query="tag_name")
-    known = work.context[KNOWN_LABELS].find(work, scope, [(category, name) for category, name, _group in wanted])
+    named = [(of, name) for category, name, _group in wanted for of in _ALSO.get(category, (category,))]
+    known = work.context[KNOWN_LABELS].find(work, scope, named)
     conditions: list[ColumnElement[bool]] = []
     for category, name, group in wanted:
-        found = known.get((category, name))
-        if found is None or group not in ("", found.group.lower()):
+        found = [known[of, name] for of in _ALSO.get(category, (category,)) if (of, name) in known]
+        ids = tuple(label.id for label in found if group in ("", label.group.lower()))
+        if not ids:
             return [false()]
-        conditions.append(_carries(found.id))
+        conditions.append(_carries(ids))
     return conditions
 
 
 @lru_cache(maxsize=1000)
-def _carries(tag_id: int) -> ColumnElement[bool]:
-    return Repository.id.in_(select(RepositoryTag.repository_id).where(RepositoryTag.tag_id == tag_id))
+def _carries(tag_ids: tuple[int, ...]) -> ColumnElement[bool]:
+    # Not IN for one: a comparison lets the database use what it knows of that very value.
+    is_such = RepositoryTag.tag_id == tag_ids[0] if len(tag_ids) == 1 else RepositoryTag.tag_id.in_(tag_ids)
+    return Repository.id.in_(select(RepositoryTag.repository_id).where(is_such))
 
 
 def set_labels(work: UnitOfWork, *, actor: Actor, repository: Repository, category: str, names: Sequence[str]) -> None:

@@ -6,9 +6,10 @@ a word alone, which is a label of any category. Source: Hugging Face contract, s
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, false, func, literal, select, union_all
 
@@ -18,12 +19,16 @@ from hub.assets.models import Relation, RepositoryTag, Tag
 from hub.assets.service.labels import Label
 from hub.assets.service.relations import MAX_SHOWN, Target, find_readable
 from hub.assets.service.rows import may_read
+from hub.base.context import Context
 from hub.base.errors import Invalid
 from hub.base.names import fold_name
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
+from hub.repos.filters import has_detail
+from hub.repos.kinds import get_kind
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
+from hub.repos.starters import DEFAULT_SPACE_SDK
 
 MAX_TAGS_ASKED = 20
 
@@ -53,6 +58,11 @@ _SPELLED: Mapping[str, Mapping[str, str]] = {
     },
 }
 _USUALLY_SPELLED = {"license": "license:"}
+
+
+_SIZE = re.compile(r"[0-9]*[kmbt]?<?n[<>][0-9]+[kmbt]?")
+# The Hugging Face hub's names of spaces' SDKs -> what they are called here.
+OUR_SDKS: Mapping[str, str] = {"static": "nginx"}
 
 
 class Related(NamedTuple):
@@ -88,7 +98,9 @@ def with_tags(work: UnitOfWork, *, actor: Actor, scope: str, tags: Sequence[str]
             conditions.append(Repository.id.in_(naming) if target_id is not None else false())
         else:
             carrying = select(RepositoryTag.repository_id).where(RepositoryTag.tag_id.in_(ids[tag]))
-            conditions.append(Repository.id.in_(carrying) if ids[tag] else false())
+            condition = Repository.id.in_(carrying) if ids[tag] else false()
+            is_of_sdk = _is_of_sdk(work.context, scope, tag)
+            conditions.append(condition if is_of_sdk is None else is_of_sdk | condition)
     return conditions
 
 
@@ -122,10 +134,32 @@ def _label_ids(work: UnitOfWork, scope: str, labels: Mapping[str, tuple[str, str
     }
 
 
+def word_of(label: Label) -> str:
+    """A label's name as the Hugging Face hub spells it: of sizes, ``n<1K`` and ``1M<n<10M``."""
+    is_size = label.category == "size" and _SIZE.fullmatch(label.name) is not None
+    return label.name.upper().replace("N", "n") if is_size else label.name
+
+
+def sdk_of(details: Mapping[str, Any]) -> str:
+    """The SDK of a space by the Hugging Face hub's name for it. details: the members of the space's own."""
+    sdk = details.get("sdk") or DEFAULT_SPACE_SDK
+    return next((word for word, ours in OUR_SDKS.items() if ours == sdk), sdk)
+
+
+def _is_of_sdk(context: Context, scope: str, tag: str) -> ColumnElement[bool] | None:
+    """The condition that a space has the SDK that a tag names; None where it names none."""
+    field = next((field for field in get_kind(context, scope).details if field.name == "sdk"), None)
+    sdk = OUR_SDKS.get(tag.lower(), tag.lower())
+    # Nothing is called by our word, as no tag says it.
+    if field is None or sdk not in field.choices or tag.lower() in OUR_SDKS.values():
+        return None
+    return has_detail(field, sdk)
+
+
 def tags_of(kind: str, labels: Iterable[Label], related: Iterable[Related] = ()) -> list[str]:
     """A repository's tags."""
     spelled = _SPELLED.get(kind, _USUALLY_SPELLED)
-    tags = [f"{spelled.get(label.category, '')}{label.name}" for label in labels]
+    tags = [f"{spelled.get(label.category, '')}{word_of(label)}" for label in labels]
     for other in related:
         if other.is_named and kind == "model" and other.kind in ("dataset", "model"):
             tags.append(f"{'dataset' if other.kind == 'dataset' else 'base_model'}:{other.path}")

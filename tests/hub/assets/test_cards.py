@@ -53,8 +53,26 @@ def test_members_mean_what_the_contract_says():
         ("language", "no"),
     } <= set(labels_in(metadata))  # fmt: skip
     assert relations_in(metadata) == [("dataset", "ada/data"), ("dataset", "ada/none")]
-    tasks = labels_in(read_metadata("---\ntasks: a\ntags: [b]\ntask_categories: [c]\nsize_categories: d\nsize: e\n---"))
-    assert tasks == [("task", "a"), ("task", "b"), ("task", "c"), ("size", "d"), ("size", "e")]
+    card = read_metadata("---\ntasks: a\ntags: [b]\ntask_categories: [c]\nsize_categories: d\nsize: e\n---")
+    assert labels_in(card) == [("task", "a"), ("other", "b"), ("task", "c"), ("size", "d"), ("size", "e")]
+
+
+@pytest.mark.parametrize(
+    ("card", "kind", "tasks"),
+    [
+        # "ab", "translation" and "summarization" stand before it in the alphabet.
+        ("pipeline_tag: text-generation\ntags: [ab, translation, text-generation]", "model", ["text-generation"]),
+        ("tags: [summarization]\ntask_categories: [translation]\npipeline_tag: b", "model", ["b"]),
+        ("tags: [ab, Translation, summarization]", "model", ["Translation"]),
+        ("tags: [ab]", "model", []),
+        ("tags: [ab, translation]\ntask_categories: [a, b]\n", "dataset", ["a", "b"]),
+    ],
+)
+def test_a_model_is_for_one_task_and_free_words_are_none(card, kind, tasks):
+    known = {"translation", "summarization", "text-generation"}
+    labels = labels_in(read_metadata(f"---\n{card}\n---\n"), kind=kind, tasks=known)
+    assert [name for category, name in labels if category == "task"] == tasks
+    assert {category for category, _name in labels} <= {"task", "other"}
 
 
 def test_a_push_to_the_default_branch_brings_what_its_card_says(context, make_user, make_repository, actor_of):

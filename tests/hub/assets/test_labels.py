@@ -183,7 +183,7 @@ def test_the_catalogue_has_what_people_look_for_and_site_administrators_keep_it(
     assert builtin.total == len(builtin.items) > 40
     assert {"text-generation", "automatic-speech-recognition"} <= {label.name for label in builtin.items}
     assert {category.name for category in service.list_categories(work, scope="mcpserver")} == {
-        *("task", "license", "framework", "language", "industry", "evaluation", "size", "runtime_framework")
+        *("task", "license", "framework", "language", "industry", "evaluation", "size", "runtime_framework", "other")
     }
     assert [
         label.name for label in service.list_labels(work, actor=ANONYMOUS, scopes=["dataset"], search="GERMAN").items

@@ -226,6 +226,53 @@ def test_the_heads_of_weights_are_sent_whole(call, thing, write):
     assert refusal(call("GET", f"{address}/{LFS_NAME}", None))[0] == 400
 
 
+def test_the_pipeline_tag_is_what_the_card_says_and_no_other_word(call, context, thing, make_repository, people, write):
+    card = b"---\npipeline_tag: text-generation\nlibrary_name: transformers\ntags: [ab, audio-to-audio]\n---\n"
+    write(thing, {"README.md": card})
+    # As soon as it is there, whether or not a job has read it.
+    assert info_of(call, "models", "?expand=pipeline_tag&expand=library_name") | {"_id": ""} == {
+        "_id": "",
+        "id": "ada/thing",
+        "pipeline_tag": "text-generation",
+        "library_name": "transformers",
+    }
+    index_card(context, repository_id=thing.id)
+    [listed] = call("GET", "/hf/api/models", None).json
+    for told in (listed, info_of(call, "models")):
+        assert (told["pipeline_tag"], told["library_name"]) == ("text-generation", "transformers")
+        assert {"ab", "audio-to-audio", "text-generation"} <= set(told["tags"])
+    for query, found in (
+        ("pipeline_tag=text-generation", ["ada/thing"]),
+        ("pipeline_tag=ab", []),
+        ("pipeline_tag=audio-to-audio", []),
+        ("filter=ab&filter=audio-to-audio", ["ada/thing"]),
+    ):
+        assert ids(call("GET", f"/hf/api/models?{query}", None)) == found, query
+    # CSGHub has all of these words among the tasks.
+    for word in ("ab", "audio-to-audio", "text-generation"):
+        listed = call("GET", f"/api/v1/models?tag_category=task&tag_name={word}", None).json
+        assert [found["path"] for found in listed["data"]] == ["ada/thing"], word
+
+
+@pytest.mark.any_database
+def test_sizes_and_sdks_are_spelled_as_the_hub_has_them(call, context, make_repository, people, write):
+    corpus = make_repository(people["ada"], "corpus", kind="dataset")
+    write(corpus, {"README.md": b"---\nsize_categories: [n<1K, 1M<n<10M, n>1T, Nice]\n---\n"})
+    index_card(context, repository_id=corpus.id)
+    sizes = {"size_categories:n<1K", "size_categories:1M<n<10M", "size_categories:n>1T", "size_categories:nice"}
+    assert sizes <= set(call("GET", "/hf/api/datasets/ada/corpus", None).json["tags"])
+    assert ids(call("GET", "/hf/api/datasets?filter=size_categories:1M%3Cn%3C10M", None)) == ["ada/corpus"]
+    for name, sdk in (("page", "static"), ("demo", "gradio")):
+        made = call("POST", "/hf/api/repos/create", json={"name": name, "type": "space", "sdk": sdk})
+        assert made.status_code == 200, made.json
+        told = call("GET", f"/hf/api/spaces/ada/{name}", None).json
+        assert told["sdk"] == told["cardData"]["sdk"] == sdk
+        assert sdk in told["tags"]
+        assert ids(call("GET", f"/hf/api/spaces?filter={sdk}", None)) == [f"ada/{name}"]
+    assert call("GET", "/csg/api/spaces/ada/page", None).json["sdk"] == "nginx"
+    assert ids(call("GET", "/hf/api/spaces?filter=nginx", None)) == []
+
+
 def ids(answer):
     assert answer.status_code == 200, answer.json
     return [item["id"] for item in answer.json]

@@ -124,7 +124,7 @@ def test_a_default_branch_that_would_hide_pull_requests_is_refused(
     ada = actor_of(make_user("ada"))
     with pytest.raises(Invalid) as refused:
         service.create_repository(
-            context, actor=ada, namespace="ada", name="x", kind="model", default_branch="refs/pr/1"
+            context, actor=ada, namespace="ada", name="thing", kind="model", default_branch="refs/pr/1"
         )
     assert refused.value.code == "ref_invalid"
 
