@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +56,8 @@ def preupload(query: dict[str, Any], body: dict[str, Any], place: Place, revisio
         repository_id=repository.id,
         revision=revision,
         files=[(file["path"], file["size"]) for file in body["files"]],
+        # CSGHub looks at names and sizes only.
+        binary=_binary(body["files"]) if dialect() == "hf" else (),
         for_proposal=query["create_pr"] or number_of(revision) is not None,
     )
     if not offload(is_empty, repository_path(context.settings, repository)):
@@ -72,6 +76,19 @@ def preupload(query: dict[str, Any], body: dict[str, Any], place: Place, revisio
             for plan in plans
         ]
     }
+
+
+def _binary(files: Sequence[dict[str, Any]]) -> set[str]:
+    """The paths of the files whose sample is no text. Source: Hugging Face contract, section 7.2. Raises Invalid."""
+    found = set()
+    for file in files:
+        try:
+            sample = base64.b64decode(file["sample"] or "", validate=True)
+        except (binascii.Error, ValueError):
+            raise Invalid(f"{file['path'][:200]!r}: 'sample' is no base64.", code="REQ-ERR-1") from None
+        if uploads.looks_binary(sample, size_bytes=file["size"]):
+            found.add(file["path"])
+    return found
 
 
 @blp.at("/commit/<path:revision>", method="POST")

@@ -113,10 +113,19 @@ class HubEntrySchema(Schema):
 # Changes.
 
 
+# Clients send 512 bytes; the whole is 256 files.
+MAX_SAMPLE_CHARS = 8192
+
+
 class HubPreuploadFileBody(HubBody):
     path = fields.String(required=True)
     size = fields.Integer(load_default=0, validate=validate.Range(0, 2**63 - 1))
-    sample = _text("the first 512 bytes in base64; not needed here", load_default="")
+    sample = _text(
+        "the first 512 bytes in base64: a file that is no text is for LFS",
+        load_default="",
+        allow_none=True,
+        validate=validate.Length(max=MAX_SAMPLE_CHARS),
+    )
 
 
 class HubPreuploadBody(HubBody):

@@ -51,8 +51,12 @@ class LFSRules:
 
     def matches(self, path: str) -> bool:
         """Whether git-lfs keeps the file of this path as a pointer: the last line that matches decides."""
+        return self.find(path) is True
+
+    def find(self, path: str) -> bool | None:
+        """As ``matches``; None where no line says anything of the path."""
         parts = path.split("/")
-        return next((rule.is_lfs for rule in self._rules if rule.pattern.matches(parts)), False)
+        return next((rule.is_lfs for rule in self._rules if rule.pattern.matches(parts)), None)
 
 
 def lfs_line(path: str) -> str:

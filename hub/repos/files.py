@@ -10,7 +10,7 @@ from typing import Literal
 
 from hub.accounts.policy import Action, Actor
 from hub.base.context import Context
-from hub.base.errors import Conflict, Invalid, NotFound, PreconditionFailed, Unprocessable
+from hub.base.errors import Conflict, Invalid, NotFound, PreconditionFailed, TooLarge, Unprocessable
 from hub.base.names import branch_ref, normalise_path
 from hub.base.offload import offload
 from hub.db.uow import reading
@@ -352,7 +352,14 @@ def _attributes_change(
     if not unknown or (given and given[0].content is None):
         return []
     head = data if not data or data.endswith(b"\n") else data + b"\n"
-    return [FileChange("put", ATTRIBUTES_PATH, content=head + "".join(map(lfs_line, unknown)).encode())]
+    content = head + "".join(map(lfs_line, unknown)).encode()
+    if len(content) > MAX_FILE_BYTES:  # no more of it than this is read
+        raise TooLarge(
+            f"{ATTRIBUTES_PATH} has no room for a line for each of {len(unknown)} LFS files; "
+            f"write a pattern such as '*{Path(unknown[0]).suffix or unknown[0]}' into it first.",
+            code="attributes_too_large",
+        )
+    return [FileChange("put", ATTRIBUTES_PATH, content=content)]
 
 
 def _build(

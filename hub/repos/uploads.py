@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +48,14 @@ def plan_uploads(
     repository_id: int,
     revision: str,
     files: Sequence[tuple[str, int]],
+    binary: Collection[str] = (),
     for_proposal: bool = False,
 ) -> list[UploadPlan]:
     """For each (path, size in bytes) how the file is to be sent to that revision.
 
     LFS is for files over ``max_blob_size_bytes`` and for those whose name a pattern of ``.gitattributes`` matches,
-    upper and lower case alike (CSGHub contract, section 3.6), never for empty ones. A revision that does not exist
+    upper and lower case alike (CSGHub contract, section 3.6), never for empty ones. binary: the paths of those that
+    are no text, which are for LFS, too, unless ``.gitattributes`` says otherwise. A revision that does not exist
     holds nothing.
     Raises NotFound, NotSignedIn, Denied: whoever asks must be allowed to write, or (for_proposal) to open a pull
     request; Invalid (``path_invalid``).
@@ -67,11 +70,28 @@ def plan_uploads(
         revision or repository.default_branch,
         wanted,
         context.settings.max_blob_size_bytes,
+        frozenset(binary),
     )
 
 
+def looks_binary(sample: bytes, *, size_bytes: int) -> bool:
+    """Whether a file that begins so is no text: it holds a NUL, or is not in UTF-8. size_bytes: of the whole file."""
+    if b"\0" in sample:
+        return True
+    try:
+        # A sample may end within a character.
+        codecs.getincrementaldecoder("utf-8")().decode(sample, final=len(sample) >= size_bytes)
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
 def _plan(
-    path: Path, revision: str, wanted: Sequence[tuple[str, str, int]], max_blob_size_bytes: int
+    path: Path,
+    revision: str,
+    wanted: Sequence[tuple[str, str, int]],
+    max_blob_size_bytes: int,
+    binary: Collection[str],
 ) -> list[UploadPlan]:
     commit_id = find_revision(path, revision)
     lfs_rules = LFSRules.parse(_read(path, commit_id, ATTRIBUTES_PATH), is_folded=True)
@@ -82,7 +102,10 @@ def _plan(
         is_directory = entry is not None and entry.kind is EntryKind.DIRECTORY
         present = "" if entry is None or is_directory else entry.lfs.oid if entry.lfs else entry.oid
         # git-lfs keeps no pointer to nothing, and clients cannot send an object without a byte in parts.
-        is_lfs = size_bytes > 0 and (size_bytes > max_blob_size_bytes or lfs_rules.matches(fold_name(name)))
+        said = lfs_rules.find(fold_name(name))
+        is_lfs = size_bytes > max_blob_size_bytes or (given in binary if said is None else said)
+        # Git has to read this one itself.
+        is_lfs = is_lfs and size_bytes > 0 and name.rpartition("/")[2] != ATTRIBUTES_PATH
         plans.append(UploadPlan(given, is_lfs, ignore_rules.ignores(name), present, is_directory))
     return plans
 

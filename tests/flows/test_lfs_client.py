@@ -42,6 +42,23 @@ def test_many_objects_go_up_and_down(checkout, tmp_path, noise):
     assert {name: (tmp_path / "clone" / name).read_bytes() for name in files} == files
 
 
+def test_what_a_hub_client_commits_to_lfs_is_whole_in_a_clone(checkout, lfs, tmp_path, noise):
+    content = noise(MIB)
+    oid = lfs.upload(content)
+    lines = [
+        {"key": "header", "value": {"summary": "No pattern matches it"}},
+        {"key": "lfsFile", "value": {"path": "a b.dat0", "algo": "sha256", "oid": oid, "size": len(content)}},
+    ]
+    body = "\n".join(map(json.dumps, lines)).encode()
+    sent = checkout.account.api.request(
+        "POST", f"/hf/api/{checkout.path}/commit/main", body=body, headers={"Content-Type": "application/x-ndjson"}
+    )
+    assert sent.status == 200, sent.body
+    checkout.user.clone(checkout.url, tmp_path / "clone")
+    assert (tmp_path / "clone" / "a b.dat0").read_bytes() == content
+    assert checkout.user.git("status", "--porcelain", cwd=tmp_path / "clone").output == ""
+
+
 def test_pushing_the_same_content_again_sends_no_bytes(checkout, noise):
     track(checkout)
     content = noise(MIB)

@@ -201,6 +201,47 @@ def test_preupload_says_how_each_file_is_sent(call, thing, write):
     assert refusal(call("POST", f"{API}/preupload/main", json=too_many))[0] == 400
 
 
+def test_what_is_no_text_is_for_lfs_and_a_clone_gets_it(call, thing, write, send_commit):
+    def modes(files, base=API):
+        asked = [
+            {"path": path, "size": size, "sample": base64.b64encode(sample).decode()} for path, sample, size in files
+        ]
+        answer = call("POST", f"{base}/preupload/main", json={"files": asked})
+        assert answer.status_code == 200, answer.json
+        return {file["path"]: file["uploadMode"] for file in answer.json["files"]}
+
+    euro = "€".encode()
+    files = [
+        ("a.odd", b"\0", 1),
+        ("latin.txt", b"caf\xe9 au lait", 12),
+        ("cut.txt", b"x" * 511 + euro[:1], 514),
+        ("whole.txt", b"x" * 511 + euro[:1], 512),
+        ("plain.txt", euro, 3),
+        ("none.odd", b"", 0),
+        ("kept.raw", b"\0", 1),
+        (".gitattributes", b"\0", 1),
+    ]
+    write(thing, {".gitattributes": b"*.raw -filter\n"})
+    binary = {"a.odd", "latin.txt", "whole.txt"}
+    assert modes(files) == {path: "lfs" if path in binary else "regular" for path, _, _ in files}
+    assert set(modes(files, API.replace("/hf/", "/csg/")).values()) == {"regular"}
+    odd = {"files": [{"path": "a", "size": 1, "sample": "!"}]}
+    assert refusal(call("POST", f"{API}/preupload/main", json=odd))[0] == 400
+    # A file of no pattern becomes a pointer, so .gitattributes must learn of it, or a clone would get the pointer.
+    linked = ("lfsFile", {"path": "b [1].odd", "algo": "sha256", "oid": SHA256, "size": len(WEIGHTS)})
+    assert send_commit(COMMIT, linked).status_code == 200
+    attributes = call("GET", "/hf/ada/thing/resolve/main/.gitattributes").text
+    line = "/b[[:space:]]\\[1\\].odd filter=lfs diff=lfs merge=lfs -text"
+    assert attributes == f"*.raw -filter\n{line}\n"
+
+
+def test_attributes_that_are_full_are_left_whole(call, thing, write, send_commit, monkeypatch):
+    monkeypatch.setattr("hub.repos.files.MAX_FILE_BYTES", 50)
+    linked = ("lfsFile", {"path": "b.odd", "algo": "sha256", "oid": SHA256, "size": len(WEIGHTS)})
+    assert refusal(send_commit(COMMIT, linked))[0] == 413
+    assert "b.odd" not in paths_of(call)
+
+
 def test_a_repository_is_made_where_it_was_asked_for_and_once(call, context, make_organization, people):
     from hub.accounts.models import Member, Role
     from hub.db.uow import unit_of_work
