@@ -120,7 +120,10 @@ def commit(query: dict[str, Any], place: Place, revision: str) -> dict[str, Any]
     number = number_of(branch)
     with reading(context) as work:
         if number is not None:
-            pull = pulls.get_pull(work, actor=actor, repository_id=repository.id, number=number)
+            pull = pulls.find_pull(work, repository.id, number)
+            if pull is None:
+                # To the client its ref is a branch like others.
+                raise NotFound("There is no such pull request.", code="revision_not_found")
             pulls.require_committer(work, actor, repository, pull)
         else:
             action = Action.REPOSITORY_PROPOSE if query["create_pr"] else Action.REPOSITORY_WRITE

@@ -220,6 +220,16 @@ def delete_collection(namespace: str, slug: str) -> dict[str, Any]:
     return {"success": True}
 
 
+@blp.post(f"{_AT}/resource-group")
+@blp.response(200, schemas.HubCollectionSchema, description="where a hub has such groups; this one refuses with 400")
+def set_resource_group(namespace: str, slug: str) -> dict[str, Any]:
+    """Refused: this hub has no resource groups."""
+    with reading(current_context()) as work:
+        id = _collection_id(slug)
+        service.get_collection(work, actor=current_actor(), collection_id=id, action=Action.REPOSITORY_WRITE)
+    raise Invalid("This hub has no resource groups: rights come with the organisation.", code="REQ-ERR-6")
+
+
 @blp.post(f"{_AT}/items")
 @blp.arguments(schemas.HubItemBody)
 @blp.response(200, schemas.HubCollectionSchema)

@@ -67,6 +67,13 @@ class HubListQuery(HubExpandQuery):
     cardData = _flag("with the card's metadata")
 
 
+class HubSearchQuery(HubBody):
+    q = _text("words that must all be in the path, nickname or description", load_default="")
+    filter = _texts("as of lists")
+    sdk = _texts("one of these SDKs")
+    includeNonRunning = _flag("makes no difference: this hub tells of all spaces")
+
+
 class HubInfoSchema(Schema):
     """Members that have nothing to say are left out."""
 

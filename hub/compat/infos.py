@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from flask import Response
-from sqlalchemy import ColumnElement, false
+from sqlalchemy import ColumnElement, false, or_
 
 from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import find_namespace
@@ -30,13 +30,14 @@ from hub.compat.members import (
     info_view,
     usual_members,
 )
-from hub.compat.spaces import runtime_view
+from hub.compat.spaces import SDKS, runtime_view
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos import contents, entries, service
+from hub.repos.filters import has_detail
 from hub.repos.gates import Gate, require_content
-from hub.repos.kinds import RepositoryKind
+from hub.repos.kinds import RepositoryKind, get_kind
 from hub.repos.models import Repository
 from hub.repos.rows import RepositoryRow
 
@@ -92,6 +93,44 @@ def list_repositories(query: dict[str, Any], kind: RepositoryKind) -> Response:
     has_more = len(found) == per and (page.is_estimate or args.offset + per < page.total) and args.page < _MAX_PAGE
     link = {"Link": next_link(cursor=_make_cursor(args.page + 1))} if has_more else None
     return views.send_json(items, link)
+
+
+@blp.get("/api/spaces/semantic-search")
+@blp.arguments(info_schemas.HubSearchQuery, location="query")
+@blp.response(200, info_schemas.HubInfoSchema(many=True))
+def search_spaces(query: dict[str, Any]) -> Response:
+    """The 100 most liked spaces with these words, which is what this hub can search by."""
+    context, actor = current_context(), current_actor()
+    kind = get_kind(context, "space")
+    sdk = next(field for field in kind.details if field.name == "sdk")
+    with reading(context) as work:
+        conditions = with_tags(work, actor=actor, scope=kind.name, tags=query["filter"])
+        if query["sdk"]:
+            conditions.append(or_(*(has_detail(sdk, SDKS.get(name, name)) for name in query["sdk"])))
+        found = service.list_repositories(
+            work,
+            actor=actor,
+            kind=kind.name,
+            search=query["q"],
+            sort=_SORTS["likes"],
+            where=conditions,
+            page=PageArgs(per=info_schemas.MAX_LIST),
+        ).items
+        labels = labels_of(work, [repository.id for repository in found])
+    wanted = usual_members(kind.name, with_files=False)
+    return views.send_json(
+        [info_view(Subject(repository, labels.get(repository.id, ()), ()), wanted) for repository in found]
+    )
+
+
+@blp.at("/leaderboard")
+@blp.response(200, {"type": "array", "items": {"type": "object"}})
+def show_leaderboard(place: Place) -> Response:
+    """Nobody: this hub ranks no models by their results on a data set."""
+    place.get()
+    if place.kind.name != "dataset":
+        raise NotFound(f"A {place.kind.name} has no leaderboard.", code="not_a_dataset")
+    return views.send_json([])
 
 
 def _wanted_in_list(kind: RepositoryKind, query: dict[str, Any]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from hub.accounts.models import Organization, User
 from hub.accounts.policy import Action, require
 from hub.assets import service as assets
 from hub.base.paging import MAX_PER, PageArgs
+from hub.community.service.discussions import count_opened
 from hub.compat import people_schemas as schemas
 from hub.compat import views
 from hub.compat.addresses import CompatBlueprint, Place, next_link
@@ -79,11 +80,11 @@ def show_user(username: str) -> Response:
             "numUpvotes": 0,
             "numFollowing": 0,
             "numFollowers": 0,
+            "numDiscussions": count_opened(work, actor=actor, user=user),
+            "numLikes": assets.count_likes(work, actor=actor, user=user),
             "createdAt": views.time_text(user.created_at),
             "orgs": [_organization_view(organization) for organization, _ in organizations.items],
         }
-        if not actor.is_anonymous:
-            view["numLikes"] = assets.count_likes(work, actor=actor, user=user)
     return views.send_json(view)
 
 
@@ -138,6 +139,7 @@ def show_organization(namespace: str) -> Response:
             **_numbers(counts),
             "numFollowers": 0,
             "numPapers": 0,
+            "plan": None,
         }
     return views.send_json(view)
 

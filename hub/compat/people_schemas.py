@@ -42,7 +42,8 @@ class HubUserSchema(HubPersonSchema, HubNumbersSchema):
     isPro = fields.Boolean()
     numUpvotes = fields.Integer()
     numFollowing = fields.Integer()
-    numLikes = fields.Integer(metadata={"description": "for callers who are signed in"})
+    numDiscussions = fields.Integer(metadata={"description": "discussions and pull requests that they opened"})
+    numLikes = fields.Integer()
     createdAt = fields.String()
     orgs = fields.List(fields.Nested(HubOrganizationBriefSchema))
 
@@ -51,6 +52,7 @@ class HubOrganizationOverviewSchema(HubOrganizationBriefSchema, HubNumbersSchema
     type = fields.String()
     isVerified = fields.Boolean()
     numUsers = fields.Integer()
+    plan = fields.String(allow_none=True, metadata={"description": "null: this hub sells none"})
 
 
 class HubLikedSchema(Schema):

@@ -15,6 +15,7 @@ from hub.base.names import fold_name
 from hub.compat import schemas
 from hub.compat.addresses import CompatBlueprint, Place, page_url, words_from
 from hub.compat.gate_schemas import is_private
+from hub.compat.spaces import SDKS
 from hub.db.uow import UnitOfWork, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -25,10 +26,6 @@ from hub.repos.service import environment
 from hub.repos.starters import NewRepository, space_card
 
 blp = CompatBlueprint("repositories", __name__, description="Repositories as huggingface_hub manages them")
-
-
-# What this hub calls otherwise.
-_SDKS = {"static": "nginx"}
 
 
 def kind_named(context: Context, name: str | None) -> RepositoryKind:
@@ -61,7 +58,11 @@ def _space_details(body: dict[str, Any]) -> dict[str, Any]:
     """The members of a space that a request names. Raises Invalid (``REQ-ERR-6``)."""
     sdk = body.get("sdk")
     entries = environment.details_of(variables=body["variables"], secrets=body["secrets"])
-    return {"sdk": _SDKS.get(sdk, sdk), **entries} if sdk else {**entries}
+    return {"sdk": SDKS.get(sdk, sdk), **entries} if sdk else {**entries}
+
+
+def _space_notes(body: dict[str, Any]) -> dict[str, Any]:
+    return environment.notes_for(current_context(), variables=body["variables"], secrets=body["secrets"])
 
 
 def _first_files(kind: RepositoryKind, body: dict[str, Any], namespace: str, name: str) -> dict[str, bytes]:
@@ -92,6 +93,7 @@ def create_repository(body: dict[str, Any]) -> dict[str, Any]:
             license=body["license"] or "",
             files=_first_files(kind, body, namespace, name),
             details=_space_details(body) if kind.name == "space" else {},
+            notes=_space_notes(body) if kind.name == "space" else {},
         )
     except Conflict as error:
         # Who said "exist_ok" goes on with this address.
@@ -147,6 +149,7 @@ def duplicate_repository(body: dict[str, Any], place: Place) -> dict[str, Any]:
             name=name,
             private=is_private(body),
             details=_space_details(body) if place.kind.name == "space" else {},
+            notes=_space_notes(body) if place.kind.name == "space" else {},
         )
     except Conflict as error:
         path = f"{namespace or current_actor().name}/{name}"

@@ -27,6 +27,8 @@ from hub.repos.service.environment import SECRETS, VARIABLES, Entry
 
 blp = CompatBlueprint("spaces", __name__, description="What spaces are run with, and what they are at")
 
+# SDKs that this hub calls otherwise.
+SDKS = {"static": "nginx"}
 # What must be there for a space to be run, by SDK.
 _APP_FILES = {"docker": "Dockerfile", "nginx": "index.html"}
 _USUAL_APP_FILE = "app.py"
@@ -123,6 +125,17 @@ def show_runtime(place: Place) -> dict[str, Any]:
     if place.kind.name != "space":
         raise NotFound(f"A {place.kind.name} is not run.", code="not_a_space")
     return runtime_view(context, repository)
+
+
+@blp.at("/logs/run", "/logs/build")
+@blp.response(200, content_type="text/event-stream", description="events without end; of this hub, none")
+def show_logs(place: Place) -> Response:
+    """What a space said, for who may write to it: nothing, as this hub runs none."""
+    with reading(current_context()) as work:
+        require(work, current_actor(), Action.REPOSITORY_WRITE, place.load(work))
+    if place.kind.name != "space":
+        raise NotFound(f"A {place.kind.name} is not run.", code="not_a_space")
+    return Response(b"", mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 def runtime_view(context: Context, repository: Repository) -> dict[str, Any]:

@@ -53,7 +53,7 @@ from tests.matrix.rules import (
 _PLACE = "/<repository_namespace>/<repository_name>"
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "{repo}": ("/api/v1/<collection:kind>/<namespace>/<name>",),
-    "{git}": (f"/<collection>{_PLACE}", _PLACE),
+    "{git}": tuple(f"{hub}{head}{_PLACE}" for hub in ("", "/<hub_prefix:hub>") for head in ("/<collection>", "")),
     "{lfs}": tuple(
         f"{prefix}{collection}{_PLACE}/info/lfs"
         for prefix in ("", "/csg", "/hf", "/ms")
@@ -72,6 +72,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {hub}/api/collections
         GET {hub}/api/spaces/hardware
         GET {hub}/api/spaces/templates
+        GET {hub}/api/spaces/semantic-search
         GET {hub}/api/models-tags-by-type
         GET {hub}/api/users/<username>/overview
         GET {hub}/api/users/<username>/followers
@@ -163,6 +164,7 @@ _GROUPS: Mapping[Rule, str] = {
     REPOSITORY_READ: """
         GET {wire}/variables
         GET {wire}/runtime
+        GET {wire}/leaderboard
         GET {wire}
         GET {wire}/auth-check
         GET {wire}/commits/<path:revision>
@@ -273,6 +275,7 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     COLLECTION_WRITE: """
         PATCH {hub}/api/collections/<namespace>/<slug>
+        POST {hub}/api/collections/<namespace>/<slug>/resource-group
         POST {hub}/api/collections/<namespace>/<slug>/items
         PATCH {hub}/api/collections/<namespace>/<slug>/items/<item_id>
         DELETE {hub}/api/collections/<namespace>/<slug>/items/<item_id>
@@ -326,6 +329,8 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/pause
         POST {wire}/restart
         POST {wire}/dev-mode
+        GET {wire}/logs/run
+        GET {wire}/logs/build
         PUT {wire}/volumes
         DELETE {wire}/volumes
         GET {wire}/auth-check/write
@@ -511,6 +516,7 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET {hub}/api/collections/<namespace>/<slug>": _SLUG,
     "PATCH {hub}/api/collections/<namespace>/<slug>": _SLUG,
     "DELETE {hub}/api/collections/<namespace>/<slug>": _SLUG,
+    "POST {hub}/api/collections/<namespace>/<slug>/resource-group": _SLUG,
     "POST {hub}/api/collections/<namespace>/<slug>/items": Sample(
         values={"slug": "$collection_slug"}, body={"item": {"id": "acme/open", "type": "model"}}
     ),

@@ -15,7 +15,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import contains_eager, joinedload
 
 from hub.accounts.models import Namespace, User
-from hub.accounts.policy import Action, Actor, can, require
+from hub.accounts.policy import Action, Actor, can, readable, require
 from hub.accounts.service import get_own_user
 from hub.base.errors import Conflict, Denied, NotFound, NotSignedIn
 from hub.base.events import publish
@@ -80,6 +80,19 @@ def list_discussions(
         .limit(page.per)
     ).all()
     return Page(rows, total)
+
+
+def count_opened(work: UnitOfWork, *, actor: Actor, user: User) -> int:
+    """How many discussions and pull requests a user opened, of those that the actor may see. One query."""
+    may_read = readable(
+        actor,
+        resource_type=Repository.resource_type,
+        id=Repository.id,
+        namespace_id=Repository.namespace_id,
+        is_private=Repository.is_private,
+    )
+    query = select(func.count(Discussion.id)).join(Discussion.repository)
+    return work.session.scalar(query.where(Discussion.user_id == user.id, is_live(), may_read)) or 0
 
 
 def get_discussion(work: UnitOfWork, *, actor: Actor, discussion_id: int) -> Discussion:

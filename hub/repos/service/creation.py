@@ -55,13 +55,14 @@ def create_repository(
     nickname: str = "",
     files: Mapping[str, bytes] | None = None,
     details: Mapping[str, Any] | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Repository:
     """A new repository with its first commit by the actor, ready to be cloned.
 
     kind: a name in the registry of kinds. namespace: "" for the actor's own. default_branch: "" for ``main``. files:
     further files of the first commit, path to content, over those that the kind brings. details: members that only
-    the kind has; those that it does not declare are left out. Spans Git and the database, so it takes the context and
-    opens its own units of work.
+    the kind has; those that it does not declare are left out. notes: what ``environment.notes_for`` gave. Spans Git
+    and the database, so it takes the context and opens its own units of work.
     Raises Invalid (``REPO-ERR-1`` for the name, ``REQ-ERR-6``), NotFound (``REPO-ERR-2``: no such namespace), Conflict
     (the kind's ``taken_code``, mostly ``REPO-ERR-0``: the name is taken), NotSignedIn, Denied, QuotaExceeded.
     """
@@ -87,7 +88,7 @@ def create_repository(
                 license=license,
                 is_private=private,
                 default_branch=branch,
-                details=seal_details(context, kind_value.details, checked),
+                details=seal_details(context, kind_value.details, checked) | dict(notes or {}),
             ),
         )
         signature = Signature(actor.name, actor.email, work.now())
@@ -106,12 +107,14 @@ def fork_repository(
     name: str = "",
     private: bool | None = None,
     details: Mapping[str, Any] | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Repository:
     """A copy of a repository with its branches, tags and LFS objects, in another namespace or under another name.
 
     namespace: "" for the actor's own; name: "" for the source's. private: None for the source's visibility; a fork
     of a private repository is private whatever is asked, that of a gated one is gated. LFS objects are shared, not
     copied. details: members of its kind that the fork has instead of the source's; secret ones are never copied.
+    notes: as in ``create_repository``.
     Raises what ``create_repository`` raises, NotFound when the actor may not read the source, and NotSignedIn or Denied
     (``gated_repository``) when its content is not for the actor.
     """
@@ -136,7 +139,7 @@ def fork_repository(
                 gate=source.gate,
                 default_branch=source.default_branch,
                 forked_from_id=source.id,
-                details=copied_details(fields, source.details) | own,
+                details=copied_details(fields, source.details) | own | dict(notes or {}),
             ),
         )
     with _undone_on_failure(context, repository) as final:

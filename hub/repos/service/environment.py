@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.accounts.policy import Action, Actor
+from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
@@ -73,11 +74,7 @@ def set_entry(
     repository = _lock(work, actor, repository_id, member)
     values = _read(work, repository, member) | _checked([{"key": key, "value": value}])
     notes = _notes_of(repository, member)
-    note = notes.get(key, {}) | {"at": work.now().timestamp()}
-    if description is not None:
-        if len(description) > MAX_DESCRIPTION_CHARS or not is_storable(description):
-            raise _refusal("description", f"is a text of at most {MAX_DESCRIPTION_CHARS} characters")
-        note["text"] = description
+    note = notes.get(key, {}) | {"at": work.now().timestamp()} | _described(description)
     return _write(work, actor, repository, member, values, notes | {key: note})
 
 
@@ -96,6 +93,32 @@ def details_of(**given: Sequence[Mapping[str, Any]] | None) -> dict[str, str]:
     Raises Invalid (``REQ-ERR-6``).
     """
     return {member: json.dumps(_checked(entries)) for member, entries in given.items() if entries}
+
+
+def notes_for(
+    context: Context, **given: Sequence[Mapping[str, Any]] | None
+) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """What is noted of the entries of a space in the making: their descriptions, and that they are of now.
+
+    given: as in ``details_of``, with ``"description"``, which may be None. Raises Invalid (``REQ-ERR-6``).
+    """
+    at = context.clock.now().timestamp()
+    return {
+        _NOTES: {
+            member: {entry["key"]: {"at": at, **_described(entry.get("description"))} for entry in entries}
+            for member, entries in given.items()
+            if entries
+        }
+    }
+
+
+def _described(description: str | None) -> dict[str, str]:
+    """The description in a note; None: nothing is said of it. Raises Invalid (``REQ-ERR-6``)."""
+    if description is None:
+        return {}
+    if len(description) > MAX_DESCRIPTION_CHARS or not is_storable(description):
+        raise _refusal("description", f"is a text of at most {MAX_DESCRIPTION_CHARS} characters")
+    return {"text": description}
 
 
 def _lock(work: UnitOfWork, actor: Actor, repository_id: int, member: str) -> Repository:

@@ -39,6 +39,10 @@ def test_a_collection_is_made_changed_and_deleted(call: Call, made: dict[str, An
     assert (changed["title"], changed["theme"], changed["position"], changed["private"]) == ("New", "pink", 3, True)
     assert changed["description"] == "Ours."
     assert refusal(call("GET", at, "bob"))[0] == 404
+    group = {"resourceGroupId": "66670e5163145ca562cb1988"}
+    refused = call("POST", f"{at}/resource-group", json=group)
+    assert (refusal(refused)[0], "no resource groups" in refused.headers["X-Error-Message"]) == (400, True)
+    assert refusal(call("POST", f"{at}/resource-group", "bob", json=group))[0] == 404
     assert call("GET", at).get_json()["title"] == "New"  # by the slug of before
     for wrong in ({"theme": "beige"}, {"position": -1}, {"title": ""}, {"title": "x" * 65}):
         assert refusal(call("PATCH", at, json=wrong))[0] in (400, 422), wrong

@@ -118,7 +118,9 @@ def test_a_pull_request_of_one_commit(call, thing, send_commit):
     assert call("POST", f"{API}/preupload/refs%2Fpr%2F1", "bob", json={"files": []}).status_code == 200
     assert refusal(send_commit(f"{more}?create_pr=1", inline("c.txt", b"d"), as_="bob"))[0] == 400
     assert refusal(send_commit(f"{API}/commit/main", inline("c.txt", b"c"), as_="bob"))[0] == 403
-    assert refusal(send_commit(f"{API}/commit/refs%2Fpr%2F7", inline("c.txt", b"c"), as_="bob"))[0] == 404
+    lost = refusal(send_commit(f"{API}/commit/refs%2Fpr%2F7", inline("c.txt", b"c"), as_="bob"))
+    assert lost == (404, "RevisionNotFound")
+    assert refusal(call("POST", f"{TALKS}/7/merge")) == (404, None)
     assert refusal(send_commit(f"{API}/commit/main?create_pr=1", inline("config.json", b"{}\n"), as_="bob"))[0] == 400
     assert refusal(send_commit(f"{API}/commit/main?create_pr=1", inline("x", b"1"), as_="reader"))[0] == 403
     assert refusal(call("POST", f"{TALKS}/1/merge", "bob"))[0] == 403

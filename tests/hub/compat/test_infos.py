@@ -428,3 +428,11 @@ def test_refs_and_history_tell_what_clients_ask_for(call, context, thing, write)
     write(thing, {"x": b"<b>"}, branch="main")
     commits = call("GET", "/hf/api/models/ada/thing/commits/main?expand%5B%5D=formatted", None).json
     assert commits[0]["formatted"] == {"title": "Files", "message": ""}
+
+
+@pytest.mark.any_database
+def test_a_data_set_has_a_leaderboard_without_models(call, make_repository, people):
+    make_repository(people["ada"], "corpus", kind="dataset")
+    make_repository(people["ada"], "hidden", kind="dataset", private=True)
+    assert call("GET", "/hf/api/datasets/ada/corpus/leaderboard?base_model=false", None).json == []
+    assert refusal(call("GET", "/hf/api/datasets/ada/hidden/leaderboard", "bob")) == (404, "RepoNotFound")

@@ -27,16 +27,21 @@ def test_people_and_organisations_are_told_with_what_is_theirs(call, context, ac
     make_repository(people["ada"], "open")
     make_repository(people["ada"], "hidden", private=True)
     make_repository(people["ada"], "corpus", kind="dataset")
+    for path in ("models/ada/open", "models/ada/hidden"):
+        talk = {"title": "A", "description": "B", "pullRequest": False}
+        assert call("POST", f"/api/{path}/discussions", json=talk).status_code == 200
+        assert call("POST", f"/api/{path}/like").status_code == 200
     ada = call("GET", "/api/users/Ada/overview").json
     assert (ada["user"], ada["type"], ada["isPro"]) == ("ada", "user", False)
-    assert (ada["numModels"], ada["numDatasets"], ada["numSpaces"], ada["numLikes"]) == (2, 1, 0, 0)
+    assert (ada["numModels"], ada["numDatasets"], ada["numSpaces"], ada["numLikes"]) == (2, 1, 0, 2)
     assert ada["orgs"] == [{"name": "acme", "fullname": "acme", "avatarUrl": ""}]
+    assert ada["numDiscussions"] == 2
     # What is hidden is not counted for others.
     seen = call("GET", "/hf/api/users/ada/overview", None).json
-    assert seen["numModels"] == 1
-    assert "numLikes" not in seen
+    assert (seen["numModels"], seen["numLikes"], seen["numDiscussions"]) == (1, 1, 1)
     organization = call("GET", "/api/organizations/acme/overview", None).json
     assert (organization["name"], organization["numUsers"], organization["isVerified"]) == ("acme", 1, False)
+    assert organization["plan"] is None
     assert {"user": "ada", "fullname": "ada", "avatarUrl": "", "type": "user"} in call(
         "GET", "/api/organizations/acme/members", None
     ).json

@@ -76,12 +76,14 @@ def test_variables_and_secrets_are_kept_and_secrets_never_shown(
 @pytest.mark.any_database
 def test_a_space_is_made_and_copied_with_what_it_is_to_be_run_with(context: Context, call: Call) -> None:
     body = {"name": "app", "type": "space", "sdk": "static", "secrets": [{"key": "S", "value": "hunter2"}]}
-    body["variables"] = [{"key": "V", "value": "1", "description": "x"}]
+    body["variables"] = [{"key": "V", "value": "1", "description": "x"}, {"key": "W", "value": "2"}]
     made = call("POST", "/hf/api/repos/create", json=body)
     assert made.status_code == 200, made.text
     at = "/hf/api/spaces/ada/app"
-    assert call("GET", f"{at}/variables").get_json() == {"V": {"value": "1"}}
-    assert call("GET", f"{at}/secrets").get_json() == {"S": {}}
+    noted = call("GET", f"{at}/variables").get_json()
+    assert all(entry.pop("updatedAt").endswith("Z") for entry in noted.values())
+    assert noted == {"V": {"value": "1", "description": "x"}, "W": {"value": "2"}}
+    assert list(call("GET", f"{at}/secrets").get_json()["S"]) == ["updatedAt"]
     assert call("GET", f"{at}/runtime", None).get_json() | {"devMode": False} == {
         "stage": "PAUSED",
         "hardware": {"current": None, "requested": None},
@@ -89,19 +91,51 @@ def test_a_space_is_made_and_copied_with_what_it_is_to_be_run_with(context: Cont
         "storage": None,
         "devMode": False,
     }
-    copy = {"repository": "bob/app-2", "visibility": "private", "secrets": [{"key": "OWN", "value": "x"}]}
+    copy = {
+        "repository": "bob/app-2",
+        "visibility": "private",
+        "secrets": [{"key": "OWN", "value": "x", "description": "y"}],
+    }
     answer = call("POST", f"{at}/duplicate", "bob", json=copy)
     assert answer.get_json() == {"url": "http://localhost/hf/spaces/bob/app-2"}
     again = call("POST", f"{at}/duplicate", "bob", json=copy)
     assert refusal(again)[0] == 409
     assert again.get_json()["url"] == "http://localhost/hf/spaces/bob/app-2"
-    assert call("GET", "/hf/api/spaces/bob/app-2/variables", "bob").get_json() == {"V": {"value": "1"}}
-    assert list(call("GET", "/hf/api/spaces/bob/app-2/secrets", "bob").get_json()) == ["OWN"]
+    copied = call("GET", "/hf/api/spaces/bob/app-2/variables", "bob").get_json()
+    assert copied == {"V": {"value": "1"}, "W": {"value": "2"}}
+    secrets = call("GET", "/hf/api/spaces/bob/app-2/secrets", "bob").get_json()
+    assert {key: entry["description"] for key, entry in secrets.items()} == {"OWN": "y"}
     assert call("GET", "/hf/api/spaces/bob/app-2", "bob").get_json()["private"] is True
     assert "sdk" in stored(context, "bob/app-2")
     bad = {"name": "bad", "type": "space", "sdk": "gradio", "variables": [{"key": "no good", "value": "x"}]}
     assert refusal(call("POST", "/hf/api/repos/create", json=bad))[0] == 400
+    bad["variables"] = [{"key": "good", "value": "x", "description": "x" * 256}]
+    assert refusal(call("POST", "/hf/api/repos/create", json=bad))[0] == 400
     assert call("GET", "/hf/api/spaces/ada/bad").status_code == 404
+
+
+def test_spaces_are_searched_by_words_tags_and_sdk(call: Call, make_repository: Any, people: dict[str, User]) -> None:
+    for name, sdk in (("image-maker", "gradio"), ("image-page", "static"), ("other", "docker")):
+        assert call("POST", "/hf/api/repos/create", json={"name": name, "type": "space", "sdk": sdk}).status_code == 200
+    make_repository(people["ada"], "image-hidden", kind="space", private=True)
+    make_repository(people["ada"], "image-model")
+    call("POST", "/api/spaces/ada/image-page/like", "bob")
+
+    def found(query: str, as_: str | None = None) -> list[str]:
+        answer = call("GET", f"/api/spaces/semantic-search?{query}", as_)
+        assert answer.status_code == 200, answer.text
+        return [space["id"] for space in answer.get_json()]
+
+    assert found("q=image") == ["ada/image-page", "ada/image-maker"]
+    assert set(found("q=image&includeNonRunning=true", "ada")) == {
+        "ada/image-page",
+        "ada/image-maker",
+        "ada/image-hidden",
+    }
+    assert found("q=image&sdk=static") == ["ada/image-page"]
+    assert set(found("sdk=static&sdk=docker")) == {"ada/image-page", "ada/other"}
+    assert found("q=image&filter=license:mit") == []
+    assert refusal(call("GET", "/api/spaces/semantic-search?sdk=none", None)) == (400, None)
 
 
 @pytest.mark.any_database
@@ -113,5 +147,10 @@ def test_a_hub_that_runs_no_spaces_says_so(call: Call, space: Repository, write:
     assert call("GET", f"{BASE}/runtime").get_json()["stage"] == "PAUSED"
     call("DELETE", "/api/v1/spaces/ada/demo/raw/app.py", json={"message": "Gone", "branch": "main"})
     assert call("GET", f"{BASE}/runtime").get_json()["stage"] == "NO_APP_FILE"
+    for kind in ("run", "build"):
+        logs = call("GET", f"{BASE}/logs/{kind}")
+        assert (logs.status_code, logs.mimetype, logs.data) == (200, "text/event-stream", b"")
+        assert refusal(call("GET", f"{BASE}/logs/{kind}", "bob"))[0] == 403
+    assert refusal(call("GET", f"{BASE}/logs/else")) == (404, None)
     assert call("GET", "/hf/api/spaces/hardware", None).get_json() == []
     assert call("GET", "/hf/api/spaces/templates", None).get_json() == {"templates": []}
