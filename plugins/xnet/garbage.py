@@ -19,6 +19,7 @@ from hub.plugin.jobs import JobRun
 from hub.plugin.objects import ObjectInfo, get_store
 from hub.plugin.settings import settings_of
 from plugins.xnet.models import FileXorb, Xorb
+from plugins.xnet.pending import forget_pending
 from plugins.xnet.settings import XnetSettings
 from plugins.xnet.storage import PREFIX, delete_xorb, hash_of_key
 
@@ -50,9 +51,9 @@ def collect_garbage(context: Context) -> Collected:
     It opens its own short units of work, and may run while xorbs and shards come in, and beside itself.
     """
     now = context.clock.now()
-    xorbs, xorb_bytes = _remove_unused(
-        context, now - timedelta(seconds=settings_of(context, XnetSettings).keep_unused_s)
-    )
+    kept_since = now - timedelta(seconds=settings_of(context, XnetSettings).keep_unused_s)
+    xorbs, xorb_bytes = _remove_unused(context, kept_since)
+    forget_pending(context, kept_since)
     orphans, orphan_bytes = _remove_orphans(context, now - _GRACE)
     done = Collected(xorbs, orphans, xorb_bytes + orphan_bytes)
     log.info("xnet_garbage_collected", xorbs=done.xorbs, orphans=done.orphans, size_bytes=done.size_bytes)

@@ -65,6 +65,21 @@ class Chunk(Model):
     )
 
 
+class Pending(Model):
+    """That somebody sent a xorb for which files have not paid in full; see ``pending``.
+
+    size_bytes: what it counts as. unpaid_bytes: its uncompressed bytes, less those that files have.
+    """
+
+    __tablename__ = "xnet_pending"
+
+    xorb_hash: Mapped[bytes] = mapped_column(ForeignKey("xnet_xorbs.hash", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    size_bytes: Mapped[int]
+    unpaid_bytes: Mapped[int] = mapped_column(RowId)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Release(Model):
     """That a content's plain copy may go, some time after the moment: who reads it then reads it to its end."""
 

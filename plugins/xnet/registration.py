@@ -28,6 +28,7 @@ from plugins.xnet.formats.shards import Term
 from plugins.xnet.judging import Announced, JudgedFile, JudgedShard, judge_shard, not_proved, read_announced
 from plugins.xnet.mentions import note_mentions
 from plugins.xnet.models import Chunk, File, FileXorb
+from plugins.xnet.pending import pay
 from plugins.xnet.reconstruction import TermTable
 from plugins.xnet.verifying import hash_files, hash_mismatch
 
@@ -181,7 +182,17 @@ def _register(work: UnitOfWork, registration: Registration, shard: JudgedShard, 
     chunks = sorted({*shard.chunks, *(file.first_chunk for file in shard.files)})
     insert_new(work.session, Chunk, [{"chunk_hash": chunk, "xorb_hash": xorb} for chunk, xorb in chunks])
     note_mentions(work, {*shard.xorbs}.union(*(file.xorbs for file in shard.files)))
+    pay(work, _bytes_of_xorbs([*added, *(file for file in shard.files if file.oid not in held)]))
     return bool(added) or len(held) < len(contents)
+
+
+def _bytes_of_xorbs(files: Iterable[JudgedFile]) -> dict[bytes, int]:
+    """By hash, how many bytes of each xorb the files have, repeated ones as often."""
+    amounts: defaultdict[bytes, int] = defaultdict(int)
+    for file in {file.hash: file for file in files}.values():
+        for term in file.terms:
+            amounts[term.xorb] += term.raw_length
+    return amounts
 
 
 def _pack_terms(files: Sequence[JudgedFile]) -> dict[bytes, bytes]:

@@ -18,6 +18,10 @@ class XnetSettings:
     keep_unused_s: int = setting(
         28 * _DAY_S, "how long chunks that no file uses stay after the last mention", unit="seconds"
     )
+    # All of a commit's chunks come before its first file: the largest open models have most of a tebibyte.
+    max_unused_bytes: int = setting(
+        1024 * 1024 * _MIB, "chunks that one account may send without using them in files; 0: no limit", unit="bytes"
+    )
     dedup_expiry_s: int = setting(3 * _DAY_S, "how long clients may use an answer on known chunks", unit="seconds")
     dedup: bool = setting(True, "whether clients are told which chunks the hub already has")
     convert: bool = setting(True, "whether contents that came whole are cut into chunks in the background")
@@ -29,6 +33,8 @@ class XnetSettings:
     def __post_init__(self) -> None:
         if self.keep_unused_s < _DAY_S:
             raise ValueError("keep_unused_s must be a day at least")
+        if self.max_unused_bytes < 0:
+            raise ValueError("max_unused_bytes must not be negative")
         if self.dedup_expiry_s < 1:
             raise ValueError("dedup_expiry_s must be positive")
         if self.min_convert_bytes < 1:

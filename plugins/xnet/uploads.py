@@ -19,6 +19,7 @@ from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.formats.xorbs import FormatError, Xorb, XorbReader
 from plugins.xnet.mentions import note_mentions, refresh_mentions
 from plugins.xnet.models import File, FileXorb
+from plugins.xnet.pending import add_pending, check_pending, note_pending
 from plugins.xnet.storage import Body, is_stored, publish_xorb, receive_body
 
 log = get_logger(__name__)
@@ -49,8 +50,10 @@ def receive_xorb(
             is_new = not _uses(work, repository_id, xorb_hash)
             # What the hub itself cuts, the repository holds already: it is no new room that its owner takes.
             if is_new and not actor.is_system:
-                check_object_room(work, repository, xorb.raw_bytes)
-        _keep(context, xorb, body)
+                check_object_room(work, repository, max(xorb.raw_bytes, xorb.stored_bytes))
+            if is_new and actor.user_id is not None:
+                check_pending(work, actor.user_id, xorb)
+        _keep(context, xorb, body, sender_id=actor.user_id if is_new else None)
     return is_new
 
 
@@ -99,14 +102,18 @@ def _uses(work: UnitOfWork, repository_id: int, xorb_hash: bytes) -> bool:
     return bool(holds_contents(work, repository_id, work.session.scalars(files.limit(_FILES_AT_ONCE))))
 
 
-def _keep(context: Context, xorb: Xorb, body: Body) -> None:
+def _keep(context: Context, xorb: Xorb, body: Body, *, sender_id: int | None) -> None:
     with reading(context) as work:
         known_bytes = work.session.scalar(select(models.Xorb.stored_bytes).where(models.Xorb.hash == xorb.hash))
     if known_bytes is not None and is_stored(context, xorb.hash, known_bytes):
         refresh_mentions(context, [xorb.hash])
+        if sender_id is not None:
+            note_pending(context, sender_id, xorb)
         return
     with body.stage(xorb.stored_bytes) as staged, unit_of_work(context) as work:
         _register(work, xorb, staged)
+        if sender_id is not None:
+            add_pending(work, sender_id, xorb)
     log.info("xorb_received", xorb=hash_to_text(xorb.hash), raw_bytes=xorb.raw_bytes, stored_bytes=xorb.stored_bytes)
 
 

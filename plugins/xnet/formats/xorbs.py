@@ -25,6 +25,9 @@ MAX_BODY_BYTES = MAX_RAW_BYTES + _HEADER_BYTES * MAX_CHUNKS + _MAX_FOOTER_BYTES
 _FOOTER_MARK = b"XETBLOB"
 _FRAME_MARK = b"\x04\x22\x4d\x18"
 _STORED, _LZ4, _BG4_LZ4 = 0, 1, 2
+# What a frame adds at most to a chunk that nothing can be saved on. Clients do not compress such ones; a frame may be
+# padded with empty blocks, and stored bytes would be free.
+_FRAME_BYTES = 64
 # Two words: in each the low byte is the version or the scheme, the others are a length.
 _HEADER = struct.Struct("<II")
 
@@ -217,7 +220,7 @@ class _Run:
                     raise FormatError(f"a chunk has the unknown version {version}")
                 self._is_in_footer = True
                 break
-            self._check_limits(raw_length)
+            self._check_limits(raw_length, length)
             start = self.position + _HEADER_BYTES
             end = start + length
             if end > size:
@@ -244,7 +247,9 @@ class _Run:
         length: int = _HEADER.unpack_from(begun)[0] >> 8
         return _HEADER_BYTES + length - len(begun)
 
-    def _check_limits(self, raw_length: int) -> None:
+    def _check_limits(self, raw_length: int, length: int) -> None:
+        if length > raw_length + _FRAME_BYTES:
+            raise FormatError("a chunk is larger compressed than uncompressed")
         if not 0 < raw_length <= MAX_CHUNK_BYTES:
             raise FormatError(f"a chunk has 1 to {MAX_CHUNK_BYTES} bytes, not {raw_length}")
         if self._count >= MAX_CHUNKS:

@@ -225,6 +225,7 @@ BROKEN_XORBS = {
     "a frame that holds less": store(len(DATA) + 1, FRAME, LZ4),
     "a frame that holds more": store(len(DATA) - 1, FRAME, LZ4),
     "a frame that holds nothing": store(5, compress(b""), LZ4),
+    "a frame that is padded": store(len(DATA), FRAME[:15] + b"\1\0\0\0\0" * 2000 + FRAME[15:], LZ4),
     "two frames": store(2 * len(DATA), FRAME * 2, LZ4),
     "bytes behind the frame": store(len(DATA), FRAME + b"x", LZ4),
     "a frame to be skipped": store(len(DATA), b"\x50\x2a\x4d\x18\0\0\0\0" + FRAME, LZ4),
