@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.assets.service.facts import read_facts
 from hub.base.context import Context
-from hub.base.errors import Invalid
+from hub.base.errors import Invalid, TooLarge
 from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git import tree
@@ -28,10 +28,13 @@ MAX_FILES = 2_000
 MAX_CONFIGS = 100
 MAX_PATTERNS = 200
 MAX_PATTERN_CHARS = 500
+# Folders in folders, in the names of files and in patterns; what lies deeper is in no table.
+MAX_PARTS = 32
 # In a repository with more files than these no table is looked for.
 _MAX_WALKED = 20_000
-# Of patterns with names; a card whose patterns would take more has no tables.
-_MAX_TRIALS = 4_000_000
+# How many comparisons of characters of names and of patterns there may be at worst; a commit whose patterns would take
+# more has no tables. It is some seconds, and five times what 20,000 files need that no card speaks of.
+MAX_EFFORT = 2_000_000_000
 _FORMAT = "1"
 
 FORMATS: Mapping[str, str] = {
@@ -56,6 +59,7 @@ _IGNORED = frozenset(
     {"README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dummy_data.zip", "dataset_dict.json"}
 )
 _SPLIT_NAME = re.compile(r"\w+(\.\w+)*\Z")
+_WILD = re.compile(r"[*?\[\]]")
 _CONFIG_NAME = re.compile(r"[^<>:/\\|?*\x00-\x1f]{1,100}\Z")
 
 
@@ -137,14 +141,18 @@ def _read_configs(path: Path, commit_id: str, card: Mapping[str, Any]) -> list[T
     if not names:
         return []
     candidates = [name for name in names if PurePosixPath(name).name not in _IGNORED]
+    effort = Effort()
+    try:
+        wanted_configs = configs_in(card, candidates, effort)
+        matched = [
+            {split: _match(patterns, candidates, effort) for split, patterns in wanted.splits.items()}
+            for wanted in wanted_configs
+        ]
+    except TooLarge:
+        return []
     found: list[TableConfig] = []
     left = MAX_FILES
-    configs = configs_in(card, candidates)
-    patterns_said = [text for wanted in configs for patterns in wanted.splits.values() for text in patterns]
-    if sum(map(_has_magic, patterns_said)) * len(candidates) > _MAX_TRIALS:
-        return []
-    for wanted in configs:
-        splits = {split: _match(patterns, candidates) for split, patterns in wanted.splits.items()}
+    for wanted, splits in zip(wanted_configs, matched, strict=True):
         format = _format_of(file for files in splits.values() for file in files)
         kept = {
             split: [file for file in files if FORMATS.get(_suffix(file)) == format] if format else []
@@ -178,28 +186,28 @@ def _format_of(names: Iterable[str]) -> str:
     return FORMATS.get(max(counts, key=lambda suffix: counts[suffix]), "") if counts else ""
 
 
-def configs_in(card: Mapping[str, Any], names: Sequence[str]) -> list[WantedConfig]:
-    """The configurations that a card names, else the one that the names of files tell."""
+def configs_in(card: Mapping[str, Any], names: Sequence[str], effort: Effort) -> list[WantedConfig]:
+    """The configurations that a card names, else the one that the names of files tell. Raises TooLarge."""
     said = card.get("configs")
-    named = [_config_of(item, names) for item in said[:MAX_CONFIGS]] if isinstance(said, list) else []
+    named = [_config_of(item, names, effort) for item in said[:MAX_CONFIGS]] if isinstance(said, list) else []
     known: dict[str, WantedConfig] = {}
     for config in named:
         if config is not None and config.splits:
             known.setdefault(config.name, config)
     if known or named:
         return [*known.values()]
-    splits = _guess(names, "")
+    splits = _guess(names, "", effort)
     return [WantedConfig("default", splits)] if splits else []
 
 
-def _config_of(item: Any, names: Sequence[str]) -> WantedConfig | None:
+def _config_of(item: Any, names: Sequence[str], effort: Effort) -> WantedConfig | None:
     name = item.get("config_name", "default") if isinstance(item, dict) else None
     if not isinstance(name, str) or not _CONFIG_NAME.match(name) or not _is_folder(name):
         return None
     folder = item.get("data_dir")
     head = f"{folder.strip('./')}/" if isinstance(folder, str) and folder.strip("./") else ""
     files = item.get("data_files")
-    splits = _guess(names, head) if files is None else _patterns_in(files)
+    splits = _guess(names, head, effort) if files is None else _patterns_in(files)
     delimiter = item.get("sep", item.get("delimiter", ""))
     kept = {
         split: [f"{head}{pattern.removeprefix('./')}" if files is not None else pattern for pattern in patterns]
@@ -235,7 +243,7 @@ def _patterns_in(files: Any) -> dict[str, list[str]]:
     return splits
 
 
-def _guess(names: Sequence[str], head: str) -> dict[str, list[str]]:
+def _guess(names: Sequence[str], head: str, effort: Effort) -> dict[str, list[str]]:
     """Split -> patterns by how folders and files are called. head: of the folder to look in, with its slash."""
     inside = [name.removeprefix(head) for name in names if name.startswith(head)]
     sharded = {match["split"] for name in inside if (match := _SHARDED.match(name))}
@@ -247,24 +255,44 @@ def _guess(names: Sequence[str], head: str) -> dict[str, list[str]]:
         splits = {}
         for split, words in _KEYWORDS.items():
             patterns = [base.format(word=word, sep=_SEPARATORS) for word in words for base in bases]
-            if _match(patterns, inside):
+            if _match(patterns, inside, effort):
                 splits[split] = [f"{head}{pattern}" for pattern in patterns]
         if splits:
             return splits
-    return {"train": [f"{head}**"]} if _match(["**"], inside) else {}
+    return {"train": [f"{head}**"]} if _match(["**"], inside, effort) else {}
 
 
 # Patterns.
 
 
-def _match(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The names that one of the patterns matches, in order."""
+@dataclass
+class Effort:
+    """What may still go into the patterns of one commit."""
+
+    left: int = MAX_EFFORT
+
+    def spend(self, pattern: str, chars: int) -> None:
+        """Before a pattern is tried on names of so many characters. Raises TooLarge when not enough is left.
+
+        At each place in a name each part of the pattern is tried once at most, and of it each of its texts.
+        """
+        texts = [max(map(len, _WILD.split(part))) for part in pattern.split("/")]
+        self.left -= chars * (sum(texts) + len(texts))
+        if self.left < 0:
+            raise TooLarge("The patterns take too long.")
+
+
+def _match(patterns: Sequence[str], names: Sequence[str], effort: Effort) -> list[str]:
+    """The names that one of the patterns matches, in order. Raises TooLarge."""
     patterns = patterns[:MAX_PATTERNS]
     found = {pattern for pattern in patterns if not _has_magic(pattern)}
+    tried = [name for name in names if name.count("/") < MAX_PARTS]
+    chars = sum(map(len, tried))
     for pattern in patterns:
         regex = _regex(pattern) if _has_magic(pattern) else None
         if regex is not None:
-            found.update(name for name in names if regex.match(name) and not _is_hidden(name, pattern))
+            effort.spend(pattern, chars)
+            found.update(name for name in tried if regex.match(name) and not _is_hidden(name, pattern))
     return [name for name in names if name in found]
 
 
@@ -284,17 +312,30 @@ def _marked(parts: Sequence[str], mark: str) -> int:
 
 
 def _regex(pattern: str) -> re.Pattern[str] | None:
-    """A pattern as fsspec reads it: ``**`` stands for folders, ``*`` for what is between slashes. None: it is odd."""
-    if len(pattern) > MAX_PATTERN_CHARS or pattern.count("**") > 3 or "://" in pattern:
-        return None
+    """A pattern as fsspec reads it: ``**`` stands for folders, ``*`` for what is between slashes. None: it is odd.
+
+    What stands between two ``**`` is taken where it comes first, and never elsewhere: whatever follows can only gain by
+    it. So each part of a name is tried once at most for each part of the pattern.
+    """
     parts = pattern.split("/")
-    text = ""
+    if len(pattern) > MAX_PATTERN_CHARS or len(parts) > MAX_PARTS or "://" in pattern:
+        return None
+    runs: list[list[str]] = [[]]
     for at, part in enumerate(parts):
-        is_last = at == len(parts) - 1
-        if part == "**":
-            text += ".+" if is_last else "(?:[^/]+/)*"
-        else:
-            text += _segment(part) + ("" if is_last else "/")
+        if part != "**":
+            runs[-1].append(_segment(part))
+        elif at == len(parts) - 1:
+            # At the end it stands for a file, too.
+            runs += [["[^/]+"]]
+        elif at == 0 or runs[-1]:
+            runs.append([])
+    first, *rest = runs
+    text = "/".join(first)
+    if rest:
+        *middle, last = rest
+        text += "/" if first else ""
+        text += "".join(f"(?>(?:[^/]+/)*?{'/'.join(run)}/)" for run in middle if run)
+        text += f"(?:[^/]+/)*{'/'.join(last)}"
     try:
         return re.compile(rf"{text}\Z", re.DOTALL)
     except re.error:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from hub.assets.service import tables
+from hub.base.errors import TooLarge
 
 
 def layout_of(names, card=None):
     """Configuration -> split -> files."""
-    configs = tables.configs_in(card or {}, names)
+    effort = tables.Effort()
+    configs = tables.configs_in(card or {}, names, effort)
     return {
-        config.name: {split: tables._match(patterns, names) for split, patterns in config.splits.items()}
+        config.name: {split: tables._match(patterns, names, effort) for split, patterns in config.splits.items()}
         for config in configs
     }
 
@@ -60,8 +62,42 @@ def test_a_card_says_the_configurations():
     }
 
 
+def match(patterns, names):
+    return tables._match(patterns, names, tables.Effort())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("**", ["a", "a/b", "a/b/c"]),
+        ("a/**", ["a/b", "a/b/c"]),
+        ("**/a/*", ["a/b"]),
+        ("**/b", ["a/b"]),
+        ("**/a/**/c", ["a/b/c"]),
+        ("**/**/*b*", ["a/b"]),
+        ("*/*", ["a/b"]),
+        ("a", ["a"]),
+        ("**/?/**/?/c", ["a/b/c"]),
+        ("[!b]*/*[a-b]", ["a/b"]),
+        ("a/b/c/**", []),
+        ("**/**", ["a", "a/b", "a/b/c"]),
+        ("a/**/**/c", ["a/b/c"]),
+        ("**/b/**/**/*", ["a/b/c"]),
+    ],
+)
+def test_patterns_are_read_part_by_part(pattern, names):
+    assert match([pattern], ["a", "a/b", "a/b/c"]) == names
+
+
 def test_no_pattern_takes_long():
     name = "a" * 200 + "/" + "a" * 200
     for pattern in ("*a" * 50 + "b/" + "*a" * 50 + "b", "**/**/**/" + "*a" * 100 + "b", "[" * 400, "**/" * 100 + "x"):
-        assert tables._match([pattern], [name] * 100) == []
-    assert tables._match(["[!b]*/*[a-b]", "x"], [name]) == [name]
+        assert match([pattern], [name] * 100) == []
+    # However many "**" there are, a part of a name is tried once for each part of the pattern.
+    deep = "a/" * (tables.MAX_PARTS - 1) + "b"
+    assert match(["**/a/" * 15 + "q"], [deep]) == []
+    assert match(["**/a/" * 15 + "b"], [deep]) == [deep]
+    assert match(["**"], [deep, f"a/{deep}"]) == [deep]
+    assert match(["*/" * tables.MAX_PARTS + "**"], [deep]) == []
+    with pytest.raises(TooLarge):
+        tables._match(["**/*"], [deep], tables.Effort(100))
