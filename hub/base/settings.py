@@ -79,6 +79,9 @@ class Settings:
     max_lfs_object_size_bytes: int = setting(5 * 1024 * GIB, "largest LFS object", unit="bytes")
     max_push_size_bytes: int = setting(2 * GIB, "largest pack that one push may send", unit="bytes")
     quota_bytes: int = setting(0, "storage of one namespace unless it has its own; 0: no limit", unit="bytes")
+    proposal_quota_bytes: int = setting(
+        10 * GIB, "large files that one account brings for pull requests where it may not write", unit="bytes"
+    )
     min_free_disk_bytes: int = setting(256 * MIB, "writes are refused when the disk has less", unit="bytes")
     lfs_url_ttl_s: int = setting(259_200, "how long a signed transfer address is good", unit="seconds")
     lfs_part_size_bytes: int = setting(50 * MIB, "smallest part of a multipart upload", unit="bytes")

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, exists, select, update
 
 from hub.base.context import Context
-from hub.community.models import Discussion, DiscussionEventType, PullRequest
+from hub.community.models import Discussion, DiscussionCounter, DiscussionEventType, PullRequest
 from hub.community.service.discussions import OPEN, record
-from hub.community.service.pulls import check_proposals, find_pull, settle_pulls
-from hub.db.uow import UnitOfWork
+from hub.community.service.pulls import check_proposals, find_pull, open_refs_of, remove_lost_refs, settle_pulls
+from hub.db.uow import UnitOfWork, reading
 from hub.jobs.run import JobRun
+from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, enqueue, register
 from hub.repos.checks import BRANCHES, CHECKS
 from hub.repos.events import RefsUpdated
+from hub.repos.lfs.proposed import TTL, release, was_proposed_to
+from hub.repos.lookup import is_live
+from hub.repos.models import Repository
 from hub.repos.proposals import number_of
 
 SETTLE_JOB = "community.settle_pulls"
+TIDY_JOB = "community.tidy_pulls"
+
+# Longer than any pull request is on its way between its ref and its row.
+_GRACE = timedelta(days=1)
+_REPOSITORIES_AT_ONCE = 200
 
 
 def install(context: Context) -> None:
@@ -23,12 +35,44 @@ def install(context: Context) -> None:
     context[CHECKS].add("pull_requests", check_proposals)
     context.events.record_with(_record)
     register(context, JobSpec(SETTLE_JOB, "hub.community.pulls:settle", timeout_s=1800))
+    register(context, JobSpec(TIDY_JOB, "hub.community.pulls:tidy", timeout_s=6 * 3600))
+    # Before the garbage of LFS is collected.
+    register_schedule(context, Schedule(TIDY_JOB, "50 2 * * *", TIDY_JOB))
 
 
 def settle(run: JobRun, *, repository_id: int, push_id: int) -> None:
     """Note what a push has merged; see ``service.pulls.settle_pulls``."""
     if count := settle_pulls(run.context, repository_id=repository_id, push_id=push_id):
         run.log(f"Noted {count} pull requests as merged.")
+
+
+def tidy(run: JobRun) -> None:
+    """Remove refs of pull requests that never came to be, and large files that no open one names any more."""
+    lost, released = 0, 0
+    for repository in _pages(run, _has_discussions):
+        lost += remove_lost_refs(run.context, repository, before=run.context.clock.now() - _GRACE)
+    before = run.context.clock.now() - TTL
+    for repository in _pages(run, lambda: was_proposed_to(before)):
+        released += release(run.context, repository, before=before, open_refs=open_refs_of(run.context, repository.id))
+    run.log(f"Removed {lost} refs of no pull request, and let go of {released} large files of none.")
+
+
+def _pages(run: JobRun, condition: Callable[[], ColumnElement[bool]]) -> Iterator[Repository]:
+    last_id = 0
+    while True:
+        run.check_cancelled()
+        with reading(run.context) as work:
+            query = select(Repository).where(is_live(), condition(), Repository.id > last_id)
+            page = work.session.scalars(query.order_by(Repository.id).limit(_REPOSITORIES_AT_ONCE)).all()
+        yield from page
+        if len(page) < _REPOSITORIES_AT_ONCE:
+            return
+        last_id = page[-1].id
+
+
+def _has_discussions() -> ColumnElement[bool]:
+    """Of a repository: a number was once given in it, and so, maybe, a ref made."""
+    return exists().where(DiscussionCounter.repository_id == Repository.id)
 
 
 def _record(work: UnitOfWork, event: object) -> None:
@@ -39,6 +83,11 @@ def _record(work: UnitOfWork, event: object) -> None:
         number = number_of(change.ref)
         pull = find_pull(work, event.repository_id, number) if number is not None else None
         if pull is None or change.is_creation or change.is_deletion:
+            continue
+        if event.actor_id is None:
+            # The hub itself has written the history anew; what has no commits of its own still has none.
+            if change.old == pull.opened_commit:
+                pull.opened_commit = change.new
             continue
         record(work, pull.discussion, DiscussionEventType.COMMIT, {"oid": change.new}, user_id=event.actor_id)
         touched = update(Discussion).where(Discussion.id == pull.discussion_id).values(updated_at=work.now())

@@ -235,7 +235,7 @@ def _sizes_of_linked(context: Context, repository: Repository, steps: Sequence[S
     """The size of each LFS object that the commit names. Raises Invalid (``lfs_object_missing``)."""
     linked = [step for step in steps if isinstance(step, Linked)]
     with reading(context) as work:
-        sizes = sizes_of_held(work, repository.id, [step.oid for step in linked])
+        sizes = sizes_of_held(work, repository.id, [step.oid for step in linked], actor=current_actor())
     for step in linked:
         if step.oid not in sizes or step.size_bytes not in (None, sizes[step.oid]):
             raise Invalid(

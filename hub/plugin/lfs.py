@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.repos.lfs.holding import (
     PlainContent,
+    check_room_for,
     drop_plain_copy,
     hold_contents,
     holds_contents,
@@ -19,6 +20,7 @@ __all__ = [
     "PlainContent",
     "Ticket",
     "TicketRequest",
+    "check_room_for",
     "drop_plain_copy",
     "hold_contents",
     "holds_contents",

@@ -30,7 +30,7 @@ from hub.git.types import LFSPointer, RefChange
 from hub.repos import quotas
 from hub.repos.lfs.holdings import missing_objects
 from hub.repos.models import ProtectedBranch, Repository
-from hub.repos.proposals import number_of
+from hub.repos.proposals import PROPOSALS, number_of
 
 BRANCHES = "refs/heads/"
 TAGS = "refs/tags/"
@@ -96,6 +96,30 @@ class IncomingPush:
     def content(self) -> IncomingContent:
         """What the new objects hold; they are walked once, when the first check asks."""
         return _look_into(self)
+
+    @cached_property
+    def pointers(self) -> Mapping[LFSPointer, str]:
+        """The LFS pointers that the changed refs come to name, each with a path of a file that is it.
+
+        Branches and tags may come to name what a pull request's commits have brought long before.
+        """
+        tips = [change.new for change in self.changes if change.ref.startswith((BRANCHES, TAGS))]
+        if not any(ref.startswith(PROPOSALS) for ref in self.refs) or not tips:
+            return self.content.pointers
+        had = [tip for ref, tip in self.refs.items() if ref.startswith((BRANCHES, TAGS))]
+        return {**self.content.pointers, **offload(pointers_behind, self.path, tips, had, env=self.object_env)}
+
+
+def pointers_behind(
+    path: Path, tips: Sequence[str], had: Sequence[str], *, env: Mapping[str, str] | None = None
+) -> dict[LFSPointer, str]:
+    """The LFS pointers that these objects lead to and those that were had do not, each with a path."""
+    small = {
+        found.oid: found.path
+        for found in new_objects(path, tips, not_ids=had, env=env)
+        if found.kind == "blob" and _MIN_POINTER_SIZE_BYTES <= found.size_bytes <= MAX_POINTER_SIZE_BYTES
+    }
+    return _read_pointers(path, small, env)
 
 
 PreReceiveCheck = Callable[[IncomingPush], None]
@@ -259,11 +283,11 @@ def check_lfs_objects(push: IncomingPush) -> None:
 
     Raises Unprocessable (``lfs_object_missing``).
     """
-    pointers = push.content.pointers
+    pointers = push.pointers
     if not pointers:
         return
     with reading(push.context) as work:
-        missing = missing_objects(work, push.repository.id, list(pointers))
+        missing = missing_objects(work, push.repository.id, list(pointers), actor=push.actor)
     if not missing:
         return
     lines = [
@@ -333,12 +357,12 @@ def _look_into(push: IncomingPush) -> IncomingContent:
             too_large.append(NewFile(found.path, found.oid, found.size_bytes))
         elif _MIN_POINTER_SIZE_BYTES <= found.size_bytes <= MAX_POINTER_SIZE_BYTES:
             small[found.oid] = found.path
-    return IncomingContent(count, size_bytes, too_large, bad_path, _read_pointers(push, small))
+    return IncomingContent(count, size_bytes, too_large, bad_path, _read_pointers(push.path, small, push.object_env))
 
 
-def _read_pointers(push: IncomingPush, small: Mapping[str, str]) -> dict[LFSPointer, str]:
+def _read_pointers(path: Path, small: Mapping[str, str], env: Mapping[str, str] | None) -> dict[LFSPointer, str]:
     pointers = {}
-    for oid, data in read_small_blobs(push.path, list(small), env=push.object_env) if small else ():
+    for oid, data in read_small_blobs(path, list(small), env=env) if small else ():
         pointer = parse_pointer(data)
         if pointer is not None:
             pointers[pointer] = small[oid]

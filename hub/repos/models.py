@@ -81,6 +81,8 @@ class Repository(Model):
     storage: Mapped[str] = mapped_column(String(32), default="default")  # name of the volume
     state: Mapped[RepositoryState] = mapped_column(default=RepositoryState.CREATING)
     forked_from_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id", ondelete="SET NULL"))
+    # The gated repository that its content was first copied from; no foreign key: it is kept when that one is gone.
+    gate_source_id: Mapped[int | None] = mapped_column(RowId)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     git_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # packs and loose objects, after the last push
     lfs_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # sum of the linked objects
@@ -238,6 +240,23 @@ class LFSLink(Model):
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
     oid: Mapped[str] = mapped_column(ForeignKey("lfs_objects.oid"), primary_key=True, index=True)
     created_at: Mapped[datetime]
+
+
+class LFSProposal(Model):
+    """That somebody who may not write brought an object for a pull request; see ``repos.lfs.proposed``.
+
+    user_id: who; None when the account is gone. is_in_pull: commits of a pull request have named it.
+    """
+
+    __tablename__ = "lfs_proposals"
+    __table_args__ = (UniqueConstraint("repository_id", "oid", "user_id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    oid: Mapped[str] = mapped_column(ForeignKey("lfs_objects.oid"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    is_in_pull: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class LFSUpload(Model):

@@ -35,6 +35,7 @@ from hub.git.write import sync_refs, update_refs
 from hub.jobs.service import enqueue
 from hub.repos.checks import BRANCHES, CHECKS, IncomingPush
 from hub.repos.events import RefsUpdated
+from hub.repos.lfs.proposed import keep_for_good, note_in_pull
 from hub.repos.lookup import get_for, is_live, repository_path
 from hub.repos.models import Push, PushState, Repository
 from hub.repos.proposals import PROPOSALS, number_of
@@ -74,10 +75,15 @@ def prepare(
     push = IncomingPush(context, actor, repository, path, tuple(changes), via, object_env or {}, new_bytes, action)
     for check in context[CHECKS].values():
         check(push)
+    named = {pointer.oid for pointer in push.pointers}
     push_uuid = push_uuid or new_uuid()
     with unit_of_work(context) as work:
         # The walk may have taken minutes, in which the repository was archived or the right withdrawn.
-        get_for(work, actor=actor, action=action, repository_id=repository_id)
+        repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
+        if all(change.ref.startswith(PROPOSALS) for change in changes):
+            note_in_pull(work, repository_id, named)
+        else:
+            keep_for_good(work, repository, named)
         if _find_push(work, push_uuid) is None:
             work.session.add(
                 Push(

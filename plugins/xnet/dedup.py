@@ -73,7 +73,7 @@ def _held_by(work: UnitOfWork, actor: Actor, repository: Repository, oids: Seque
         require_content(work, actor, repository)
     except (Denied, NotSignedIn):
         return set()
-    return holds_contents(work, repository.id, oids)
+    return holds_contents(work, repository.id, oids, actor=actor)
 
 
 def _find_xorbs(work: UnitOfWork, file_hash: bytes, xorb_hash: bytes) -> list[bytes]:

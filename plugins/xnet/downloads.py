@@ -113,7 +113,7 @@ def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequ
         require_content(work, actor, get_readable(work, actor=actor, repository_id=claims.repository_id))
         sizes = select(File.hash, File.oid, func.length(File.terms).label("size")).where(File.hash.in_(file_hashes))
         rows = work.session.execute(sizes).all()
-        held = holds_contents(work, claims.repository_id, [row.oid for row in rows])
+        held = holds_contents(work, claims.repository_id, [row.oid for row in rows], actor=actor)
         rows = [row for row in rows if row.oid in held]
         if len(rows) > 1 and sum(row.size for row in rows) > _MAX_TERMS_BYTES:
             raise Invalid("These files have too many pieces to be asked for at once.", code="too_many_pieces")

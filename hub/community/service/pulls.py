@@ -11,13 +11,15 @@ What spans Git and the database takes the context and opens short units of work 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import contains_eager, joinedload
 
-from hub.accounts.policy import Action, Actor, can, require
+from hub.accounts.models import User
+from hub.accounts.policy import SYSTEM, Action, Actor, can, require
 from hub.base.context import Context
 from hub.base.errors import Conflict, Denied, Invalid, NotFound
 from hub.base.events import publish
@@ -44,8 +46,10 @@ log = get_logger(__name__)
 
 # When somebody else moves the base meanwhile, the merge is done anew on its new tip this often.
 MAX_TRIES = 3
-# As many open pull requests are looked at when their base moves.
-_MAX_SETTLED = 500
+# As many open pull requests are looked at at once when their base moves.
+_SETTLED_AT_ONCE = 500
+# As many may somebody who may not write have open in a repository.
+MAX_OPEN_EACH = 20
 
 
 # Finding.
@@ -103,16 +107,16 @@ def open_pull(
     repository; "": nothing yet, its ref begins where the base is. commit_id: instead, a commit that
     ``repos.files.build_proposal`` has made: by their ids anybody could bring back commits that nothing leads to any
     more, so ``revision`` takes none. description: its first comment.
-    A crash leaves at most a ref, and a number that nothing has.
+    A crash leaves at most a ref, which goes in a day or two, and a number that nothing has.
     Raises Invalid (``REQ-ERR-6``, ``nothing_to_commit``: the base holds the revision), NotFound (``branch_not_found``,
-    ``revision_not_found``), NotSignedIn, Denied, and what a push may raise.
+    ``revision_not_found``), Conflict (``too_many_pull_requests``), NotSignedIn, Denied, and what a push may raise.
     """
     title = check_title(title)
     if description.strip():
         check_content(description, what="description")
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_PROPOSE, repository_id=repository_id)
-        discussions.require_voice(work, actor, repository)
+        require_few(work, discussions.require_voice(work, actor, repository), actor, repository)
     path = repository_path(context.settings, repository)
     base_ref = branch_ref(base or repository.default_branch)
     tip = offload(find_revision, path, base_ref)
@@ -134,6 +138,9 @@ def open_pull(
     with unit_of_work(context) as work:
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_PROPOSE, repository_id=repository_id)
         author = discussions.require_voice(work, actor, repository)
+        # One after the other, so that many at once are no more than one by one.
+        work.session.execute(select(User.id).where(User.id == author.id).with_for_update(key_share=True))
+        require_few(work, author, actor, repository)
         status = DiscussionStatus.DRAFT if is_draft else DiscussionStatus.OPEN
         discussion = discussions.add_discussion(
             work, repository, author, title=title, number=number, status=status, is_pull_request=True
@@ -158,6 +165,26 @@ def open_pull(
         assert pull is not None
     log.info("pull_request_opened", repository_id=repository_id, number=number, actor_id=actor.user_id)
     return pull
+
+
+def require_few(work: UnitOfWork, author: User, actor: Actor, repository: Repository) -> None:
+    """Return when the author may open another pull request: who writes may have as many as they like."""
+    mine = (
+        select(func.count())
+        .select_from(PullRequest)
+        .join(PullRequest.discussion)
+        .where(
+            PullRequest.repository_id == repository.id,
+            Discussion.user_id == author.id,
+            Discussion.status.in_(discussions.OPEN),
+        )
+    )
+    if (work.session.scalar(mine) or 0) >= MAX_OPEN_EACH and not can(work, actor, Action.REPOSITORY_WRITE, repository):
+        raise Conflict(
+            f"You have {MAX_OPEN_EACH} open pull requests in this repository; close some, or wait until they are "
+            "merged.",
+            code="too_many_pull_requests",
+        )
 
 
 def _resolve_name(path: Path, revision: str) -> str:
@@ -335,19 +362,44 @@ def settle_pulls(context: Context, *, repository_id: int, push_id: int) -> int:
         if push is None or repository is None or push.state != PushState.APPLIED:
             return 0
         moved = {change.ref: change for change in refs.changes_of(push) if not change.is_deletion}
-        pulls = work.session.scalars(
+    path = repository_path(context.settings, repository)
+    heads: dict[str, str] | None = None
+    count, last_id = 0, 0
+    while pulls := _open_for(context, repository_id, [*moved], after_id=last_id):
+        heads = offload(list_refs, path, prefix=PROPOSALS) if heads is None else heads
+        count += _settle(context, path, pulls, heads, moved, push.actor_id)
+        last_id = pulls[-1].discussion_id
+    return count
+
+
+def _open_for(
+    context: Context, repository_id: int, base_refs: Sequence[str], *, after_id: int
+) -> Sequence[PullRequest]:
+    """Some of the open pull requests for these branches, by the discussion's id, after that one."""
+    with reading(context) as work:
+        return work.session.scalars(
             select(PullRequest)
             .join(PullRequest.discussion)
-            .where(PullRequest.repository_id == repository_id, Discussion.status.in_(discussions.OPEN))
+            .where(
+                PullRequest.repository_id == repository_id,
+                PullRequest.base_ref.in_(base_refs),
+                Discussion.status.in_(discussions.OPEN),
+                PullRequest.discussion_id > after_id,
+            )
             .options(contains_eager(PullRequest.discussion))
-            .order_by(PullRequest.discussion_id.desc())
-            .limit(_MAX_SETTLED)
+            .order_by(PullRequest.discussion_id)
+            .limit(_SETTLED_AT_ONCE)
         ).all()
-    pulls = [pull for pull in pulls if pull.base_ref in moved]
-    if not pulls:
-        return 0
-    path = repository_path(context.settings, repository)
-    heads = offload(list_refs, path, prefix=PROPOSALS)
+
+
+def _settle(
+    context: Context,
+    path: Path,
+    pulls: Sequence[PullRequest],
+    heads: Mapping[str, str],
+    moved: Mapping[str, RefChange],
+    actor_id: int | None,
+) -> int:
     count = 0
     for base_ref in {pull.base_ref for pull in pulls}:
         change = moved[base_ref]
@@ -362,6 +414,36 @@ def settle_pulls(context: Context, *, repository_id: int, push_id: int) -> int:
         held = offload(held_by, path, change.new, [head for _, head in of_base]) if of_base else set()
         for pull, head in of_base:
             if head in held:
-                _note_merged(context, pull, base=was, head=head, result=change.new, actor_id=push.actor_id)
+                _note_merged(context, pull, base=was, head=head, result=change.new, actor_id=actor_id)
                 count += 1
     return count
+
+
+def open_refs_of(context: Context, repository_id: int) -> list[str]:
+    """The refs of a repository's open pull requests."""
+    with reading(context) as work:
+        open_ones = select(Discussion.number).where(
+            Discussion.repository_id == repository_id,
+            Discussion.is_pull_request,
+            Discussion.status.in_(discussions.OPEN),
+        )
+        return [proposal_ref(number) for number in work.session.scalars(open_ones)]
+
+
+def remove_lost_refs(context: Context, repository: Repository, *, before: datetime) -> int:
+    """Remove the refs, not moved since that time, that belong to no pull request; how many there were.
+
+    A crash, or a refusal at the last moment, leaves such a one.
+    """
+    found = offload(list_refs, repository_path(context.settings, repository), prefix=PROPOSALS)
+    if not found:
+        return 0
+    with reading(context) as work:
+        pulls = select(Discussion.number).where(Discussion.repository_id == repository.id, Discussion.is_pull_request)
+        known = {proposal_ref(number) for number in work.session.scalars(pulls)}
+        recent = select(Push).where(Push.repository_id == repository.id, Push.created_at >= before)
+        known.update(change.ref for push in work.session.scalars(recent) for change in refs.changes_of(push))
+    lost = [RefChange(ref, tip, ZERO_OID) for ref, tip in found.items() if ref not in known]
+    if lost:
+        refs.receive(context, actor=SYSTEM, repository=repository, changes=lost, via="reconcile")
+    return len(lost)

@@ -25,6 +25,7 @@ from hub.community.service.discussions import (
     record,
     require_author,
 )
+from hub.community.service.pulls import require_few
 from hub.db.uow import UnitOfWork
 
 log = get_logger(__name__)
@@ -69,12 +70,16 @@ def set_status(
     """Close a discussion or pull request, or open it (again): for its author and who may write to the repository.
 
     comment: said beside it; "" for none. None: it has that status already.
-    Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``); Conflict (``discussion_merged``).
+    Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``); Conflict (``discussion_merged``,
+    ``too_many_pull_requests``).
     """
     if status not in (DiscussionStatus.OPEN, DiscussionStatus.CLOSED):
         raise Invalid("'status' must be open or closed.", code="REQ-ERR-6", member="status")
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
     require_author(work, actor, discussion.repository, discussion.user_id, or_writer=True)
+    is_reopened = discussion.status == DiscussionStatus.CLOSED and status == DiscussionStatus.OPEN
+    if discussion.is_pull_request and is_reopened and discussion.user is not None:
+        require_few(work, discussion.user, actor, discussion.repository)
     if comment.strip():
         create_comment(work, actor=actor, discussion_id=discussion_id, content=comment)
     # A merge at the same moment wins: what its branch holds cannot be taken back.

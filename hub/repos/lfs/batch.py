@@ -21,10 +21,10 @@ from hub.repos.gates import require_content
 from hub.repos.lfs.contents import direct_key, part_count_of, prepare_uploads
 from hub.repos.lfs.holding import action_to_send
 from hub.repos.lfs.holdings import Stored, held_objects, is_oid, object_key
+from hub.repos.lfs.proposed import check_room
 from hub.repos.lfs.sources import find_transfer
 from hub.repos.lookup import get_for
 from hub.repos.models import LFSUpload
-from hub.repos.quotas import check_object_room
 
 BASIC = "basic"
 MULTIPART = "multipart"
@@ -119,10 +119,10 @@ def batch(
         repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
         if operation is Operation.DOWNLOAD:
             require_content(work, actor, repository)
-        held = held_objects(work, repository_id, sizes)
+        held = held_objects(work, repository_id, sizes, actor=actor)
         wanted = {oid: size for oid, size in sizes.items() if oid not in held}
         if operation is Operation.UPLOAD and wanted:
-            check_object_room(work, repository, sum(wanted.values()))
+            check_room(work, actor, repository, sum(wanted.values()))
     if operation is Operation.DOWNLOAD:
         return _answer_download(context, objects, held, links)
     if has_upload_id:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.policy import Action, Actor
@@ -27,17 +27,19 @@ from hub.repos.gates import require_content
 from hub.repos.lfs.holdings import (
     Stored,
     held_objects,
+    is_had,
+    is_unheld,
     object_key,
-    register_object,
     sizes_of_held,
     stored_objects,
     unlink_object,
     validate_oid,
 )
+from hub.repos.lfs.proposed import check_room, register_for
 from hub.repos.lfs.sources import SOURCES, get_source
-from hub.repos.lookup import get_for
-from hub.repos.models import LFSLink, LFSObject, LFSUpload
-from hub.repos.quotas import check_object_room, check_quota, require_free_store
+from hub.repos.lookup import get_for, get_readable_place
+from hub.repos.models import LFSObject, LFSUpload
+from hub.repos.quotas import require_free_store
 
 log = get_logger(__name__)
 
@@ -84,16 +86,18 @@ def get_content(context: Context, *, actor: Actor, repository_id: int, oid: str)
     """
     validate_oid(oid)
     with reading(context) as work:
-        repository = get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=repository_id)
-        require_content(work, actor, repository)
-        found = work.session.execute(
-            select(LFSObject.size_bytes, LFSObject.created_at, LFSObject.source)
-            .join(LFSLink, LFSLink.oid == LFSObject.oid)
-            .where(LFSLink.repository_id == repository_id, LFSLink.oid == oid)
-        ).one_or_none()
-    if found is None:
+        require_content(work, actor, get_readable_place(work, actor=actor, repository_id=repository_id))
+        found = work.rows(_HELD, {"repository_id": repository_id, "oid": oid, "user_id": actor.user_id})
+    if not found:
         raise object_missing()
-    return LFSContent(context, oid, found.size_bytes, found.created_at, found.source)
+    size_bytes, created_at, source = found[0]
+    return LFSContent(context, oid, size_bytes, created_at, source)
+
+
+# Built once: each download of a file in LFS asks it.
+_HELD = select(LFSObject.size_bytes, LFSObject.created_at, LFSObject.source).where(
+    LFSObject.oid == bindparam("oid"), is_had()
+)
 
 
 def object_missing() -> NotFound:
@@ -122,8 +126,8 @@ def receive_object(
     _check_object(context, oid, size_bytes)
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
-        if oid not in sizes_of_held(work, repository_id, [oid]):
-            check_object_room(work, repository, size_bytes)
+        if oid not in sizes_of_held(work, repository_id, [oid], actor=actor):
+            check_room(work, actor, repository, size_bytes)
     is_new = _find_stored(context, oid, size_bytes) is None
     if is_new:
         context[STORE].put(object_key(oid), chunks, size_bytes=size_bytes, sha256=oid)
@@ -158,7 +162,7 @@ def verify_object(
     _check_object(context, oid, size_bytes)
     with reading(context) as work:
         get_for(work, actor=actor, action=action, repository_id=repository_id)
-        held = held_objects(work, repository_id, [oid]).get(oid)
+        held = held_objects(work, repository_id, [oid], actor=actor).get(oid)
     store = context[STORE]
     if held is not None:
         if held.size_bytes != size_bytes:
@@ -241,9 +245,9 @@ def _register(
     """
     with unit_of_work(context) as work:
         repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
-        if oid not in sizes_of_held(work, repository_id, [oid]):
-            check_object_room(work, repository, size_bytes)
-            register_object(work, repository, oid, size_bytes)
+        if oid not in sizes_of_held(work, repository_id, [oid], actor=actor):
+            require_free_store(context, size_bytes)
+            register_for(work, actor, repository, {oid: size_bytes})
         if is_placed:
             work.session.execute(
                 update(LFSObject).where(LFSObject.oid == oid, LFSObject.source != "").values(source="")
@@ -257,8 +261,7 @@ def _register(
             # A row without bytes would be believed by a source that has them: a known content stays where it is.
             # On PostgreSQL somebody may just be linking it; their own look at the bytes is still to come.
             with suppress(IntegrityError), work.savepoint():
-                is_linked = exists().where(LFSLink.oid == LFSObject.oid)
-                work.session.execute(delete(LFSObject).where(LFSObject.oid == oid, ~is_linked))
+                work.session.execute(delete(LFSObject).where(LFSObject.oid == oid, is_unheld()))
         raise Unavailable("The object could not be stored just now; upload it again.", code="lfs_object_lost")
 
 
@@ -405,12 +408,12 @@ def complete_upload(
     store = context[STORE]
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
-        if sizes_of_held(work, repository_id, [oid]).get(oid) == size_bytes and not _find_uploads(
+        if sizes_of_held(work, repository_id, [oid], actor=actor).get(oid) == size_bytes and not _find_uploads(
             work, repository_id, [oid]
         ):
             return
         upload = _get_upload(work, repository_id, oid, upload_id)
-        check_quota(work, repository, size_bytes)
+        check_room(work, actor, repository, size_bytes, are_stored=True)
     if size_bytes == 0:
         # S3 knows no upload without parts.
         store.put(upload.object_key, [], size_bytes=0, sha256=oid)

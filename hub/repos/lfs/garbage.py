@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from hub.base.context import Context
@@ -15,9 +15,9 @@ from hub.base.log import get_logger
 from hub.db.insert import insert_new
 from hub.db.uow import reading, unit_of_work
 from hub.objects.store import STORE, ObjectInfo
-from hub.repos.lfs.holdings import is_oid, object_key, sizes_of_stored
+from hub.repos.lfs.holdings import is_oid, is_unheld, object_key, sizes_of_stored
 from hub.repos.lfs.sources import SOURCES
-from hub.repos.models import LFSLink, LFSObject, LFSUpload
+from hub.repos.models import LFSObject, LFSUpload
 
 log = get_logger(__name__)
 
@@ -164,5 +164,5 @@ def _is_garbage(context: Context, older_than: datetime) -> ColumnElement[bool]:
     return and_(
         LFSObject.created_at < older_than,
         LFSObject.source.in_(["", *context[SOURCES]]),
-        ~exists().where(LFSLink.oid == LFSObject.oid),
+        is_unheld(),
     )

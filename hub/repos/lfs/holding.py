@@ -17,9 +17,9 @@ from hub.base.errors import Invalid, TooLarge
 from hub.db.uow import UnitOfWork, reading
 from hub.objects.store import STORE
 from hub.repos.lfs.holdings import object_key, register_objects, sizes_of_held, stored_objects, validate_oid
+from hub.repos.lfs.proposed import check_room, register_for
 from hub.repos.lookup import get_for, is_live
 from hub.repos.models import LFSLink, LFSObject, Repository
-from hub.repos.quotas import check_quota
 
 _AT_ONCE = 1000
 
@@ -55,14 +55,28 @@ def hold_contents(
             raise Invalid("The size is negative.", code="lfs_size_invalid")
         if size_bytes > limit:
             raise TooLarge(f"An object has at most {limit} bytes.")
-    held = sizes_of_held(work, repository_id, contents)
-    check_quota(work, repository, sum(size for oid, size in contents.items() if oid not in held))
-    register_objects(work, repository, contents, source=source)
+    held = sizes_of_held(work, repository_id, contents, actor=actor)
+    new = {oid: size for oid, size in contents.items() if oid not in held}
+    # With their rows locked, the collector of garbage leaves also those alone that are held already.
+    register_objects(work, None, contents, source=source)
+    if new:
+        register_for(work, actor, repository, new, source=source)
 
 
-def holds_contents(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> set[str]:
-    """Those of these contents that the repository holds. One query for a thousand of them."""
-    return {*sizes_of_held(work, repository_id, oids)}
+def holds_contents(
+    work: UnitOfWork, repository_id: int, oids: Iterable[str], *, actor: Actor | None = None
+) -> set[str]:
+    """Those of these contents that the repository has for its readers, and for the actor what they bring for a pull
+    request. One query for a thousand of them.
+    """
+    return {*sizes_of_held(work, repository_id, oids, actor=actor)}
+
+
+def check_room_for(work: UnitOfWork, *, actor: Actor, repository: Repository, contents: Mapping[str, int]) -> None:
+    """Return when ``hold_contents`` would find room for these contents, oid to size. Raises QuotaExceeded."""
+    held = sizes_of_held(work, repository.id, contents, actor=actor)
+    extra_bytes = sum(size for oid, size in contents.items() if oid not in held)
+    check_room(work, actor, repository, extra_bytes, are_stored=True)
 
 
 def known_contents(work: UnitOfWork, oids: Iterable[str]) -> set[str]:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
+from hub.accounts.policy import Actor
 from hub.base.errors import Invalid, Unprocessable
 from hub.db.insert import insert_new, insert_new_keys
 from hub.db.uow import UnitOfWork
 from hub.git.types import LFSPointer
-from hub.repos.models import LFSLink, LFSObject, Repository
+from hub.repos.models import LFSLink, LFSObject, LFSProposal, Repository
+
+_T = TypeVar("_T")
 
 _OID = re.compile(r"[0-9a-f]{64}\Z")
 # Well below what SQLite and PostgreSQL take as parameters of one statement.
@@ -44,34 +59,82 @@ class Stored(NamedTuple):
     source: str
 
 
-def held_objects(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> dict[str, Stored]:
-    """Those of these objects that the repository holds. One query for a thousand objects."""
+def held_objects(
+    work: UnitOfWork, repository_id: int, oids: Iterable[str], *, actor: Actor | None = None
+) -> dict[str, Stored]:
+    """Those of these objects that the repository has for its readers. One query for a thousand objects.
+
+    That is what it holds and what its pull requests name; for the actor, also what they bring for one (``proposed``).
+    """
     held: dict[str, Stored] = {}
-    for batch in _batches(dict.fromkeys(oids)):
-        rows = work.session.execute(
-            select(LFSObject.oid, LFSObject.size_bytes, LFSObject.source)
-            .join(LFSLink, LFSLink.oid == LFSObject.oid)
-            .where(LFSLink.repository_id == repository_id, LFSLink.oid.in_(batch))
-        )
+    user_id = actor.user_id if actor is not None else None
+    for batch in batches(dict.fromkeys(oids)):
+        rows = work.rows(_HELD, {"repository_id": repository_id, "oids": batch, "user_id": user_id})
         held.update((oid, Stored(size_bytes, source)) for oid, size_bytes, source in rows)
     return held
 
 
-def sizes_of_held(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> dict[str, int]:
-    """The size of each of these objects that the repository holds. One query for a thousand objects."""
-    return {oid: held.size_bytes for oid, held in held_objects(work, repository_id, oids).items()}
+def is_had() -> ColumnElement[bool]:
+    """That a repository has an ``LFSObject`` for who asks. Parameters: ``repository_id``, ``user_id``."""
+    repository_id = bindparam("repository_id", type_=Repository.id.type)
+    is_mine = LFSProposal.user_id == bindparam("user_id", type_=LFSProposal.user_id.type)
+    return or_(
+        exists().where(LFSLink.repository_id == repository_id, LFSLink.oid == LFSObject.oid),
+        exists().where(
+            LFSProposal.repository_id == repository_id,
+            LFSProposal.oid == LFSObject.oid,
+            or_(LFSProposal.is_in_pull, is_mine),
+        ),
+    )
 
 
-def _batches(oids: Iterable[str]) -> Iterator[list[str]]:
+def is_unheld() -> ColumnElement[bool]:
+    """That nothing at all leads to an ``LFSObject``."""
+    return and_(
+        ~exists().where(LFSLink.oid == LFSObject.oid),
+        ~exists().where(LFSProposal.oid == LFSObject.oid),
+    )
+
+
+# Built once: each download of a file in LFS asks it.
+_HELD = select(LFSObject.oid, LFSObject.size_bytes, LFSObject.source).where(
+    LFSObject.oid.in_(bindparam("oids", expanding=True)), is_had()
+)
+
+
+def sizes_of_held(
+    work: UnitOfWork, repository_id: int, oids: Iterable[str], *, actor: Actor | None = None
+) -> dict[str, int]:
+    """The size of each of these objects that ``held_objects`` gives."""
+    return {oid: held.size_bytes for oid, held in held_objects(work, repository_id, oids, actor=actor).items()}
+
+
+def known_here(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> set[str]:
+    """Those of these objects that the repository holds, or that anybody brought for a pull request of it."""
+    found: set[str] = set()
+    for batch in batches(dict.fromkeys(oids)):
+        for table in (LFSLink, LFSProposal):
+            found.update(
+                work.session.scalars(
+                    select(table.oid).where(table.repository_id == repository_id, table.oid.in_(batch))
+                )
+            )
+    return found
+
+
+def batches(oids: Iterable[_T]) -> Iterator[list[_T]]:
+    """A thousand at a time."""
     remaining = iter(oids)
     while batch := list(islice(remaining, _AT_ONCE)):
         yield batch
 
 
-def missing_objects(work: UnitOfWork, repository_id: int, pointers: Iterable[LFSPointer]) -> list[LFSPointer]:
-    """The pointers whose object the repository does not hold, or holds with another size."""
+def missing_objects(
+    work: UnitOfWork, repository_id: int, pointers: Iterable[LFSPointer], *, actor: Actor | None = None
+) -> list[LFSPointer]:
+    """The pointers whose object the repository does not have for the actor, or has with another size."""
     pointers = list(pointers)
-    held = sizes_of_held(work, repository_id, (pointer.oid for pointer in pointers))
+    held = sizes_of_held(work, repository_id, (pointer.oid for pointer in pointers), actor=actor)
     return [pointer for pointer in pointers if held.get(pointer.oid) != pointer.size_bytes]
 
 
@@ -83,9 +146,12 @@ def register_object(work: UnitOfWork, repository: Repository, oid: str, size_byt
     return register_objects(work, repository, {oid: size_bytes}) == 1
 
 
-def register_objects(work: UnitOfWork, repository: Repository, sizes: Mapping[str, int], *, source: str = "") -> int:
+def register_objects(
+    work: UnitOfWork, repository: Repository | None, sizes: Mapping[str, int], *, source: str = ""
+) -> int:
     """As ``register_object``, for many (oid to size) in a few statements; return how many were not held before.
 
+    repository: None: somebody holds them otherwise, by a row that the caller adds in this transaction.
     source: who keeps the bytes of those that the hub did not know; a known one stays where it is.
     """
     # In one order, so that two transactions that meet at the same objects do not wait for each other for ever.
@@ -96,7 +162,7 @@ def register_objects(work: UnitOfWork, repository: Repository, sizes: Mapping[st
             for oid, size_bytes in missing.items()
         ]
         insert_new(work.session, LFSObject, rows)
-        for batch in _batches([*missing]):
+        for batch in batches([*missing]):
             # On PostgreSQL the lock keeps the garbage collector off the rows until the links are committed; where the
             # collector was faster, there is no row any more. SQLite has one writer at a time and ignores the lock.
             known = work.session.execute(
@@ -108,7 +174,7 @@ def register_objects(work: UnitOfWork, repository: Repository, sizes: Mapping[st
             for oid, known_bytes in known:
                 if known_bytes != missing.pop(oid):
                     raise Unprocessable("The object has another size.", code="size_mismatch")
-    return link_objects(work, repository, [*sizes])
+    return link_objects(work, repository, [*sizes]) if repository is not None else 0
 
 
 def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) -> int:
@@ -121,10 +187,14 @@ def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) 
     known = sizes_of_stored(work, oids)
     if len(known) < len(oids):
         raise Unprocessable("An LFS object is not stored on this hub.", code="lfs_object_missing")
-    held = sizes_of_held(work, repository.id, oids)
+    held: set[str] = set()
+    for batch in batches(oids):
+        linked = select(LFSLink.oid).where(LFSLink.repository_id == repository.id, LFSLink.oid.in_(batch))
+        held.update(work.session.scalars(linked))
     rows = [{"repository_id": repository.id, "oid": oid, "created_at": work.now()} for oid in oids if oid not in held]
     added = insert_new_keys(work.session, LFSLink, rows)
     if added:
+        _forget_proposals(work, repository.id, [key.oid for key in added])
         _add_size(work, repository.id, sum(known[key.oid] for key in added))
     return len(added)
 
@@ -132,7 +202,7 @@ def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) 
 def stored_objects(work: UnitOfWork, oids: Iterable[str]) -> dict[str, Stored]:
     """Those of these objects that the hub stores, whoever holds them. Never to be told to a client."""
     stored: dict[str, Stored] = {}
-    for batch in _batches(dict.fromkeys(oids)):
+    for batch in batches(dict.fromkeys(oids)):
         rows = work.session.execute(
             select(LFSObject.oid, LFSObject.size_bytes, LFSObject.source).where(LFSObject.oid.in_(batch))
         )
@@ -146,7 +216,8 @@ def sizes_of_stored(work: UnitOfWork, oids: Iterable[str]) -> dict[str, int]:
 
 
 def unlink_object(work: UnitOfWork, repository_id: int, oid: str, size_bytes: int) -> None:
-    """Let a repository no longer hold an object; one that it does not hold is no error."""
+    """Let a repository no longer hold an object, proposed or not; one that it does not hold is no error."""
+    _forget_proposals(work, repository_id, [oid])
     gone = work.session.scalar(
         delete(LFSLink).where(LFSLink.repository_id == repository_id, LFSLink.oid == oid).returning(LFSLink.oid)
     )
@@ -158,7 +229,8 @@ def unlink_objects(work: UnitOfWork, repository_id: int, oids: Sequence[str]) ->
     """As ``unlink_object``, for many; return how many the repository held."""
     sizes = sizes_of_stored(work, oids)
     gone: list[str] = []
-    for batch in _batches(sorted(sizes)):
+    _forget_proposals(work, repository_id, sorted(sizes))
+    for batch in batches(sorted(sizes)):
         gone += work.session.scalars(
             delete(LFSLink).where(LFSLink.repository_id == repository_id, LFSLink.oid.in_(batch)).returning(LFSLink.oid)
         )
@@ -185,6 +257,12 @@ def copy_links(work: UnitOfWork, source_id: int, target_id: int) -> None:
     work.session.execute(
         update(Repository).where(Repository.id == target_id).values(lfs_size_bytes=total.scalar_subquery())
     )
+
+
+def _forget_proposals(work: UnitOfWork, repository_id: int, oids: Sequence[str]) -> None:
+    for batch in batches(oids):
+        statement = delete(LFSProposal).where(LFSProposal.repository_id == repository_id, LFSProposal.oid.in_(batch))
+        work.session.execute(statement.execution_options(synchronize_session=False))
 
 
 def _add_size(work: UnitOfWork, repository_id: int, size_bytes: int) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from hub.accounts.policy import Action, Actor
+from hub.accounts.policy import SYSTEM, Action, Actor
 from hub.base.context import Context
 from hub.base.log import get_logger
 from hub.base.offload import offload
@@ -23,10 +23,10 @@ from hub.repos import refs
 from hub.repos.checks import BRANCHES, TAGS
 from hub.repos.gates import require_content
 from hub.repos.lfs.holding import action_to_send
-from hub.repos.lfs.holdings import is_oid, link_objects, sizes_of_held, unlink_objects
+from hub.repos.lfs.holdings import is_oid, known_here, sizes_of_held, unlink_objects
+from hub.repos.lfs.proposed import register_for
 from hub.repos.lookup import get_for, repository_path
 from hub.repos.models import LFSLink, LFSObject
-from hub.repos.quotas import check_quota
 
 log = get_logger(__name__)
 
@@ -61,17 +61,19 @@ def list_held(
 def copy_held(work: UnitOfWork, *, actor: Actor, source_id: int, target_id: int, oids: Sequence[str]) -> set[str]:
     """Let the target hold those of these objects that the source holds; return the oids that it does not.
 
-    No byte moves. The actor must get the source's content, and may write to the target or propose changes to it.
+    No byte moves. The actor must get the source's content, and may write to the target; who may only propose changes
+    to it has them there for a pull request (``proposed``).
     Raises NotFound, NotSignedIn, Denied, QuotaExceeded.
     """
     source = get_for(work, actor=actor, action=Action.REPOSITORY_READ, repository_id=source_id)
     require_content(work, actor, source)
     target = get_for(work, actor=actor, action=action_to_send(for_proposal=True), repository_id=target_id)
     wanted = {oid for oid in oids if is_oid(oid)}
-    sizes = sizes_of_held(work, source_id, wanted)
-    there = sizes_of_held(work, target_id, sizes)
-    check_quota(work, target, sum(size for oid, size in sizes.items() if oid not in there))
-    link_objects(work, target, [*sizes])
+    sizes = sizes_of_held(work, source_id, wanted, actor=actor)
+    there = sizes_of_held(work, target_id, sizes, actor=actor)
+    new = {oid: size for oid, size in sizes.items() if oid not in there}
+    if new:
+        register_for(work, actor, target, new)
     return {*oids} - {*sizes}
 
 
@@ -81,21 +83,28 @@ def remove_held(
     """Let the repository no longer hold these objects; return how many it held. It cannot be undone.
 
     rewrites_history: the files go from every commit of the branches and tags first, by a forced push, which protected
-    branches refuse. Without it, commits go on naming contents that are no longer there. For those who administer the
-    repository. May be repeated: after a crash in between, no commit names the objects, and they are still held.
+    branches refuse, then from those of pull requests, open and closed, and of the hub's own refs. Without it, commits
+    go on naming contents that are no longer there. For those who administer the repository. May be repeated: after a
+    crash in between, no commit names the objects, and they are still held.
     Raises NotFound, NotSignedIn, Denied, Conflict (``ref_changed``), TooLarge (``history_too_long``), and what a push
     may raise.
     """
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
-        held = sizes_of_held(work, repository_id, {oid for oid in oids if is_oid(oid)})
+        held = known_here(work, repository_id, {oid for oid in oids if is_oid(oid)})
     if rewrites_history and held:
         path = repository_path(context.settings, repository)
-        found = {ref: tip for ref, tip in offload(list_refs, path).items() if ref.startswith((BRANCHES, TAGS))}
+        # All in one go, so that a pull request goes on from the base's new commits.
+        found = offload(list_refs, path)
         moved = offload(drop_pointers, path, found, [*held])
         changes = [RefChange(ref, found[ref], new) for ref, new in moved.items()]
-        if changes:
-            refs.receive(context, actor=actor, repository=repository, changes=changes, via="api")
+        own = [change for change in changes if change.ref.startswith((BRANCHES, TAGS))]
+        others = [change for change in changes if change not in own]
+        if own:
+            refs.receive(context, actor=actor, repository=repository, changes=own, via="api")
+        if others:
+            # Nobody may write to these by themselves; to have the files gone is for who administers the repository.
+            refs.receive(context, actor=SYSTEM, repository=repository, changes=others, via="api")
     with unit_of_work(context) as work:
         get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
         count = unlink_objects(work, repository_id, [*held])

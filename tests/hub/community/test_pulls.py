@@ -10,15 +10,16 @@ from hub.accounts.policy import ANONYMOUS, SYSTEM, Action, Actor
 from hub.accounts.service import set_grant
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn, PreconditionFailed
 from hub.base.topics import TOPICS
-from hub.community.models import Comment, DiscussionEvent, DiscussionStatus
-from hub.community.pulls import SETTLE_JOB
+from hub.community.models import Comment, Discussion, DiscussionEvent, DiscussionStatus
+from hub.community.pulls import SETTLE_JOB, TIDY_JOB
 from hub.community.service import discussions, pulls, timeline
 from hub.db.uow import reading, unit_of_work
 from hub.git.merge import held_by
 from hub.git.repository import get_commit, list_refs
 from hub.git.types import RefChange
 from hub.jobs.models import Job, JobState
-from hub.jobs.run import execute
+from hub.jobs.run import execute, run_due
+from hub.jobs.service import enqueue
 from hub.repos import branches, refs
 from hub.repos.files import FileEdit, build_proposal, commit_files
 from hub.repos.lookup import repository_path
@@ -277,3 +278,71 @@ def test_a_merge_that_died_between_ref_and_row_is_finished(context, ada, bob, th
     with reading(context) as work:
         pull = pulls.find_pull(work, thing.id, 1)
         assert (pull.merged_by.name, pull.merge_commit) == ("ada", head)
+
+
+def test_a_stranger_has_twenty_open_ones_and_a_crash_leaves_none(
+    context, ada, bob, thing, commit, actor_of, clock, monkeypatch
+):
+    writer, reader = actor_of(ada), actor_of(bob)
+    commit(writer, {"a.txt": b"1"})
+    monkeypatch.setattr(pulls, "MAX_OPEN_EACH", 3)
+
+    def open_one(actor=reader, **more):
+        return pulls.open_pull(context, actor=actor, repository_id=thing.id, title="x", **more).discussion
+
+    def is_refused(_=0):
+        try:
+            open_one()
+        except Conflict as error:
+            assert error.code == "too_many_pull_requests"
+            return True
+        return False
+
+    first = open_one()
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(is_refused, range(4))) == [False, False, True, True]
+    for _ in range(4):
+        open_one(writer)
+    with unit_of_work(context) as work:
+        timeline.set_status(work, actor=reader, discussion_id=first.id, status=DiscussionStatus.CLOSED)
+    open_one()
+    with unit_of_work(context) as work, pytest.raises(Conflict, match="open pull requests"):
+        timeline.set_status(work, actor=reader, discussion_id=first.id, status=DiscussionStatus.OPEN)
+    # Refs without a row: of those that were refused late, and of one whose process died.
+    refs.receive(
+        context,
+        actor=reader,
+        repository=thing,
+        changes=[RefChange("refs/pr/99", "0" * 40, refs_of(context, thing)["refs/heads/main"])],
+        via="api",
+        action=Action.REPOSITORY_PROPOSE,
+    )
+    with reading(context) as work:
+        numbers = work.session.scalars(select(Discussion.number)).all()
+    known = {f"refs/pr/{number}" for number in numbers}
+    for seconds, is_left in ((0, True), (90_000, False)):
+        clock.advance(seconds)
+        with unit_of_work(context) as work:
+            enqueue(work, TIDY_JOB)
+        run_due(context)
+        found = {ref for ref in refs_of(context, thing) if ref.startswith("refs/pr/")}
+        assert ("refs/pr/99" in found) is is_left
+    assert found == known
+    assert len(known) == 8
+
+
+@pytest.mark.any_database
+def test_every_open_one_for_the_branch_is_settled(context, ada, bob, thing, commit, actor_of, monkeypatch):
+    writer, reader = actor_of(ada), actor_of(bob)
+    commit(writer, {"a.txt": b"1"})
+    commit(writer, {"a.txt": b"2"}, new_branch="other", branch="main")
+    monkeypatch.setattr(pulls, "_SETTLED_AT_ONCE", 2)
+    for _ in range(3):
+        pulls.open_pull(context, actor=reader, repository_id=thing.id, title="x")
+    commit(reader, {"b.txt": b"2"}, proposal=1)
+    pulls.open_pull(context, actor=reader, repository_id=thing.id, title="x", base="other")
+    tips = refs_of(context, thing)
+    change = RefChange("refs/heads/main", tips["refs/heads/main"], tips["refs/pr/1"])
+    push = refs.receive(context, actor=writer, repository=thing, changes=[change], via="http")
+    assert pulls.settle_pulls(context, repository_id=thing.id, push_id=push.id) == 1
+    assert statuses(context, thing.id, 1)[0] == "merged"

@@ -90,6 +90,30 @@ def test_what_is_removed_is_in_no_commit_any_more(call, send_commit, thing, stra
 
 
 @pytest.mark.any_database
+def test_what_is_removed_is_in_no_pull_request_either(call, send_commit, thing, context, people):
+    pulls = "/hf/api/models/ada/thing/discussions"
+    where = "/hf/api/models/ada/thing/commit"
+    for number, pointer in ((1, None), (2, SHA256)):
+        opened = call("POST", pulls, "bob", json={"title": "Mine", "description": "", "pullRequest": True})
+        assert opened.json["num"] == number
+        if pointer:
+            lfs = {"path": "again.bin", "algo": "sha256", "oid": pointer}
+            assert send_commit(f"{where}/refs%2Fpr%2F2", ("lfsFile", lfs), as_="bob").status_code == 200
+    call("POST", f"{pulls}/2/status", "bob", json={"status": "closed"})
+    assert remove(call, SHA256).status_code == 200
+    for ref in ("main", "refs/pr/1", "refs/pr/2"):
+        tree = call("GET", f"/hf/api/models/ada/thing/tree/{ref.replace('/', '%2F')}").json
+        assert not [item for item in tree if "lfs" in item]
+    # One without commits has still none, and goes on from where the base is now.
+    assert call("POST", f"{pulls}/1/merge").status_code == 409
+    done = send_commit(f"{where}/refs%2Fpr%2F1", inline("mine.txt", b"mine"), as_="bob")
+    assert done.status_code == 200, done.text
+    assert call("POST", f"{pulls}/1/merge").status_code == 200
+    titles = [item["title"] for item in call("GET", "/hf/api/models/ada/thing/commits/main").json]
+    assert titles[:2] == ["Change", "Files"]
+
+
+@pytest.mark.any_database
 def test_a_protected_branch_keeps_its_history_and_its_files(call, thing, context, people):
     actor = Actor.of_user(people["ada"], via="session")
     with unit_of_work(context) as work:

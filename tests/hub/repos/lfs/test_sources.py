@@ -130,8 +130,9 @@ def test_what_may_not_be_held_leaves_nothing(context, make_shelf, actor_of, make
     context.settings = dataclasses.replace(context.settings, quota_bytes=used + 5)
     with pytest.raises(QuotaExceeded):
         hold(shelf, {"a" * 64: 6})
-    hold(shelf, {OID: 1000, "a" * 64: 5})
-    assert shelf.size_bytes() == 5 + 1000 + 5
+    hold(shelf, {"a" * 64: 5})
+    # What is only proposed is the owner's neither to have nor to pay for.
+    assert (shelf.size_bytes(), shelf.held()) == (5 + 5, {oid_of(b"plain"), "a" * 64})
 
 
 @pytest.mark.any_database
