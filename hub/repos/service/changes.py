@@ -40,11 +40,13 @@ def update_repository(
     details: members that only its kind has; those that it does not declare are left out.
     gate: a ``repos.gates.Gate``: whether content is given on request; requests are kept while there is no gate.
     Who may write may change the texts and details, of nothing that is archived; the visibility, the gate, and what is
-    secret, needs the right to administer. The licence here is what lists show; the card in README.md is a file like
+    secret, needs the right to administer. The gate of a copy of a gated repository is opened, or made easier to pass,
+    only by who administers that one, too, for as long as it is gated, and once it is gone by site administrators.
+    The licence here is what lists show; the card in README.md is a file like
     any other and is not touched.
     xnet_enabled: whether the content lies in Xet storage alone, for site administrators to say. No repository's does:
     here each content is kept one way or the other, and every client gets it.
-    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
+    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied (also ``gate_of_source``).
     """
     check_texts(nickname=nickname, description=description, license=license)
     if gate is not None and gate not in [*Gate]:
@@ -60,6 +62,8 @@ def update_repository(
         require(work, actor, Action.REPOSITORY_WRITE, repository)
     if any(field.is_secret and field.name in checked for field in fields):
         require(work, actor, Action.REPOSITORY_ADMIN, repository)
+    if gate is not None and _OPENNESS.index(Gate(gate)) > _OPENNESS.index(Gate(repository.gate)):
+        _require_source(work, actor, repository)
     wanted = {"nickname": nickname, "description": description, "license": license, "is_private": private, "gate": gate}
     changed = [name for name, value in wanted.items() if value is not None and value != getattr(repository, name)]
     for name in changed:
@@ -70,6 +74,21 @@ def update_repository(
     repository.details = repository.details | seal_details(work.context, fields, fresh)
     note_update(work, actor, repository, *changed, *fresh)
     return repository
+
+
+# Each lets in more than the one before.
+_OPENNESS = (Gate.MANUAL, Gate.AUTO, Gate.OPEN)
+
+
+def _require_source(work: UnitOfWork, actor: Actor, repository: Repository) -> None:
+    for source_id in {repository.forked_from_id, repository.gate_source_id} - {None}:
+        source = work.session.get(Repository, source_id)
+        may_open = actor.is_admin if source is None else can(work, actor, Action.REPOSITORY_ADMIN, source)
+        if (source is None or source.gate) and not may_open:
+            raise Denied(
+                "This is a copy of a gated repository: only who administers that one may open its gate.",
+                code="gate_of_source",
+            )
 
 
 def set_visibility(work: UnitOfWork, *, actor: Actor, repository_id: int, private: bool) -> Repository:

@@ -139,6 +139,7 @@ def fork_repository(
                 gate=source.gate,
                 default_branch=source.default_branch,
                 forked_from_id=source.id,
+                gate_source_id=(source.gate_source_id or source.id) if source.gate else None,
                 details=copied_details(fields, source.details) | own | dict(notes or {}),
             ),
         )

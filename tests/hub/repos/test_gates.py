@@ -6,10 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import update
 
 from hub.accounts.models import Role, TokenScope, User
 from hub.accounts.policy import ANONYMOUS, SYSTEM, Actor
-from hub.accounts.service import set_grant
+from hub.accounts.service import create_organization, set_grant
 from hub.base.context import Context
 from hub.base.errors import Conflict, Denied, HubError, Invalid, NotFound, NotSignedIn
 from hub.db.uow import reading, unit_of_work
@@ -22,6 +23,7 @@ from hub.repos.service import (
     fork_repository,
     grant_access,
     request_access,
+    transfer_repository,
     update_repository,
     update_settings,
 )
@@ -131,3 +133,38 @@ def test_of_two_that_ask_or_decide_at_once_one_is_told_so(
         accepted = sorted(pool.map(lambda _: accept(), range(2)))
     assert asked == ["access_requested", "pending"]
     assert accepted == ["accepted", "access_request_settled"]
+
+
+@pytest.mark.any_database
+def test_the_gate_of_a_copy_is_the_sources_to_open(
+    context: Context, people: dict[str, Actor], thing: Repository, make_user: Callable[..., User]
+) -> None:
+    ada, bob, eve = (people[name] for name in ("ada", "bob", "eve"))
+    with unit_of_work(context) as work:
+        for actor in (bob, eve):
+            grant_access(work, actor=ada, repository_id=thing.id, user=actor.name)
+    copy = fork_repository(context, actor=bob, source_id=thing.id, name="copy")
+    # Nor by a copy of one's own copy, whatever becomes of the one between, nor under another's name.
+    second = fork_repository(context, actor=bob, source_id=copy.id, name="second")
+    with unit_of_work(context) as work:
+        organization = create_organization(work, actor=bob, name="acme")
+        transfer_repository(work, actor=bob, repository_id=second.id, namespace=organization.name)
+        work.session.execute(update(Repository).where(Repository.id == second.id).values(forked_from_id=None))
+
+    def set_gate(actor: Actor, repository: Repository, gate: str) -> str:
+        try:
+            with unit_of_work(context) as work:
+                return update_settings(work, actor=actor, repository_id=repository.id, gate=gate).gate
+        except Denied as error:
+            return error.code
+
+    for repository in (copy, second):
+        for gate in ("", "auto"):
+            assert set_gate(bob, repository, gate) == "gate_of_source"
+        assert set_gate(bob, repository, "manual") == "manual"
+    with unit_of_work(context) as work:
+        set_grant(work, actor=bob, resource=copy, user=work.session.get_one(User, ada.user_id), role=Role.ADMIN)
+    assert set_gate(ada, copy, "auto") == "auto"
+    # When the source is for everybody, so may its copies be.
+    assert set_gate(ada, thing, "") == ""
+    assert [set_gate(bob, repository, "") for repository in (copy, second)] == ["", ""]
