@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.plugin import Context
@@ -78,7 +79,8 @@ def pay(work: UnitOfWork, amounts: Mapping[bytes, int]) -> None:
     It comes last in a transaction, when the xorbs are kept by its files: the collector locks a xorb before its rows.
     """
     hashes = sorted(amounts)
-    table = Pending.__table__
+    # On the table: the ORM takes no list of values with a condition of its own.
+    table = cast(Table, Pending.__table__)
     paid = (
         update(table)
         .where(table.c.xorb_hash == bindparam("xorb"))
