@@ -29,7 +29,8 @@ _MIB = 1024 * 1024
 MAX_XORB_BODY_BYTES = 70 * _MIB
 MAX_SHARD_BODY_BYTES = 80 * _MIB
 MAX_TELEMETRY_BYTES = _MIB
-_PIECE_BYTES = _MIB
+# Each is handed over to other threads and awaited: smaller ones cost more than what is done with them.
+_PIECE_BYTES = 2 * _MIB
 # Clients give up on a stream that is silent for 300 s, and ask for a word every 20.
 _HEARTBEAT_S = 5.0
 
