@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv as plain_csv
 import importlib.util
 import io
 import json
@@ -19,9 +20,17 @@ BLOCK_BYTES = 8 * 1024 * 1024
 GROUP_BYTES = 32 * 1024 * 1024
 FILE_BYTES = 256 * 1024 * 1024
 # JSON that is one list cannot be read in parts.
-MAX_JSON_LIST_BYTES = 64 * 1024 * 1024
-MAX_LINE_BYTES = 32 * 1024 * 1024
+MAX_JSON_LIST_BYTES = 16 * 1024 * 1024
+MAX_LINE_BYTES = 16 * 1024 * 1024
+# Of a table, those within others included. pyarrow takes some kilobytes for each, and where it gets no more memory it
+# ends the process: so they are counted before it sees the file.
+MAX_COLUMNS = 5_000
+# Of what a Parquet file says of itself at its end, and of what the library ``datasets`` wrote there.
+MAX_FOOTER_BYTES = 32 * 1024 * 1024
+_MAX_FEATURES_BYTES = 1024 * 1024
+_MAX_HEADER_BYTES = 8 * 1024 * 1024
 _MAX_ERROR_CHARS = 500
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 
 class UnreadableTable(ValueError):
@@ -105,6 +114,14 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def peek(self, length: int) -> bytes:
+        """The first bytes, which are still to be read; before anything was."""
+        start = bytearray(self._left)
+        while len(start) < length and (chunk := next(self._chunks, None)) is not None:
+            start += chunk
+        self._left = memoryview(bytes(start))
+        return bytes(start[:length])
+
     def readinto(self, buffer: Any) -> int:
         while not self._left:
             chunk = next(self._chunks, None)
@@ -122,6 +139,7 @@ def _read_csv(stream: _Stream, delimiter: str) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import csv
 
+    _check_header(stream.peek(_MAX_HEADER_BYTES), delimiter)
     reader = csv.open_csv(
         io.BufferedReader(stream, BLOCK_BYTES),
         read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
@@ -135,6 +153,51 @@ def _read_csv(stream: _Stream, delimiter: str) -> Iterator[Any]:
         yield reader.schema.empty_table()
 
 
+def _check_header(start: bytes, delimiter: str) -> None:
+    """Count the columns of a CSV file. Raises UnreadableTable."""
+    # Bytes as they are: what ends a column or a line is the same in UTF-8.
+    text = start.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    try:
+        lines = plain_csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        header = next((line for line in lines if line), [])
+    except (plain_csv.Error, TypeError, ValueError) as error:
+        raise UnreadableTable(f"The first line cannot be read: {error}.") from None
+    if len(header) > MAX_COLUMNS:
+        raise UnreadableTable(f"A table can have {MAX_COLUMNS} columns; this one has more.")
+
+
+class _Columns:
+    """Counts the columns of rows of JSON, those within others included."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], int] = {}
+
+    def add(self, row: Any) -> None:
+        """Raises UnreadableTable when there are too many."""
+        waiting = [(0, row)]
+        while waiting:
+            within, value = waiting.pop()
+            if isinstance(value, list):
+                waiting += [(within, each) for each in value if isinstance(each, list | dict)]
+            elif isinstance(value, dict):
+                for name, each in value.items():
+                    number = self._known.setdefault((within, name), len(self._known) + 1)
+                    if isinstance(each, list | dict):
+                        waiting.append((number, each))
+                if len(self._known) > MAX_COLUMNS:
+                    raise UnreadableTable(f"A table can have {MAX_COLUMNS} columns; this one has more.")
+
+    def add_all(self, lines: bytes) -> None:
+        """The rows of a text of JSON, one after the other. Raises UnreadableTable, ValueError, RecursionError."""
+        text = lines.decode("utf-8-sig", "replace")
+        decoder = json.JSONDecoder()
+        at = _BLANK.match(text).end()  # type: ignore[union-attr]
+        while at < len(text):
+            row, at = decoder.raw_decode(text, at)
+            self.add(row)
+            at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
+
+
 def _read_json(stream: _Stream, schema: Any) -> Iterator[Any]:
     import pyarrow as pa
 
@@ -143,13 +206,19 @@ def _read_json(stream: _Stream, schema: Any) -> Iterator[Any]:
     if start.startswith(b"["):
         text = head.read(MAX_JSON_LIST_BYTES + 1)
         if len(text) > MAX_JSON_LIST_BYTES:
-            raise UnreadableTable("A JSON file that is one list can have 64 MiB; more must be one object a line.")
+            raise UnreadableTable("A JSON file that is one list can have 16 MiB; more must be one object a line.")
         rows = json.loads(text.decode("utf-8-sig"))
         if not all(isinstance(row, dict) for row in rows):
             raise UnreadableTable("The list has items that are no objects.")
+        columns = _Columns()
+        for row in rows:
+            columns.add(row)
         yield pa.Table.from_pylist(rows, schema=schema)
         return
     for lines in _blocks_of_lines(head):
+        if schema is None:
+            # Any row of the first block may bring columns.
+            _Columns().add_all(lines)
         table = _parse_lines(lines, schema)
         schema = schema or table.schema
         yield table
@@ -175,7 +244,7 @@ def _blocks_of_lines(stream: io.BufferedReader[_Stream]) -> Iterator[bytes]:
             yield whole + newline
         rest = tail
         if len(rest) > MAX_LINE_BYTES:
-            raise UnreadableTable("A line of JSON has more than 32 MiB.")
+            raise UnreadableTable("A line of JSON has more than 16 MiB.")
     if rest.strip():
         yield rest
 
@@ -277,6 +346,13 @@ class _Seekable(io.RawIOBase):
         return len(data)
 
 
+def _check_footer(source: Source) -> None:
+    """Raises UnreadableTable for one that is too long to be read; what is no Parquet file is found out later."""
+    end = b"".join(source.open_range(max(0, source.size_bytes - 8), min(8, source.size_bytes)))
+    if len(end) == 8 and int.from_bytes(end[:4], "little") > MAX_FOOTER_BYTES:
+        raise UnreadableTable(f"What the file says of itself has more than {MAX_FOOTER_BYTES} bytes.")
+
+
 def describe_parquet(sources: Sequence[Source]) -> Written:
     """The rows and the features of Parquet files, from their ends. Raises UnreadableTable."""
     import pyarrow as pa
@@ -286,7 +362,10 @@ def describe_parquet(sources: Sequence[Source]) -> Written:
     features = None
     try:
         for at, source in enumerate(sources):
+            _check_footer(source)
             found = parquet.ParquetFile(io.BufferedReader(_Seekable(source), 64 * 1024))
+            if found.metadata.num_columns > MAX_COLUMNS:
+                raise UnreadableTable(f"A table can have {MAX_COLUMNS} columns; this one has more.")
             rows += found.metadata.num_rows
             size_bytes += sum(
                 found.metadata.row_group(group).total_byte_size for group in range(found.metadata.num_row_groups)
@@ -319,7 +398,8 @@ def features_of(schema: Any) -> dict[str, Any] | None:
     if schema is None:
         return None
     try:
-        said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        text = (schema.metadata or {}).get(b"huggingface", b"{}")
+        said = json.loads(text)["info"]["features"] if len(text) <= _MAX_FEATURES_BYTES else None
     except (ValueError, KeyError, TypeError, RecursionError):
         said = None
     if isinstance(said, dict) and set(said) == set(schema.names):

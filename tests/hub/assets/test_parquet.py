@@ -150,6 +150,42 @@ def test_broken_files_are_refused_in_words(tmp_path, content, format):
         assert str(error)
 
 
+def of_columns(count):
+    """Tables of so many columns, each in its own way."""
+    names = [f"c{number}" for number in range(count)]
+    rows = [json.dumps({name: 1}) for name in names]
+    yield "csv", "\ufeff\n\n" + ",".join(f'"{name}\n"' for name in names) + "\n" + ",".join("1" * count) + "\n"
+    yield "json", json.dumps(dict.fromkeys(names, 1)) + "\n"
+    yield "json", "\n".join(rows) + "\n"
+    yield "json", "".join(rows) + "\n"
+    yield "json", json.dumps({"c": [{"d": dict.fromkeys(names[2:], 1)}]}) + "\n"
+    yield "json", f"[{','.join(rows)}]"
+
+
+def test_a_table_of_very_many_columns_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrow, "MAX_COLUMNS", 30)
+    for count in (30, 31):
+        for format, text in of_columns(count):
+            content = text.encode()
+
+            def open_range(start, length, content=content):
+                return (content[at : at + 7] for at in range(start, start + length, 7))
+
+            source = arrow.Source("x", len(content), open_range)
+            options = {"format": format, "delimiter": "", "folder": tmp_path, "max_bytes": 10**6}
+            if count == 30:
+                assert arrow.write_parquet([source], **options, take=lambda path: None).rows in (1, 30)
+            else:
+                with pytest.raises(arrow.UnreadableTable, match="30 columns"):
+                    arrow.write_parquet([source], **options, take=lambda path: None)
+    wide = as_parquet([dict.fromkeys(map(str, range(31)), 1)])
+    lying = wide[:-8] + b"\xff" * 4 + b"PAR1"
+    for content in (wide, lying):
+        source = arrow.Source("x", len(content), lambda start, length, c=content: iter([c[start : start + length]]))
+        with pytest.raises(arrow.UnreadableTable, match=r"columns|of itself"):
+            arrow.describe_parquet([source])
+
+
 def test_large_tables_are_written_in_files_and_cut_at_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(arrow, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(arrow, "GROUP_BYTES", 2000)
