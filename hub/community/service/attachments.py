@@ -12,6 +12,7 @@ from itertools import chain
 
 from sqlalchemy import delete, func, select
 
+from hub.accounts.models import User
 from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import get_own_user
 from hub.base.context import Context
@@ -97,6 +98,9 @@ def _require_room(work: UnitOfWork, actor: Actor, size_bytes: int) -> int:
     """The id of the actor's account, when it may keep so many bytes more."""
     user = get_own_user(work, actor=actor)
     require(work, actor, Action.ACCOUNT_WRITE, user, what="user")
+    if size_bytes:
+        # One after the other, so that two at once do not both find the last room.
+        work.session.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
     used = work.session.scalar(select(func.sum(Attachment.size_bytes)).where(Attachment.user_id == user.id)) or 0
     if used + size_bytes > MAX_TOTAL_BYTES:
         raise QuotaExceeded("Your attachments take all the room that an account has for them.")
