@@ -22,6 +22,7 @@ from hub.plugin.loading import describe
 from hub.plugin.models import PluginFault
 from hub.plugin.names import find_name_fault
 from hub.plugin.states import PluginError
+from hub.repos.lfs.sources import count_kept
 
 log = get_logger(__name__)
 
@@ -89,7 +90,8 @@ def find_removable(context: Context, name: str) -> Branch:
     """The history of a plugin whose tables may be taken away.
 
     Raises NotFound when the plugin is not installed (its own migrations are what takes its tables away) or has no
-    tables, Conflict (``plugin_wanted``) while an edition or the settings ask for it.
+    tables, Conflict (``plugin_wanted``) while an edition or the settings ask for it, (``plugin_keeps_contents``) while
+    contents of repositories are kept by it alone.
     """
     installed = find_installed()
     plugin = installed.get(name)
@@ -106,6 +108,12 @@ def find_removable(context: Context, name: str) -> Branch:
     branch = plugin.find_branch()
     if branch is None or not revisions.current_revisions(context[DATABASE], branch):
         raise NotFound(f"The plugin {name!r} has no tables.", code="plugin_without_tables")
+    if kept := count_kept(context, name):
+        raise Conflict(
+            f"The plugin {name!r} keeps {kept} large files of repositories, which nobody could read any more. Delete "
+            "them while the plugin runs, or upload them once more, by Git LFS, while it does not; then remove it.",
+            code="plugin_keeps_contents",
+        )
     return branch
 
 

@@ -20,8 +20,8 @@ from sqlalchemy.exc import IntegrityError
 from hub.plugin import Action, Actor, Context, get_logger
 from hub.plugin.db import UnitOfWork, insert_new, insert_new_keys, reading, unit_of_work
 from hub.plugin.errors import NotFound, TooLarge
-from hub.plugin.lfs import hold_contents, holds_contents
-from hub.plugin.objects import check_quota, offload
+from hub.plugin.lfs import check_room_for, hold_contents, holds_contents
+from hub.plugin.objects import offload
 from hub.plugin.policy import require
 from hub.plugin.repos import Repository, get_readable
 from plugins.xnet.formats.shards import Term
@@ -74,16 +74,15 @@ def begin_registration(context: Context, *, actor: Actor, repository_id: int, pa
         require(work, actor, Action.REPOSITORY_PROPOSE, repository)
     announced = read_announced(path)
     with reading(context) as work:
-        _check_room(work, repository, announced.sizes)
+        _check_room(work, actor, repository, announced.sizes)
     return Registration(actor, repository_id, announced)
 
 
-def _check_room(work: UnitOfWork, repository: Repository, sizes: Mapping[str, int]) -> None:
+def _check_room(work: UnitOfWork, actor: Actor, repository: Repository, sizes: Mapping[str, int]) -> None:
     limit = work.settings.max_lfs_object_size_bytes
     if any(size_bytes > limit for size_bytes in sizes.values()):
         raise TooLarge(f"An object has at most {limit} bytes.")
-    held = holds_contents(work, repository.id, sizes)
-    check_quota(work, repository, sum(size for oid, size in sizes.items() if oid not in held))
+    check_room_for(work, actor=actor, repository=repository, contents=sizes)
 
 
 def _oids_of_known(work: UnitOfWork, hashes: Sequence[bytes]) -> dict[bytes, str]:
@@ -151,7 +150,7 @@ def register(context: Context, registration: Registration) -> bool:
 def _register(work: UnitOfWork, registration: Registration, shard: JudgedShard, terms: Mapping[bytes, bytes]) -> bool:
     repository_id = registration.repository_id
     contents = {file.oid: file.size_bytes for file in shard.files}
-    held = holds_contents(work, repository_id, contents)
+    held = holds_contents(work, repository_id, contents, actor=registration.actor)
     # It comes first: with the object's row locked, a file that belongs to it cannot be taken away.
     hold_contents(
         work,

@@ -73,9 +73,12 @@ def holds_contents(
 
 
 def check_room_for(work: UnitOfWork, *, actor: Actor, repository: Repository, contents: Mapping[str, int]) -> None:
-    """Return when ``hold_contents`` would find room for these contents, oid to size. Raises QuotaExceeded."""
+    """Return when ``hold_contents`` would find room for these contents, oid to size. Raises QuotaExceeded.
+
+    The sizes may be what somebody only claims: who has a content has it in its own size.
+    """
     held = sizes_of_held(work, repository.id, contents, actor=actor)
-    extra_bytes = sum(size for oid, size in contents.items() if oid not in held)
+    extra_bytes = sum(size for oid, size in contents.items() if held.get(oid) != size)
     check_room(work, actor, repository, extra_bytes, are_stored=True)
 
 

@@ -97,6 +97,12 @@ def find_transfer(context: Context) -> ContentSource | None:
     return next(context[SOURCES].values(), None)
 
 
+def count_kept(context: Context, source: str) -> int:
+    """How many contents are kept by a source, whether it runs or not."""
+    with reading(context) as work:
+        return work.session.scalar(select(func.count()).where(LFSObject.source == source)) or 0
+
+
 def count_orphans(context: Context) -> dict[str, int]:
     """How many contents are kept by a source that does not run, by its name."""
     known = ["", *context[SOURCES]]

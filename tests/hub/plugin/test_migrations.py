@@ -14,6 +14,7 @@ from hub.plugin.host import PLUGINS
 from hub.plugin.migrations import find_removable, migration_state, remove_plugin, upgrade_plugins
 from hub.plugin.models import PluginFault
 from hub.plugin.states import PluginError
+from hub.repos.models import LFSObject
 from tests.support.plugins import begin_anew, make_migration, make_plugin, start_host
 
 FIRST = make_migration(
@@ -284,6 +285,19 @@ def test_a_plugin_that_comes_back_finds_empty_tables(context, upgraded):
     assert upgrade_plugins(context).changed == ("alpha",)
     with context[DATABASE].engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM alpha_things")) == 0
+
+
+def test_who_alone_keeps_contents_of_repositories_is_not_removed(context, upgraded):
+    upgraded(FIRST)
+    ask_for(context, plugins="")
+    with unit_of_work(context) as work:
+        work.session.add(LFSObject(oid="ab" * 32, size_bytes=1, created_at=work.now(), source="alpha"))
+    with pytest.raises(Conflict) as raised:
+        remove_plugin(context, "alpha")
+    assert raised.value.code == "plugin_keeps_contents"
+    with unit_of_work(context) as work:
+        work.session.get(LFSObject, "ab" * 32).source = ""
+    remove_plugin(context, "alpha")
 
 
 def test_what_is_not_installed_cannot_be_removed(context, upgraded):

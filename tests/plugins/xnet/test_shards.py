@@ -252,6 +252,13 @@ def test_what_there_is_no_room_for_is_not_worked_on(sender):
     nodes = nodes_of(make_chunks(1))
     shard = pack_shard([file_record([(b"x" * 32, nodes, 0, 6)] * 2, "ab" * 32)], [])
     assert sender.send_shard(shard).json["code"] == "quota_exceeded"
+    # Nor when it is under the name of a content that the repository has.
+    upload = Upload()
+    upload.send_xorbs(sender)
+    assert sender.send_shard(upload.shard()).status_code == 200
+    shard = pack_shard([file_record([(b"x" * 32, nodes, 0, 6)] * 2, upload.oid)], [])
+    assert sender.send_shard(shard).json["code"] == "quota_exceeded"
+    assert sender.send_shard(upload.shard()).json == {"result": 0}
     # Nor is a content announced twice, in different pieces.
     twice = [file_record([(b"x" * 32, nodes, 0, end)], "ab" * 32) for end in (2, 3)]
     assert sender.send_shard(pack_shard(twice, [])).json["code"] == "shard_invalid"
