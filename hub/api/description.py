@@ -97,6 +97,7 @@ _CLOSED_READS = frozenset(
         *("account_whoami", "accounts_whoami", "accounts_list_tokens", "accounts_list_ssh_keys"),
         *("users_list_users", "users_export", "jwts_show_token"),
         *("gates_show_own_request", "gates_list_access_requests", "spaces_list_secrets"),
+        *("spaces_show_logs",),
         *("hooks_list_webhooks", "hooks_show_webhook"),
         *("likes_list_liked_repositories", "likes_list_liked_collections"),
         *("notifications_list_notifications", "notifications_count_notifications", "notifications_poll_notifications"),
@@ -116,7 +117,7 @@ _CLOSED_READS = frozenset(
 _OPEN_WRITES = frozenset(
     {
         *("accounts_open_session", "accounts_close_session", "accounts_register"),
-        *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths"),
+        *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths", "account_validate_card"),
     }
 )
 # The same view under another prefix, or at one more address.
