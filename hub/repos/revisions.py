@@ -19,6 +19,13 @@ from hub.repos.rows import Shown
 # refs/pr/7 and refs/convert/parquet: three words each. Source: Hugging Face contract, section 1.1.
 _NUMBERED = ("pr", "convert")
 _SHORT = ("refs/heads/", "refs/tags/")
+# Answers that a process remembers, a kilobyte each.
+_MAX_REMEMBERED = 2000
+
+# Commit id, path, and what is there.
+Found = tuple[str, str, TreeEntry | None]
+
+_remembered: dict[tuple[Path, tuple[str, ...]], Found] = {}
 
 
 def split_revision(context: Context, repository: Shown, words: Sequence[str]) -> tuple[str, str]:
@@ -34,16 +41,26 @@ def split_revision(context: Context, repository: Shown, words: Sequence[str]) ->
     return "/".join(words[:length]), "/".join(words[length:])
 
 
-def find_at(context: Context, repository: Shown, words: Sequence[str]) -> tuple[str, str, TreeEntry | None]:
+def find_at(context: Context, repository: Shown, words: Sequence[str]) -> Found:
     """(commit id, path, what is there) of an address as ``split_revision`` takes it; None where nothing is.
 
-    A mirror's default branch is meant by the usual name of one. The repository is opened once, mostly.
+    A mirror's default branch is meant by the usual name of one. The repository is opened once, mostly, and not at all
+    when a process is asked again what is in a commit, as by a HEAD and the GET that follows.
     Raises NotFound (``revision_not_found``), Invalid (``path_invalid``).
     """
-    return offload(_find_at, repository_path(context.settings, repository), tuple(words), stand_ins(repository))
+    key = (repository_path(context.settings, repository), tuple(words))
+    found = _remembered.get(key)
+    if found is None:
+        found = offload(_find_at, *key, stand_ins(repository))
+        # By its whole id a commit is always the same; all else may come to mean another.
+        if found[0] == words[0]:
+            if len(_remembered) >= _MAX_REMEMBERED:
+                _remembered.clear()
+            _remembered[key] = found
+    return found
 
 
-def _find_at(path: Path, words: tuple[str, ...], instead: Mapping[str, str]) -> tuple[str, str, TreeEntry | None]:
+def _find_at(path: Path, words: tuple[str, ...], instead: Mapping[str, str]) -> Found:
     length = _obvious_length(words)
     if length is None and words[0] not in instead:
         try:
@@ -54,9 +71,7 @@ def _find_at(path: Path, words: tuple[str, ...], instead: Mapping[str, str]) -> 
     return _find_behind(path, words, length or _count_words(path, words), instead)
 
 
-def _find_behind(
-    path: Path, words: tuple[str, ...], length: int, instead: Mapping[str, str]
-) -> tuple[str, str, TreeEntry | None]:
+def _find_behind(path: Path, words: tuple[str, ...], length: int, instead: Mapping[str, str]) -> Found:
     revision, file_path = "/".join(words[:length]), normalise_path("/".join(words[length:]), allow_root=True)
     commit_id, (entry,) = find_entries(path, instead.get(revision, revision), [file_path])
     return commit_id, file_path, entry

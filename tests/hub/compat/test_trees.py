@@ -112,6 +112,15 @@ def assert_sends_files(call, base):
     assert lfs.headers["X-Linked-Size"] == str(len(WEIGHTS))
 
 
+def test_a_file_of_a_snapshot_takes_few_queries(call, thing, count_queries):
+    commit = head_of(call)
+    for name, most in (("config.json", 2), (LFS_NAME, 4)):
+        for method in ("HEAD", "GET"):
+            with count_queries() as queries:
+                assert call(method, f"/hf/ada/thing/resolve/{commit}/{name}").status_code == 200
+            assert len(queries) <= most, queries
+
+
 def test_a_file_that_is_not_there_is_told_with_the_commit_that_lacks_it(call, thing):
     for name in ("none.txt", "data", "data/none"):
         answer = call("GET", f"/hf/ada/thing/resolve/main/{name}", None)
