@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,17 @@ from hub.base.context import Context
 from hub.base.errors import NotFound
 from hub.base.log import get_logger
 from hub.base.offload import offload
-from hub.db.uow import reading
+from hub.db.uow import reading, unit_of_work
 from hub.git import tree
 from hub.git.pointer import format_pointer
-from hub.git.repository import find_revision
+from hub.git.repository import find_revision, list_refs
 from hub.git.types import ZERO_OID, FileChange, LFSPointer, RefChange, Signature
 from hub.git.write import build_commit
 from hub.repos import derived, refs
+from hub.repos.checks import pointers_behind
 from hub.repos.contents import OpenedFile, open_file
 from hub.repos.lfs.contents import receive_object
+from hub.repos.lfs.holdings import unlink_objects
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 from hub.repos.rows import Shown
@@ -204,16 +206,34 @@ def convert(
     if not any(config.splits for config in layout.configs):
         if before is None:
             return "There are no tables."
+        stored = _converted_oids(path, before)
         _move(context, repository, RefChange(REF, old, ZERO_OID))
+        _let_go(context, repository, stored)
         return "There are no tables any more."
-    made = _make_all(context, repository, layout, note)
+    stored = _converted_oids(path, before)
+    try:
+        made = _make_all(context, repository, layout, note, stored)
+        _publish(context, repository, made, layout, old)
+        stored -= _converted_oids(path, find_converted(context, repository))
+    finally:
+        _let_go(context, repository, stored)
+    count = sum(len(split.files) for config in made.configs for split in config.splits)
+    return f"{count} files for {len(made.configs)} configurations; {len(made.failed)} splits failed."
+
+
+def _publish(context: Context, repository: Repository, made: _Made, layout: Layout, old: str) -> None:
+    path = repository_path(context.settings, repository)
     manifest = {
-        "source_commit": head,
-        "digest": digest,
+        "source_commit": layout.commit_id,
+        "digest": digest_of(layout),
         "configs": [asdict(config) for config in made.configs],
         "failed": [asdict(failure) for failure in made.failed],
     }
     text = json.dumps(manifest, separators=(",", ":")).encode()
+    if len(text) > _MAX_MANIFEST_BYTES:
+        # Read back cut short, it would say nothing, and all be made anew with each push.
+        manifest["configs"] = [asdict(replace(config, features=None)) for config in made.configs]
+        text = json.dumps(manifest, separators=(",", ":")).encode()
     made.changes.append(FileChange("put", MANIFEST, content=text))
     signature = Signature(*_AUTHOR, context.clock.now())
     # A history of its own, of one commit: what was before is of no use to anybody.
@@ -224,11 +244,37 @@ def convert(
         changes=made.changes,
         author=signature,
         committer=signature,
-        message=f"Tables of {head} as Parquet",
+        message=f"Tables of {layout.commit_id} as Parquet",
     )
     _move(context, repository, RefChange(REF, old, commit_id))
-    count = sum(len(split.files) for config in made.configs for split in config.splits)
-    return f"{count} files for {len(made.configs)} configurations; {len(made.failed)} splits failed."
+
+
+def _converted_oids(path: Path, before: Converted | None) -> set[str]:
+    """The LFS objects that a former conversion made, tables that were Parquet already left out."""
+    if before is None:
+        return set()
+    made = [config for config in before.configs if not config.is_same]
+    names = [file.path for config in made for split in config.splits for file in split.files]
+    _, found = offload(tree.find_entries, path, before.commit_id, names)
+    return {entry.lfs.oid for entry in found if entry is not None and entry.lfs is not None}
+
+
+def _let_go(context: Context, repository: Repository, oids: Collection[str]) -> None:
+    """Let the repository no longer hold those of these objects that no commit behind any of its refs names.
+
+    So what it holds does not grow with each push. A person may have pushed the very same content, at any time: so the
+    whole history is looked at.
+    """
+    if not oids:
+        return
+    path = repository_path(context.settings, repository)
+    tips = sorted({*offload(list_refs, path).values()})
+    named = {pointer.oid for pointer in offload(pointers_behind, path, tips, [])}
+    gone = sorted({*oids} - named)
+    if gone:
+        with unit_of_work(context) as work:
+            count = unlink_objects(work, repository.id, gone)
+        log.info("parquet_let_go", repository_id=repository.id, count=count)
 
 
 def _move(context: Context, repository: Repository, change: RefChange) -> None:
@@ -236,7 +282,10 @@ def _move(context: Context, repository: Repository, change: RefChange) -> None:
     log.info("parquet_converted", repository_id=repository.id, commit_id=change.new)
 
 
-def _make_all(context: Context, repository: Repository, layout: Layout, note: Callable[[int, int], None]) -> _Made:
+def _make_all(
+    context: Context, repository: Repository, layout: Layout, note: Callable[[int, int], None], stored: set[str]
+) -> _Made:
+    """All splits as Parquet. stored: gets the oids of what is put into LFS, also when it ends early."""
     made = _Made()
     total = sum(file.size_bytes for config in layout.configs for split in config.splits for file in split.files)
     done = 0
@@ -247,7 +296,7 @@ def _make_all(context: Context, repository: Repository, layout: Layout, note: Ca
             sources = [_source(context, repository, layout.commit_id, file) for file in split.files]
             try:
                 found = _make_split(
-                    context, repository, config, split, sources, made.changes, _noting(note, done, total)
+                    context, repository, config, split, sources, made.changes, stored, _noting(note, done, total)
                 )
                 splits.append(found[0])
                 features.append(found[1])
@@ -272,6 +321,7 @@ def _make_split(
     split: TableSplit,
     sources: Sequence[arrow.Source],
     changes: list[FileChange],
+    stored: set[str],
     note: Callable[[int], None],
 ) -> tuple[ConvertedSplit, dict[str, Any] | None]:
     """A split on the ref, and its features; what is to be written is added to the changes when all of it is known."""
@@ -290,6 +340,7 @@ def _make_split(
 
     def take(path: Path) -> None:
         taken.append(_store(context, repository, path))
+        stored.add(taken[-1].oid)
 
     with tempfile.TemporaryDirectory(prefix="hub-parquet-", dir=_scratch(context)) as folder:
         written = arrow.write_parquet(

@@ -8,12 +8,15 @@ import json
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from sqlalchemy import select
 
 from hub.accounts.policy import SYSTEM, Actor
 from hub.assets.service import arrow
 from hub.assets.service import parquet as service
+from hub.db.uow import reading
 from hub.repos.contents import open_file
 from hub.repos.files import FileEdit, commit_files
+from hub.repos.models import LFSLink, LFSObject, Repository
 
 pytestmark = pytest.mark.any_database
 
@@ -106,6 +109,47 @@ def test_parquet_is_the_same_content_at_another_name(context, data_set, write, r
     new = open_file(context, data_set, actor=SYSTEM, path="default/train/0000.parquet", revision=service.REF)
     assert old.lfs is not None
     assert (old.entry.oid, old.etag) == (new.entry.oid, new.etag)
+
+
+def test_what_was_converted_before_is_let_go(context, data_set, write):
+    def convert(content):
+        write({"train.csv": content})
+        service.convert(context, repository_id=data_set.id)
+        return open_file(context, data_set, actor=SYSTEM, path="default/train/0000.parquet", revision=service.REF)
+
+    def held():
+        with reading(context) as work:
+            rows = work.session.execute(
+                select(LFSLink.oid, LFSObject.size_bytes)
+                .join(LFSObject, LFSObject.oid == LFSLink.oid)
+                .where(LFSLink.repository_id == data_set.id)
+            ).all()
+            size = work.session.scalar(select(Repository.lfs_size_bytes).where(Repository.id == data_set.id))
+        assert size == sum(row.size_bytes for row in rows)
+        return {row.oid for row in rows}
+
+    first = convert(b"a\n1\n")
+    # Somebody keeps the very same content, in a commit that is no branch's last.
+    same = b"".join(first.open_range(0, first.size_bytes))
+    write({"kept.parquet": same}, branch="main", new_branch="kept")
+    commit_files(
+        context, actor=SYSTEM, repository_id=data_set.id, message="Gone",
+        edits=[FileEdit("kept.parquet", action="delete")], branch="kept",
+    )  # fmt: skip
+    second, third = convert(b"a\n2\n"), convert(b"a\n3\n")
+    assert held() == {first.etag, third.etag}
+    assert second.etag not in held()
+
+    def stop(done, total):
+        if done == total:
+            raise RuntimeError("stopped")
+
+    write({"train.csv": b"a\n4\n"})
+    with pytest.raises(RuntimeError, match="stopped"):
+        service.convert(
+            context, repository_id=data_set.id, note=lambda done, total: done == total and stop(done, total)
+        )
+    assert held() == {first.etag, third.etag}
 
 
 def test_what_cannot_be_read_is_told_and_spoils_nothing(context, data_set, write, read):
