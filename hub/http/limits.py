@@ -46,7 +46,7 @@ _UNTOLD_S = 1.0
 _UNTOLD_PART = 100
 # Clients whose last window a process remembers, some hundred bytes each.
 _MAX_REMEMBERED = 10_000
-_COUNTED = re.compile(r"/(?:(?:csg|hf|ms)/)?api/")
+_COUNTED = re.compile(r"/(?:(?:(?:csg|hf|ms)/)?api|-/datasets-server)/")
 # One of these per request is the file itself.
 _TRANSFERS = re.compile(r"/api/v1/[^/]+/[^/]+/[^/]+/(?:resolve|download|archive|download_archive)/")
 

@@ -49,6 +49,14 @@ def test_transfers_are_not_counted(client, make_user, make_repository):
         assert client.get("/-/health").status_code == 200
 
 
+@pytest.mark.settings(rate_limit_address=1)
+def test_what_tells_of_tables_is_counted_under_either_host(client):
+    asked = "splits?dataset=ada/none"
+    assert client.get(f"/-/datasets-server/{asked}").headers["RateLimit-Remaining"] == "0"
+    refused = client.get(f"/{asked}", base_url="http://datasets-server.localhost")
+    assert (refused.status_code, client.get("/api/v1/models").status_code) == (429, 429)
+
+
 @pytest.mark.settings(rate_limit_account=0, rate_limit_address=0)
 def test_zero_is_no_limit(client):
     assert "RateLimit-Limit" not in client.get("/api/v1/models").headers
