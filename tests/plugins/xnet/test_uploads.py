@@ -208,7 +208,7 @@ def test_what_is_not_served_is_missing_whatever_the_method(service, sender):
 
 @pytest.mark.any_database
 @pytest.mark.settings(rate_limit_account=1, rate_limit_address=1)
-def test_a_transfers_requests_have_a_generous_limit_of_their_own(context, make_sender, make_user, ada):
+def test_a_transfers_requests_have_a_generous_limit_of_their_own(context, clock, make_sender, make_user, ada):
     client, address = open_client(context), f"/xet/v1/chunks/default/{'0' * 64}"
     mine, others = make_sender(ada).headers, make_sender(make_user("bob")).headers
     answers = [client.get(address, headers=mine) for _ in range(101)]
