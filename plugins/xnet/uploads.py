@@ -47,7 +47,7 @@ def receive_xorb(
         if xorb.hash != xorb_hash:
             raise Invalid("The xorb's hash is not the one in the address.", code="xorb_hash_mismatch")
         with reading(context) as work:
-            is_new = not _uses(work, repository_id, xorb_hash)
+            is_new = not _uses(work, actor, repository_id, xorb_hash)
             # What the hub itself cuts, the repository holds already: it is no new room that its owner takes.
             if is_new and not actor.is_system:
                 check_object_room(work, repository, max(xorb.raw_bytes, xorb.stored_bytes))
@@ -96,10 +96,11 @@ def _refusing() -> Iterator[None]:
         raise Invalid(f"The xorb is refused: {error}.", code="xorb_invalid") from None
 
 
-def _uses(work: UnitOfWork, repository_id: int, xorb_hash: bytes) -> bool:
-    """Whether a file of the repository has chunks of the xorb."""
+def _uses(work: UnitOfWork, actor: Actor, repository_id: int, xorb_hash: bytes) -> bool:
+    """Whether a file that the repository has for the actor has chunks of the xorb."""
     files = select(File.oid).join(FileXorb, FileXorb.file_hash == File.hash).where(FileXorb.xorb_hash == xorb_hash)
-    return bool(holds_contents(work, repository_id, work.session.scalars(files.limit(_FILES_AT_ONCE))))
+    oids = work.session.scalars(files.limit(_FILES_AT_ONCE))
+    return bool(holds_contents(work, repository_id, oids, actor=actor))
 
 
 def _keep(context: Context, xorb: Xorb, body: Body, *, sender_id: int | None) -> None:
