@@ -7,6 +7,7 @@ SQLite and on PostgreSQL; ``pytest -k sqlite`` leaves the second out, and so doe
 from __future__ import annotations
 
 import dataclasses
+import logging
 import hashlib
 import itertools
 import os
@@ -88,6 +89,15 @@ def redis_url(redis_server: Redis) -> str:
 def s3_storage_url(s3_server: S3) -> str:
     """What ``HUB_STORAGE_URL`` takes, with an empty bucket."""
     return s3_server.storage_url(s3_server.create_bucket())
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """A command that a test runs in its process sets the level of its logs; the next test has its own again."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
 
 
 # Databases: migrated once, then copied for each test.

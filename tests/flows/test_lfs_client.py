@@ -308,8 +308,10 @@ def test_who_may_not_write_gets_no_upload_address(checkout, hub_server, noise):
     anonymous = LFSClient(hub_server.api, checkout.path).batch("upload", objects)
     assert anonymous.status == 401
     assert "LFS-Authenticate" in anonymous.headers or "WWW-Authenticate" in anonymous.headers
-    stranger = hub_server.new_account()
-    assert LFSClient(stranger.api, checkout.path).batch("upload", objects).status == 403
+    stranger, branch = hub_server.new_account(), {"name": "refs/heads/main"}
+    assert LFSClient(stranger.api, checkout.path).batch("upload", objects, ref=branch).status == 403
+    # Without a ref it is for a pull request, which everybody may open.
+    assert LFSClient(stranger.api, checkout.path).batch("upload", objects).status == 200
     reader = HTTPClient(hub_server.url, hub_server.new_token(checkout.account.name, scope="read"))
     assert LFSClient(reader, checkout.path).batch("upload", objects).status == 403
     assert LFSClient(stranger.api, f"models/{checkout.account.name}/nothing").batch("upload", objects).status == 404

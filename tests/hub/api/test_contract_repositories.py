@@ -313,12 +313,12 @@ def test_brief_lists_are_enriched_in_as_many_queries_as_one_takes(ada, as_user, 
 
 
 @anywhere
-def test_one_public_repository_is_shown_in_two_queries(ada, nobody, count_queries):
+def test_one_public_repository_is_shown_in_one_query(ada, nobody, count_queries):
     data(ada.post("/models", {"name": "thing"}))
     nobody.get("/models/ada/thing")
     with count_queries() as queries:
         data(nobody.get("/models/ada/thing"))
-    assert len(queries) == 2, queries
+    assert len(queries) == 1, queries
 
 
 # Administration.

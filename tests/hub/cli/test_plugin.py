@@ -290,7 +290,8 @@ def test_help_lists_the_commands_of_plugins_that_run(hub, bring, bring_alpha):
     assert "Commands of plugins" in shown.stdout
     assert "alpha" in shown.stdout.partition("Commands of plugins")[2]
     assert "beta" not in shown.stdout.partition("Commands of plugins")[2]
-    assert "Commands of plugins" not in hub("--help").stdout
+    assert "alpha" not in hub("--help").stdout
+    assert "Commands of plugins" not in hub("--help", plugins_disabled="monitoring,xnet").stdout
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A real worker process on a real Redis, and what happens when either dies."""
 
 import signal
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -187,7 +188,8 @@ def test_a_job_that_is_stopped_with_the_machine_is_tried_again(start_worker, req
     # What systemd does to a unit: the same signal to every process of it. The program that the job waits for comes
     # last: a job that sees its end before its own signal has done its work.
     for process in sorted(worker.family(), key=lambda process: process.name() == "sleep"):
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
     worker.process.wait(20)
     assert (look(job).state, look(job).attempt) == (JobState.QUEUED, 1)
 
