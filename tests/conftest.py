@@ -7,9 +7,9 @@ SQLite and on PostgreSQL; ``pytest -k sqlite`` leaves the second out, and so doe
 from __future__ import annotations
 
 import dataclasses
-import logging
 import hashlib
 import itertools
+import logging
 import os
 import secrets
 import shutil
