@@ -5,7 +5,7 @@ For repositories that ``lookup.get_readable`` gave, as in ``hub.repos.contents``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,15 +158,6 @@ def _read_tree(path: Path, revision: str, wanted: str, is_recursive: bool, limit
         return Directory(commit_id, TreePage([entry], None, 1))
     read = tree.walk_tree if is_recursive else tree.list_tree
     return Directory(commit_id, read(path, commit_id, wanted, limit=limit, cursor=cursor))
-
-
-def open_content(context: Context, repository: Repository, entry: TreeEntry, *, actor: Actor) -> Iterator[bytes]:
-    """A file's content as Git holds it, in pieces.
-
-    Raises NotFound (``entry_not_found``); NotSignedIn or Denied (``gated_repository``).
-    """
-    check_content(context, actor, repository)
-    return tree.open_blob_range(repository_path(context.settings, repository), entry.oid, 0, entry.size_bytes or 0)
 
 
 def last_commits_of(
