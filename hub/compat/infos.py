@@ -13,7 +13,7 @@ from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import find_namespace
 from hub.assets.service import labels_of, list_labels
 from hub.assets.service.facts import Facts, find_facts, read_facts, read_weight_heads
-from hub.assets.service.tags import count_naming, names_any, names_one_of, related_of, with_tags, word_of
+from hub.assets.service.tags import OUR_SDKS, count_naming, names_any, names_one_of, related_of, with_tags, word_of
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
 from hub.base.paging import Page, PageArgs
@@ -30,7 +30,7 @@ from hub.compat.members import (
     info_view,
     usual_members,
 )
-from hub.compat.spaces import SDKS, runtime_view
+from hub.compat.spaces import runtime_view
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -106,7 +106,7 @@ def search_spaces(query: dict[str, Any]) -> Response:
     with reading(context) as work:
         conditions = with_tags(work, actor=actor, scope=kind.name, tags=query["filter"])
         if query["sdk"]:
-            conditions.append(or_(*(has_detail(sdk, SDKS.get(name, name)) for name in query["sdk"])))
+            conditions.append(or_(*(has_detail(sdk, OUR_SDKS.get(name, name)) for name in query["sdk"])))
         found = service.list_repositories(
             work,
             actor=actor,

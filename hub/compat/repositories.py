@@ -15,7 +15,6 @@ from hub.base.names import fold_name
 from hub.compat import schemas
 from hub.compat.addresses import CompatBlueprint, Place, page_url, words_from
 from hub.compat.gate_schemas import is_private
-from hub.compat.spaces import SDKS
 from hub.db.uow import UnitOfWork, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -58,7 +57,7 @@ def _space_details(body: dict[str, Any]) -> dict[str, Any]:
     """The members of a space that a request names. Raises Invalid (``REQ-ERR-6``)."""
     sdk = body.get("sdk")
     entries = environment.details_of(variables=body["variables"], secrets=body["secrets"])
-    return {"sdk": SDKS.get(sdk, sdk), **entries} if sdk else {**entries}
+    return {"sdk": OUR_SDKS.get(sdk, sdk), **entries} if sdk else {**entries}
 
 
 def _space_notes(body: dict[str, Any]) -> dict[str, Any]:

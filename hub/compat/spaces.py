@@ -27,8 +27,6 @@ from hub.repos.service.environment import SECRETS, VARIABLES, Entry
 
 blp = CompatBlueprint("spaces", __name__, description="What spaces are run with, and what they are at")
 
-# SDKs that this hub calls otherwise.
-SDKS = {"static": "nginx"}
 # What must be there for a space to be run, by SDK.
 _APP_FILES = {"docker": "Dockerfile", "nginx": "index.html"}
 _USUAL_APP_FILE = "app.py"
