@@ -107,7 +107,7 @@ class IncomingPush:
         if not any(ref.startswith(PROPOSALS) for ref in self.refs) or not tips:
             return self.content.pointers
         had = [tip for ref, tip in self.refs.items() if ref.startswith((BRANCHES, TAGS))]
-        return {**self.content.pointers, **offload(pointers_behind, self.path, tips, had, env=self.object_env)}
+        return {**self.content.pointers, **pointers_behind(self.path, tips, had, env=self.object_env)}
 
 
 def pointers_behind(

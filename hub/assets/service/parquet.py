@@ -269,7 +269,7 @@ def _let_go(context: Context, repository: Repository, oids: Collection[str]) -> 
         return
     path = repository_path(context.settings, repository)
     tips = sorted({*offload(list_refs, path).values()})
-    named = {pointer.oid for pointer in offload(pointers_behind, path, tips, [])}
+    named = {pointer.oid for pointer in pointers_behind(path, tips, [])}
     gone = sorted({*oids} - named)
     if gone:
         with unit_of_work(context) as work:

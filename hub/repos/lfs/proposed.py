@@ -135,7 +135,7 @@ def release(context: Context, repository: Repository, *, before: datetime, open_
     path = repository_path(context.settings, repository)
     found = offload(list_refs, path)
     had = [tip for ref, tip in found.items() if ref.startswith((BRANCHES, TAGS))]
-    named = offload(pointers_behind, path, [found[ref] for ref in open_refs if ref in found], had)
+    named = pointers_behind(path, [found[ref] for ref in open_refs if ref in found], had)
     kept = {pointer.oid for pointer in named}
     with reading(context) as work:
         old = select(LFSProposal.id, LFSProposal.oid).where(
