@@ -46,13 +46,13 @@ def measure_start(bench: Bench) -> list[Outcome]:
             f"on a home that exists: {median(again):.1f} s",
         ),
         Outcome(
-            "resident memory idle, all processes",
-            f"{median(resident):.0f} MB",
+            "resident memory idle, all processes, shared pages counted once",
+            f"{median(shared):.0f} MB",
             "—",
             None,
             "≤ 350 MB",
-            median(resident) <= 350,
-            f"{processes} processes; with shared pages counted once {median(shared):.0f} MB",
+            median(shared) <= 350,
+            f"{processes} processes; with shared pages counted in each {median(resident):.0f} MB",
         ),
     ]
 

@@ -214,7 +214,7 @@ def test_what_is_refused_is_told_in_the_sdks_own_errors(sdk, things, account, st
         (account.token, False, missing): ("HTTPError", "404"),
         (account.token, True, secret, "revision"): ("RevisionNotFoundError", "There is no revision 'none'"),
         (account.token, False, secret, "revision"): ("HTTPError", "404"),
-        (account.token, True, secret, "filename"): ("RemoteEntryNotFoundError", "There is no 'none'"),
+        (account.token, True, secret, "filename"): ("RemoteEntryNotFoundError", "There is no file 'none'"),
         (account.token, False, secret, "filename"): ("InvalidParameter", "file none not in repo ada/model-thing"),
     }
     asked = [(*case[:3], dict.fromkeys(case[3:], "none")) for case in cases]

@@ -74,8 +74,8 @@ def test_an_account_is_closed_with_all_that_was_its_own(
         work.session.add(Like(user_id=ada.user.id, repository_id=hers.id, created_at=now))
         work.session.get_one(Repository, hers.id).like_count = 2
         work.session.add(Collection(namespace_id=ada.user.namespace_id, name="list", **times))
-        talk = Discussion(repository_id=hers.id, user_id=eve.user.id, title="x", comment_count=2, **times)
-        own = Discussion(repository_id=hers.id, user_id=ada.user.id, title="y", comment_count=1, **times)
+        talk = Discussion(repository_id=hers.id, user_id=eve.user.id, number=1, title="x", comment_count=2, **times)
+        own = Discussion(repository_id=hers.id, user_id=ada.user.id, number=2, title="y", comment_count=1, **times)
         work.session.add_all([talk, own])
         work.session.flush()
         for thread, user in ((talk, ada.user), (talk, eve.user), (own, eve.user)):
@@ -220,7 +220,7 @@ def test_what_was_said_stays_without_its_author_unless_asked(context, as_user, m
     hers = make_repository(eve.user, "hers")
     with unit_of_work(context) as work:
         times = {"created_at": work.now(), "updated_at": work.now()}
-        work.session.add(Discussion(repository_id=hers.id, user_id=ada.user.id, title="y", **times))
+        work.session.add(Discussion(repository_id=hers.id, user_id=ada.user.id, number=1, title="y", **times))
     data(root.delete("/user/ada"))
     with reading(context) as work:
         assert work.session.query(Discussion).one().user_id is None
