@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,20 +56,20 @@ def _path_of(name: str) -> Path:
     return cache_path() / f"{name}-{digest}"
 
 
-class Client:
+class Client(ABC):
     """Somebody with the programs of one environment. Heirs say which, and with what variables."""
 
+    @abstractmethod
     def programs(self) -> Path:
         """The directory of the environment's programs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def variables(self) -> Mapping[str, str]:
         """The whole environment of a run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place(self) -> Path:
         """The directory in which programs run."""
-        raise NotImplementedError
 
     def command(self, name: str, *arguments: str | Path) -> list[str]:
         """The command line of one of the programs."""
