@@ -45,50 +45,57 @@ _BY_NAME = _LABELS.where(
 )
 
 
+class _Memory:
+    """Labels by id and by (kind of asset, category, name), until it is too old or too full."""
+
+    def __init__(self) -> None:
+        self.until = time.monotonic() + FOR_S
+        self.by_id: dict[int, KnownLabel] = {}
+        self.by_name: dict[tuple[str, str, str], KnownLabel] = {}
+
+    def learn(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[KnownLabel]:
+        labels = [KnownLabel._make(row) for row in rows]
+        for label in labels:
+            self.by_id[label.id] = self.by_name[label.scope, label.category, label.name] = label
+        return labels
+
+
 class KnownLabels:
     """The labels that this process has met in the last moments."""
 
     def __init__(self) -> None:
-        self.forget()
+        self._memory = _Memory()
 
     def forget(self) -> None:
-        """Start anew: something was changed."""
-        self._until = time.monotonic() + FOR_S
-        self._by_id: dict[int, KnownLabel] = {}
-        self._by_name: dict[tuple[str, str, str], KnownLabel] = {}
+        """Start anew: something was changed. What was asked before that is remembered by nobody."""
+        self._memory = _Memory()
 
     def get(self, work: UnitOfWork, ids: Collection[int]) -> dict[int, KnownLabel]:
         """Those of the labels that there are, by id. One query when some are not known, else none."""
-        known = self._current(work)
-        found = {id: known._by_id[id] for id in ids if id in known._by_id}
+        memory = self._current(work)
+        found = {id: memory.by_id[id] for id in ids if id in memory.by_id}
         if len(found) < len(ids):
             unknown = [id for id in ids if id not in found]
-            found |= {label.id: label for label in known._learn(work.rows(_BY_ID, {"ids": unknown}))}
+            found |= {label.id: label for label in memory.learn(work.rows(_BY_ID, {"ids": unknown}))}
         return found
 
     def find(self, work: UnitOfWork, scope: str, names: Collection[Name]) -> dict[Name, KnownLabel]:
         """Those of the labels of a kind of asset that there are. One query when some are not known, else none."""
-        known = self._current(work)
-        found = {name: known._by_name[scope, *name] for name in names if (scope, *name) in known._by_name}
+        memory = self._current(work)
+        found = {name: memory.by_name[scope, *name] for name in names if (scope, *name) in memory.by_name}
         if len(found) < len(names):
             unknown = [name for name in names if name not in found]
-            labels = known._learn(work.rows(_BY_NAME, {"scope": scope, "names": unknown}))
+            labels = memory.learn(work.rows(_BY_NAME, {"scope": scope, "names": unknown}))
             found |= {(label.category, label.name): label for label in labels}
         return found
 
-    def _current(self, work: UnitOfWork) -> KnownLabels:
+    def _current(self, work: UnitOfWork) -> _Memory:
         if not work.is_reading:
             # What it sees may be taken back.
-            return KnownLabels()
-        if time.monotonic() > self._until or len(self._by_id) > _MAX_KNOWN:
+            return _Memory()
+        if time.monotonic() > self._memory.until or len(self._memory.by_id) > _MAX_KNOWN:
             self.forget()
-        return self
-
-    def _learn(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[KnownLabel]:
-        labels = [KnownLabel._make(row) for row in rows]
-        for label in labels:
-            self._by_id[label.id] = self._by_name[label.scope, label.category, label.name] = label
-        return labels
+        return self._memory
 
 
 KNOWN_LABELS: Key[KnownLabels] = Key("assets.known_labels")
