@@ -41,6 +41,7 @@ from hub.repos import topics as repos_topics
 from hub.repos.checks import CHECKS, DELETE_CHECKS, create_checks
 from hub.repos.kinds import KINDS, create_kinds
 from hub.repos.lfs.sources import SOURCES, create_sources
+from hub.repos.revisions import FOUND_FILES
 from hub.web import navigation
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def build_context(
     context.provide(KINDS, create_kinds())
     context.provide(CHECKS, create_checks())
     context.provide(DELETE_CHECKS, Registry("delete checks"))
+    context.provide(FOUND_FILES, {})
     context.provide(SOURCES, create_sources())
     repos_jobs.install(context)
     garbage.install(context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hub.base.context import Context
+from hub.base.context import Context, Key
 from hub.base.errors import NotFound
 from hub.base.names import normalise_path
 from hub.base.offload import offload
@@ -25,7 +25,8 @@ _MAX_REMEMBERED = 2000
 # Commit id, path, and what is there.
 Found = tuple[str, str, TreeEntry | None]
 
-_remembered: dict[tuple[Path, tuple[str, ...]], Found] = {}
+# What this process has found in commits, by the repository's path and the words of the address.
+FOUND_FILES: Key[dict[tuple[Path, tuple[str, ...]], Found]] = Key("repos.found_files")
 
 
 def split_revision(context: Context, repository: Shown, words: Sequence[str]) -> tuple[str, str]:
@@ -49,14 +50,15 @@ def find_at(context: Context, repository: Shown, words: Sequence[str]) -> Found:
     Raises NotFound (``revision_not_found``), Invalid (``path_invalid``).
     """
     key = (repository_path(context.settings, repository), tuple(words))
-    found = _remembered.get(key)
+    remembered = context[FOUND_FILES]
+    found = remembered.get(key)
     if found is None:
         found = offload(_find_at, *key, stand_ins(repository))
         # By its whole id a commit is always the same; all else may come to mean another.
         if found[0] == words[0]:
-            if len(_remembered) >= _MAX_REMEMBERED:
-                _remembered.clear()
-            _remembered[key] = found
+            if len(remembered) >= _MAX_REMEMBERED:
+                remembered.clear()
+            remembered[key] = found
     return found
 
 
