@@ -82,7 +82,7 @@ test-tools: $(VENV)/.installed-test
 $(VENV)/.installed: setup.cfg pyproject.toml $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the hub needs Python 3.11 or newer; name one: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint $(PINS) --editable .
+	$(PIP) install --quiet --constraint $(PINS) --editable '.[dataset]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed $(wildcard tests/clients/*.txt)
