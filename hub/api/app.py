@@ -17,6 +17,7 @@ from hub.api import (
     documentation,
     edits,
     gates,
+    indexing,
     jwts,
     labels,
     licenses,
@@ -39,7 +40,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 # Every module here that has a ``blp``.
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources),
-    *(labels, likes, relations, collections, recommendations),
+    *(labels, likes, relations, collections, recommendations, indexing),
     *(discussions, pulls, notifications, broadcasts, webhooks),
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),

@@ -6,15 +6,18 @@ from typing import Any
 
 from hub.assets import departures, jobs
 from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
+from hub.assets.indexing import INDEXERS
 from hub.assets.models import Collection
 from hub.assets.service.known import KNOWN_LABELS, KnownLabels
 from hub.base.context import Context
+from hub.base.registry import Registry
 from hub.base.topics import TOPICS, Told, Topic, add_topic
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
     context.provide(KNOWN_LABELS, KnownLabels())
+    context.provide(INDEXERS, Registry("indexers"))
     departures.install(context)
     jobs.install(context)
     topics = context[TOPICS]

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from hub.assets.service.cards import index_card
-from hub.assets.service.facts import prepare_facts
+from hub.assets.indexing import JOB, Indexer, add_indexer, ask_to_index, moved_repository
 from hub.assets.service.likes import recount_likes
 from hub.assets.service.trends import update_trends
 from hub.assets.service.words import judge_words_of, sweep_words
 from hub.base.context import Context
-from hub.base.names import branch_ref
 from hub.db.uow import UnitOfWork
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, enqueue, register
-from hub.repos.events import RefsUpdated, RepositoryDeleted, RepositoryUndeleted, RepositoryUpdated
-from hub.repos.models import Repository
+from hub.repos.events import RepositoryDeleted, RepositoryUndeleted, RepositoryUpdated
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, their schedules, and what follows a push; done once, by ``build_context``."""
-    register(context, JobSpec("assets.index_card", "hub.assets.jobs:read_card", queue="index"))
+    register(context, JobSpec(JOB, "hub.assets.indexing:index", queue="index", timeout_s=3600))
+    add_indexer(context, Indexer("card", "Card", "hub.assets.service.cards:read_card"))
+    add_indexer(context, Indexer("facts", "Facts of the files", "hub.assets.service.facts:read_all"))
     spec = JobSpec("assets.convert_parquet", "hub.assets.jobs:convert_tables", queue="dataflow", timeout_s=6 * 3600)
     register(context, spec)
-    context.events.record_with(_ask_to_read_card, owner="hub")
+    context.events.record_with(_ask_to_read, owner="hub")
     context.events.record_with(_judge_words, owner="hub")
     register(context, JobSpec("assets.sweep_words", "hub.assets.jobs:sweep", timeout_s=3600))
     register_schedule(context, Schedule("assets.sweep_words", "20 4 * * *", "assets.sweep_words"))
@@ -32,26 +31,13 @@ def install(context: Context) -> None:
     register_schedule(context, Schedule("assets.recount_likes", "50 3 * * *", "assets.recount_likes"))
 
 
-def _ask_to_read_card(work: UnitOfWork, event: object) -> None:
-    """Ask for the card to be read once the default branch moved, or is another, in the transaction that records it."""
-    moved: set[str] | None = None
-    match event:
-        case RefsUpdated(changes=changes):
-            moved = {change.ref for change in changes}
-        case RepositoryUpdated(fields=fields) if "default_branch" in fields:
-            pass
-        case _:
-            return
-    repository = work.session.get(Repository, event.repository_id)
-    if repository is None or (moved is not None and branch_ref(repository.default_branch) not in moved):
+def _ask_to_read(work: UnitOfWork, event: object) -> None:
+    """Ask for the files to be read once the default branch moved, or is another, in the transaction that records it."""
+    found = moved_repository(work, event)
+    if found is None:
         return
-    enqueue(
-        work,
-        "assets.index_card",
-        args={"repository_id": repository.id},
-        unique_key=f"assets.index_card:{repository.id}",
-        actor_id=event.actor_id,
-    )
+    repository, actor_id = found
+    ask_to_index(work, repository, actor_id=actor_id)
     if repository.kind == "dataset":
         enqueue(
             work,
@@ -59,7 +45,7 @@ def _ask_to_read_card(work: UnitOfWork, event: object) -> None:
             args={"repository_id": repository.id},
             unique_key=f"assets.convert_parquet:{repository.id}",
             subject=("repository", repository.id),
-            actor_id=event.actor_id,
+            actor_id=actor_id,
         )
 
 
@@ -70,15 +56,6 @@ def _judge_words(work: UnitOfWork, event: object) -> None:
             judge_words_of(work, event.repository_id)
         case RepositoryUndeleted() | RepositoryDeleted(with_account=False):
             judge_words_of(work, event.repository_id)
-
-
-def read_card(run: JobRun, *, repository_id: int) -> None:
-    """Let labels, licence and relations be what the card says; see ``index_card``.
-
-    And read what else the files say, so that whoever asks first need not wait; see ``hub.assets.service.facts``.
-    """
-    index_card(run.context, repository_id=repository_id)
-    prepare_facts(run.context, repository_id=repository_id)
 
 
 def convert_tables(run: JobRun, *, repository_id: int) -> None:

@@ -220,6 +220,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/discussions
         GET {wire}/discussions/<int:num>
         GET {repo}/relations
+        GET {repo}/index
         GET {repo}/tags
         GET /api/v1/prompts/<namespace>/<name>
         GET /api/v1/prompts_info/<namespace>/<name>
@@ -343,6 +344,7 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {repo}/branches/<path:branch>
         PUT {repo}
         PUT {repo}/relations
+        POST {repo}/index
         POST {repo}/relations/<target>
         DELETE {repo}/relations/<target>
         POST {repo}/tags/<category>

@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hub.accounts.policy import SYSTEM
+from hub.assets.indexing import IndexRun
 from hub.assets.models import Tag, TagOrigin, TagState
 from hub.assets.service.labels import MAX_FOUND, Name, set_card_labels
 from hub.assets.service.relations import Target, set_card_relations
-from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
 from hub.base.frontmatter import UnreadableError, find_head, load_yaml, text_of_key
 from hub.base.texts import is_storable
-from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.db.uow import UnitOfWork, unit_of_work
 from hub.repos.contents import read_file
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
@@ -92,23 +92,27 @@ def _words(value: Any) -> list[str]:
     return ["no" if word is False else word for word in values if isinstance(word, str) or word is False]
 
 
-def index_card(context: Context, *, repository_id: int) -> None:
-    """Let a repository's labels, licence and relations be what the card on its default branch says.
+def read_card(run: IndexRun) -> None:
+    """The indexer: let labels, licence and relations be what the card at the commit says.
 
-    Harmless when it is repeated, or when the repository is gone. Without a card there are none; a card that names no
-    licence leaves the repository's as it is.
+    Without a card there are none; a card that names no licence leaves the repository's as it is.
     """
-    with reading(context) as work:
-        repository = work.session.get(Repository, repository_id)
-    if repository is None or repository.deleted_at is not None:
-        return
-    try:
-        read = read_file(context, repository, actor=SYSTEM, path=CARD_PATH, limit_bytes=MAX_HEAD_BYTES)
-        metadata = read_metadata(read.blob.data.decode("utf-8", "replace"))
-    except (NotFound, Invalid):  # no such file; a folder or a submodule of that name
-        metadata = {}
-    with unit_of_work(context) as work:
-        _write(work, repository_id, metadata)
+    metadata: dict[str, Any] = {}
+    if run.commit_id:
+        try:
+            read = read_file(
+                *(run.context, run.repository),
+                actor=SYSTEM,
+                path=CARD_PATH,
+                revision=run.commit_id,
+                limit_bytes=MAX_HEAD_BYTES,
+            )
+            metadata = read_metadata(read.blob.data.decode("utf-8", "replace"))
+        except (NotFound, Invalid):  # no such file; a folder or a submodule of that name
+            pass
+    with unit_of_work(run.context) as work:
+        _write(work, run.repository.id, metadata)
+        run.finish(work)
 
 
 def _known_tasks(work: UnitOfWork, kind: str, metadata: Mapping[str, Any]) -> set[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.accounts.policy import SYSTEM, Actor
+from hub.assets.indexing import IndexRun
 from hub.assets.service.cards import CARD_PATH, MAX_HEAD_BYTES, read_metadata
 from hub.assets.service.tensors import (
     LENGTH_BYTES,
@@ -32,14 +33,11 @@ from hub.base.frontmatter import text_of_key
 from hub.base.log import get_logger
 from hub.base.names import normalise_path
 from hub.base.offload import offload
-from hub.db.uow import reading
 from hub.git import tree
-from hub.git.repository import find_revision
 from hub.git.types import EntryKind
 from hub.repos import derived
 from hub.repos.contents import OpenedFile, open_file
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
 from hub.repos.rows import Shown
 
 log = get_logger(__name__)
@@ -106,15 +104,10 @@ def find_facts(context: Context, repository: Shown, *, commit_id: str) -> Facts:
         return Facts()
 
 
-def prepare_facts(context: Context, *, repository_id: int) -> None:
-    """Work out what the default branch says, so that it is kept. Harmless when there is nothing to read."""
-    with reading(context) as work:
-        repository = work.session.get(Repository, repository_id)
-    if repository is None or repository.deleted_at is not None:
-        return
-    commit_id = offload(find_revision, repository_path(context.settings, repository), repository.default_branch)
-    if commit_id is not None:
-        read_facts(context, repository, commit_id=commit_id)
+def read_all(run: IndexRun) -> None:
+    """The indexer: work out what the commit says, so that it is kept and whoever asks first need not wait."""
+    if run.commit_id:
+        read_facts(run.context, run.repository, commit_id=run.commit_id)
 
 
 @dataclass

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from hub.accounts.policy import Actor
 from hub.assets.models import Relation, RepositoryTag, Tag
 from hub.assets.service import tensors
-from hub.assets.service.cards import index_card
 from hub.compat import info_schemas
 from hub.db.uow import unit_of_work
+from hub.jobs.run import run_due
 from hub.repos import service
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
@@ -89,7 +89,7 @@ def model(context, make_repository, people, write):
             "small.gguf": gguf(),
         },
     )
-    index_card(context, repository_id=repository.id)
+    run_due(context)
     with unit_of_work(context) as work:
         moment = work.now()
         for source in (space, base):
@@ -236,7 +236,7 @@ def test_the_pipeline_tag_is_what_the_card_says_and_no_other_word(call, context,
         "pipeline_tag": "text-generation",
         "library_name": "transformers",
     }
-    index_card(context, repository_id=thing.id)
+    run_due(context)
     [listed] = call("GET", "/hf/api/models", None).json
     for told in (listed, info_of(call, "models")):
         assert (told["pipeline_tag"], told["library_name"]) == ("text-generation", "transformers")
@@ -258,7 +258,7 @@ def test_the_pipeline_tag_is_what_the_card_says_and_no_other_word(call, context,
 def test_sizes_and_sdks_are_spelled_as_the_hub_has_them(call, context, make_repository, people, write):
     corpus = make_repository(people["ada"], "corpus", kind="dataset")
     write(corpus, {"README.md": b"---\nsize_categories: [n<1K, 1M<n<10M, n>1T, Nice]\n---\n"})
-    index_card(context, repository_id=corpus.id)
+    run_due(context)
     sizes = {"size_categories:n<1K", "size_categories:1M<n<10M", "size_categories:n>1T", "size_categories:nice"}
     assert sizes <= set(call("GET", "/hf/api/datasets/ada/corpus", None).json["tags"])
     assert ids(call("GET", "/hf/api/datasets?filter=size_categories:1M%3Cn%3C10M", None)) == ["ada/corpus"]

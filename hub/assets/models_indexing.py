@@ -1,0 +1,41 @@
+"""Tables of what is read from the files of repositories after each push."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.db.base import Model
+
+
+class StepState(StrEnum):
+    """How far one indexer is with the commit that its step names."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class IndexStep(Model):
+    """What one indexer has last done with a repository.
+
+    Who runs it holds it by ``token``: of two runs at once, the one that came first cannot write any more.
+    """
+
+    __tablename__ = "index_steps"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the indexer
+    state: Mapped[StepState]
+    commit_id: Mapped[str] = mapped_column(String(64))  # empty: the branch was gone
+    # At which commit, and by which version of itself, it was last done; None: never.
+    done_commit_id: Mapped[str | None] = mapped_column(String(64))
+    done_version: Mapped[int] = mapped_column(default=0)
+    token: Mapped[str] = mapped_column(String(64), default="")  # the job's run
+    starts: Mapped[int] = mapped_column(default=0)  # at this commit, of which none came to an end
+    error: Mapped[str] = mapped_column(Text, default="")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
