@@ -406,8 +406,14 @@ def features_of(schema: Any) -> dict[str, Any] | None:
         return said
     features = {}
     for name, type in zip(schema.names, schema.types, strict=True):
-        dtype = _CALLED.get(str(type), str(type))
-        if not _PLAIN.match(dtype):
+        dtype = dtype_of(type)
+        if dtype is None:
             return None
         features[name] = {"dtype": dtype, "_type": "Value"}
     return features
+
+
+def dtype_of(type: Any) -> str | None:
+    """A plain type as the library ``datasets`` calls it; None for any other."""
+    dtype = _CALLED.get(str(type), str(type))
+    return dtype if _PLAIN.match(dtype) else None

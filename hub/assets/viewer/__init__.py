@@ -1,0 +1,1 @@
+"""Tables of data sets, to be looked at: pages of rows, statistics, filters, search."""
