@@ -19,6 +19,7 @@ from hub.api import (
     gates,
     indexing,
     jwts,
+    kinds,
     labels,
     licenses,
     likes,
@@ -40,7 +41,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 # Every module here that has a ``blp``.
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources),
-    *(labels, likes, relations, collections, recommendations, indexing),
+    *(labels, likes, relations, collections, recommendations, indexing, kinds),
     *(discussions, pulls, notifications, broadcasts, webhooks),
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),

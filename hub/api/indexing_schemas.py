@@ -18,3 +18,39 @@ class IndexSchema(Schema):
     commit = fields.String(metadata={"description": "of the default branch; empty without one"})
     state = fields.String(metadata={"description": "failed where a step is, else pending where one is not done; done"})
     steps = fields.List(fields.Nested(IndexStepSchema))
+
+
+# Kinds.
+
+
+class NamedSchema(Schema):
+    name = fields.String()
+    title = fields.String()
+
+
+class CardKeySchema(Schema):
+    name = fields.String()
+    type = fields.String(metadata={"description": "text, words, number, flag, members, items or any"})
+    description = fields.String()
+    choices = fields.List(fields.String(), metadata={"description": "in lower case; empty: any value"})
+    category = fields.String(metadata={"description": "of the labels that its words become; empty: none"})
+    relates = fields.String(metadata={"description": "the kind of the repositories that it names; empty: none"})
+
+
+class KindMemberSchema(Schema):
+    name = fields.String()
+    choices = fields.List(fields.String())
+    filter = fields.Boolean(metadata={"description": "whether lists can be narrowed by it"})
+
+
+class KindSchema(NamedSchema):
+    scope = fields.String(metadata={"description": "the word for it in labels"})
+    collection = fields.String(metadata={"description": "the segment of its addresses in this API"})
+    git_collection = fields.String(metadata={"description": "the segment of its addresses for Git and pages"})
+    files = fields.List(fields.String(), metadata={"description": "what a new one holds"})
+    lfs_patterns = fields.List(fields.String(), metadata={"description": "files that are kept in LFS"})
+    members = fields.List(fields.Nested(KindMemberSchema), metadata={"description": "that only this kind has"})
+    card = fields.List(fields.Nested(CardKeySchema), metadata={"description": "members of the head of its card"})
+    tabs = fields.List(fields.Nested(NamedSchema), metadata={"description": "its pages, in order"})
+    indexers = fields.List(fields.Nested(NamedSchema), metadata={"description": "what reads its files after a push"})
+    actions = fields.List(fields.String(), metadata={"description": "what can be done with one"})

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
 
-from hub.accounts.policy import Action, Actor, require
+from hub.accounts.policy import SYSTEM, Action, Actor, require
 from hub.assets.models_indexing import IndexStep, StepState
 from hub.base.context import Context, Key
 from hub.base.dotted import load_dotted
@@ -29,7 +29,9 @@ from hub.git.repository import find_revision
 from hub.jobs.models import Job
 from hub.jobs.run import JobRun, describe
 from hub.jobs.service import enqueue
+from hub.repos.contents import read_file
 from hub.repos.events import RefsUpdated, RepositoryUpdated
+from hub.repos.kinds import KINDS
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 
@@ -66,8 +68,14 @@ def add_indexer(context: Context, indexer: Indexer, owner: str = "hub") -> None:
 
 
 def indexers_of(context: Context, kind: str) -> list[Indexer]:
-    """The steps for repositories of a kind, in their order."""
-    return [indexer for indexer in context[INDEXERS].values() if indexer.kinds is None or kind in indexer.kinds]
+    """The steps for repositories of a kind, in their order: those that read it and that it does not leave out."""
+    declared = context[KINDS].find(kind)
+    wanted = declared.indexers if declared is not None else frozenset()
+    return [
+        indexer
+        for indexer in context[INDEXERS].values()
+        if (indexer.kinds is None or kind in indexer.kinds) and (wanted is None or indexer.name in wanted)
+    ]
 
 
 class Superseded(Conflict):
@@ -101,6 +109,20 @@ class IndexRun:
     def log(self, text: str) -> None:
         """Add a line to the job's log."""
         self._job.log(text)
+
+    def read(self, path: str, *, limit_bytes: int) -> bytes | None:
+        """The beginning of a file at the commit, as Git holds it (an LFS pointer stays one); None without one."""
+        try:
+            found = read_file(
+                *(self.context, self.repository),
+                actor=SYSTEM,
+                path=path,
+                revision=self.commit_id,
+                limit_bytes=limit_bytes,
+            )
+        except (NotFound, Invalid):  # no such file, or a folder, or a submodule
+            return None
+        return found.blob.data
 
     def finish(self, work: UnitOfWork) -> None:
         """Mark the step done at the commit, with what else the unit of work writes.

@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.accounts.policy import PERMISSIONS, Permission
 from hub.accounts.service.departures import DEPARTURES
+from hub.assets.indexing import Indexer, add_indexer
 from hub.base.context import Context
 from hub.base.dotted import load_dotted
 from hub.base.drivers import DRIVER_GROUPS, DriverGroup
@@ -130,6 +131,15 @@ def _install_kinds(context: Context, plugin: Plugin) -> int:
     for kind in kinds:
         add_kind(context[KINDS], kind, owner=plugin.name)
     return len(kinds)
+
+
+def _install_indexers(context: Context, plugin: Plugin) -> int:
+    indexers = _each(plugin, "indexers", Indexer)
+    for indexer in indexers:
+        _judge_function("indexers", indexer.run, dotted=True)
+        _named(plugin, "indexers()", indexer.name, f"{plugin.name}.")
+        add_indexer(context, indexer, owner=plugin.name)
+    return len(indexers)
 
 
 def _install_jobs(context: Context, plugin: Plugin) -> int:
@@ -264,6 +274,7 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "migrations": _note_attribute("migrations"),
     "permissions": _install_permissions,
     "kinds": _install_kinds,
+    "indexers": _install_indexers,
     "jobs": _install_jobs,
     "schedules": _install_schedules,
     "listeners": _install_listeners,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from hub.accounts.policy import Permission
+    from hub.assets.indexing import Indexer
     from hub.base.context import Context
     from hub.base.drivers import DriverGroup
     from hub.base.health import HealthCheck
@@ -94,7 +95,11 @@ class Plugin:
     """Its command group ("module:group"), mounted as ``hub NAME``."""
 
     def kinds(self) -> Iterable[RepositoryKind]:
-        """Kinds of asset, each with the members (``DetailField``) that only it has."""
+        """Kinds of asset: members (``DetailField``), card (``CardKey``), pages (``Tab``) and actions of each."""
+        return ()
+
+    def indexers(self) -> Iterable[Indexer]:
+        """Steps that read repositories' files after each push, after those of the hub."""
         return ()
 
     def api_blueprints(self) -> Iterable[Any]:

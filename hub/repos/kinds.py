@@ -10,6 +10,7 @@ from hub.base.errors import NotFound
 from hub.base.registry import Registry, RegistryError
 from hub.repos import starters
 from hub.repos.attributes import ATTRIBUTES_PATH, lfs_lines
+from hub.repos.cardkeys import DATASET_KEYS, MODEL_KEYS, PLAIN_KEYS, SPACE_KEYS, CardKey
 from hub.repos.details import MAX_LONG_TEXT_CHARS, DetailField, TextForm
 
 # Files that are tracked by LFS from the first commit on. Source: CSGHub contract, section 5.1.
@@ -26,14 +27,34 @@ STANDARD_LFS_PATTERNS = (
 
 
 @dataclass(frozen=True)
+class Tab:
+    """One of a repository's pages. name: the segment of its address, which the first one has none of."""
+
+    name: str
+    title: str
+
+
+# In their order; a kind has some of them.
+APP, CARD, VIEWER, SCHEMA = Tab("app", "App"), Tab("card", "Card"), Tab("viewer", "Viewer"), Tab("schema", "Schema")
+FILES, LOGS, LINEAGE = Tab("files", "Files"), Tab("logs", "Logs"), Tab("lineage", "Lineage")
+COMMUNITY, SETTINGS = Tab("community", "Community"), Tab("settings", "Settings")
+USUAL_TABS = (CARD, FILES, LINEAGE, COMMUNITY, SETTINGS)
+# What can be done with any asset, beside reading and changing it.
+USUAL_ACTIONS = frozenset({"fork", "like", "discuss", "collect", "download"})
+
+
+@dataclass(frozen=True)
 class RepositoryKind:
-    """One kind of asset.
+    """One kind of asset: all that is different about it.
 
     collection: the segment of its Git and page addresses; aliases: further segments that mean the same.
     api_collection: the segment that the REST API's own links use.
     starter_files: what a new repository holds besides ``.gitattributes``, path to content.
     details: members that only this kind has.
     taken_code: of the refusal when another of the kind has the path already.
+    card: the members that the head of its card may have. tabs: its pages, in order. indexers: the names of the steps
+    that read its files after a push; None: all that read this kind. actions: what can be done with one: words such as
+    "deploy", "finetune", "evaluate", "run" and "preview", which those who can do it look for.
     """
 
     name: str
@@ -45,6 +66,10 @@ class RepositoryKind:
     starter_files: Callable[[starters.NewRepository], Mapping[str, bytes]] = field(default=starters.card_only)
     details: tuple[DetailField, ...] = ()
     taken_code: str = "REPO-ERR-0"
+    card: tuple[CardKey, ...] = PLAIN_KEYS
+    tabs: tuple[Tab, ...] = USUAL_TABS
+    indexers: frozenset[str] | None = None
+    actions: frozenset[str] = USUAL_ACTIONS
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -94,20 +119,39 @@ _MCP_DETAILS = (
 )
 
 CORE_KINDS = (
-    RepositoryKind("model", "models", "Model", details=_MODEL_DETAILS),
-    RepositoryKind("dataset", "datasets", "Dataset", details=_DATASET_DETAILS),
+    RepositoryKind(
+        *("model", "models", "Model"),
+        details=_MODEL_DETAILS,
+        card=MODEL_KEYS,
+        actions=USUAL_ACTIONS | {"deploy", "finetune", "evaluate"},
+    ),
+    RepositoryKind(
+        *("dataset", "datasets", "Dataset"),
+        details=_DATASET_DETAILS,
+        card=DATASET_KEYS,
+        tabs=(CARD, VIEWER, FILES, LINEAGE, COMMUNITY, SETTINGS),
+        actions=USUAL_ACTIONS | {"preview", "evaluate"},
+    ),
     RepositoryKind("code", "codes", "Code"),
     RepositoryKind(
         *("space", "spaces", "Space"),
         starter_files=starters.space_files,
         details=_SPACE_DETAILS,
         taken_code="SPACE-ERR-1",  # source: CSGHub contract, section 1.6
+        card=SPACE_KEYS,
+        tabs=(APP, CARD, FILES, LOGS, LINEAGE, COMMUNITY, SETTINGS),
+        actions=USUAL_ACTIONS | {"run"},
     ),
-    RepositoryKind("prompt", "prompts", "Prompt"),
+    RepositoryKind("prompt", "prompts", "Prompt", actions=USUAL_ACTIONS | {"run"}),
     RepositoryKind("skill", "skills", "Skill"),
     # Git addresses say "mcpservers", the REST API "mcps"; both work in both. Source: CSGHub contract, 1.10 and 6.1.
     RepositoryKind(
-        "mcpserver", "mcpservers", "MCP server", aliases=("mcps",), api_collection="mcps", details=_MCP_DETAILS
+        *("mcpserver", "mcpservers", "MCP server"),
+        aliases=("mcps",),
+        api_collection="mcps",
+        details=_MCP_DETAILS,
+        tabs=(CARD, SCHEMA, FILES, LINEAGE, COMMUNITY, SETTINGS),
+        actions=USUAL_ACTIONS | {"deploy"},
     ),
 )
 

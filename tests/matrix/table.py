@@ -116,6 +116,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/organization/<namespace>/collections
         GET /api/v1/user/<username>/collections
         GET /api/v1/tags
+        GET /api/v1/kinds
         GET /api/v1/tags/<int:label_id>
         GET /api/v1/tags/categories
         GET /api/v1/webhooks/topics

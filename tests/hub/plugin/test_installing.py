@@ -5,6 +5,7 @@ import pytest
 
 from hub.accounts.policy import PERMISSIONS
 from hub.accounts.service.departures import DEPARTURES
+from hub.assets.indexing import INDEXERS
 from hub.base.drivers import DRIVER_GROUPS
 from hub.base.events import publish
 from hub.base.health import HEALTH, ok
@@ -32,6 +33,7 @@ from hub.plugin import (
 )
 from hub.plugin.events import RepositoryCreated
 from hub.plugin.host import PLUGINS
+from hub.plugin.indexing import Indexer
 from hub.plugin.services import SERVICES
 from hub.plugin.topics import Topic
 from hub.repos.checks import CHECKS, DELETE_CHECKS
@@ -64,6 +66,7 @@ def look(_context):
 ALL = {
     "permissions": (Permission("alpha:note:read", "read notes"),),
     "kinds": [RepositoryKind("notebook", "notebooks", "Notebook")],
+    "indexers": [Indexer("alpha.read", "Read", do_nothing)],
     "jobs": [JobSpec("alpha.tidy", do_nothing)],
     "schedules": [Schedule("alpha.nightly", "0 0 * * *", "alpha.tidy")],
     "listeners": {RepositoryCreated: do_nothing},
@@ -93,6 +96,7 @@ def reason_of(context, name="alpha"):
     [
         (PERMISSIONS, "alpha:note:read"),
         (KINDS, "notebook"),
+        (INDEXERS, "alpha.read"),
         (JOBS, "alpha.tidy"),
         (SCHEDULES, "alpha.nightly"),
         (TOPICS, "alpha.note_written"),
@@ -120,8 +124,8 @@ def test_the_plugin_is_told_by_the_extension_points_that_it_uses(context, bring)
     bring(make_plugin("beta"))
     host = start_host(context, plugins="alpha,beta")
     assert host.find("alpha").points == [
-        "tables", "permissions", "kinds", "jobs", "schedules", "listeners", "topics", "checks", "driver groups",
-        "services", "metrics", "health", "navigation", "panels", "commands",
+        "tables", "permissions", "kinds", "indexers", "jobs", "schedules", "listeners", "topics", "checks",
+        "driver groups", "services", "metrics", "health", "navigation", "panels", "commands",
     ]  # fmt: skip
     assert host.find("beta").points == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub.plugin import Context
 from hub.plugin.db import unit_of_work
 from hub.plugin.events import RepositoryCreated
+from hub.plugin.indexing import IndexRun
 from hub.plugin.jobs import JobRun
 from hub_sample import service
 
@@ -20,3 +21,13 @@ def note_creation(context: Context, event: RepositoryCreated) -> None:
     """Write the first note on a new repository."""
     with unit_of_work(context) as work:
         service.add_note(work, repository_id=event.repository_id, text="This repository was created.")
+
+
+def read_notes(run: IndexRun) -> None:
+    """Keep the first line of the repository's file of notes as a note."""
+    found = run.read("NOTES.txt", limit_bytes=4096) or b""
+    text = found.decode("utf-8", "replace").replace("\0", "").strip().partition("\n")[0]
+    with unit_of_work(run.context) as work:
+        if text:
+            service.add_note(work, repository_id=run.repository.id, text=text[: service.MAX_CHARS])
+        run.finish(work)

@@ -27,6 +27,7 @@ from hub.plugin import (
 )
 from hub.plugin.drivers import DriverGroup
 from hub.plugin.health import Check, HealthCheck, fail, ok
+from hub.plugin.indexing import COMMON_KEYS, USUAL_TABS, CardKey, CardType, Indexer, Tab
 from hub.plugin.topics import Told, Topic
 from hub_sample.events import NoteWritten
 from hub_sample.greeters import Greeter
@@ -69,7 +70,18 @@ class SamplePlugin(Plugin):
     cli = "hub_sample.commands:sample"
 
     def kinds(self) -> Iterable[RepositoryKind]:
-        return (RepositoryKind("notebook", "notebooks", "Notebook"),)
+        subject = CardKey("subject", CardType.WORDS, "what it is about", category="subject")
+        return (
+            RepositoryKind(
+                *("notebook", "notebooks", "Notebook"),
+                card=(*COMMON_KEYS, subject, CardKey("cells", CardType.NUMBER)),
+                tabs=(*USUAL_TABS, Tab("cells", "Cells")),
+                actions=frozenset({"fork", "sample.print"}),
+            ),
+        )
+
+    def indexers(self) -> Iterable[Indexer]:
+        return (Indexer("sample.notes", "Notes", "hub_sample.jobs:read_notes", kinds=frozenset({"notebook"})),)
 
     def api_blueprints(self) -> Iterable[Any]:
         from hub_sample import api
