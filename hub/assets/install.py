@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.assets import departures, jobs
+from hub.assets import departures, jobs, lineage_jobs
 from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
 from hub.assets.indexing import INDEXERS
 from hub.assets.models import Collection
+from hub.assets.records import indexers as records
 from hub.assets.service.known import KNOWN_LABELS, KnownLabels
+from hub.assets.viewer.engine import install_engine
 from hub.base.context import Context
 from hub.base.registry import Registry
 from hub.base.topics import TOPICS, Told, Topic, add_topic
@@ -18,8 +20,11 @@ def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
     context.provide(KNOWN_LABELS, KnownLabels())
     context.provide(INDEXERS, Registry("indexers"))
+    install_engine(context)
     departures.install(context)
     jobs.install(context)
+    records.install(context)
+    lineage_jobs.install(context)
     topics = context[TOPICS]
     add_topic(topics, Topic("collection.created", "A collection was made.", CollectionCreated, _tell))
     add_topic(topics, Topic("collection.updated", "A collection, or what is in it, changed.", CollectionUpdated, _tell))
