@@ -19,6 +19,7 @@ def install(context: Context) -> None:
     register(context, JobSpec(JOB, "hub.assets.indexing:index", queue="index", timeout_s=3600))
     add_indexer(context, Indexer("card", "Card", "hub.assets.service.cards:read_card"))
     add_indexer(context, Indexer("facts", "Facts of the files", "hub.assets.service.facts:read_all"))
+    add_indexer(context, Indexer("search", "Search", "hub.assets.search.indexer:index_search"))
     spec = JobSpec("assets.convert_parquet", "hub.assets.jobs:convert_tables", queue="dataflow", timeout_s=6 * 3600)
     register(context, spec)
     context.events.record_with(_ask_to_read, owner="hub")

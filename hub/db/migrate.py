@@ -123,7 +123,7 @@ def differences(database: Database, branch: Branch = CORE, *, others: Collection
         return branch.owns(name)
 
     def include(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
-        return is_ours(str(name)) if kind == "table" else not is_of_database(str(name))
+        return not is_of_database(str(name)) and (kind != "table" or is_ours(str(name)))
 
     with database.engine.connect() as connection:
         opts = {"compare_type": True, "version_table": branch.version_table, "include_object": include}

@@ -7,6 +7,7 @@ database is up to date.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,9 @@ from typing import Any
 from sqlalchemy import inspect, text
 
 from hub.db.engine import Database
+
+# An index of words, and the tables in which SQLite's FTS5 keeps one.
+_FULL_TEXT = re.compile(r"_fts(_data|_idx|_docsize|_config|_content)?\Z")
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ CORE = Branch("hub", Path(__file__).parent / "migrations" / "versions", "alembic
 
 
 def is_of_database(name: str) -> bool:
-    """Whether an index of that name is one that a migration makes on one kind of database only, beside the models."""
-    return name.endswith("_trigram")
+    """Whether a migration makes the index or table of that name on one kind of database only, beside the models."""
+    return name.endswith("_trigram") or _FULL_TEXT.search(name) is not None
 
 
 @dataclass(frozen=True)

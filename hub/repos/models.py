@@ -63,6 +63,7 @@ class Repository(Model):
         Index(None, "kind", "hf_path"),
         Index(None, "kind", "ms_path"),
         Index(None, "deleted_at"),
+        Index(None, "name_key"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

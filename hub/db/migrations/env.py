@@ -22,7 +22,7 @@ attributes = context.config.attributes
 
 def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
     """Autogenerate looks at the tables of the branch's owner only."""
-    return bool(attributes["owns"](str(name))) if kind == "table" else not is_of_database(str(name))
+    return not is_of_database(str(name)) and (kind != "table" or bool(attributes["owns"](str(name))))
 
 
 context.configure(
