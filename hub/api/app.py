@@ -11,6 +11,7 @@ from hub.api import (
     administration,
     branches,
     broadcasts,
+    cards,
     collections,
     contents,
     discussions,
@@ -25,6 +26,7 @@ from hub.api import (
     likes,
     notifications,
     organizations,
+    prompts,
     pulls,
     recommendations,
     relations,
@@ -41,10 +43,11 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 # Every module here that has a ``blp``.
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources),
-    *(labels, likes, relations, collections, recommendations, indexing, kinds),
+    *(labels, likes, relations, collections, recommendations, indexing, kinds, cards),
     *(discussions, pulls, notifications, broadcasts, webhooks),
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),
+    prompts,
 )
 
 

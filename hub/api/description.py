@@ -118,6 +118,7 @@ _OPEN_WRITES = frozenset(
     {
         *("accounts_open_session", "accounts_close_session", "accounts_register"),
         *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths", "account_validate_card"),
+        "prompts_show_preview",
     }
 )
 # The same view under another prefix, or at one more address.

@@ -7,8 +7,8 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from hub.accounts.models import Role
+from hub.api.prompt_schemas import PromptSchema
 from hub.api.schemas import Body, PageNumber, PageQuery, text
-from hub.assets.service.prompts import TYPES as PROMPT_TYPES
 from hub.repos.details import MAX_NUMBER, DetailField
 from hub.repos.kinds import CORE_KINDS, RepositoryKind
 
@@ -322,22 +322,6 @@ class _CommonRepositorySchema(BriefRepositorySchema):
 
 
 RepositorySchema = _CommonRepositorySchema.from_dict(_details_of(CORE_KINDS), name="RepositorySchema")
-
-
-class PromptSchema(Schema):
-    title = fields.String()
-    content = fields.String()
-    language = fields.String()
-    tags = fields.List(fields.String())
-    type = fields.String(metadata={"description": ", ".join(PROMPT_TYPES)})
-    source = fields.String()
-    author = fields.String()
-    time = fields.String(metadata={"description": "as its author wrote it"})
-    copyright = fields.String()
-    feedback = fields.List(fields.String())
-    file_path = fields.String(metadata={"description": "the file that holds it"})
-    can_write = fields.Boolean()
-    can_manage = fields.Boolean()
 
 
 class PromptRepositorySchema(Schema):

@@ -41,7 +41,8 @@ class FileEdit:
     action: "put" writes a file, whether it is there or not; "delete", "delete_dir"; "move" and "copy" take the file
     or directory at ``source``. content: the bytes, or a file that holds them and that nobody changes meanwhile.
     blob_oid: a Git blob of the repository instead of a content; it stays in Git, whatever its size.
-    expected_oid: the blob (or, of LFS content, the SHA-256) that the path must hold now; None: whatever it holds.
+    expected_oid: the blob (or, of LFS content, the SHA-256) that the path must hold now; "": nothing may be there yet;
+    None: whatever it holds.
     """
 
     path: str
@@ -334,7 +335,7 @@ def _require_expected(path: Path, start: str | None, edits: Iterable[FileEdit]) 
         if edit.expected_oid is None:
             continue
         entry = None if start is None else offload(find_entry, path, start, edit.source or edit.path)
-        held = () if entry is None else (entry.oid, entry.lfs.oid if entry.lfs else entry.oid)
+        held = ("",) if entry is None else (entry.oid, entry.lfs.oid if entry.lfs else entry.oid)
         if edit.expected_oid not in held:
             raise Conflict(f"{edit.path!r} was changed meanwhile; look at it and try again.", code="file_changed")
 

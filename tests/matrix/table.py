@@ -62,6 +62,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "{wire}": tuple(f"{prefix}/api/<collection:kind>/<namespace>/<name>" for prefix in ("/<hub_prefix:hub>", "")),
     "{any}": ("", "/csg", "/hf", "/ms"),
     "{hub}": ("/<hub_prefix:hub>", ""),
+    "{prompt}": ("/api/v1/prompts/<namespace>/<name>/prompt",),
     "{prefix}": ("/<hub_prefix:hub>",),
 }
 
@@ -116,7 +117,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/organization/<namespace>/collections
         GET /api/v1/user/<username>/collections
         GET /api/v1/tags
+        GET /api/v1/prompts/records
         GET /api/v1/kinds
+        POST /api/v1/validate-card
         GET /api/v1/tags/<int:label_id>
         GET /api/v1/tags/categories
         GET /api/v1/webhooks/topics
@@ -222,9 +225,15 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/discussions/<int:num>
         GET {repo}/relations
         GET {repo}/index
+        GET {repo}/card
         GET {repo}/tags
         GET /api/v1/prompts/<namespace>/<name>
         GET /api/v1/prompts_info/<namespace>/<name>
+        GET {prompt}/view/<path:path>
+        GET {prompt}/versions/<path:path>
+        GET {prompt}/compare/<path:path>
+        GET {prompt}/export
+        POST {prompt}/preview
     """,
     REPOSITORY_ASKED: """
         GET {wire}/likers
@@ -237,6 +246,8 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/lfs-files/duplicate
         GET {wire}/xet-write-token/<path:revision> | create_pr
         POST {repo}/access_request
+        PUT {prompt}/like/<path:path>
+        DELETE {prompt}/like/<path:path>
         POST {repo}/discussions
         POST {repo}/pulls
         POST {wire}/discussions
@@ -359,6 +370,11 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {repo}/raw/<path:path>
         DELETE {repo}/raw/<path:path>
         POST {repo}/upload_file
+        POST {prompt}/record
+        PUT {prompt}/record/<path:path>
+        DELETE {prompt}/record/<path:path>
+        POST {prompt}/versions/<path:path>
+        POST {prompt}/import
     """,
     REPOSITORY_ADMIN: """
         PUT {wire}/settings

@@ -1,0 +1,12 @@
+"""The steps by which this chapter's records are read from files after a push."""
+
+from __future__ import annotations
+
+from hub.assets.indexing import Indexer, add_indexer
+from hub.base.context import Context
+
+
+def install(context: Context) -> None:
+    """Register the indexers; done once, by the room's ``install``."""
+    where = "hub.assets.records"
+    add_indexer(context, Indexer("prompts", "Prompts", f"{where}.prompt_index:index_prompts", frozenset({"prompt"})))

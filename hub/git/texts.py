@@ -1,0 +1,17 @@
+"""Differences between texts that are no files of a repository."""
+
+from __future__ import annotations
+
+import pygit2
+
+from hub.git.types import decode_text
+
+
+def diff_texts(old: str, new: str, *, path: str = "text") -> str:
+    """What changes one text into the other, as `git diff` prints it; empty when nothing does."""
+    if old == new:
+        return ""
+    # libgit2 does not copy them: they must live as long as the patch.
+    before, after = old.encode(), new.encode()
+    patch = pygit2.Patch.create_from(before, after, old_as_path=path, new_as_path=path)
+    return decode_text(patch.data)
