@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
+from hub.api.schemas import Body, text
+
 
 class IndexStepSchema(Schema):
     name = fields.String()
@@ -54,3 +56,44 @@ class KindSchema(NamedSchema):
     tabs = fields.List(fields.Nested(NamedSchema), metadata={"description": "its pages, in order"})
     indexers = fields.List(fields.Nested(NamedSchema), metadata={"description": "what reads its files after a push"})
     actions = fields.List(fields.String(), metadata={"description": "what can be done with one"})
+
+
+# Cards.
+
+
+class CardBody(Body):
+    content = fields.String(required=True, metadata={"description": "the text of a README.md"})
+    type = text("the kind of asset: model, dataset, ...", default="model")
+
+
+class CardProblemSchema(Schema):
+    key = fields.String(metadata={"description": "the member; empty: the whole"})
+    line = fields.Integer(allow_none=True, metadata={"description": "in the file, from 1"})
+    severity = fields.String(metadata={"description": "error: nothing is read; warning: this is not; note: a slip?"})
+    reason = fields.String()
+
+
+class CardPlaceSchema(Schema):
+    line = fields.Integer(metadata={"description": "where the text begins, from 1"})
+    offset = fields.Integer(metadata={"description": "the same in bytes"})
+
+
+class CardBodySchema(CardPlaceSchema):
+    size = fields.Integer(metadata={"description": "of the file, in bytes"})
+    url = fields.String(metadata={"description": "the whole file; empty without one"})
+
+
+class CheckedCardSchema(Schema):
+    valid = fields.Boolean(metadata={"description": "whether it can be read at all"})
+    metadata = fields.Dict()
+    problems = fields.List(fields.Nested(CardProblemSchema))
+    body = fields.Nested(CardPlaceSchema)
+
+
+class CardSchema(Schema):
+    commit = fields.String()
+    path = fields.String(metadata={"description": "empty without a card"})
+    metadata = fields.Dict()
+    problems = fields.List(fields.Nested(CardProblemSchema))
+    description = fields.String(metadata={"description": "that its text gives a repository which nobody has described"})
+    body = fields.Nested(CardBodySchema)

@@ -27,6 +27,7 @@ from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.git.repository import find_revision
 from hub.jobs.models import Job
+from hub.jobs.queue import send_after_commit
 from hub.jobs.run import JobRun, describe
 from hub.jobs.service import enqueue
 from hub.repos.contents import read_file
@@ -167,7 +168,7 @@ def _settle(work: UnitOfWork, run: IndexRun, **values: Any) -> None:
 
 def ask_to_index(work: UnitOfWork, repository: Repository, *, actor_id: int | None, is_forced: bool = False) -> Job:
     """Ask for the repository to be indexed; one that waits already is enough. is_forced: also what is done."""
-    return enqueue(
+    job = enqueue(
         work,
         JOB,
         args={"repository_id": repository.id} | ({"is_forced": True} if is_forced else {}),
@@ -175,6 +176,11 @@ def ask_to_index(work: UnitOfWork, repository: Repository, *, actor_id: int | No
         subject=("repository", repository.id),
         actor_id=actor_id,
     )
+    if job.run_after > work.now():
+        # One that failed waits for its next try: what is there now need not.
+        job.run_after = work.now()
+        send_after_commit(work, job)
+    return job
 
 
 def moved_repository(work: UnitOfWork, event: object) -> tuple[Repository, int | None] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.assets.indexing import JOB, Indexer, add_indexer, ask_to_index, moved_repository
+from hub.assets.service.filelabels import KINDS as LABELLED
 from hub.assets.service.likes import recount_likes
 from hub.assets.service.trends import update_trends
 from hub.assets.service.words import judge_words_of, sweep_words
@@ -18,8 +19,12 @@ def install(context: Context) -> None:
     """Register the room's jobs, their schedules, and what follows a push; done once, by ``build_context``."""
     register(context, JobSpec(JOB, "hub.assets.indexing:index", queue="index", timeout_s=3600))
     add_indexer(context, Indexer("card", "Card", "hub.assets.service.cards:read_card"))
+    add_indexer(context, Indexer("card_check", "Card's metadata", "hub.assets.service.cardindex:check_card"))
+    names = Indexer("labels", "Labels of the files", "hub.assets.service.filelabels:read_names", kinds=LABELLED)
+    add_indexer(context, names)
     add_indexer(context, Indexer("facts", "Facts of the files", "hub.assets.service.facts:read_all"))
     add_indexer(context, Indexer("search", "Search", "hub.assets.search.indexer:index_search"))
+    add_indexer(context, Indexer("lineage", "Lineage", "hub.assets.service.ancestry:read_lineage"))
     spec = JobSpec("assets.convert_parquet", "hub.assets.jobs:convert_tables", queue="dataflow", timeout_s=6 * 3600)
     register(context, spec)
     context.events.record_with(_ask_to_read, owner="hub")

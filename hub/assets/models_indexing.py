@@ -5,10 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from typing import Any
+
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db.base import Model
+
+
+class RepositoryCard(Model):
+    """What the card of a repository's default branch says, and what is wrong with it."""
+
+    __tablename__ = "repository_cards"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    commit_id: Mapped[str] = mapped_column(String(64), default="")
+    card: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    problems: Mapped[list[Any]] = mapped_column(default=list)
+    problem_count: Mapped[int] = mapped_column(default=0)  # without those that are notes only
+    description: Mapped[str] = mapped_column(Text, default="")  # that its text gives
 
 
 class StepState(StrEnum):

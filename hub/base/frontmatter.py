@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,14 @@ class UnreadableError(ValueError):
         self.line = line
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A value of YAML, and of its members, by name, the lines where they stand, from 1. A repeated one has several."""
+
+    value: Any
+    lines: dict[str, list[int]] = field(default_factory=dict)
+
+
 def find_head(text: str) -> str | None:
     """What stands between the two lines of ``---`` at the head of a card, or None without them."""
     match = _HEAD.match(text)
@@ -26,7 +35,12 @@ def find_head(text: str) -> str | None:
 
 
 def load_yaml(text: str) -> Any:
-    """The value that a YAML text is, of plain types only. Raises UnreadableError.
+    """The value that a YAML text is, of plain types only. Raises UnreadableError as ``load_marked``."""
+    return load_marked(text).value
+
+
+def load_marked(text: str) -> Marked:
+    """The value that a YAML text is, of plain types only, and where its members stand. Raises UnreadableError.
 
     Merge keys (``<<``) are refused: a dozen lines that name each other would become millions of members. So are whole
     numbers of more than ``MAX_NUMBER_CHARS``: what is read here can always be written again.
@@ -50,7 +64,12 @@ def load_yaml(text: str) -> Any:
         loader = yaml.SafeLoader(text)
         loader.yaml_constructors = {**loader.yaml_constructors, "tag:yaml.org,2002:int": read_number}
         loader.flatten_mapping = refuse_merges
-        return loader.get_single_data()
+        node = loader.get_single_node()
+        lines: dict[str, list[int]] = {}
+        for key, _value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode):
+                lines.setdefault(key.value, []).append(key.start_mark.line + 1)
+        return Marked(None if node is None else loader.construct_document(node), lines)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"

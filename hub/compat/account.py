@@ -9,12 +9,12 @@ from flask import Response
 
 from hub.accounts import service as accounts
 from hub.accounts.models import AccessToken, Role, TokenScope
+from hub.assets.service.cardcheck import Severity
+from hub.assets.service.cardindex import check_text
 from hub.base.errors import NotSignedIn
-from hub.base.offload import offload
 from hub.base.paging import MAX_PER, PageArgs
 from hub.compat import schemas
 from hub.compat.addresses import CompatBlueprint
-from hub.compat.cards import find_faults
 from hub.compat.views import time_text
 from hub.db.uow import reading
 from hub.http.actor import current_actor
@@ -23,6 +23,7 @@ from hub.http.rest import ErrorSchema
 
 blp = CompatBlueprint("account", __name__, description="The caller and the cards, as huggingface_hub asks")
 
+_KINDS = ("model", "dataset", "space")
 # How the client calls our roles in an organisation.
 _ROLES = {Role.ADMIN: "admin", Role.WRITE: "write", Role.READ: "read"}
 
@@ -85,9 +86,11 @@ def validate_card(body: dict[str, Any]) -> Response:
 
     It takes no credential: huggingface_hub sends none along, and nothing of the hub is told.
     """
-    errors, warnings = offload(find_faults, body["content"])
-    found = {
-        "errors": [{"message": message} for message in errors],
-        "warnings": [{"message": message} for message in warnings],
-    }
-    return Response(json.dumps(found), status=400 if errors else 200, mimetype="application/json")
+    kind = body["repoType"] if body["repoType"] in _KINDS else "model"
+    found: dict[str, list[dict[str, str]]] = {"errors": [], "warnings": []}
+    for problem in check_text(current_context(), kind=kind, text=body["content"]).problems:
+        if problem.severity is not Severity.NOTE:
+            message = f"{problem.key}: {problem.reason}" if problem.key else problem.reason
+            where = f" (line {problem.line})" if problem.line is not None else ""
+            found["errors" if problem.severity is Severity.ERROR else "warnings"].append({"message": message + where})
+    return Response(json.dumps(found), status=400 if found["errors"] else 200, mimetype="application/json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pygit2
@@ -132,6 +132,29 @@ def list_files(path: Path, revision: str, *, limit: int) -> list[str] | None:
                 found.append(decode_text(parent + entry.name))
                 if len(found) > limit:
                     return None
+    return found
+
+
+def select_files(
+    path: Path, revision: str, is_wanted: Callable[[str], bool], *, limit: int, max_walked: int
+) -> list[str]:
+    """The paths of a revision's files that are wanted, in git's order: the first ``limit`` of them.
+
+    Of the others nothing is kept, so the memory does not depend on how many there are. Of more than ``max_walked``
+    files, the rest is not looked at. Raises NotFound (``revision_not_found``).
+    """
+    found: list[str] = []
+    walked = 0
+    with open_repository(path) as repository:
+        for parent, entry in _walk(repository, tree_at(repository, commit_of(repository, revision), ""), b""):
+            if entry.kind not in (EntryKind.FILE, EntryKind.LINK):
+                continue
+            walked += 1
+            name = decode_text(parent + entry.name)
+            if is_wanted(name):
+                found.append(name)
+            if len(found) >= limit or walked >= max_walked:
+                break
     return found
 
 

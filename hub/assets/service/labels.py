@@ -10,7 +10,7 @@ from operator import attrgetter
 from sqlalchemy import ColumnElement, String, and_, bindparam, cast, delete, false, func, or_, select, update
 
 from hub.accounts.policy import Action, Actor, require
-from hub.assets.models import RepositoryTag, Tag, TagOrigin, TagState
+from hub.assets.models import RepositoryTag, Tag, TagCategory, TagOrigin, TagState
 from hub.assets.service.catalogue import check_label_name, list_categories
 from hub.assets.service.known import KNOWN_LABELS, KnownLabel
 from hub.assets.service.rows import hold
@@ -21,6 +21,7 @@ from hub.base.log import get_logger
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
 from hub.repos.events import RepositoryUpdated
+from hub.repos.kinds import KINDS
 from hub.repos.models import Repository
 from hub.repos.rows import RepositoryRow, Shown
 
@@ -39,6 +40,7 @@ MAX_FOUND = 200
 _ALSO: Mapping[str, tuple[str, ...]] = {"task": ("task", "other")}
 
 Name = tuple[str, str]  # (category, name)
+_RANKS = {origin: rank for rank, origin in enumerate((TagOrigin.PERSON, TagOrigin.CARD, TagOrigin.FILES))}
 _BY_CATEGORY = attrgetter("category", "name")
 
 
@@ -167,7 +169,19 @@ def _tidied(label: Name) -> Name | None:
 
 
 def _category_names(work: UnitOfWork, repository: Repository) -> set[str]:
-    return {category.name for category in list_categories(work, scope=repository.kind, is_enabled=True)}
+    found = {category.name for category in list_categories(work, scope=repository.kind, is_enabled=True)}
+    return found or _first_categories(work, repository.kind)
+
+
+def _first_categories(work: UnitOfWork, scope: str) -> set[str]:
+    """The categories of a kind that has none, as a plugin's when its first repository is read: those of its card."""
+    kind = work.context[KINDS].find(scope)
+    if kind is None or list_categories(work, scope=scope):
+        return set()
+    names = {key.category for key in kind.card if key.category}
+    rows = [{"scope": scope, "name": name, "show_name": name.replace("_", " ").capitalize()} for name in sorted(names)]
+    insert_new(work.session, TagCategory, rows)
+    return names
 
 
 def _replace(
@@ -184,8 +198,8 @@ def _replace(
     gone = [tag_id for tag_id, of in there.items() if of == origin and tag_id not in wanted_ids]
     if gone:
         work.session.execute(delete(RepositoryTag).where(is_of_repository, RepositoryTag.tag_id.in_(gone)))
-    # What a person says counts more than what is read: it outlives the file's saying so.
-    taken_over = [tag_id for tag_id in wanted_ids if origin == TagOrigin.PERSON and there.get(tag_id, origin) != origin]
+    # What a person says counts more than what is read, and a card more than files: it outlives their saying so.
+    taken_over = [tag_id for tag_id in wanted_ids if _RANKS[there.get(tag_id, origin)] > _RANKS[origin]]
     if taken_over:
         over = update(RepositoryTag).where(is_of_repository, RepositoryTag.tag_id.in_(taken_over))
         work.session.execute(over.values(origin=origin))

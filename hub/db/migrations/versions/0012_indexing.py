@@ -36,7 +36,24 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("repository_id", "name", name=op.f("pk_index_steps")),
     )
+    op.create_table(
+        "repository_cards",
+        sa.Column("repository_id", _ID, nullable=False),
+        sa.Column("commit_id", sa.String(length=64), nullable=False),
+        sa.Column("card", sa.JSON(), nullable=False),
+        sa.Column("problems", sa.JSON(), nullable=False),
+        sa.Column("problem_count", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repository_id"],
+            ["repositories.id"],
+            name=op.f("fk_repository_cards_repository_id_repositories"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_repository_cards")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("repository_cards")
     op.drop_table("index_steps")
