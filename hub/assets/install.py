@@ -9,6 +9,7 @@ from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUp
 from hub.assets.indexing import INDEXERS
 from hub.assets.models import Collection
 from hub.assets.records import indexers as records
+from hub.assets.security import scanning
 from hub.assets.service.known import KNOWN_LABELS, KnownLabels
 from hub.assets.viewer.engine import install_engine
 from hub.base.context import Context
@@ -25,6 +26,7 @@ def install(context: Context) -> None:
     jobs.install(context)
     records.install(context)
     lineage_jobs.install(context)
+    scanning.install(context)
     topics = context[TOPICS]
     add_topic(topics, Topic("collection.created", "A collection was made.", CollectionCreated, _tell))
     add_topic(topics, Topic("collection.updated", "A collection, or what is in it, changed.", CollectionUpdated, _tell))

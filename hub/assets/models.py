@@ -1,4 +1,4 @@
-"""Tables of labels, likes, relations and collections."""
+"""Tables of labels, likes and collections; those of relations and runs are ``models_lineage``'s."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, User
-from hub.assets import models_indexing, models_records, models_search  # noqa: F401 - its tables are this room's
+from hub.assets import models_indexing, models_records, models_search, models_security  # noqa: F401 - its tables are this room's
+from hub.assets.models_lineage import Relation as Relation
 from hub.db.base import Model, RowId
 from hub.repos.models import Repository
 
@@ -99,28 +100,6 @@ class Like(Model):
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
-    created_at: Mapped[datetime]
-
-
-class RelationOrigin(StrEnum):
-    """Who said that two repositories belong together."""
-
-    PERSON = "person"
-    CARD = "card"
-
-
-class Relation(Model):
-    """That one repository was made from, or uses, another: a model its data set, a space its model.
-
-    Stored by id, so that it follows both through renames.
-    """
-
-    __tablename__ = "repository_relations"
-    __table_args__ = (Index(None, "target_id"),)
-
-    source_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
-    target_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
-    origin: Mapped[RelationOrigin] = mapped_column(default=RelationOrigin.PERSON)
     created_at: Mapped[datetime]
 
 

@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, false, or_
 
 from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import find_namespace
+from hub.assets.security.reports import find_issues
 from hub.assets.service import labels_of, list_labels
 from hub.assets.service.facts import Facts, find_facts, read_facts, read_weight_heads
-from hub.assets.service.tags import OUR_SDKS, count_naming, names_any, names_one_of, related_of, with_tags, word_of
+from hub.assets.service.tags import OUR_SDKS, count_children, names_any, names_one_of, related_of, with_tags, word_of
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
 from hub.base.paging import Page, PageArgs
@@ -221,7 +222,7 @@ def show_repository(query: dict[str, Any], place: Place, revision: str = "") -> 
             related = related_of(work, actor=actor, repository_ids=[repository.id]).get(repository.id, [])
         children = None
         if "childrenModelCount" in wanted:
-            children = count_naming(work, actor=actor, repository_id=repository.id, kind="model")
+            children = count_children(work, actor=actor, repository_id=repository.id)
     snapshot = entries.read_snapshot(
         context,
         repository,
@@ -235,7 +236,9 @@ def show_repository(query: dict[str, Any], place: Place, revision: str = "") -> 
     runtime = runtime_view(context, repository) if "runtime" in wanted else None
     view = info_view(Subject(repository, labels, related, snapshot, facts, children, size, runtime), wanted)
     if query["securityStatus"] and kind == "model":
-        view["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
+        issues = find_issues(context, repository, commit_id=snapshot.commit.id)
+        found = [{"path": path, "level": state.value} for path, state in issues or ()]
+        view["securityRepoStatus"] = {"scansDone": issues is not None, "filesWithIssues": found}
     return views.send_json(view)
 
 

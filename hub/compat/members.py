@@ -131,9 +131,12 @@ _pipeline_tag = _named("task", "pipeline_tag")
 
 
 def _paths(kind: str, *, is_named: bool) -> Callable[[Subject], list[str]]:
-    return lambda subject: [
-        other.path for other in subject.related if other.kind == kind and other.is_named == is_named
-    ]
+    def tell(subject: Subject) -> list[str]:
+        here = [other for other in subject.related if other.is_here and other.is_named == is_named]
+        # One may be related in more than one way.
+        return list(dict.fromkeys(other.path for other in here if other.kind == kind))
+
+    return tell
 
 
 def _of_card(member: str, form: type) -> Callable[[Subject], Any]:

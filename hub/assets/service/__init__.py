@@ -47,7 +47,6 @@ from hub.assets.service.relations import (
     add_relation,
     list_related,
     remove_relation,
-    set_card_relations,
     set_relations,
 )
 from hub.assets.service.trends import set_weight, update_trends, weights_of
@@ -88,7 +87,6 @@ __all__ = [
     "remove_items",
     "remove_relation",
     "set_card_labels",
-    "set_card_relations",
     "set_labels",
     "set_relations",
     "set_weight",

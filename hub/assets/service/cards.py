@@ -1,4 +1,4 @@
-"""What a repository's card, its ``README.md``, says at its head: labels, licence, related repositories.
+"""What a repository's card, its ``README.md``, says at its head: labels, licence.
 
 Source of the names: CSGHub contract, section 7, steps 3 and 9a.
 """
@@ -14,7 +14,6 @@ from hub.accounts.policy import SYSTEM
 from hub.assets.indexing import IndexRun
 from hub.assets.models import Tag, TagOrigin, TagState
 from hub.assets.service.labels import MAX_FOUND, Name, set_card_labels
-from hub.assets.service.relations import Target, set_card_relations
 from hub.base.errors import Invalid, NotFound
 from hub.base.frontmatter import UnreadableError, find_head, load_yaml, text_of_key
 from hub.base.texts import is_storable
@@ -40,7 +39,6 @@ _CATEGORIES = {
     "library_name": "framework",
     "size_categories": "size",
 }
-_RELATED = {"models": "model", "base_model": "model", "datasets": "dataset", "codes": "code", "mcpservers": "mcpserver"}
 
 
 def read_metadata(text: str) -> dict[str, Any]:
@@ -61,39 +59,27 @@ def labels_in(metadata: Mapping[str, Any], *, kind: str = "model", tasks: Collec
     names. Anything else is for one, its ``pipeline_tag``, where it has such a member, and whatever it calls a task
     beside that is a word like any other; without it the first of its ``tags`` that is known as a task is one.
     """
-    labels = [(_CATEGORIES.get(member, member), word) for member, value in metadata.items() for word in _words(value)]
+    labels = [(_CATEGORIES.get(member, member), word) for member, value in metadata.items() for word in words_in(value)]
     if kind == "dataset":
         return labels
-    if said := _words(metadata.get("pipeline_tag"))[:1]:
+    if said := words_in(metadata.get("pipeline_tag"))[:1]:
         labels = [(OTHER if category == "task" else category, word) for category, word in labels]
         return [("task", said[0]), *((category, word) for category, word in labels if word.lower() != said[0].lower())]
     if not any(category == "task" for category, _word in labels):
-        tags = _words(metadata.get("tags"))
+        tags = words_in(metadata.get("tags"))
         first = next((word for word in tags if word.lower() in tasks), None)
         labels = [("task" if category == OTHER and word == first else category, word) for category, word in labels]
     return labels
 
 
-def relations_in(metadata: Mapping[str, Any]) -> list[Target]:
-    """(kind, "namespace/name") of each repository that a card names."""
-    return [
-        (kind, path) for member, kind in _RELATED.items() for path in _words(metadata.get(member)) if _is_path(path)
-    ]
-
-
-def _is_path(word: str) -> bool:
-    # YAML can write what a database cannot even compare.
-    return "/" in word and is_storable(word)
-
-
-def _words(value: Any) -> list[str]:
+def words_in(value: Any) -> list[str]:
     """A text, or those of a list that are texts. YAML reads Norwegian's "no" as a boolean."""
     values = value if isinstance(value, list) else [value]
     return ["no" if word is False else word for word in values if isinstance(word, str) or word is False]
 
 
 def read_card(run: IndexRun) -> None:
-    """The indexer: let labels, licence and relations be what the card at the commit says.
+    """The indexer: let labels and licence be what the card at the commit says.
 
     Without a card there are none; a card that names no licence leaves the repository's as it is.
     """
@@ -117,7 +103,7 @@ def read_card(run: IndexRun) -> None:
 
 def _known_tasks(work: UnitOfWork, kind: str, metadata: Mapping[str, Any]) -> set[str]:
     """Those of a card's ``tags``, in lower case, that the catalogue has as tasks of its own."""
-    names = {word.lower() for word in _words(metadata.get("tags"))[:MAX_FOUND] if is_storable(word)}
+    names = {word.lower() for word in words_in(metadata.get("tags"))[:MAX_FOUND] if is_storable(word)}
     is_known = (Tag.scope == kind, Tag.category == "task", Tag.state == TagState.KEPT, Tag.name.in_(names))
     return set(work.session.scalars(select(Tag.name).where(*is_known))) if names else set()
 
@@ -128,8 +114,7 @@ def _write(work: UnitOfWork, repository_id: int, metadata: Mapping[str, Any]) ->
         return
     labels = labels_in(metadata, kind=repository.kind, tasks=_known_tasks(work, repository.kind, metadata))
     set_card_labels(work, repository=repository, labels=labels, origin=TagOrigin.CARD)
-    set_card_relations(work, repository=repository, targets=relations_in(metadata))
-    licences = [word for word in _words(metadata.get("license")) if word.isprintable()]
+    licences = [word for word in words_in(metadata.get("license")) if word.isprintable()]
     if licences and len(licences[0]) <= MAX_CHARS["license"]:
         # Not through the row: its updated_at is the time of its last change by a person.
         work.session.execute(

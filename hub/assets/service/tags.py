@@ -16,8 +16,9 @@ from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, false, fun
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Actor
 from hub.assets.models import Relation, RepositoryTag, Tag
+from hub.assets.models_lineage import RelationType
 from hub.assets.service.labels import Label
-from hub.assets.service.relations import MAX_SHOWN, Target, find_readable
+from hub.assets.service.relations import BASE_TYPES, MAX_SHOWN, Target, find_readable, is_shown, paths_of
 from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Invalid
@@ -44,8 +45,12 @@ CATEGORIES: Mapping[str, str] = {
 }
 # What stands before the colon -> the kind of the repository that is named behind it.
 _KINDS = {"dataset": "dataset", "model": "model", "base_model": "model"}
-# base_model:finetune:ada/base says how it was made from it; here that is not known.
-_WAYS = ("adapter:", "finetune:", "merge:", "quantized:")
+# base_model:finetune:ada/base says how it was made from it; without a way any of them is meant.
+_WAYS = {f"{type.value}:": type for type in BASE_TYPES}
+# What a model is to the base models and the data sets that its tags name.
+_CHILD_TYPES = (*BASE_TYPES, RelationType.DISTILLED, RelationType.DERIVED_FROM)
+_DATA_TYPES = (RelationType.TRAINED_ON, RelationType.USES, RelationType.DERIVED_FROM)
+_TYPES = {"dataset": _DATA_TYPES, "base_model": _CHILD_TYPES, "model": tuple(RelationType)}
 
 # How a model's, a data set's and any other's labels are spelled; without a word before it a label stands alone.
 _SPELLED: Mapping[str, Mapping[str, str]] = {
@@ -66,11 +71,13 @@ OUR_SDKS: Mapping[str, str] = {"static": "nginx"}
 
 
 class Related(NamedTuple):
-    """A repository that another one names (``is_named``), or that names it."""
+    """A repository that another one names (``is_named``), or that names it. is_here: on this hub."""
 
     kind: str
     path: str
     is_named: bool
+    type: RelationType
+    is_here: bool
 
 
 def with_tags(work: UnitOfWork, *, actor: Actor, scope: str, tags: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -86,16 +93,17 @@ def with_tags(work: UnitOfWork, *, actor: Actor, scope: str, tags: Sequence[str]
         raise Invalid(f"More than {MAX_TAGS_ASKED} tags at once.", code="REQ-ERR-6", query="filter")
     if not all(is_storable(tag) for tag in wanted):
         return [false()]
-    targets = {tag: target for tag in wanted if (target := _target_of(tag)) is not None}
+    named = {tag: target for tag in wanted if (target := _target_of(tag)) is not None}
+    targets = {tag: target for tag, (target, _types) in named.items()}
     labels = {tag: _label_of(tag) for tag in wanted if tag not in targets}
     ids = _label_ids(work, scope, labels)
     found = find_readable(work, actor, list(targets.values()))
     conditions: list[ColumnElement[bool]] = []
     for tag in wanted:
         if tag in targets:
-            target_id = found.get(targets[tag])
-            naming = select(Relation.source_id).where(Relation.target_id == target_id)
-            conditions.append(Repository.id.in_(naming) if target_id is not None else false())
+            named_target, types = named[tag]
+            naming = select(Relation.source_id).where(_leads_to(named_target, found.get(named_target)), is_shown())
+            conditions.append(Repository.id.in_(naming.where(Relation.type.in_(types))))
         else:
             carrying = select(RepositoryTag.repository_id).where(RepositoryTag.tag_id.in_(ids[tag]))
             condition = Repository.id.in_(carrying) if ids[tag] else false()
@@ -104,14 +112,26 @@ def with_tags(work: UnitOfWork, *, actor: Actor, scope: str, tags: Sequence[str]
     return conditions
 
 
-def _target_of(tag: str) -> Target | None:
+def _target_of(tag: str) -> tuple[Target, Sequence[RelationType]] | None:
+    """The repository that a tag names, and what who carries the tag may be to it."""
     word, colon, path = tag.partition(":")
     kind = _KINDS.get(word) if colon else None
     if kind is None:
         return None
-    for way in _WAYS:
-        path = path.removeprefix(way)
-    return kind, fold_name(path)
+    for way, type in _WAYS.items():
+        if path.startswith(way):
+            return (kind, fold_name(path.removeprefix(way))), (type,)
+    return (kind, fold_name(path)), _TYPES[word]
+
+
+def _leads_to(target: Target, target_id: int | None) -> ColumnElement[bool]:
+    """The condition on ``Relation`` that it leads there; where the actor knows no such repository, that it names it.
+
+    What a card says of one that the actor may not see is answered like what it says of one that is not there.
+    """
+    if target_id is not None:
+        return Relation.target_id == target_id
+    return and_(Relation.named_kind == target[0], Relation.named_key == target[1])
 
 
 def _label_of(tag: str) -> tuple[str, str]:
@@ -161,9 +181,14 @@ def tags_of(kind: str, labels: Iterable[Label], related: Iterable[Related] = ())
     spelled = _SPELLED.get(kind, _USUALLY_SPELLED)
     tags = [f"{spelled.get(label.category, '')}{word_of(label)}" for label in labels]
     for other in related:
-        if other.is_named and kind == "model" and other.kind in ("dataset", "model"):
-            tags.append(f"{'dataset' if other.kind == 'dataset' else 'base_model'}:{other.path}")
-    return tags
+        if not other.is_named or kind != "model":
+            continue
+        if other.kind == "dataset" and other.type in _DATA_TYPES:
+            tags.append(f"dataset:{other.path}")
+        elif other.kind == "model" and other.type in _CHILD_TYPES:
+            tags.append(f"base_model:{other.path}")
+            tags += [f"base_model:{other.type.value}:{other.path}"] if other.type in BASE_TYPES else []
+    return list(dict.fromkeys(tags))
 
 
 _PATH = (Namespace.path + literal("/") + Repository.name).label("path")
@@ -172,29 +197,50 @@ _PATH = (Namespace.path + literal("/") + Repository.name).label("path")
 def related_of(work: UnitOfWork, *, actor: Actor, repository_ids: Sequence[int]) -> dict[int, list[Related]]:
     """For each repository those that it names and those that name it, as far as the actor may see them.
 
-    Of all together at most ``MAX_SHOWN`` either way, the newest first; repositories without any are absent. One query.
+    What its card names and the actor does not see here is told by that name. Of all together at most ``MAX_SHOWN`` of
+    each sort, the newest first; repositories without any are absent. Once for each type of relation. One query.
     """
     found: dict[int, list[Related]] = defaultdict(list)
     if not repository_ids:
         return {}
     ids: BindParameter[int] = bindparam("ids", repository_ids, expanding=True)
-    halves = []
+    parts = []
     for own, other, is_named in (
         (Relation.source_id, Relation.target_id, True),
         (Relation.target_id, Relation.source_id, False),
     ):
-        half = (
+        part = (
             select(
-                own.label("own"), Repository.id.label("id"), Repository.kind, _PATH, literal(is_named).label("named")
+                own.label("own"),
+                Repository.id.label("id"),
+                Repository.kind.label("kind"),
+                _PATH,
+                Relation.type.label("type"),
+                literal(is_named).label("named"),
+                literal(True).label("here"),
             )
             .join(Repository, Repository.id == other)
             .join(Namespace, Namespace.id == Repository.namespace_id)
-            .where(own.in_(ids), is_live(), may_read(actor))
+            .where(own.in_(ids), is_shown(), is_live(), may_read(actor))
         )
-        halves.append(select(half.order_by(Repository.id.desc()).limit(MAX_SHOWN).subquery()))
+        parts.append(select(part.order_by(Repository.id.desc()).limit(MAX_SHOWN).subquery()))
+    elsewhere = (
+        select(
+            Relation.source_id,
+            Relation.id,
+            Relation.named_kind,
+            Relation.named,
+            Relation.type,
+            literal(True),
+            literal(False),
+        )
+        .outerjoin(Repository, and_(Repository.id == Relation.target_id, is_live(), may_read(actor)))
+        .where(Relation.source_id.in_(ids), Repository.id.is_(None), Relation.named != "", is_shown())
+    )
+    parts.append(select(elsewhere.order_by(Relation.id.desc()).limit(MAX_SHOWN).subquery()))
     work.session.flush()
-    for own_id, _id, kind, path, is_named in work.session.connection().execute(union_all(*halves)).all():
-        found[own_id].append(Related(kind, path, bool(is_named)))
+    for own_id, _id, kind, path, type, is_named, is_here in work.session.connection().execute(union_all(*parts)).all():
+        found[own_id].append(Related(kind, path, bool(is_named), RelationType(type), bool(is_here)))
     return dict(found)
 
 
@@ -207,17 +253,31 @@ def names_one_of(work: UnitOfWork, *, actor: Actor, targets: Sequence[Target]) -
         raise Invalid(f"More than {MAX_TAGS_ASKED} repositories at once.", code="REQ-ERR-6", query="filter")
     storable = [(kind, fold_name(path)) for kind, path in targets if is_storable(path)]
     ids = list(find_readable(work, actor, storable).values())
-    return Repository.id.in_(select(Relation.source_id).where(Relation.target_id.in_(ids))) if ids else false()
+    naming = select(Relation.source_id).where(Relation.target_id.in_(ids), is_shown())
+    return Repository.id.in_(naming) if ids else false()
+
+
+def in_tree(work: UnitOfWork, *, actor: Actor, relation: str, repository_id: int) -> ColumnElement[bool]:
+    """The condition on ``Repository`` that it is this to the other one, which the actor may read. One query.
+
+    relation: a ``RelationType``; nothing is to another one what no type is called.
+    """
+    if relation not in [type.value for type in RelationType] or not paths_of(
+        work, actor=actor, repository_ids=[repository_id]
+    ):
+        return false()
+    is_such = (Relation.target_id == repository_id, Relation.type == RelationType(relation), is_shown())
+    return Repository.id.in_(select(Relation.source_id).where(*is_such))
 
 
 def names_any(kinds: Sequence[str]) -> ColumnElement[bool]:
     """The condition on ``Repository`` that it names some repository of these kinds."""
     of_kinds = select(Repository.id).where(Repository.kind.in_(kinds))
-    return Repository.id.in_(select(Relation.source_id).where(Relation.target_id.in_(of_kinds)))
+    return Repository.id.in_(select(Relation.source_id).where(Relation.target_id.in_(of_kinds), is_shown()))
 
 
-def count_naming(work: UnitOfWork, *, actor: Actor, repository_id: int, kind: str) -> int:
-    """How many repositories of a kind, of those that the actor may read, name this one."""
-    query = select(func.count()).select_from(Relation).join(Repository, Repository.id == Relation.source_id)
-    is_such = and_(Relation.target_id == repository_id, Repository.kind == kind)
-    return work.session.scalar(query.where(is_such, is_live(), may_read(actor))) or 0
+def count_children(work: UnitOfWork, *, actor: Actor, repository_id: int) -> int:
+    """How many models, of those that the actor may read, come from this one."""
+    query = select(func.count(Relation.source_id.distinct())).join(Repository, Repository.id == Relation.source_id)
+    is_such = and_(Relation.target_id == repository_id, Relation.type.in_(_CHILD_TYPES), Repository.kind == "model")
+    return work.session.scalar(query.where(is_such, is_shown(), is_live(), may_read(actor))) or 0

@@ -2,7 +2,7 @@ import pytest
 
 from hub.accounts.policy import SYSTEM
 from hub.assets import service
-from hub.assets.service.cards import labels_in, read_metadata, relations_in
+from hub.assets.service.cards import labels_in, read_metadata
 from hub.db.uow import reading
 from hub.jobs.run import run_due
 from hub.repos.branches import set_default_branch
@@ -52,7 +52,6 @@ def test_members_mean_what_the_contract_says():
         ("license", "MIT"), ("task", "Text-Generation"), ("framework", "transformers"), ("language", "en"),
         ("language", "no"),
     } <= set(labels_in(metadata))  # fmt: skip
-    assert relations_in(metadata) == [("dataset", "ada/data"), ("dataset", "ada/none")]
     card = read_metadata("---\ntasks: a\ntags: [b]\ntask_categories: [c]\nsize_categories: d\nsize: e\n---")
     assert labels_in(card) == [("task", "a"), ("other", "b"), ("task", "c"), ("size", "d"), ("size", "e")]
 

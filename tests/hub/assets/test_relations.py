@@ -3,7 +3,8 @@ from sqlalchemy import select
 
 from hub.accounts.policy import ANONYMOUS, SYSTEM
 from hub.assets import service
-from hub.assets.models import Relation
+from hub.assets.models_lineage import Relation, RelationType
+from hub.assets.service.claims import Claim, set_read_relations
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn
 
 
@@ -68,12 +69,13 @@ def test_who_may_write_relates_to_what_they_may_read(work, ada, model, actor_of,
 def test_a_card_keeps_its_own_relations_and_a_persons_outlive_them(work, ada, model, actor_of, make_row):
     for name in ("one", "two", "three"):
         make_row(ada, name, "dataset")
-    card = [("dataset", "ada/one"), ("dataset", "ada/two"), ("dataset", "ada/none"), ("model", model.path)]
-    service.set_card_relations(work, repository=model, targets=card)
+    named = [("dataset", "ada/one"), ("dataset", "ada/two"), ("dataset", "ada/none"), ("model", model.path)]
+    card = [Claim(RelationType.USES, kind, path) for kind, path in named]
+    set_read_relations(work, repository=model, claims=card)
     assert related(work, model) == ["ada/one", "ada/two"]
     service.set_relations(work, actor=actor_of(ada), repository=model, kind="dataset", paths=["ada/two", "ada/three"])
     assert related(work, model) == ["ada/one", "ada/three", "ada/two"]
-    service.set_card_relations(work, repository=model, targets=[])
+    set_read_relations(work, repository=model, claims=[])
     assert related(work, model) == ["ada/three", "ada/two"]
 
 

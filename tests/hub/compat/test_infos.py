@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from hub.accounts.policy import Actor
-from hub.assets.models import Relation, RepositoryTag, Tag
+from hub.assets.models import RepositoryTag, Tag
+from hub.assets.models_lineage import Relation, RelationType
 from hub.assets.service import tensors
 from hub.compat import info_schemas
 from hub.db.uow import unit_of_work
@@ -28,7 +29,7 @@ library_name: transformers
 language: [en, no]
 released: 2026-01-02
 base_model: ada/base
-datasets: [ada/corpus, bob/secret]
+datasets: [ada/corpus, bob/secret, bob/none]
 model-index: [{name: thing}]
 widget: [{text: Hello}]
 huge: &a [1, &b [1, *a]]
@@ -92,8 +93,8 @@ def model(context, make_repository, people, write):
     run_due(context)
     with unit_of_work(context) as work:
         moment = work.now()
-        for source in (space, base):
-            work.session.add(Relation(source_id=source.id, target_id=repository.id, created_at=moment))
+        for source, type in ((space, RelationType.USES), (base, RelationType.FINETUNE)):
+            work.session.add(Relation(source_id=source.id, target_id=repository.id, type=type, created_at=moment))
     return repository
 
 
@@ -116,8 +117,8 @@ def test_an_info_tells_what_the_files_say(call, model, count_queries):
         [{"text": "Hello"}],
     )
     assert {"license:mit", "en", "no", "dataset:ada/corpus", "base_model:ada/base"} <= set(info["tags"])
-    # Bob's data set is private, and so is that it is related.
-    assert "dataset:bob/secret" not in info["tags"]
+    # The card says so, and nothing tells whether Bob has such a data set.
+    assert {"dataset:bob/secret", "dataset:bob/none"} <= set(info["tags"])
     assert info["spaces"] == ["ada/demo_it"]
     assert (info["gated"], info["disabled"], info["usedStorage"] > 0) == (False, False, True)
     with count_queries() as queries:
@@ -296,7 +297,10 @@ def test_lists_are_narrowed_by_tags_that_all_must_be_there(call, context, model,
         "filter=library:transformers",
         "filter=dataset:ADA/corpus",
         "filter=base_model:ada/base",
-        "filter=base_model:finetune:ada/base",
+        "filter=base_model:quantized:ada/base",
+        # Whether or not there is one that the caller may not see.
+        "filter=dataset:bob/secret",
+        "filter=dataset:bob/none",
     ):
         assert ask(query) == ["ada/thing"], query
     for query in (
@@ -307,8 +311,7 @@ def test_lists_are_narrowed_by_tags_that_all_must_be_there(call, context, model,
         "filter=dataset:%00",
         "inference=warm",
         "apps=vllm",
-        # That ada/thing names it is Bob's to know.
-        "filter=dataset:bob/secret",
+        "filter=base_model:finetune:ada/base",
     ):
         assert ask(query) == [], query
     assert ask("models=ada/thing&models=none/none", "spaces") == ask("linked=true", "spaces") == ["ada/demo_it"]
