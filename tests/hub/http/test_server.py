@@ -212,6 +212,21 @@ def test_a_body_that_the_application_did_not_read_is_skipped(web):
         assert ask(connection, get("/"))[0] == 200
 
 
+def test_a_short_answer_arrives_in_one_piece(web):
+    with web.connect() as connection:
+        for _ in range(20):
+            connection.sendall(get("/unread"))
+            assert connection.recv(MIB).endswith(b"\r\n\r\nnot read")
+
+
+def test_the_first_piece_of_a_slow_answer_does_not_wait_for_the_next(own_web):
+    with own_web.connect() as connection:
+        connection.sendall(get("/wait"))
+        assert connection.recv(MIB).endswith(b"\r\n\r\no")
+        (own_web.directory / "go").touch()
+        assert connection.recv(MIB) == b"k"
+
+
 def test_the_answer_is_closed_when_the_client_goes(web):
     note = web.directory / "closed"
     note.unlink(missing_ok=True)
