@@ -29,7 +29,6 @@ from hub.assets.viewer.parts import Part, Table
 from hub.base.context import Context, Key
 from hub.base.errors import Failed, Invalid, Unavailable, Unprocessable
 from hub.base.log import get_logger
-from hub.base.offload import offload
 
 log = get_logger(__name__)
 
@@ -279,24 +278,13 @@ class Batch:
     count: int
     body: bytes
 
-    def to_rows(self) -> list[tuple[Any, ...]]:
-        """The rows as values of Python."""
-        return offload(_read_rows, self.body)
-
-
-def _read_rows(body: bytes) -> list[tuple[Any, ...]]:
-    import pyarrow as pa
-
-    table = pa.ipc.open_stream(io.BytesIO(body)).read_all()
-    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-
 
 class Session:
     """A process that answers one caller's statements over one table.
 
-    In a statement, ``@table`` is the table and c0, c1, ... are its columns; the virtual columns ``file_index`` and
-    ``file_row_number`` say where a row lies. Values are parameters ($1, ...). parts: only the parts from the first of
-    these numbers up to the second.
+    In a statement, ``@table`` is the table (``@part7`` one part of it) and c0, c1, ... are its columns; the virtual
+    columns ``file_index`` and ``file_row_number`` say where a row lies. Values are parameters ($1, ...). parts: only
+    the parts from the first of these numbers up to the second.
     """
 
     def __init__(self, child: _Child, table: Table, deadline: float) -> None:
@@ -324,14 +312,14 @@ class Session:
         rows: list[list[Any]] = json.loads(body)
         return rows
 
-    def rows(
+    def batches(
         self, sql: str, parameters: Sequence[Any] = (), *, parts: tuple[int, int] | None = None, batch: int = 100
-    ) -> list[tuple[Any, ...]]:
-        """All rows of a statement's result, as pyarrow spells values; ``is_cut`` says whether there was too much."""
-        found: list[tuple[Any, ...]] = []
+    ) -> list[Batch]:
+        """All rows of a statement's result, a few in each batch; ``is_cut`` says whether there was too much."""
+        found: list[Batch] = []
 
         def take(head: dict[str, Any], body: bytes) -> None:
-            found.extend(Batch(head["rows"], body).to_rows())
+            found.append(Batch(head["rows"], body))
 
         end, _ = self._ask("rows", sql=sql, parameters=list(parameters), parts=parts, batch=batch, take=take)
         self.is_cut = bool(end.get("is_cut"))

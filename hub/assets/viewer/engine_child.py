@@ -15,6 +15,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import resource
 import select
 import socket
@@ -36,6 +37,7 @@ _WATCH_S = 0.5
 _KEPT_TABLES = 2
 _MAX_MESSAGE_CHARS = 2_000
 _EXPORT_BATCH = 2_000
+_TABLE = re.compile(r"@(table|part(\d+))")
 
 
 class Gone(Exception):
@@ -181,9 +183,13 @@ class Table:
         return f"read_parquet([{listed}], hive_partitioning = false, union_by_name = false, filename = false)"
 
     def relation(self, sql: str, parameters: list[Any], parts: list[int] | None) -> Any:
-        """What a statement gives; ``@table`` in it is the table, or some of its parts."""
+        """What a statement gives; ``@table`` in it is the table, or some of its parts; ``@part7`` one part."""
         names = self._names if parts is None else self._names[slice(*parts)]
-        sql = sql.replace("@table", self._read(names) + self._alias)
+
+        def read(token: re.Match[str]) -> str:
+            return self._read(names if token[1] == "table" else [self._names[int(token[2])]]) + self._alias
+
+        sql = _TABLE.sub(read, sql)
         return self._connection.sql(sql, params=parameters) if parameters else self._connection.sql(sql)
 
     def close(self) -> None:

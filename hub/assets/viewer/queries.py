@@ -7,16 +7,20 @@ each window has is remembered, so that the next page need not look through them 
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.assets.viewer.cells import Page
 from hub.assets.viewer.engine import ENGINE, QueryTimeout, Session
 from hub.assets.viewer.expressions import Condition, Order, quote_name, read_order, read_search, read_where
+from hub.assets.viewer.features import media_of
 from hub.assets.viewer.parts import Table
 from hub.base.context import Context
 from hub.base.errors import Invalid, Unprocessable
+from hub.base.offload import offload
 
 MAX_PAGE = 500
 # Source: the pages' contract, section 8: a search ends after so long, with what it has found.
@@ -33,10 +37,12 @@ _ROW_BATCH = 25
 
 @dataclass(frozen=True)
 class QueryRow:
-    """A row. number: its place in the table, from 0. values: in the order of the table's columns, as pyarrow spells."""
+    """A row. number: its place in the table, from 0. values: in the order of the table's columns, in words of JSON, as
+    ``cells`` shows them. cut: the columns whose values are not whole."""
 
     number: int
-    values: tuple[Any, ...]
+    values: Sequence[Any]
+    cut: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,37 @@ def _starts(table: Table) -> list[int]:
     return starts
 
 
+def _columns(table: Table) -> str:
+    """What is read of a row: of pictures and sounds only where they come from."""
+    media = _media(table)
+    return ", ".join(_path_of(f"c{at}") if at in media else f"c{at}" for at in range(len(table.columns)))
+
+
+def _media(table: Table) -> dict[int, str]:
+    return media_of([{"type": column.type, "feature": column.feature} for column in table.columns])
+
+
+def _path_of(column: str) -> str:
+    return f"CASE WHEN {column} IS NOT NULL THEN struct_pack(path := {column}.path) END AS {column}"
+
+
+def _render(page: Page, bodies: Sequence[bytes]) -> list[QueryRow]:
+    """Rows in Arrow's form, their numbers first, as they are shown. page: what was shown before counts, too."""
+    import pyarrow as pa
+
+    numbers: list[int] = []
+    before, cut_before = len(page.rows), len(page.cut)
+    for body in bodies:
+        table = pa.ipc.open_stream(io.BytesIO(body)).read_all()
+        numbers += table.column(0).to_pylist()
+        page.add_table(table.remove_column(0))
+    cut: dict[int, list[int]] = {}
+    for row, column in page.cut[cut_before:]:
+        cut.setdefault(row - before, []).append(column)
+    rows = zip(numbers, page.rows[before:], strict=True)
+    return [QueryRow(number, values, cut.get(at, ())) for at, (number, values) in enumerate(rows)]
+
+
 @dataclass(frozen=True)
 class _Window:
     """Rows of a table: whole parts from ``first`` up to ``last``, or those of one part from ``start`` to ``end``."""
@@ -188,6 +225,8 @@ class _Query:
         self._limit = limit
         self._began = time.monotonic()
         self.counted = _Counted(list(counted.windows), counted.is_complete)
+        self._shown = _columns(self._table)
+        self._page = Page(_media(self._table))
         self.rows: list[QueryRow] = []
         self.is_partial = False
         self.is_searching = False
@@ -214,7 +253,7 @@ class _Query:
         """A page in the table's own order."""
         if not self._condition.sql:
             number = number_of_row(self._table)
-            self._take(select(f"{number}, *", rest=f"LIMIT {self._limit} OFFSET {self._offset}"), None)
+            self._take(select(f"{number}, {self._shown}", rest=f"LIMIT {self._limit} OFFSET {self._offset}"), None)
             return
         self.is_searching = True
         seen = 0
@@ -280,13 +319,13 @@ class _Query:
             return
         number = number_of_row(self._table, *window.parts)
         where = window.within(self._condition.sql)
-        self._take(select(f"{number}, *", where, f"LIMIT {wanted} OFFSET {skipped}"), window.parts)
+        self._take(select(f"{number}, {self._shown}", where, f"LIMIT {wanted} OFFSET {skipped}"), window.parts)
 
     def _take(self, sql: str, parts: tuple[int, int] | None, order: dict[int, int] | None = None) -> None:
         parameters = self._condition.parameters if order is None else ()
-        rows = self._session.rows(sql, parameters, parts=parts, batch=_ROW_BATCH)
-        self.rows += [QueryRow(int(row[0]), row[1:]) for row in rows]
+        batches = self._session.batches(sql, parameters, parts=parts, batch=_ROW_BATCH)
         self.is_partial |= self._session.is_cut
+        self.rows += offload(_render, self._page, [batch.body for batch in batches])
 
     def read_sorted(self, order: Order) -> None:
         """A page in the order of a column: first which rows they are, then the rows."""
@@ -304,7 +343,9 @@ class _Query:
         for part, rows in by_part.items():
             number = number_of_row(self._table, part, part + 1)
             listed = ", ".join(str(int(row)) for row in rows)
-            self._take(select(f"{number}, *", f"file_row_number IN ({listed})"), (part, part + 1), order=rank)
+            self._take(
+                select(f"{number}, {self._shown}", f"file_row_number IN ({listed})"), (part, part + 1), order=rank
+            )
         self.rows.sort(key=lambda row: rank[row.number])
         if self._total is not None or self.counted.is_complete:
             return
