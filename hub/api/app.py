@@ -24,6 +24,8 @@ from hub.api import (
     labels,
     licenses,
     likes,
+    lineage,
+    mcps,
     notifications,
     organizations,
     prompts,
@@ -32,6 +34,8 @@ from hub.api import (
     relations,
     repositories,
     resources,
+    search,
+    security,
     users,
     verifications,
     webhooks,
@@ -42,12 +46,13 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 
 # Every module here that has a ``blp``.
 MODULES = (
-    *(repositories, branches, contents, edits, gates, resources),
-    *(labels, likes, relations, collections, recommendations, indexing, kinds, cards),
+    *(repositories, branches, contents, edits, gates, resources, security),
+    *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, lineage),
     *(discussions, pulls, notifications, broadcasts, webhooks),
+    search,
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),
-    prompts,
+    *(prompts, mcps),
 )
 
 

@@ -23,21 +23,16 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.http.ranges import disposition
-from hub.http.routing import BYTES, PREFIX, ApiBlueprint
+from hub.http.routing import BYTES, PREFIX, Address, RepositoryBlueprint
 from hub.repos.branches import create_tag
 from hub.repos.models import Repository
-from hub.repos.service import access_of, get_readable
+from hub.repos.service import access_of
 
-blp = ApiBlueprint("prompts", __name__, url_prefix=PREFIX, description="Single prompts of prompt repositories")
+blp = RepositoryBlueprint("prompts", __name__, url_prefix=PREFIX, description="Single prompts of prompt repositories")
 
-_REPOSITORY = "/prompts/<namespace>/<name>"
+_SEGMENT = "prompts"
 _FORM_BYTES = 1024 * 1024
 _MIMETYPES = {"jsonl": "application/x-ndjson", "zip": "application/zip", "csv": "text/csv"}
-
-
-def _get(namespace: str, name: str) -> Repository:
-    with reading(current_context()) as work:
-        return get_readable(work, actor=current_actor(), kind="prompt", path=f"{namespace}/{name}")
 
 
 def _output(repository: Repository, *files: PromptFile) -> list[dict[str, Any]]:
@@ -78,27 +73,27 @@ def _members(body: dict[str, Any], *, of: tuple[str, ...] = MEMBERS) -> dict[str
     return {name: body[name] for name in of if body.get(name) is not None}
 
 
-@blp.get(f"{_REPOSITORY}/prompt/view/<path:path>")
+@blp.at("/prompt/view/<path:path>", segment=_SEGMENT)
 @blp.arguments(schemas.PromptRevisionQuery, location="query")
 @blp.response(200, enveloped(schemas.PromptOutputSchema))
-def show_prompt(query: dict[str, Any], namespace: str, name: str, path: str) -> Response:
+def show_prompt(query: dict[str, Any], address: Address, path: str) -> Response:
     """One prompt, of any revision, with the places in its texts."""
-    repository = _get(namespace, name)
+    repository = address.get()
     file = prompt_edits.read_prompt(
         current_context(), repository, actor=current_actor(), path=path, revision=query["ref"]
     )
     return send_json(ok(_output(repository, file)[0]))
 
 
-@blp.post(f"{_REPOSITORY}/prompt/record")
+@blp.at("/prompt/record", segment=_SEGMENT, method="POST")
 @blp.arguments(schemas.NewPromptBody)
 @blp.response(200, enveloped(schemas.SavedPromptSchema))
-def create_prompt(body: dict[str, Any], namespace: str, name: str) -> dict[str, Any]:
+def create_prompt(body: dict[str, Any], address: Address) -> dict[str, Any]:
     """Add a prompt in a commit of its own; 409 when there is a file of that name."""
     saved = prompt_edits.create_prompt(
         current_context(),
         actor=current_actor(),
-        repository_id=_get(namespace, name).id,
+        repository_id=address.get().id,
         members={member: value for member, value in _members(body).items() if value != ""},
         path=body["path"],
         message=body["message"],
@@ -108,15 +103,15 @@ def create_prompt(body: dict[str, Any], namespace: str, name: str) -> dict[str, 
     return _saved(saved)
 
 
-@blp.put(f"{_REPOSITORY}/prompt/record/<path:path>")
+@blp.at("/prompt/record/<path:path>", segment=_SEGMENT, method="PUT")
 @blp.arguments(schemas.UpdatePromptBody)
 @blp.response(200, enveloped(schemas.SavedPromptSchema))
-def update_prompt(body: dict[str, Any], namespace: str, name: str, path: str) -> dict[str, Any]:
+def update_prompt(body: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
     """Change a prompt in a commit of its own; with ``sha``, 409 when somebody else has changed it meanwhile."""
     saved = prompt_edits.update_prompt(
         current_context(),
         actor=current_actor(),
-        repository_id=_get(namespace, name).id,
+        repository_id=address.get().id,
         path=path,
         members=_members(body),
         expected_oid=body["sha"],
@@ -128,15 +123,15 @@ def update_prompt(body: dict[str, Any], namespace: str, name: str, path: str) ->
     return _saved(saved)
 
 
-@blp.delete(f"{_REPOSITORY}/prompt/record/<path:path>")
+@blp.at("/prompt/record/<path:path>", segment=_SEGMENT, method="DELETE")
 @blp.arguments(schemas.DeletePromptBody, required=False)
 @blp.response(200, enveloped(schemas.SavedPromptSchema))
-def delete_prompt(body: dict[str, Any], namespace: str, name: str, path: str) -> dict[str, Any]:
+def delete_prompt(body: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
     """Remove a prompt in a commit of its own."""
     saved = prompt_edits.delete_prompt(
         current_context(),
         actor=current_actor(),
-        repository_id=_get(namespace, name).id,
+        repository_id=address.get().id,
         path=path,
         expected_oid=body["sha"],
         message=body["message"],
@@ -148,26 +143,28 @@ def delete_prompt(body: dict[str, Any], namespace: str, name: str, path: str) ->
 # Versions.
 
 
-@blp.get(f"{_REPOSITORY}/prompt/versions/<path:path>")
+@blp.at("/prompt/versions/<path:path>", segment=_SEGMENT)
 @blp.arguments(schemas.PromptVersionsQuery, location="query")
 @blp.response(200, enveloped(schemas.PromptVersionSchema, many=True))
-def list_prompt_versions(query: dict[str, Any], namespace: str, name: str, path: str) -> Response:
+def list_prompt_versions(query: dict[str, Any], address: Address, path: str) -> Response:
     """The commits that touched a prompt, newest first, with the tags that name them."""
     page = page_args()
     found = prompt_versions.list_versions(
-        current_context(), _get(namespace, name), path=path, revision=query["ref"], offset=page.offset, limit=page.per
+        current_context(), address.get(), path=path, revision=query["ref"], offset=page.offset, limit=page.per
     )
     return send_json(
         ok([commit_view(version.commit) | {"tags": version.tags} for version in found.items], total=found.total)
     )
 
 
-@blp.post(f"{_REPOSITORY}/prompt/versions/<path:path>")
+@blp.at("/prompt/versions/<path:path>", segment=_SEGMENT, method="POST")
 @blp.arguments(schemas.NamePromptVersionBody)
 @blp.response(200, enveloped(schemas.NamedPromptVersionSchema))
-def name_prompt_version(body: dict[str, Any], namespace: str, name: str, path: str) -> dict[str, Any]:
+def name_prompt_version(body: dict[str, Any], address: Address, path: str) -> dict[str, Any]:
     """Name a version of a prompt: a tag of the repository at that commit, where the prompt must be there."""
-    context, actor, repository = current_context(), current_actor(), _get(namespace, name)
+    context, actor, repository = current_context(), current_actor(), address.get()
+    with reading(context) as work:
+        require(work, actor, Action.REPOSITORY_WRITE, repository)
     file = prompt_edits.read_prompt(context, repository, actor=actor, path=path, revision=body["ref"])
     commit_id = create_tag(
         context,
@@ -180,12 +177,12 @@ def name_prompt_version(body: dict[str, Any], namespace: str, name: str, path: s
     return ok({"name": body["name"], "commit_id": commit_id})
 
 
-@blp.get(f"{_REPOSITORY}/prompt/compare/<path:path>")
+@blp.at("/prompt/compare/<path:path>", segment=_SEGMENT)
 @blp.arguments(schemas.ComparePromptQuery, location="query")
 @blp.response(200, enveloped(schemas.PromptComparisonSchema))
-def compare_prompt(query: dict[str, Any], namespace: str, name: str, path: str) -> Response:
+def compare_prompt(query: dict[str, Any], address: Address, path: str) -> Response:
     """Two versions of a prompt: their texts line by line, and the other members that differ."""
-    repository = _get(namespace, name)
+    repository = address.get()
     found = prompt_versions.compare_versions(
         current_context(),
         repository,
@@ -200,12 +197,12 @@ def compare_prompt(query: dict[str, Any], namespace: str, name: str, path: str) 
     return send_json(ok({"a": before, "b": after, "diff": found.diff, "changes": changes}))
 
 
-@blp.post(f"{_REPOSITORY}/prompt/preview")
+@blp.at("/prompt/preview", segment=_SEGMENT, method="POST")
 @blp.arguments(schemas.PreviewPromptBody)
 @blp.response(200, enveloped(schemas.PromptPreviewSchema))
-def show_preview(body: dict[str, Any], namespace: str, name: str) -> Response:
+def show_preview(body: dict[str, Any], address: Address) -> Response:
     """A prompt with values in its places, and what is wrong with them. Nothing is saved, no model is asked."""
-    repository = _get(namespace, name)
+    repository = address.get()
     if body["path"]:
         prompt = prompt_edits.read_prompt(
             current_context(), repository, actor=current_actor(), path=body["path"], revision=body["ref"]
@@ -219,30 +216,30 @@ def show_preview(body: dict[str, Any], namespace: str, name: str) -> Response:
 # Likes.
 
 
-@blp.put(f"{_REPOSITORY}/prompt/like/<path:path>")
+@blp.at("/prompt/like/<path:path>", segment=_SEGMENT, method="PUT")
 @blp.response(200, enveloped(schemas.PromptLikesSchema))
-def like_prompt(namespace: str, name: str, path: str) -> dict[str, Any]:
+def like_prompt(address: Address, path: str) -> dict[str, Any]:
     """Like a prompt of the default branch. Harmless when one does already."""
     with unit_of_work(current_context()) as work:
         actor = current_actor()
-        repository = get_readable(work, actor=actor, kind="prompt", path=f"{namespace}/{name}")
+        repository = address.load(work)
         return ok({"like_count": prompt_lists.like_prompt(work, actor=actor, repository=repository, path=path)})
 
 
-@blp.delete(f"{_REPOSITORY}/prompt/like/<path:path>")
+@blp.at("/prompt/like/<path:path>", segment=_SEGMENT, method="DELETE")
 @blp.response(200, enveloped(schemas.PromptLikesSchema))
-def unlike_prompt(namespace: str, name: str, path: str) -> dict[str, Any]:
+def unlike_prompt(address: Address, path: str) -> dict[str, Any]:
     """Like a prompt no more. Harmless when one did not."""
     with unit_of_work(current_context()) as work:
         actor = current_actor()
-        repository = get_readable(work, actor=actor, kind="prompt", path=f"{namespace}/{name}")
+        repository = address.load(work)
         return ok({"like_count": prompt_lists.unlike_prompt(work, actor=actor, repository=repository, path=path)})
 
 
 # Many at once.
 
 
-@blp.post(f"{_REPOSITORY}/prompt/import")
+@blp.at("/prompt/import", segment=_SEGMENT, method="POST")
 @blp.doc(
     requestBody={
         "required": True,
@@ -265,12 +262,12 @@ def unlike_prompt(namespace: str, name: str, path: str) -> dict[str, Any]:
     }
 )
 @blp.response(200, enveloped(schemas.ImportedPromptsSchema))
-def import_prompts(namespace: str, name: str) -> dict[str, Any]:
+def import_prompts(address: Address) -> dict[str, Any]:
     """Write the prompts of a file in one commit: JSON lines, a ZIP of prompt files, or CSV; at most 1,000.
 
     What cannot be read is told, line by line, and does not keep the others from being written.
     """
-    repository = _get(namespace, name)
+    repository = address.get()
     with reading(current_context()) as work:
         require(work, current_actor(), Action.REPOSITORY_WRITE, repository)
     request.max_content_length = prompt_transfer.MAX_IMPORT_BYTES + _FORM_BYTES
@@ -305,14 +302,14 @@ def import_prompts(namespace: str, name: str) -> dict[str, Any]:
     )
 
 
-@blp.get(f"{_REPOSITORY}/prompt/export")
+@blp.at("/prompt/export", segment=_SEGMENT)
 @blp.arguments(schemas.ExportPromptsQuery, location="query")
 @blp.response(200, content_type="application/x-ndjson", description="the prompts, one a line")
 @blp.alt_response(200, schema=BYTES, content_type="application/zip")
 @blp.alt_response(200, schema=BYTES, content_type="text/csv")
-def export_prompts(query: dict[str, Any], namespace: str, name: str) -> Response:
+def export_prompts(query: dict[str, Any], address: Address) -> Response:
     """The prompts of a revision as one file."""
-    repository, format = _get(namespace, name), query["format"]
+    repository, format = address.get(), query["format"]
     pieces = prompt_transfer.export_prompts(
         current_context(), repository, actor=current_actor(), format=format, revision=query["ref"]
     )

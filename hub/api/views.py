@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hub.accounts.policy import Actor
+from hub.api.record_members import record_members
 from hub.api.scopes import word_of_scope
 from hub.api.shapes import shape_of
 from hub.assets.service import Label, labels_shown, liked_by, weights_of
@@ -29,7 +30,7 @@ API = "/api/v1"
 def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Shown]) -> list[dict[str, Any]]:
     """Repositories as a viewer sees them, labels and likes included; their ``created_by`` must be loaded.
 
-    Four queries at most, however many there are.
+    Four queries at most, however many there are, and one more for each kind whose files say something of them.
     """
     ids = [repository.id for repository in repositories]
     access = access_of(work, actor=actor, repositories=repositories)
@@ -38,6 +39,7 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Show
     distinct = {label.id: label for carried in labels.values() for label in carried}
     label_views = {id: label_view(label) for id, label in distinct.items()}
     addresses = CloneAddresses(work.context)
+    members = record_members(work, repositories)
     return [
         _repository_view(
             work.context,
@@ -47,6 +49,7 @@ def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Show
             labels=[label_views[label.id] for label in labels.get(repository.id, [])],
             is_liked=repository.id in liked,
         )
+        | members.get(repository.id, {})
         for repository in repositories
     ]
 

@@ -193,13 +193,19 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest publishes 
 class RepositoryBlueprint(ApiBlueprint):
     """A blueprint whose views are given the ``Address`` of a repository instead of three strings."""
 
-    def at(self, *suffixes: str, method: str = "GET") -> Callable[[View], View]:
-        """Serve a view below every repository, at each of the suffixes ("/branches", "/tree/<path:path>")."""
+    def at(self, *suffixes: str, method: str = "GET", segment: str = "") -> Callable[[View], View]:
+        """Serve a view below every repository, at each of the suffixes ("/branches", "/tree/<path:path>").
+
+        segment: only below those of the kind that this address segment means.
+        """
+        place = f"/{segment}/<namespace>/<name>" if segment else REPOSITORY
 
         def register(view: View) -> View:
             @wraps(view)
-            def serve(*args: Any, kind: RepositoryKind, namespace: str, name: str, **values: Any) -> Any:
-                address = Address(kind, namespace, name)
+            def serve(*args: Any, namespace: str, name: str, kind: RepositoryKind | None = None, **values: Any) -> Any:
+                meant = kind or find_kind(current_context(), segment)
+                assert meant is not None  # the address has a kind, or the segment means one
+                address = Address(meant, namespace, name)
                 try:
                     return view(*args, address=address, **values)
                 except BadRequest:
@@ -208,7 +214,7 @@ class RepositoryBlueprint(ApiBlueprint):
                     raise
 
             for suffix in suffixes or ("",):
-                self.add_url_rule(REPOSITORY + suffix, view.__name__, serve, methods=[method], strict_slashes=False)
+                self.add_url_rule(place + suffix, view.__name__, serve, methods=[method], strict_slashes=False)
             return view
 
         return register

@@ -118,6 +118,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<username>/collections
         GET /api/v1/tags
         GET /api/v1/prompts/records
+        GET /api/v1/mcps/tools
         GET /api/v1/kinds
         POST /api/v1/validate-card
         GET /api/v1/tags/<int:label_id>
@@ -224,11 +225,15 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/discussions
         GET {wire}/discussions/<int:num>
         GET {repo}/relations
+        GET {repo}/lineage
         GET {repo}/index
+        GET {repo}/security
         GET {repo}/card
         GET {repo}/tags
         GET /api/v1/prompts/<namespace>/<name>
         GET /api/v1/prompts_info/<namespace>/<name>
+        GET /api/v1/mcps/<namespace>/<name>/launch
+        GET /api/v1/mcps/<namespace>/<name>/properties
         GET {prompt}/view/<path:path>
         GET {prompt}/versions/<path:path>
         GET {prompt}/compare/<path:path>
@@ -356,7 +361,12 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {repo}/branches/<path:branch>
         PUT {repo}
         PUT {repo}/relations
+        GET {repo}/lineage/relations
+        POST {repo}/lineage/relations
+        PATCH {repo}/lineage/relations/<int:relation_id>
+        DELETE {repo}/lineage/relations/<int:relation_id>
         POST {repo}/index
+        POST {repo}/security
         POST {repo}/relations/<target>
         DELETE {repo}/relations/<target>
         POST {repo}/tags/<category>
@@ -559,6 +569,7 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {repo}/tags/<category>": Sample(values={"category": "task"}, body=["text-generation"]),
     "POST {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
     "DELETE {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
+    "POST {repo}/lineage/relations": Sample(body={"type": "uses", "kind": "dataset", "path": "acme/data"}),
     "POST /api/v1/session": Sample(body={"username": "person", "password": "correct-horse-battery"}),
     "POST /api/v1/users": Sample(body={"username": "fresh", "email": "f@example.org", "password": "correct-horse"}),
     "DELETE /api/v1/notifications": Sample(body={"mark_all": True}),

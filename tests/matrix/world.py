@@ -107,7 +107,7 @@ class World:
             self.values |= {"uuid": people["reader"].uuid, "reference": people["reader"].uuid}
 
     def _make_repositories(self) -> None:
-        for kind in ("model", "dataset", "prompt"):
+        for kind in ("model", "dataset", "prompt", "skill", "mcpserver"):
             for name in ("open", "closed", "open-gone", "closed-gone"):
                 self._make_repository(kind, name)
 
@@ -265,4 +265,5 @@ _VALUES: Mapping[str, Any] = {
     "category_id": 1,
     "limit": 10,
     "verification_id": 1,
+    "relation_id": 1,
 }

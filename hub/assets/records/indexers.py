@@ -10,3 +10,4 @@ def install(context: Context) -> None:
     """Register the indexers; done once, by the room's ``install``."""
     where = "hub.assets.records"
     add_indexer(context, Indexer("prompts", "Prompts", f"{where}.prompt_index:index_prompts", frozenset({"prompt"})))
+    add_indexer(context, Indexer("mcp", "MCP server", f"{where}.mcp_index:index_server", frozenset({"mcpserver"})))
