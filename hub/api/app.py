@@ -26,6 +26,7 @@ from hub.api import (
     likes,
     lineage,
     mcps,
+    models,
     notifications,
     organizations,
     prompts,
@@ -38,6 +39,7 @@ from hub.api import (
     security,
     users,
     verifications,
+    viewer,
     webhooks,
 )
 from hub.base.context import Context
@@ -46,8 +48,8 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 
 # Every module here that has a ``blp``.
 MODULES = (
-    *(repositories, branches, contents, edits, gates, resources, security),
-    *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, lineage),
+    *(repositories, branches, contents, edits, gates, resources, security, viewer),
+    *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage),
     *(discussions, pulls, notifications, broadcasts, webhooks),
     search,
     *(accounts, users, jwts, verifications, organizations),

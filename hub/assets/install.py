@@ -9,19 +9,26 @@ from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUp
 from hub.assets.indexing import INDEXERS
 from hub.assets.models import Collection
 from hub.assets.records import indexers as records
+from hub.assets.search.filters import MEASURES, create_measures
 from hub.assets.security import scanning
 from hub.assets.service.known import KNOWN_LABELS, KnownLabels
+from hub.assets.viewer import making, statistics
 from hub.assets.viewer.engine import install_engine
 from hub.base.context import Context
 from hub.base.registry import Registry
 from hub.base.topics import TOPICS, Told, Topic, add_topic
+from hub.repos.finding import PROVIDERS
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
     context.provide(KNOWN_LABELS, KnownLabels())
     context.provide(INDEXERS, Registry("indexers"))
+    context.provide(MEASURES, create_measures())
+    context.provide(PROVIDERS, Registry("types of things to search"))
     install_engine(context)
+    making.install(context)
+    statistics.install(context)
     departures.install(context)
     jobs.install(context)
     records.install(context)

@@ -113,6 +113,12 @@ class Settings:
         7_776_000, "how long a notification is kept after its user has read it", unit="seconds"
     )
     client_event_ttl_s: int = setting(2_592_000, "how long clients' reports of their use are kept", unit="seconds")
+    viewer_table_ttl_s: int = setting(
+        2_592_000, "how long a table that was made Parquet for the viewer is kept unused", unit="seconds"
+    )
+    viewer_table_max_bytes: int = setting(
+        5 * GIB, "how much of one split the viewer makes Parquet; what is beyond is left out", unit="bytes"
+    )
     theme: str = setting("default", "theme of the pages: a folder in themes/")
     plugins: str = setting("", "names of plugins to run beside those of the edition, with commas between")
     plugins_disabled: str = setting("", "names of plugins not to run, with commas between; their tables stay")

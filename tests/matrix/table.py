@@ -114,6 +114,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/active
         GET /api/v1/broadcasts/<int:broadcast_id>
         GET /api/v1/collections
+        GET /api/v1/search
+        GET /api/v1/search/quick
+        GET /api/v1/<collection:kind>/facets
         GET /api/v1/organization/<namespace>/collections
         GET /api/v1/user/<username>/collections
         GET /api/v1/tags
@@ -225,10 +228,18 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/discussions
         GET {wire}/discussions/<int:num>
         GET {repo}/relations
+        GET {repo}/dataviewer/catalog
+        GET {repo}/dataviewer/rows
+        GET {repo}/dataviewer/cell
+        GET {repo}/dataviewer/media
+        GET {repo}/viewer/<path:file>
         GET {repo}/lineage
         GET {repo}/index
         GET {repo}/security
         GET {repo}/card
+        GET {repo}/header/<path:path>
+        GET /api/v1/models/<namespace>/<name>/quantizations
+        GET /api/v1/models/<namespace>/<name>/metadata
         GET {repo}/tags
         GET /api/v1/prompts/<namespace>/<name>
         GET /api/v1/prompts_info/<namespace>/<name>
@@ -361,6 +372,7 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {repo}/branches/<path:branch>
         PUT {repo}
         PUT {repo}/relations
+        POST {repo}/dataviewer/retry
         GET {repo}/lineage/relations
         POST {repo}/lineage/relations
         PATCH {repo}/lineage/relations/<int:relation_id>

@@ -13,13 +13,13 @@ import json
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from hub.accounts.policy import SYSTEM
-from hub.assets.service import arrow
-from hub.assets.service.tables import Layout, TableConfig, TableFile, TableSplit, read_layout
+from hub.assets.service.tables import Layout, TableConfig, TableFile, TableSplit, is_converted, read_layout, rows_digest
+from hub.assets.viewer import arrow
 from hub.base.context import Context
 from hub.base.errors import NotFound
 from hub.base.log import get_logger
@@ -46,7 +46,7 @@ MANIFEST = ".parquet.json"
 MAX_SOURCE_BYTES = 5 * 1024**3
 PARTIAL = "partial-"
 
-_FORMAT = "1"
+_FORMAT = "2"
 _MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _AUTHOR = ("Hub", "hub@localhost")
@@ -69,6 +69,8 @@ class ConvertedSplit:
     is_partial: bool = False
     rows: int | None = None
     size_bytes: int | None = None
+    # Of the files that it was made of.
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def convert(
     old = before.commit_id if before is not None else ZERO_OID
     if before is not None and before.digest == digest:
         return "The tables are the same."
-    if not any(config.splits for config in layout.configs):
+    if not any(is_converted(config, split) for config in layout.configs for split in config.splits):
         if before is None:
             return "There are no tables."
         stored = _converted_oids(path, before)
@@ -292,13 +294,14 @@ def _make_all(
     for config in layout.configs:
         splits: list[ConvertedSplit] = []
         features: list[dict[str, Any] | None] = []
-        for split in config.splits:
+        for split in filter(partial(is_converted, config), config.splits):
             sources = [_source(context, repository, layout.commit_id, file) for file in split.files]
             try:
                 found = _make_split(
                     context, repository, config, split, sources, made.changes, stored, _noting(note, done, total)
                 )
-                splits.append(found[0])
+                digest = rows_digest(config.format, config.delimiter, split.files)
+                splits.append(replace(found[0], digest=digest))
                 features.append(found[1])
             except arrow.UnreadableTable as error:
                 made.failed.append(Failure(config.name, split.name, str(error)))

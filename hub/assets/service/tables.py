@@ -6,6 +6,8 @@ Either the card says it (``configs:``), or the names of folders and files do. So
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +37,9 @@ _MAX_WALKED = 20_000
 # How many comparisons of characters of names and of patterns there may be at worst; a commit whose patterns would take
 # more has no tables. It is some seconds, and five times what 20,000 files need that no card speaks of.
 MAX_EFFORT = 2_000_000_000
-_FORMAT = "1"
+# Pictures and sounds are files of a table each, so there are more of them.
+MAX_MEDIA_FILES = 20_000
+_FORMAT = "2"
 
 FORMATS: Mapping[str, str] = {
     ".csv": "csv",
@@ -44,7 +48,21 @@ FORMATS: Mapping[str, str] = {
     ".jsonl": "json",
     ".ndjson": "json",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".zip": "archive",
+    ".tar": "archive",
+    ".tgz": "archive",
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"), "imagefolder"),
+    **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aiff"), "audiofolder"),
 }
+FOLDERS = ("imagefolder", "audiofolder")
+# Tables of these are made Parquet on ``refs/convert/parquet``, too.
+CONVERTED = ("csv", "json", "parquet")
+_COMPRESSED = (".gz", ".zst", ".zstd", ".bz2")
+# What is said of the files of a folder of pictures or sounds.
+METADATA = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
+_ROWS_FORMAT = "1"
 _KEYWORDS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "dev", "val"),
@@ -84,7 +102,7 @@ class TableSplit:
 
 @dataclass(frozen=True)
 class TableConfig:
-    """A table. format: "csv", "json", "parquet", or empty for files of other sorts. delimiter: between a CSV's columns;
+    """A table. format: a value of ``FORMATS``, or empty for files of other sorts. delimiter: between a CSV's columns;
     empty where the file's name says it."""
 
     name: str
@@ -151,15 +169,16 @@ def _read_configs(path: Path, commit_id: str, card: Mapping[str, Any]) -> list[T
     except TooLarge:
         return []
     found: list[TableConfig] = []
-    left = MAX_FILES
+    left, media_left = MAX_FILES, MAX_MEDIA_FILES
     for wanted, splits in zip(wanted_configs, matched, strict=True):
         format = _format_of(file for files in splits.values() for file in files)
         kept = {
-            split: [file for file in files if FORMATS.get(_suffix(file)) == format] if format else []
+            split: [file for file in files if _belongs(file, format)] if format else []
             for split, files in splits.items()
         }
-        left -= sum(map(len, kept.values()))
-        if left < 0:
+        count = sum(map(len, kept.values()))
+        left, media_left = (left, media_left - count) if format in FOLDERS else (left - count, media_left)
+        if min(left, media_left) < 0:
             break
         described = [TableSplit(split, _describe(path, commit_id, files)) for split, files in kept.items()]
         found.append(TableConfig(wanted.name, [split for split in described if split.files], format, wanted.delimiter))
@@ -168,22 +187,42 @@ def _read_configs(path: Path, commit_id: str, card: Mapping[str, Any]) -> list[T
 
 def _describe(path: Path, commit_id: str, names: Sequence[str]) -> list[TableFile]:
     files = []
-    for name in names:
-        entry = tree.find_entry(path, commit_id, name)
+    _, entries = tree.find_entries(path, commit_id, names)
+    for name, entry in zip(names, entries, strict=True):
         if entry is not None and entry.kind is EntryKind.FILE:
             lfs_oid = entry.lfs.oid if entry.lfs else ""
             files.append(TableFile(name, entry.oid, lfs_oid or entry.oid, entry.size_bytes or 0, lfs_oid))
     return files
 
 
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+def rows_digest(format: str, delimiter: str, files: Sequence[TableFile]) -> str:
+    """By which the rows of files are known: what is made of the same files in the same way is the same."""
+    named = [[file.etag, file.path] for file in files]
+    return hashlib.sha256(json.dumps([_ROWS_FORMAT, format, delimiter, named]).encode()).hexdigest()
+
+
+def format_of(name: str) -> str:
+    """The sort of a file by its name, a value of ``FORMATS``; empty where it is none that is read here."""
+    path = PurePosixPath(name.lower())
+    is_compressed = path.suffix in _COMPRESSED
+    found = FORMATS.get(PurePosixPath(path.stem).suffix if is_compressed else path.suffix, "")
+    # Nobody compresses what is so already; and Parquet is read by ranges.
+    return "" if is_compressed and (found in (*FOLDERS, "parquet") or path.stem.endswith(".zip")) else found
+
+
+def is_converted(config: TableConfig, split: TableSplit) -> bool:
+    """Whether a split is made Parquet on ``refs/convert/parquet``."""
+    return config.format in CONVERTED and not any(file.path.lower().endswith(_COMPRESSED) for file in split.files)
+
+
+def _belongs(name: str, format: str) -> bool:
+    return format_of(name) == format or (format in FOLDERS and PurePosixPath(name).name in METADATA)
 
 
 def _format_of(names: Iterable[str]) -> str:
     """The sort of most of the files; empty where it is none that is read here."""
-    counts = Counter(_suffix(name) for name in names)
-    return FORMATS.get(max(counts, key=lambda suffix: counts[suffix]), "") if counts else ""
+    counts = Counter(map(format_of, names))
+    return max(counts, key=counts.__getitem__) if counts else ""
 
 
 def configs_in(card: Mapping[str, Any], names: Sequence[str], effort: Effort) -> list[WantedConfig]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
-
-from hub.assets.service.arrow import dtype_of
 
 _MAX_FEATURES_BYTES = 1024 * 1024
 _MAX_DEPTH = 20
@@ -66,3 +65,57 @@ def is_media(fields: dict[str, Any]) -> bool:
     import pyarrow as pa
 
     return set(fields) == {"bytes", "path"} and pa.types.is_binary(fields["bytes"])
+
+
+def media_of(columns: list[dict[str, Any]]) -> dict[int, str]:
+    """Which columns, by their place, hold pictures ("image") or sounds ("audio")."""
+    kinds = {"Image": "image", "Audio": "audio"}
+    return {
+        at: kinds[column["feature"]["_type"]]
+        for at, column in enumerate(columns)
+        if isinstance(column["feature"], dict)
+        and column["feature"].get("_type") in kinds
+        and column["type"].startswith("struct<")
+    }
+
+
+_PLAIN = re.compile(
+    r"(bool|u?int(8|16|32|64)|float(16|32|64)|large_string|string|binary|large_binary|null|date(32|64)"
+    r"|timestamp\[(s|ms|us|ns)(, tz=[\w/+:-]+)?\]|time(32|64)\[\w+\]|duration\[\w+\])\Z"
+)
+_CALLED = {
+    "halffloat": "float16",
+    "float": "float32",
+    "double": "float64",
+    "date32[day]": "date32",
+    "date64[ms]": "date64",
+}
+
+
+def features_of(schema: Any) -> dict[str, Any] | None:
+    """A table's columns as the library ``datasets`` spells them; None where one is of a type that needs its own words.
+
+    What that library wrote itself into a Parquet file counts.
+    """
+    if schema is None:
+        return None
+    try:
+        text = (schema.metadata or {}).get(b"huggingface", b"{}")
+        said = json.loads(text)["info"]["features"] if len(text) <= _MAX_FEATURES_BYTES else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        said = None
+    if isinstance(said, dict) and set(said) == set(schema.names):
+        return said
+    features = {}
+    for name, type in zip(schema.names, schema.types, strict=True):
+        dtype = dtype_of(type)
+        if dtype is None:
+            return None
+        features[name] = {"dtype": dtype, "_type": "Value"}
+    return features
+
+
+def dtype_of(type: Any) -> str | None:
+    """A plain type as the library ``datasets`` calls it; None for any other."""
+    dtype = _CALLED.get(str(type), str(type))
+    return dtype if _PLAIN.match(dtype) else None

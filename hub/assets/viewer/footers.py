@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
-from hub.assets.service import arrow
+from hub.assets.viewer import arrow
 from hub.assets.viewer.features import describe_columns
-from hub.assets.viewer.parts import Content, PartStream
+from hub.assets.viewer.worker import Source
 
 _MAX_ERROR_CHARS = 500
 _END = b"PAR1"
 
 
-def describe_files(contents: Sequence[Content]) -> dict[str, Any]:
+def describe_files(sources: Sequence[Source], *, etags: Sequence[str]) -> dict[str, Any]:
     """Columns and parts of Parquet files, and which could not be read: in words of JSON.
 
     The first file that can be read says what columns there are; one whose columns differ is not a part of the table.
@@ -22,35 +21,35 @@ def describe_files(contents: Sequence[Content]) -> dict[str, Any]:
     columns: list[dict[str, Any]] | None = None
     parts: list[dict[str, Any]] = []
     unread: list[list[str]] = []
-    for content in contents:
+    for source, etag in zip(sources, etags, strict=True):
         try:
-            found, num_rows = describe_file(content)
+            found, num_rows = describe_file(source)
         except arrow.UnreadableTable as error:
-            unread.append([content.name, str(error)])
+            unread.append([source.name, str(error)])
             continue
         if columns is None:
             columns = found
         elif [(each["name"], each["type"]) for each in found] != [(each["name"], each["type"]) for each in columns]:
-            unread.append([content.name, "Its columns are others than those of the files before it."])
+            unread.append([source.name, "Its columns are others than those of the files before it."])
             continue
-        part = {"path": content.name, "etag": content.etag, "size_bytes": content.size_bytes, "num_rows": num_rows}
+        part = {"path": source.name, "etag": etag, "size_bytes": source.size_bytes, "num_rows": num_rows}
         parts.append(part)
     return {"columns": columns or [], "parts": parts, "unread": unread}
 
 
-def describe_file(content: Content) -> tuple[list[dict[str, Any]], int]:
+def describe_file(source: Source) -> tuple[list[dict[str, Any]], int]:
     """The columns and the number of rows of a Parquet file. Raises UnreadableTable."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    end = content.read(max(0, content.size_bytes - 8), 8)
+    end = source.read_range(max(0, source.size_bytes - 8), 8)
     if len(end) < 8 or end[4:] != _END:
         raise arrow.UnreadableTable("It is no Parquet file: its last bytes are not 'PAR1'.")
     length = int.from_bytes(end[:4], "little")
-    if length > min(arrow.MAX_FOOTER_BYTES, content.size_bytes):
+    if length > min(arrow.MAX_FOOTER_BYTES, source.size_bytes):
         raise arrow.UnreadableTable(f"What the file says of itself at its end has {length} bytes, which is too much.")
     try:
-        opened = parquet.ParquetFile(io.BufferedReader(PartStream(content), max(length + 8, 64 * 1024)))
+        opened = parquet.ParquetFile(source.open())
         metadata = opened.metadata
         if metadata.num_columns > arrow.MAX_COLUMNS:
             raise arrow.UnreadableTable(f"A table can have {arrow.MAX_COLUMNS} columns; this one has more.")

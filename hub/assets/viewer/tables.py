@@ -6,32 +6,50 @@ job. Both are known by a digest of the files, so that revisions, branches and re
 
 from __future__ import annotations
 
-import hashlib
-import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.accounts.policy import Actor
-from hub.assets.service import arrow
-from hub.assets.service.tables import Layout, TableConfig, TableFile, TableSplit, read_layout
-from hub.assets.viewer.footers import describe_files
-from hub.assets.viewer.parts import Column, Content, Part, Table, find_contents
+from hub.accounts.policy import SYSTEM, Actor
+from hub.assets.models_viewer import TableState, ViewerTable
+from hub.assets.service.parquet import Converted, ConvertedSplit, find_converted
+from hub.assets.service.tables import (
+    FOLDERS,
+    Layout,
+    TableConfig,
+    TableFile,
+    TableSplit,
+    format_of,
+    read_layout,
+    rows_digest,
+)
+from hub.assets.viewer import arrow, making
+from hub.assets.viewer.child import CHILDREN, ReadingFailed
+from hub.assets.viewer.parts import Column, Content, Part, Table, find_contents, stored_content
 from hub.base.context import Context
-from hub.base.errors import NotFound, Unprocessable
+from hub.base.errors import Conflict, NotFound, Unprocessable
+from hub.base.offload import offload
+from hub.db.uow import reading
+from hub.git import tree
 from hub.repos import contents, derived
 from hub.repos.gates import check_content
+from hub.repos.lookup import repository_path
 from hub.repos.rows import Shown
 
 __all__ = ["Catalogue", "Column", "ConfigState", "FileFailure", "Part", "SplitState", "Table", "find_catalogue",
            "open_table"]  # fmt: skip
 
 FORMAT = "1"
+_NO_LIBRARY = "This hub was installed without what reads tables (the extra 'dataset')."
+_NOT_THERE = "Its content is not there."
+_DESCRIBED_AT_ONCE = 50
+_DESCRIBE_S = 20.0
 
 
 @dataclass(frozen=True)
 class FileFailure:
-    """A file that gave no rows, and why. path: "" where it is the split as a whole."""
+    """A file that gave no rows, or not all of them, and why."""
 
     config: str
     split: str
@@ -41,7 +59,10 @@ class FileFailure:
 
 @dataclass(frozen=True)
 class SplitState:
-    """What is known of a split. state: "ready", "pending" or "failed". num_rows: None while they are not counted."""
+    """What is known of a split. state: "ready", "pending" or "failed". num_rows: None while they are not counted.
+
+    is_asked: a job makes it; done and total: how far that is, in bytes. notes: how files were read, by their paths.
+    """
 
     name: str
     state: str
@@ -50,6 +71,12 @@ class SplitState:
     is_partial: bool = False
     digest: str = ""
     files: Sequence[TableFile] = ()
+    columns: Sequence[Column] = ()
+    size_bytes: int | None = None
+    is_asked: bool = False
+    done: int = 0
+    total: int | None = None
+    notes: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +97,22 @@ class Catalogue:
     failures: Sequence[FileFailure] = field(default=())
 
 
-def digest_of(config: TableConfig, split: TableSplit) -> str:
-    """By which the rows of a split are known: whatever is made of the same files in the same way is the same."""
-    files = [[file.etag, file.path] for file in split.files]
-    return hashlib.sha256(json.dumps([FORMAT, config.format, config.delimiter, files]).encode()).hexdigest()
+@dataclass(frozen=True)
+class SplitSource:
+    """The files of a split, or a file by itself, whose contents the repository holds. missing: those it does not.
+
+    digest: what the rows are known by, whatever is made of the same files in the same way.
+    """
+
+    config: str
+    split: str
+    format: str
+    delimiter: str
+    files: Sequence[TableFile]
+    contents: Sequence[Content]
+    missing: Sequence[tuple[str, str]]
+    digest: str
+    args: Mapping[str, str]
 
 
 def find_catalogue(context: Context, repository: Shown, *, actor: Actor, revision: str = "") -> Catalogue:
@@ -84,11 +123,17 @@ def find_catalogue(context: Context, repository: Shown, *, actor: Actor, revisio
     layout = _layout(context, repository, actor, revision)
     files = [file for config in layout.configs for split in config.splits for file in split.files]
     found = find_contents(context, repository, files, actor=actor)
+    sources = {
+        (config.name, split.name): _source_of(config, split, found, layout.commit_id)
+        for config in layout.configs
+        for split in config.splits
+    }
+    made = _Made(context, repository, [*sources.values()])
     configs, failures = [], []
     for config in layout.configs:
         splits = []
         for split in config.splits:
-            state, unread = _state_of(context, config, split, found)
+            state, unread = _state_of(context, sources[config.name, split.name], made)
             splits.append(state)
             failures += [FileFailure(config.name, split.name, path, reason) for path, reason in unread]
         configs.append(ConfigState(config.name, config.format, splits))
@@ -103,20 +148,87 @@ def open_table(
     Raises NotFound (``revision_not_found``, ``table_not_found``), Conflict (``table_pending``: it is being made),
     Unprocessable (``table_unreadable``); NotSignedIn or Denied (``gated_repository``).
     """
-    layout = _layout(context, repository, actor, revision)
-    in_config, in_split = find_split(layout, config, split)
+    check_content(context, actor, repository)
+    commit_id = contents.resolve(context, repository, revision)
+    source = find_source(context, repository, actor=actor, commit_id=commit_id, config=config, split=split)
+    return open_source(context, repository, source)
+
+
+def find_source(
+    context: Context,
+    repository: Shown,
+    *,
+    actor: Actor,
+    commit_id: str,
+    config: str = "",
+    split: str = "",
+    path: str = "",
+) -> SplitSource:
+    """The files of a split of a commit; with a path, that file by itself.
+
+    Raises NotFound (``table_not_found``, ``entry_not_found``), Unprocessable (``table_unreadable``: no format that
+    has rows); NotSignedIn or Denied (``gated_repository``).
+    """
+    check_content(context, actor, repository)
+    if path:
+        opened = contents.open_file(context, repository, actor=actor, path=path, revision=commit_id)
+        lfs_oid = opened.lfs.oid if opened.lfs else ""
+        file = TableFile(path, opened.entry.oid, opened.etag, opened.size_bytes, lfs_oid)
+        in_config, in_split = TableConfig("", [], format_of(path)), TableSplit("", [file])
+        if in_config.format in ("", *FOLDERS):
+            raise Unprocessable("Files of this format have no rows.", code="table_unreadable")
+    else:
+        layout = read_layout(context, repository, commit_id=commit_id)
+        in_config, in_split = find_split(layout, config, split)
     found = find_contents(context, repository, in_split.files, actor=actor)
-    digest = digest_of(in_config, in_split)
-    facts = _facts_of(context, in_config, in_split, found)
-    unread = [(path, reason) for path, reason in facts["unread"]]
-    if not facts["parts"]:
-        reason = unread[0][1] if unread else "It has no files that can be read."
-        raise Unprocessable(f"The table cannot be read: {reason}", code="table_unreadable", reason=reason)
-    parts = [Part(part["etag"], part["size_bytes"], part["num_rows"], found[part["path"]]) for part in facts["parts"]]
-    columns = [Column(**column) for column in facts["columns"]]
-    num_rows = sum(part.num_rows for part in parts)
-    is_partial = bool(unread)
-    return Table(config, split, digest, columns, parts, num_rows, is_partial, layout.commit_id, unread)
+    return _source_of(in_config, in_split, found, commit_id, path)
+
+
+def open_source(context: Context, repository: Shown, source: SplitSource) -> Table:
+    """As ``open_table``, of files that were found."""
+    made = _Made(context, repository, [source])
+    facts = _facts_of(context, source, made)
+    if facts is None:
+        _require_library()
+        table = making.ask_for_table(context, repository, source.digest, dict(source.args))
+        if table.state == TableState.FAILED:
+            raise unreadable(table.reason)
+        if table.state != TableState.READY:
+            raise Conflict("The table is being made; its first rows can be seen.", code="table_pending")
+        made.rows[source.digest] = table
+        facts = _facts_of(context, source, made)
+    if facts is None or not facts["parts"]:
+        raise unreadable(_reason_in(facts))
+    row = made.rows.get(source.digest)
+    if row is not None:
+        making.note_use(context, row)
+    parts = _parts_of(context, source, facts)
+    return Table(
+        source.config,
+        source.split,
+        source.digest,
+        [Column(**column) for column in facts["columns"]],
+        parts,
+        sum(part.num_rows for part in parts),
+        bool(facts["is_partial"] or facts["unread"] or source.missing),
+        str(source.args["commit_id"]),
+        [(path, reason) for path, reason in [*facts["unread"], *source.missing]],
+    )
+
+
+def unreadable(reason: str) -> Unprocessable:
+    """The refusal of a table that cannot be read."""
+    return Unprocessable(f"The table cannot be read: {reason}", code="table_unreadable", reason=reason)
+
+
+def _reason_in(facts: Mapping[str, Any] | None) -> str:
+    unread = facts["unread"] if facts else []
+    return f"{unread[0][0]}: {unread[0][1]}" if unread else "It has no files that can be read."
+
+
+def _require_library() -> None:
+    if not arrow.is_available():
+        raise unreadable(_NO_LIBRARY)
 
 
 def find_split(layout: Layout, config: str, split: str) -> tuple[TableConfig, TableSplit]:
@@ -133,33 +245,203 @@ def _layout(context: Context, repository: Shown, actor: Actor, revision: str) ->
     return read_layout(context, repository, commit_id=contents.resolve(context, repository, revision))
 
 
-def _state_of(
-    context: Context, config: TableConfig, split: TableSplit, found: Mapping[str, Content]
-) -> tuple[SplitState, list[tuple[str, str]]]:
-    digest = digest_of(config, split)
-    facts = _facts_of(context, config, split, found)
-    unread = [(path, reason) for path, reason in facts["unread"]]
-    if not facts["parts"]:
-        reason = unread[0][1] if unread else "It has no files that can be read."
-        return SplitState(split.name, "failed", reason, digest=digest, files=split.files), unread
-    num_rows = sum(part["num_rows"] for part in facts["parts"])
-    state = SplitState(split.name, "ready", "", num_rows, bool(unread), digest, split.files)
-    return state, unread
+def _source_of(
+    config: TableConfig, split: TableSplit, found: Mapping[str, Content], commit_id: str, path: str = ""
+) -> SplitSource:
+    # What the repository does not hold is no part of the digest: else whoever names a content could see its rows.
+    held = [file for file in split.files if file.path in found]
+    missing = [(file.path, _NOT_THERE) for file in split.files if file.path not in found]
+    args = {"commit_id": commit_id, "config": config.name, "split": split.name, "path": path}
+    digest = rows_digest(config.format, config.delimiter, held)
+    there = [found[file.path] for file in held]
+    return SplitSource(
+        config.name, split.name, config.format, config.delimiter, split.files, there, missing, digest, args
+    )
 
 
-def _facts_of(context: Context, config: TableConfig, split: TableSplit, found: Mapping[str, Content]) -> dict[str, Any]:
-    """What is known of a table: columns, parts, and files that could not be read, in words of JSON."""
-    if config.format != "parquet":
-        return {"columns": [], "parts": [], "unread": [[file.path, "Its format is not read yet."]
-                                                       for file in split.files[:1]]}  # fmt: skip
-    missing = [[file.path, "Its content is not there."] for file in split.files if file.path not in found]
-    key = ("viewer", FORMAT, digest_of(config, split), str(len(missing)))
+class _Made:
+    """What there is already for several splits: rows of tables, and splits on ``refs/convert/parquet``."""
+
+    def __init__(self, context: Context, repository: Shown, sources: Sequence[SplitSource]) -> None:
+        self._context = context
+        self._repository = repository
+        wanted = [source.digest for source in sources if source.format != "parquet"]
+        self.rows: dict[str, ViewerTable] = {}
+        self.progress: dict[str, tuple[int, int | None]] = {}
+        if wanted:
+            with reading(context) as work:
+                self.rows = making.find_tables(work, wanted)
+                waiting = [row for row in self.rows.values() if row.state in (TableState.PENDING, TableState.RUNNING)]
+                self.progress = making.progress_of(work, waiting) if waiting else {}
+        self._converted: Converted | None = None
+        # Looked for only where a table is still to be made.
+        if any(digest not in self.rows or self.rows[digest].state != TableState.READY for digest in wanted):
+            self._converted = find_converted(context, repository)
+
+    def converted_split(self, digest: str) -> ConvertedSplit | None:
+        """The split on the ref that is made of the same files."""
+        for config in self._converted.configs if self._converted else ():
+            for split in config.splits:
+                if split.digest == digest:
+                    return split
+        return None
+
+    def converted_files(self, split: ConvertedSplit) -> list[TableFile]:
+        assert self._converted is not None
+        path = repository_path(self._context.settings, self._repository)
+        names = [file.path for file in split.files]
+        _, entries = offload(tree.find_entries, path, self._converted.commit_id, names)
+        return [
+            TableFile(
+                name,
+                entry.oid,
+                entry.lfs.oid if entry.lfs else entry.oid,
+                entry.size_bytes or 0,
+                entry.lfs.oid if entry.lfs else "",
+            )
+            for name, entry in zip(names, entries, strict=True)
+            if entry is not None
+        ]
+
+
+def _state_of(context: Context, source: SplitSource, made: _Made) -> tuple[SplitState, list[tuple[str, str]]]:
+    row = made.rows.get(source.digest)
+    unread: list[tuple[str, str]] = list(source.missing)
+    state, reason, facts = "pending", "", None
+    if not arrow.is_available():
+        state, reason = "failed", _NO_LIBRARY
+    else:
+        try:
+            facts = _facts_of(context, source, made)
+        except Conflict:
+            facts = None
+        if facts is not None:
+            unread += [(path, why) for path, why in facts["unread"]]
+            state = "ready" if facts["parts"] else "failed"
+            reason = "" if facts["parts"] else _reason_in({"unread": unread})
+        elif row is not None and row.state == TableState.FAILED:
+            state, reason = "failed", row.reason
+            unread += [(path, why) for path, why in row.facts.get("unread", [])]
+        elif not source.contents:
+            state, reason = "failed", _NOT_THERE
+    done, total = made.progress.get(source.digest, (0, None))
+    told = SplitState(
+        source.split, state, reason, digest=source.digest, files=source.files, is_asked=row is not None, done=done,
+        total=total,
+    )  # fmt: skip
+    if facts is None or state != "ready":
+        return told, unread
+    return (
+        SplitState(
+            source.split,
+            state,
+            "",
+            sum(part["num_rows"] for part in facts["parts"]),
+            bool(facts["is_partial"] or unread),
+            source.digest,
+            source.files,
+            [Column(**column) for column in facts["columns"]],
+            sum(part["size_bytes"] for part in facts["parts"]),
+            notes=[(path, note) for path, note in facts["notes"]],
+        ),
+        unread,
+    )
+
+
+def _facts_of(context: Context, source: SplitSource, made: _Made) -> dict[str, Any] | None:
+    """What is known of a table, in words of JSON: columns, parts, is_partial, unread, notes. None: it is to be made.
+
+    A part has a key in the object store, or a path of one of the files, or of one on the ref and what it is there.
+    Raises Conflict (``table_pending``) when not all of it could be read in time.
+    """
+    if source.format == "parquet":
+        return describe(context, source.digest, source.contents) if source.contents else None
+    row = made.rows.get(source.digest)
+    if row is not None and row.state == TableState.READY:
+        return row.facts
+    split = made.converted_split(source.digest)
+    if split is None:
+        return None
+    files = made.converted_files(split)
+    found = find_contents(context, made._repository, files, actor=SYSTEM)
+    there = [found[file.path] for file in files if file.path in found]
+    if len(there) < len(split.files) or not there:
+        return None
+    facts = describe(context, rows_digest("parquet", "", files), there)
+    on_ref = {content.name: content for content in there}
+    parts = [{**part, "content": on_ref[part["path"]]} for part in facts["parts"]]
+    return {**facts, "parts": parts, "is_partial": split.is_partial}
+
+
+def _parts_of(context: Context, source: SplitSource, facts: Mapping[str, Any]) -> list[Part]:
+    named = {content.name: content for content in source.contents}
+    parts = []
+    for part in facts["parts"]:
+        if "key" in part:
+            content = stored_content(context, part["key"], part["etag"], part["size_bytes"])
+        else:
+            content = part.get("content") or named[part["path"]]
+        parts.append(Part(part["etag"], part["size_bytes"], part["num_rows"], content))
+    return parts
+
+
+def describe(context: Context, digest: str, contents: Sequence[Content]) -> dict[str, Any]:
+    """Columns and parts of Parquet files, from their last bytes; kept. Raises Conflict (``table_pending``)."""
+    until = time.monotonic() + _DESCRIBE_S
+    key = ("viewer", FORMAT, digest)
     facts: dict[str, Any] | None = derived.find(context, *key)
-    if facts is None:
-        if not arrow.is_available():
-            reason = "This hub was installed without what reads tables (the extra 'dataset')."
-            return {"columns": [], "parts": [], "unread": [[split.files[0].path, reason]]}
-        facts = describe_files([found[file.path] for file in split.files if file.path in found])
-        facts["unread"] += missing
-        derived.keep(context, *key, answer=facts)
+    if facts is not None:
+        return facts
+    columns: list[dict[str, Any]] | None = None
+    parts: list[dict[str, Any]] = []
+    unread: list[list[str]] = []
+    for at in range(0, len(contents), _DESCRIBED_AT_ONCE):
+        if time.monotonic() > until:
+            raise Conflict("The ends of its files are being read; ask again.", code="table_pending")
+        found = _describe(context, contents[at : at + _DESCRIBED_AT_ONCE])
+        unread += found["unread"]
+        if columns is None:
+            columns = found["columns"] or None
+        elif found["parts"] and _types(found["columns"]) != _types(columns):
+            reason = "Its columns are others than those of the files before it."
+            unread += [[part["path"], reason] for part in found["parts"]]
+            continue
+        parts += found["parts"]
+    facts = {"columns": columns or [], "parts": parts, "unread": unread, "notes": [], "is_partial": False}
+    derived.keep(context, *key, answer=facts)
     return facts
+
+
+def _types(columns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(column["name"], column["type"]) for column in columns]
+
+
+def _describe(context: Context, contents: Sequence[Content]) -> dict[str, Any]:
+    key = ("viewer-files", FORMAT, *(f"{content.etag} {content.name}" for content in contents))
+    found: dict[str, Any] | None = derived.find(context, *key)
+    if found is None:
+        found = _describe_now(contents)
+        derived.keep(context, *key, answer=found)
+    return found
+
+
+def _describe_now(contents: Sequence[Content]) -> dict[str, Any]:
+    etags = [content.etag for content in contents]
+    try:
+        found: dict[str, Any] = CHILDREN.call("describe", {"etags": etags}, contents, deadline_s=_DESCRIBE_S)
+    except ReadingFailed as error:
+        if len(contents) == 1:
+            return {"columns": [], "parts": [], "unread": [[contents[0].name, str(error)]]}
+        # One of them breaks what reads it: each by itself tells which.
+        alone = [_describe_now([content]) for content in contents]
+        first: list[dict[str, Any]] = next((each["columns"] for each in alone if each["columns"]), [])
+        fitting = [each for each in alone if _types(each["columns"]) == _types(first)]
+        others = [each for each in alone if each["parts"] and _types(each["columns"]) != _types(first)]
+        reason = "Its columns are others than those of the files before it."
+        return {
+            "columns": first,
+            "parts": [part for each in fitting for part in each["parts"]],
+            "unread": [entry for each in alone for entry in each["unread"]]
+            + [[part["path"], reason] for each in others for part in each["parts"]],
+        }
+    return found

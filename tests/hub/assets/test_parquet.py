@@ -11,8 +11,8 @@ from pyarrow import parquet
 from sqlalchemy import select
 
 from hub.accounts.policy import SYSTEM, Actor
-from hub.assets.service import arrow
 from hub.assets.service import parquet as service
+from hub.assets.viewer import arrow
 from hub.db.uow import reading
 from hub.repos.contents import open_file
 from hub.repos.files import FileEdit, commit_files

@@ -5,36 +5,45 @@
 
 from __future__ import annotations
 
+import codecs
 import csv as plain_csv
 import importlib.util
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from hub.assets.viewer.features import features_of
 
 # What is read of a source at once, and about what a group of rows and a file are cut at.
 BLOCK_BYTES = 8 * 1024 * 1024
 GROUP_BYTES = 32 * 1024 * 1024
 FILE_BYTES = 256 * 1024 * 1024
-# JSON that is one list cannot be read in parts.
-MAX_JSON_LIST_BYTES = 16 * 1024 * 1024
+# JSON that is one object, over many lines, cannot be read in parts.
+MAX_OBJECT_BYTES = 16 * 1024 * 1024
+_LIST_BYTES = 1024 * 1024
+_MARK_BYTES = 4096
 MAX_LINE_BYTES = 16 * 1024 * 1024
 # Of a table, those within others included. pyarrow takes some kilobytes for each, and where it gets no more memory it
 # ends the process: so they are counted before it sees the file.
 MAX_COLUMNS = 5_000
 # Of what a Parquet file says of itself at its end, and of what the library ``datasets`` wrote there.
 MAX_FOOTER_BYTES = 32 * 1024 * 1024
-_MAX_FEATURES_BYTES = 1024 * 1024
 _MAX_HEADER_BYTES = 8 * 1024 * 1024
 _MAX_ERROR_CHARS = 500
 _BLANK = re.compile(r"[ \t\r\n]*")
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
 class UnreadableTable(ValueError):
-    """A table cannot be read; the text says why."""
+    """A table cannot be read; the text says why. at: the name of the file, where it is one of several."""
+
+    def __init__(self, reason: str, at: str = "") -> None:
+        super().__init__(reason)
+        self.at = at
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ def write_parquet(
         for source in sources:
             stream = _Stream(source)
             delimited = delimiter or ("\t" if source.name.lower().endswith(".tsv") else ",")
-            for table in _read_csv(stream, delimited) if format == "csv" else _read_json(stream, writer.schema):
+            for table in read_csv(stream, delimited) if format == "csv" else read_json(stream, writer.schema):
                 writer.add(table)
                 note(read + stream.done)
                 if is_too_much and read + stream.done > max_bytes:
@@ -135,15 +144,18 @@ class _Stream(io.RawIOBase):
         return length
 
 
-def _read_csv(stream: _Stream, delimiter: str) -> Iterator[Any]:
+def read_csv(stream: Any, delimiter: str, types: Mapping[int, Any] | None = None) -> Iterator[Any]:
+    """The rows of CSV as tables of pyarrow's, block by block. types: of columns by their place, where known."""
     import pyarrow as pa
     from pyarrow import csv
 
-    _check_header(stream.peek(_MAX_HEADER_BYTES), delimiter)
+    header = check_header(stream.peek(_MAX_HEADER_BYTES), delimiter)
+    names = {header[at]: type for at, type in (types or {}).items() if at < len(header)}
     reader = csv.open_csv(
         io.BufferedReader(stream, BLOCK_BYTES),
         read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(column_types=names),
     )
     is_empty = True
     for batch in reader:
@@ -153,8 +165,8 @@ def _read_csv(stream: _Stream, delimiter: str) -> Iterator[Any]:
         yield reader.schema.empty_table()
 
 
-def _check_header(start: bytes, delimiter: str) -> None:
-    """Count the columns of a CSV file. Raises UnreadableTable."""
+def check_header(start: bytes, delimiter: str) -> list[str]:
+    """The names of the columns of a CSV file. Raises UnreadableTable."""
     # Bytes as they are: what ends a column or a line is the same in UTF-8.
     text = start.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
     try:
@@ -164,6 +176,7 @@ def _check_header(start: bytes, delimiter: str) -> None:
         raise UnreadableTable(f"The first line cannot be read: {error}.") from None
     if len(header) > MAX_COLUMNS:
         raise UnreadableTable(f"A table can have {MAX_COLUMNS} columns; this one has more.")
+    return [name.encode("latin-1").decode("utf-8", "replace") for name in header]
 
 
 class _Columns:
@@ -198,30 +211,118 @@ class _Columns:
             at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
 
 
-def _read_json(stream: _Stream, schema: Any) -> Iterator[Any]:
-    import pyarrow as pa
+def read_json(stream: Any, schema: Any) -> Iterator[Any]:
+    """The rows of JSON as tables of pyarrow's: of one object a line, of a list of objects, or of one object.
 
+    schema: that the rows must fit, None: it is found out from the first of them.
+    """
+    beginning = stream.peek(BLOCK_BYTES)
+    start = beginning[:_MARK_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
     head = io.BufferedReader(stream, BLOCK_BYTES)
-    start = head.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"["):
-        text = head.read(MAX_JSON_LIST_BYTES + 1)
-        if len(text) > MAX_JSON_LIST_BYTES:
-            raise UnreadableTable("A JSON file that is one list can have 16 MiB; more must be one object a line.")
-        rows = json.loads(text.decode("utf-8-sig"))
-        if not all(isinstance(row, dict) for row in rows):
-            raise UnreadableTable("The list has items that are no objects.")
-        columns = _Columns()
-        for row in rows:
-            columns.add(row)
-        yield pa.Table.from_pylist(rows, schema=schema)
-        return
-    for lines in _blocks_of_lines(head):
+        blocks = _blocks_of_list(head)
+    elif start.startswith(b"{"):
+        blocks = _blocks_of_objects(head, beginning.lstrip().split(b"\n", 1)[0])
+    else:
+        blocks = _blocks_of_lines(head)
+    for lines in blocks:
         if schema is None:
             # Any row of the first block may bring columns.
             _Columns().add_all(lines)
         table = _parse_lines(lines, schema)
         schema = schema or table.schema
         yield table
+
+
+def _blocks_of_list(stream: io.BufferedReader[Any]) -> Iterator[bytes]:
+    """The items of a list of objects as lines, some megabytes at a time."""
+    decoder, decode = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8-sig")()
+    text = decode.decode(stream.read(_LIST_BYTES)).lstrip().removeprefix("[")
+    wanted = _LIST_BYTES
+    lines: list[str] = []
+    ready = place = 0
+    is_over = False
+    while True:
+        at = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]
+        if text.startswith("]", at):
+            break
+        try:
+            item, end = decoder.raw_decode(text, at)
+        except ValueError as error:
+            if is_over or len(text) - at > MAX_LINE_BYTES:
+                raise UnreadableTable(f"The list cannot be read: {error}."[:_MAX_ERROR_CHARS]) from None
+            data = stream.read(wanted)
+            # What is not whole is read again from its beginning: with more each time, so that it is not often.
+            wanted = min(2 * wanted, MAX_LINE_BYTES)
+            is_over = not data
+            text, place = text[at:] + decode.decode(data, is_over), 0
+            continue
+        if not isinstance(item, dict):
+            raise UnreadableTable("The list has items that are no objects.")
+        lines.append(json.dumps(item, ensure_ascii=False))
+        ready += end - at
+        place = end
+        if ready >= _LIST_BYTES:
+            yield _joined(lines)
+            lines, ready, wanted = [], 0, _LIST_BYTES
+    if lines:
+        yield _joined(lines)
+
+
+def _joined(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _blocks_of_objects(stream: io.BufferedReader[Any], first: bytes) -> Iterator[bytes]:
+    """Objects: one a line, or one that is the whole file, whose list of objects or whose columns are the rows."""
+    try:
+        json.loads(first.decode("utf-8-sig"))
+    except ValueError:
+        text = stream.read(MAX_OBJECT_BYTES + 1)
+        if len(text) > MAX_OBJECT_BYTES:
+            # Lines after all, the first of them long or broken.
+            yield from _blocks_of_lines(io.BufferedReader(_Joined(text, stream), BLOCK_BYTES))
+            return
+        try:
+            whole = json.loads(text.decode("utf-8-sig"))
+        except ValueError:
+            yield from _blocks_of_lines(io.BufferedReader(_Joined(text, stream), BLOCK_BYTES))
+            return
+        yield _joined([json.dumps(row, ensure_ascii=False) for row in _rows_in(whole)])
+        return
+    yield from _blocks_of_lines(stream)
+
+
+def _rows_in(whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that an object holds: under its only key that has a list of objects, as columns, or itself."""
+    tables = [
+        value
+        for value in whole.values()
+        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value)
+    ]
+    if len(tables) == 1:
+        return tables[0]
+    columns = [value for value in whole.values() if isinstance(value, list)]
+    if columns and len(columns) == len(whole) and len({len(column) for column in columns}) == 1:
+        return [dict(zip(whole, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [whole]
+
+
+class _Joined(io.RawIOBase):
+    """What was read already, and then the rest."""
+
+    def __init__(self, start: bytes, stream: Any) -> None:
+        self._start = memoryview(start)
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._start[: len(buffer)] or self._stream.read(len(buffer))
+        self._start = self._start[len(data) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _parse_lines(lines: bytes, schema: Any) -> Any:
@@ -236,7 +337,7 @@ def _parse_lines(lines: bytes, schema: Any) -> Any:
     return arrow_json.read_json(io.BytesIO(lines), read_options=read_options, parse_options=options)
 
 
-def _blocks_of_lines(stream: io.BufferedReader[_Stream]) -> Iterator[bytes]:
+def _blocks_of_lines(stream: io.BufferedReader[Any]) -> Iterator[bytes]:
     rest = b""
     while block := stream.read(BLOCK_BYTES):
         whole, newline, tail = (rest + block).rpartition(b"\n")
@@ -375,45 +476,3 @@ def describe_parquet(sources: Sequence[Source]) -> Written:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableTable(f"{str(error)[:_MAX_ERROR_CHARS]}") from None
     return Written(rows, size_bytes, False, features)
-
-
-_PLAIN = re.compile(
-    r"(bool|u?int(8|16|32|64)|float(16|32|64)|large_string|string|binary|large_binary|null|date(32|64)"
-    r"|timestamp\[(s|ms|us|ns)(, tz=[\w/+:-]+)?\]|time(32|64)\[\w+\]|duration\[\w+\])\Z"
-)
-_CALLED = {
-    "halffloat": "float16",
-    "float": "float32",
-    "double": "float64",
-    "date32[day]": "date32",
-    "date64[ms]": "date64",
-}
-
-
-def features_of(schema: Any) -> dict[str, Any] | None:
-    """A table's columns as the library ``datasets`` spells them; None where one is of a type that needs its own words.
-
-    What that library wrote itself into a Parquet file counts.
-    """
-    if schema is None:
-        return None
-    try:
-        text = (schema.metadata or {}).get(b"huggingface", b"{}")
-        said = json.loads(text)["info"]["features"] if len(text) <= _MAX_FEATURES_BYTES else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        said = None
-    if isinstance(said, dict) and set(said) == set(schema.names):
-        return said
-    features = {}
-    for name, type in zip(schema.names, schema.types, strict=True):
-        dtype = dtype_of(type)
-        if dtype is None:
-            return None
-        features[name] = {"dtype": dtype, "_type": "Value"}
-    return features
-
-
-def dtype_of(type: Any) -> str | None:
-    """A plain type as the library ``datasets`` calls it; None for any other."""
-    dtype = _CALLED.get(str(type), str(type))
-    return dtype if _PLAIN.match(dtype) else None

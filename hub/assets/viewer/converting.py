@@ -1,0 +1,201 @@
+"""Files of any format become Parquet, and their first rows are shown before that. It runs in a child."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hub.assets.viewer.arrow import FILE_BYTES, GROUP_BYTES, UnreadableTable
+from hub.assets.viewer.cells import Page
+from hub.assets.viewer.features import describe_columns, media_of
+from hub.assets.viewer.formats import MAX_TRIES, Again, Reading, read_sources
+from hub.assets.viewer.worker import Source
+
+PREVIEW_BYTES = 2 * 1024 * 1024
+_MAX_NOTES = 100
+
+
+def convert(
+    sources: Sequence[Source],
+    *,
+    format: str,
+    delimiter: str,
+    folder: str,
+    max_bytes: int,
+    note: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Write the rows of files as Parquet into a folder: 0000.parquet and so on.
+
+    The answer says the columns, the files with their rows, what could not be read, and how the rest was. max_bytes: of
+    what is read; what is beyond is left out.
+    """
+    reading = Reading(format, delimiter)
+    total = sum(source.size_bytes for source in sources)
+    for _ in range(MAX_TRIES):
+        unread: dict[str, str] = {}
+        writer = _Writer(Path(folder))
+        is_partial = False
+        try:
+            for table in read_sources(reading, sources, unread):
+                writer.add(table)
+                note(min(reading.done, total), total)
+                if reading.done > max_bytes or writer.size_bytes > max_bytes:
+                    is_partial = True
+                    break
+            writer.close()
+        except Again:
+            writer.discard()
+            continue
+        except UnreadableTable:
+            writer.discard()
+            raise
+        return {
+            "columns": _with_features(writer.schema, reading),
+            "files": writer.files,
+            "unread": sorted(unread.items())[:_MAX_NOTES],
+            "notes": sorted(reading.notes.items())[:_MAX_NOTES],
+            "is_partial": is_partial or bool(unread),
+        }
+    raise UnreadableTable("Its columns change their types too often.")
+
+
+def _with_features(schema: Any, reading: Reading) -> list[dict[str, Any]]:
+    if schema is None:
+        return []
+    columns = describe_columns(schema)
+    for column in columns:
+        column["feature"] = reading.features.get(column["name"], column["feature"])
+    return columns
+
+
+class _Writer:
+    """Parquet files, one after the other, of one schema: the first table's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting: list[Any] = []
+        self._waiting_bytes = 0
+        self._file: Any = None
+        self._rows = 0
+        self.schema: Any = None
+        self.files: list[dict[str, Any]] = []
+        self.size_bytes = 0
+
+    def add(self, table: Any) -> None:
+        if self.schema is None:
+            self.schema = table.schema.remove_metadata()
+        table = fit(table, self.schema)
+        self._waiting.append(table)
+        self._waiting_bytes += table.nbytes
+        self.size_bytes += table.nbytes
+        if self._waiting_bytes >= GROUP_BYTES:
+            self._write()
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / f"{len(self.files):04d}.parquet"
+
+    def _write(self) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        if self._file is None:
+            self._file = parquet.ParquetWriter(self._path, self.schema, write_page_index=True)
+            self._rows = 0
+        table = pa.concat_tables(self._waiting)
+        self._file.write_table(table, row_group_size=max(table.num_rows, 1))
+        self._rows += table.num_rows
+        self._waiting, self._waiting_bytes = [], 0
+        if self._path.stat().st_size >= FILE_BYTES:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._file.close()
+        self._file = None
+        path = self._path
+        self.files.append({"name": path.name, "num_rows": self._rows})
+
+    def close(self) -> None:
+        if self.schema is not None and (self._waiting or (not self.files and self._file is None)):
+            self._waiting = self._waiting or [self.schema.empty_table()]
+            self._write()
+        if self._file is not None:
+            self._finish()
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        for path in self._folder.glob("*.parquet"):
+            path.unlink()
+
+
+def fit(table: Any, schema: Any) -> Any:
+    """A table in the columns of those before it: what it lacks is empty. Raises UnreadableTable."""
+    import pyarrow as pa
+
+    if table.schema.equals(schema):
+        return table
+    names = table.schema.names
+    more = [name for name in names if name not in schema.names]
+    if more:
+        raise UnreadableTable(f"It has a column {more[0]!r} that what comes before it has not.")
+    try:
+        columns = [
+            table.column(field.name).cast(field.type) if field.name in names else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ]
+        return pa.Table.from_arrays(columns, schema=schema)
+    except (pa.ArrowException, KeyError) as error:
+        raise UnreadableTable(f"Its columns do not fit those before it: {error}"[:500]) from None
+
+
+def preview(sources: Sequence[Source], *, format: str, delimiter: str, offset: int, limit: int) -> dict[str, Any]:
+    """The first rows, from the beginning of the files: columns, a page of rows, how many were found, whether all."""
+    reading = Reading(format, delimiter, limit_bytes=PREVIEW_BYTES)
+    for _ in range(MAX_TRIES):
+        unread: dict[str, str] = {}
+        try:
+            return _first_rows(reading, sources, unread, offset, limit)
+        except Again:
+            continue
+    raise UnreadableTable("Its columns change their types too often.")
+
+
+def _first_rows(
+    reading: Reading, sources: Sequence[Source], unread: dict[str, str], offset: int, limit: int
+) -> dict[str, Any]:
+    schema = None
+    page: Page | None = None
+    seen = 0
+    is_whole = True
+    size = 0
+    for table in _tables(reading, sources, unread):
+        if schema is None:
+            schema = table.schema.remove_metadata()
+            page = Page(media_of(_with_features(schema, reading)))
+        table = fit(table, schema)
+        assert page is not None
+        wanted = table.slice(max(0, offset - seen), max(0, offset + limit - max(seen, offset)))
+        page.add_table(wanted)
+        seen += table.num_rows
+        size += table.nbytes
+        if seen > offset + limit or size > 4 * PREVIEW_BYTES:
+            is_whole = False
+            break
+    return {
+        "columns": _with_features(schema, reading),
+        "rows": page.rows if page else [],
+        "cut": page.cut if page else [],
+        "num_rows": seen,
+        "is_whole": is_whole and not reading.is_cut,
+        "unread": sorted(unread.items())[:_MAX_NOTES],
+        "notes": sorted(reading.notes.items())[:_MAX_NOTES],
+    }
+
+
+def _tables(reading: Reading, sources: Sequence[Source], unread: dict[str, str]) -> Iterator[Any]:
+    """The tables of the sources, in small pieces, the first of them soon."""
+    for table in read_sources(reading, sources, unread):
+        for at in range(0, max(table.num_rows, 1), 1000):
+            yield table.slice(at, 1000)

@@ -1,0 +1,175 @@
+"""Rows of Parquet files by their numbers, read in a child: DuckDB skips what lies before them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import threading
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from hub.assets.viewer.cells import Page, jsonable, values_of
+from hub.assets.viewer.worker import Source
+
+_MEMORY = "700MB"
+_NUMBER = "file_row_number"
+_PROTOCOL = "hubpart"
+_SOURCES: dict[str, Source] = {}
+_NUMBERS = itertools.count()
+
+
+def read_rows(
+    sources: Sequence[Source], *, spans: Sequence[Sequence[int]], media: dict[str, str], columns: int
+) -> dict[str, Any]:
+    """The rows of a page. spans: of each source, the first row and how many. media: kinds of columns of files by
+    their place. columns: how many there must be."""
+    page = Page({int(at): kind for at, kind in media.items()})
+    for source, (first, count) in zip(sources, spans, strict=True):
+        table = _select(source, first, count, sorted(map(int, media)))
+        if table.num_columns != columns:
+            raise ValueError("The file has other columns than were found in it before.")
+        page.add_table(table)
+    return {"rows": page.rows, "cut": page.cut}
+
+
+def read_cell(
+    sources: Sequence[Source], *, row: int, column: int, columns: int, limit_bytes: int, form: str
+) -> dict[str, Any]:
+    """One value of the first source. form: "value" for it in words of JSON; "bytes" for the file that it holds."""
+    table = _select(sources[0], row, 1, [], only=column)
+    if table.num_rows != 1 or table.num_columns != 1:
+        raise ValueError("There is no such row.")
+    if table.nbytes > 2 * limit_bytes:
+        return {"is_too_large": True}
+    [value] = values_of(table.column(0))
+    if form == "bytes":
+        return _file_in(value, limit_bytes)
+    shown = jsonable(value)
+    return {"is_too_large": True} if len(json.dumps(shown)) > limit_bytes else {"value": shown}
+
+
+def _file_in(value: Any, limit_bytes: int) -> dict[str, Any]:
+    held = value if isinstance(value, dict) else {"bytes": value, "path": ""}
+    data, path = held.get("bytes"), held.get("path")
+    path = path if isinstance(path, str) else ""
+    if not isinstance(data, bytes):
+        return {"bytes": None, "path": path}
+    if len(data) > limit_bytes:
+        return {"is_too_large": True}
+    return {"bytes": base64.b64encode(data).decode(), "path": path}
+
+
+def _select(source: Source, first: int, count: int, media: Sequence[int], only: int | None = None) -> Any:
+    """Rows as a table of pyarrow's. media: columns of files, of which only the paths are read. only: one column."""
+    connection = _connect()
+    place = source.path or _place_of(source)
+    opened = "read_parquet(?, hive_partitioning = false{0})"
+    # Of words of our own only; the place is a parameter, and columns are called by their number.
+    names = connection.sql(f"SELECT * FROM {opened.format('')}", params=[place]).columns  # noqa: S608
+    is_numbered = not any(name.lower() == _NUMBER for name in names)
+    chosen = [_path_only(f"c{at}") if at in media else f"c{at}" for at in range(len(names))]
+    chosen = chosen if only is None else chosen[only : only + 1]
+    aliases = ", ".join(f"c{at}" for at in range(len(names)))
+    if is_numbered:
+        source_sql = opened.format(", file_row_number = true")
+        statement = f"SELECT {', '.join(chosen)} FROM {source_sql} AS t({aliases}, n) WHERE n >= ? AND n < ? ORDER BY n"  # noqa: S608
+        parameters = [place, first, first + count]
+    else:
+        statement = f"SELECT {', '.join(chosen)} FROM {opened.format('')} AS t({aliases}) LIMIT ? OFFSET ?"  # noqa: S608
+        parameters = [place, count, first]
+    return connection.sql(statement, params=parameters).to_arrow_table()
+
+
+def _path_only(name: str) -> str:
+    return f"CASE WHEN {name} IS NULL THEN NULL ELSE struct_pack(path := {name}.path) END AS {name}"
+
+
+@cache
+def _connect() -> Any:
+    import duckdb
+
+    warnings.simplefilter("ignore")
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "threads": 2,
+            "memory_limit": _MEMORY,
+            "temp_directory": "",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "enable_object_cache": True,
+        },
+    )
+
+
+def _place_of(source: Source) -> str:
+    """An address by which DuckDB reads a source through the parent."""
+    _file_system()
+    # Never the same address for another content: DuckDB keeps what it has read of one.
+    number = str(next(_NUMBERS))
+    _SOURCES.clear()
+    _SOURCES[number] = source
+    return f"{_PROTOCOL}://{number}"
+
+
+class _Shared(io.RawIOBase):
+    """A source as DuckDB reads it: its threads share a file, and each seeks before it reads."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._places: dict[int, int] = {}
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._places.get(threading.get_ident(), 0)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._source.size_bytes}[whence]
+        place = self._places[threading.get_ident()] = max(0, base + offset)
+        return place
+
+    def readinto(self, buffer: Any) -> int:
+        place = self.tell()
+        data = self._source.read_range(place, len(buffer))
+        buffer[: len(data)] = data
+        self._places[threading.get_ident()] = place + len(data)
+        return len(data)
+
+
+@cache
+def _file_system() -> None:
+    from fsspec.spec import AbstractFileSystem
+
+    class Parts(AbstractFileSystem):  # type: ignore[misc]  # the library carries no types
+        """The source that is being read."""
+
+        protocol = _PROTOCOL
+        cachable = False
+
+        def open(self, path: str, mode: str = "rb", **_: Any) -> _Shared:
+            return _Shared(_SOURCES[path.rpartition("/")[2]])
+
+        def info(self, path: str, **_: Any) -> dict[str, Any]:
+            return {"name": path, "size": _SOURCES[path.rpartition("/")[2]].size_bytes, "type": "file"}
+
+        def exists(self, path: str, **_: Any) -> bool:
+            return True
+
+        def glob(self, path: str, **_: Any) -> list[str]:
+            return [path]
+
+        def modified(self, path: str) -> datetime:
+            return datetime.fromtimestamp(0, UTC)
+
+    _connect().register_filesystem(Parts())
