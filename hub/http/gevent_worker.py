@@ -106,6 +106,8 @@ class JoiningResponse(wsgi.Response):  # type: ignore[misc]  # gunicorn publishe
     Gunicorn sends one right after the other, and each may wake the client: snapshots are thousands of small files.
     """
 
+    sock: Any
+
     def write(self, arg: bytes) -> None:
         if self.headers_sent or len(arg) > _JOINED_BYTES:
             super().write(arg)
