@@ -31,8 +31,9 @@ DOCS = Path(__file__).parent / "docs"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 # What a plugin may import; the host's own modules may move.
 SEAM = (
-    *("api", "cli", "db", "drivers", "errors", "events", "health", "indexing", "jobs", "lfs", "licensing", "metrics"),
-    *("objects", "outgoing", "policy", "ranges", "repos", "services", "settings", "signing", "topics", "web", "wire"),
+    *("api", "cli", "db", "drivers", "errors", "events", "health", "indexing", "jobs", "lfs", "licensing"),
+    *("metrics", "objects", "outgoing", "policy", "ranges", "repos", "security", "services", "settings", "signing"),
+    *("topics", "web", "wire"),
 )
 
 

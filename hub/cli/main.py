@@ -40,6 +40,7 @@ COMMANDS = {
     "doctor": ("hub.cli.doctor:doctor", "Check everything the hub stands on, and say what to do."),
     "gc": ("hub.cli.maintenance:gc", "Remove what nothing refers to."),
     "reconcile": ("hub.cli.maintenance:reconcile", "Finish what a crash cut off."),
+    "scan": ("hub.cli.scan:scan", "Look through a repository's files for what could do harm."),
     "jobs": ("hub.cli.maintenance:jobs", "List, retry and cancel background jobs."),
 }
 

@@ -38,7 +38,7 @@ class HubExpandQuery(HubBody):
 
 class HubInfoQuery(HubExpandQuery):
     blobs = _flag("with sizes and LFS data of the files")
-    securityStatus = _flag("with what scanners found; this hub has none, and says so")
+    securityStatus = _flag("with what scans found in the files of models")
 
 
 class HubListQuery(HubExpandQuery):

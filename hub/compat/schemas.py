@@ -83,7 +83,9 @@ class HubCommitSchema(Schema):
 
 class HubTreeQuery(HubBody):
     recursive = fields.Boolean(load_default=False)
-    expand = fields.Boolean(load_default=False, metadata={"description": "with each entry's last commit"})
+    expand = fields.Boolean(
+        load_default=False, metadata={"description": "with each entry's last commit, and what scans found in it"}
+    )
     limit = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, MAX_TREE))
     cursor = _text("from the Link header", load_default=None, allow_none=True)
 
@@ -100,6 +102,12 @@ class HubLastCommitSchema(Schema):
     date = fields.String()
 
 
+class HubFileSecuritySchema(Schema):
+    status = _text("safe, suspicious, unsafe, error, skipped or queued")
+    avScan = fields.Dict(allow_none=True, metadata={"description": "null: no scanner of viruses is here"})
+    pickleImportScan = fields.Dict(allow_none=True, metadata={"description": "null: no pickle is in it"})
+
+
 class HubEntrySchema(Schema):
     type = _text("file or directory")
     path = fields.String()
@@ -108,6 +116,7 @@ class HubEntrySchema(Schema):
     lfs = fields.Nested(HubPointerSchema)
     xetHash = _text("under which Xet's clients fetch the content; absent: they fetch it by HTTP")
     lastCommit = fields.Nested(HubLastCommitSchema)
+    securityFileStatus = fields.Nested(HubFileSecuritySchema)
 
 
 # Changes.

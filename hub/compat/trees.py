@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Response, request
 
+from hub.assets.security.reports import FileSecurity, statuses_of
 from hub.base.context import Context
 from hub.base.errors import Invalid, TooLarge
 from hub.compat import schemas, views
@@ -71,11 +72,10 @@ def show_tree(query: dict[str, Any], place: Place, revision: str, path: str = ""
         cursor=query["cursor"] or None,
     )
     page = directory.page
-    commits = {}
-    if query["expand"]:
-        commits = entries.last_commits_of(context, repository, commit_id=directory.commit_id, entries=page.entries)
     link = {"Link": next_link(cursor=page.next_cursor)} if page.next_cursor else None
-    return views.send_json(_entry_views(context, repository, page.entries, commits), link)
+    return views.send_json(
+        _entry_views(context, repository, directory.commit_id, page.entries, is_expanded=query["expand"]), link
+    )
 
 
 @blp.at("/paths-info/<path:revision>", method="POST")
@@ -103,19 +103,26 @@ def show_paths(place: Place, revision: str) -> Response:
     context, repository = current_context(), place.look()
     paths, expand = _read_paths()
     commit_id, found = entries.read_entries(context, repository, revision=revision_only(repository), paths=paths)
-    commits = {}
-    if expand:
-        commits = entries.last_commits_of(context, repository, commit_id=commit_id, entries=found)
-    return views.send_json(_entry_views(context, repository, found, commits))
+    return views.send_json(_entry_views(context, repository, commit_id, found, is_expanded=expand))
 
 
 def _entry_views(
-    context: Context, repository: Shown, found: Sequence[TreeEntry], commits: Mapping[str, Commit]
+    context: Context, repository: Shown, commit_id: str, found: Sequence[TreeEntry], *, is_expanded: bool
 ) -> list[dict[str, Any]]:
+    commits: Mapping[str, Commit] = {}
+    security: Mapping[str, FileSecurity] = {}
+    if is_expanded:
+        commits = entries.last_commits_of(context, repository, commit_id=commit_id, entries=found)
+        security = statuses_of(context, repository, actor=current_actor(), entries=found)
     oids = {entry.lfs.oid for entry in found if entry.lfs is not None}
     pieces = ids_of_pieces(context, repository_id=repository.id, oids=oids)
     return [
-        views.entry_view(entry, commits.get(entry.path), pieces.get(entry.lfs.oid, "") if entry.lfs else "")
+        views.entry_view(
+            entry,
+            commits.get(entry.path),
+            pieces.get(entry.lfs.oid, "") if entry.lfs else "",
+            security.get(entry.path),
+        )
         for entry in found
     ]
 

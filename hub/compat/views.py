@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 
+from hub.assets.security.reports import FileSecurity
 from hub.assets.service import Label
 from hub.git.types import Commit, EntryKind, TreeEntry
 from hub.repos.entries import Snapshot
@@ -47,7 +48,9 @@ def sibling_views(snapshot: Snapshot) -> list[dict[str, Any]]:
     return siblings
 
 
-def entry_view(entry: TreeEntry, last_commit: Commit | None = None, piece_id: str = "") -> dict[str, Any]:
+def entry_view(
+    entry: TreeEntry, last_commit: Commit | None = None, piece_id: str = "", security: FileSecurity | None = None
+) -> dict[str, Any]:
     """A file or directory of a tree. piece_id: under which its content can be fetched in pieces; "": it cannot."""
     is_file = entry.kind in (EntryKind.FILE, EntryKind.LINK)
     view: dict[str, Any] = {
@@ -70,7 +73,20 @@ def entry_view(entry: TreeEntry, last_commit: Commit | None = None, piece_id: st
             "title": last_commit.title,
             "date": time_text(last_commit.committer.when),
         }
+    if security is not None:
+        view["securityFileStatus"] = _security_view(security)
     return view
+
+
+def _security_view(security: FileSecurity) -> dict[str, Any]:
+    """All three members or none: the client wants them together. Source: Hugging Face contract, section 6."""
+    scan = None
+    if security.imports:
+        safeties = [safety for _, _, safety in security.imports]
+        worst = next((word for word in ("dangerous", "suspicious") if word in safeties), "innocuous")
+        imports = [{"module": module, "name": name, "safety": safety} for module, name, safety in security.imports]
+        scan = {"status": worst, "highestSafetyLevel": worst, "imports": imports}
+    return {"status": security.state.value, "avScan": None, "pickleImportScan": scan}
 
 
 def commit_view(commit: Commit) -> dict[str, Any]:

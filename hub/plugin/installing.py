@@ -10,6 +10,7 @@ from typing import Any
 from hub.accounts.policy import PERMISSIONS, Permission
 from hub.accounts.service.departures import DEPARTURES
 from hub.assets.indexing import Indexer, add_indexer
+from hub.assets.security.files import Checker, add_checker
 from hub.base.context import Context
 from hub.base.dotted import load_dotted
 from hub.base.drivers import DRIVER_GROUPS, DriverGroup
@@ -140,6 +141,15 @@ def _install_indexers(context: Context, plugin: Plugin) -> int:
         _named(plugin, "indexers()", indexer.name, f"{plugin.name}.")
         add_indexer(context, indexer, owner=plugin.name)
     return len(indexers)
+
+
+def _install_checkers(context: Context, plugin: Plugin) -> int:
+    checkers = _each(plugin, "file_checkers", Checker)
+    for checker in checkers:
+        _judge_function("file_checkers", checker.check, dotted=False)
+        _named(plugin, "file_checkers()", checker.name, f"{plugin.name}.")
+        add_checker(context, checker, owner=plugin.name)
+    return len(checkers)
 
 
 def _install_jobs(context: Context, plugin: Plugin) -> int:
@@ -275,6 +285,7 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "permissions": _install_permissions,
     "kinds": _install_kinds,
     "indexers": _install_indexers,
+    "file checkers": _install_checkers,
     "jobs": _install_jobs,
     "schedules": _install_schedules,
     "listeners": _install_listeners,

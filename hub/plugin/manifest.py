@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hub.accounts.policy import Permission
     from hub.assets.indexing import Indexer
+    from hub.assets.security.files import Checker
     from hub.base.context import Context
     from hub.base.drivers import DriverGroup
     from hub.base.health import HealthCheck
@@ -100,6 +101,10 @@ class Plugin:
 
     def indexers(self) -> Iterable[Indexer]:
         """Steps that read repositories' files after each push, after those of the hub."""
+        return ()
+
+    def file_checkers(self) -> Iterable[Checker]:
+        """Further looks at each file's content for what could do harm; what they find is reported."""
         return ()
 
     def api_blueprints(self) -> Iterable[Any]:

@@ -236,6 +236,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/lineage
         GET {repo}/index
         GET {repo}/security
+        GET {repo}/security
         GET {repo}/card
         GET {repo}/header/<path:path>
         GET /api/v1/models/<namespace>/<name>/quantizations
@@ -378,6 +379,7 @@ _GROUPS: Mapping[Rule, str] = {
         PATCH {repo}/lineage/relations/<int:relation_id>
         DELETE {repo}/lineage/relations/<int:relation_id>
         POST {repo}/index
+        POST {repo}/security
         POST {repo}/security
         POST {repo}/relations/<target>
         DELETE {repo}/relations/<target>

@@ -28,6 +28,7 @@ from hub.plugin import (
 from hub.plugin.drivers import DriverGroup
 from hub.plugin.health import Check, HealthCheck, fail, ok
 from hub.plugin.indexing import COMMON_KEYS, USUAL_TABS, CardKey, CardType, Indexer, Tab
+from hub.plugin.security import Checker
 from hub.plugin.topics import Told, Topic
 from hub_sample.events import NoteWritten
 from hub_sample.greeters import Greeter
@@ -82,6 +83,11 @@ class SamplePlugin(Plugin):
 
     def indexers(self) -> Iterable[Indexer]:
         return (Indexer("sample.notes", "Notes", "hub_sample.jobs:read_notes", kinds=frozenset({"notebook"})),)
+
+    def file_checkers(self) -> Iterable[Checker]:
+        from hub_sample.checkers import check_marked
+
+        return (Checker("sample.marked", "1", check_marked),)
 
     def api_blueprints(self) -> Iterable[Any]:
         from hub_sample import api
