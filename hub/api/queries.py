@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false
 
 from hub.api.shapes import shape_of
+from hub.assets.search.choices import Choice, choices_asked, with_choices
 from hub.assets.service import with_labels
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork
@@ -19,14 +20,19 @@ SOURCES = ("opencsg", "huggingface", "local")
 _DEPRECATED_CATEGORIES = ("task", "framework", "license", "language", "industry")
 
 
-def conditions_of(work: UnitOfWork, kind: RepositoryKind, query: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+def conditions_of(
+    work: UnitOfWork, kind: RepositoryKind, query: Mapping[str, Any], *, with_short_keys: bool = True
+) -> list[ColumnElement[bool]]:
     """The conditions of a query on a kind's repositories: labels, sizes and the members of the kind's own.
+
+    with_short_keys: also what ``choices_of`` tells.
 
     Raises Invalid (``REQ-ERR-6``).
     """
     return [
         *_unmet(kind, query),
         *with_labels(work, scope=kind.name, labels=labels_asked(query)),
+        *(with_choices(work, scopes=[kind.name], choices=choices_of(kind, query)) if with_short_keys else ()),
         *has_size(at_least=query["repo_size_min"], at_most=query["repo_size_max"]),
         *(
             has_detail(field, query[field.name])
@@ -42,6 +48,14 @@ def _unmet(kind: RepositoryKind, query: Mapping[str, Any]) -> list[ColumnElement
     if "model_tree" in names and query["model_tree"] and query["model_tree"].count(":") != 2:
         raise Invalid("'model_tree' is '<model>:<relation>:<id>'.", code="REQ-ERR-6", query="model_tree")
     return [false()] if any(query[name] for name in names) else []
+
+
+def choices_of(kind: RepositoryKind, query: Mapping[str, Any]) -> list[Choice]:
+    """The labels that a query chooses by the short keys: ``task=translation,summarization``.
+
+    A key that is a member of the kind's own means that one.
+    """
+    return choices_asked(query, [field.name for field in kind.details if field.is_filter])
 
 
 def labels_asked(query: Mapping[str, Any]) -> list[tuple[str, str, str]]:

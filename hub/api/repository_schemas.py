@@ -57,6 +57,18 @@ class _CommonListQuery(_Open):
     license_tag = text("a label of category license (deprecated)")
     language_tag = text("a label of category language (deprecated)")
     industry_tag = text("a label of category industry (deprecated)")
+    # Several values with commas between them are alternatives; all of the keys must hold.
+    task = text("labels of category task, with commas: one of them")
+    framework = text("labels of category framework")
+    language = text("labels of category language")
+    programlanguage = text("labels of category program_language")
+    license = text("labels of category license; none: without a licence")
+    industry = text("labels of category industry")
+    size_cat = text("labels of category size: n<1k, 1k<n<10k, ...")
+    modality = text("labels of category modality")
+    format = text("labels of category format")
+    runmode = text("labels of category runmode")
+    category = text("labels of category category")
     repo_size_min = _bytes("bytes: only what is at least as large")
     repo_size_max = _bytes("bytes: only what is at most as large")
     need_op_weight = fields.Boolean(load_default=False, metadata={"description": NEED_OP_WEIGHT})
@@ -105,6 +117,11 @@ def _filters_of(kinds: tuple[RepositoryKind, ...]) -> dict[str, Any]:
 NamespaceListQuery = _CommonListQuery.from_dict(_filters_of(CORE_KINDS), name="NamespaceListQuery")
 ListQuery = _CommonListQuery.from_dict(
     _filters_of(CORE_KINDS) | {"namespace": text("only this user's or organisation's")}, name="ListQuery"
+)
+
+
+FacetsQuery = NamespaceListQuery.from_dict(
+    {"categories": text("which to tell of, with commas; empty: task, license, language, framework")}, name="FacetsQuery"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.base.context import Context
 from hub.community import deliveries, departures, jobs, notices, outbox, pulls, topics
+from hub.community.service import searching
 
 
 def install(context: Context) -> None:
@@ -15,3 +16,4 @@ def install(context: Context) -> None:
     notices.install(context)
     deliveries.install(context)
     outbox.install(context)
+    searching.install(context)

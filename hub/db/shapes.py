@@ -27,11 +27,14 @@ class Shape:
     _condition: ColumnElement[bool] = field(compare=False)
     _places: Sequence[BindParameter[Any]] = field(compare=False)
 
-    def condition(self) -> ColumnElement[bool]:
-        """The conditions, with parameters ``value_0``, ``value_1`` ... where the values go."""
+    def condition(self, prefix: str = "value") -> ColumnElement[bool]:
+        """The conditions, with parameters ``value_0``, ``value_1`` ... where the values go.
+
+        prefix: another word than "value", for a statement of several shapes.
+        """
         named = {
             id(place): bindparam(
-                _name(at), type_=place.type, expanding=place.expanding, literal_execute=place.literal_execute
+                _name(at, prefix), type_=place.type, expanding=place.expanding, literal_execute=place.literal_execute
             )
             for at, place in enumerate(self._places)
         }
@@ -41,9 +44,11 @@ class Shape:
         return replaced
 
 
-def shape_of(conditions: Sequence[ColumnElement[bool]]) -> tuple[Shape, dict[str, Any]]:
+def shape_of(conditions: Sequence[ColumnElement[bool]], prefix: str = "value") -> tuple[Shape, dict[str, Any]]:
     """The shape of conditions, all of which must hold, and the values by the names of its parameters."""
     shape, values = _shape_of(tuple(conditions))
+    if prefix != "value":
+        return shape, {_name(at, prefix): value for at, value in enumerate(values.values())}
     return shape, dict(values)
 
 
@@ -59,5 +64,5 @@ def _shape_of(conditions: tuple[ColumnElement[bool], ...]) -> tuple[Shape, dict[
     return Shape(key.key, condition, key.bindparams), values
 
 
-def _name(at: int) -> str:
-    return f"value_{at}"
+def _name(at: int, prefix: str = "value") -> str:
+    return f"{prefix}_{at}"

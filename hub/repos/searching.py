@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.repos.models import Repository
 
@@ -42,16 +43,21 @@ def matches(search: str) -> list[ColumnElement[bool]]:
     return [_has(word) for word in dict.fromkeys(words)]
 
 
-@lru_cache(maxsize=1000)
-def _has(word: str) -> ColumnElement[bool]:
-    column = Repository.search_text
+def has_word(word: str, *, in_name: bool = False) -> ColumnElement[bool]:
+    """The condition that a word, in lower case, is in what lists search in, or in the repository's name alone."""
+    return _has(word, Repository.name_key if in_name else Repository.search_text)
+
+
+@lru_cache(maxsize=2000)
+def _has(word: str, column: InstrumentedAttribute[str] = Repository.search_text) -> ColumnElement[bool]:
     if len(word) >= _TRIGRAM:
-        return column.like(f"%{_literal(word)}%", escape="\\")
+        return column.like(f"%{literal_pattern(word)}%", escape="\\")
     if not word.isascii():
-        return column.like(f"% {_literal(word)}%", escape="\\")
+        return column.like(f"% {literal_pattern(word)}%", escape="\\")
     # One pattern, as the database weighs each of many against its statistics before it looks for any.
     return column.regexp_match(f"(^|[{_BEFORE}]){re.escape(word)}")
 
 
-def _literal(text: str) -> str:
+def literal_pattern(text: str) -> str:
+    """A text as patterns spell it, with ``\\`` as the escape."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

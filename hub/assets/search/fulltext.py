@@ -1,0 +1,62 @@
+"""Conditions that a card or a file's content holds words, as each database asks its index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, cast, column, literal, literal_column, select, table, text
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import InstrumentedAttribute
+
+from hub.assets.models_search import SearchCard, SearchContent
+from hub.assets.search.words import Row, question
+from hub.base.context import Context
+from hub.db.engine import DATABASE, Database
+
+
+def _holds(
+    database: Database, rows: Sequence[Row], key: InstrumentedAttribute[int], words: InstrumentedAttribute[str]
+) -> ColumnElement[bool]:
+    asked = question(rows, for_sqlite=database.is_sqlite)
+    if not database.is_sqlite:
+        return words.op("@@", is_comparison=True)(cast(literal(asked), TSQUERY))
+    index = table(f"{key.class_.__tablename__}_fts", column("rowid"))
+    is_match: Any = literal_column(index.name).op("MATCH", is_comparison=True)(asked)
+    return key.in_(select(index.c.rowid).where(is_match))
+
+
+def card_holds(database: Database, rows: Sequence[Row]) -> ColumnElement[bool]:
+    """The condition on ``SearchCard``. rows: one of them, at least, must stand there."""
+    return _holds(database, rows, SearchCard.repository_id, SearchCard.words)
+
+
+def content_holds(database: Database, rows: Sequence[Row]) -> ColumnElement[bool]:
+    """The condition on ``SearchContent``. rows: one of them, at least, must stand there."""
+    return _holds(database, rows, SearchContent.id, SearchContent.words)
+
+
+def has_full_text(context: Context) -> bool:
+    """Whether cards and code can be searched: SQLite may have been built without its FTS5. Found out once."""
+    database = context[DATABASE]
+    return not database.is_sqlite or _is_there(database, "search_cards_fts", "sqlite_master WHERE name")
+
+
+def has_trigrams(context: Context) -> bool:
+    """Whether names are searched by an index of trigrams: PostgreSQL's extension may be missing. Found out once."""
+    database = context[DATABASE]
+    return not database.is_sqlite and _is_there(
+        database, "ix_repositories_name_key_trigram", "pg_indexes WHERE indexname"
+    )
+
+
+def _is_there(database: Database, name: str, place: str) -> bool:
+    known = _KNOWN.get((str(database.url), name))
+    if known is None:
+        with database.reading_engine.connect() as connection:
+            found = connection.scalar(text(f"SELECT 1 FROM {place} = :name"), {"name": name})  # noqa: S608 - our words
+        known = _KNOWN[str(database.url), name] = bool(found)
+    return known
+
+
+_KNOWN: dict[tuple[str, str], bool] = {}

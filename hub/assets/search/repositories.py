@@ -1,0 +1,294 @@
+"""Finding repositories: by name first, then by what is said of them, then by what their cards say.
+
+Each of these is a tier with a query of its own that reads as many rows as the page needs, the best first: however many
+a common word finds, few are read. What several tiers find stands where the first puts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal_column, or_, select, true, union
+from sqlalchemy import union_all as all_of
+
+from hub.accounts.models import Namespace
+from hub.accounts.policy import Actor
+from hub.assets.models_search import SearchCard
+from hub.assets.search.filters import may_read, may_read_content
+from hub.assets.search.fulltext import card_holds, has_full_text
+from hub.assets.search.grammar import Query
+from hub.assets.search.words import row_of
+from hub.assets.service.labels import LABEL_IDS
+from hub.base.errors import Invalid
+from hub.base.paging import PageArgs
+from hub.db.engine import DATABASE, PLANNED_EACH_TIME
+from hub.db.shapes import Shape, shape_of
+from hub.db.totals import COUNT_LIMIT, total_of
+from hub.db.uow import UnitOfWork
+from hub.repos.lookup import is_live
+from hub.repos.models import Repository
+from hub.repos.rows import ROWS, RepositoryRow, read_rows
+from hub.repos.searching import has_word, literal_pattern
+from hub.repos.service.listing import SORTS as LIST_SORTS
+
+# By how well it fits; of what fits equally, what is trending first.
+RELEVANCE = "relevance"
+SORTS = (RELEVANCE, *LIST_SORTS)
+# What comes after is reached by narrowing the search.
+MAX_REACHED = 1_000
+# Of a kind among others, it is counted so far.
+BRIEF_COUNT_LIMIT = 100
+_MAX_SHAPES = 500
+
+# What a tier's number says of where the words were found.
+NAME, TEXT, CARD = "name", "text", "card"
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """What must hold of all that is found, and the ways to be found, the best first.
+
+    names: by the name. others: by what is said, and by the card. Empty: by the filters alone.
+    """
+
+    common: Sequence[ColumnElement[bool]]
+    names: Sequence[ColumnElement[bool]] = ()
+    others: Sequence[tuple[str, ColumnElement[bool]]] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page. matches: by the repository's id, where its words were found. total: of all pages."""
+
+    rows: Sequence[RepositoryRow]
+    total: int
+    is_estimate: bool = False
+    matches: Mapping[int, str] = field(default_factory=dict)
+
+
+def tiers_of(
+    work: UnitOfWork, actor: Actor, query: Query, conditions: Sequence[ColumnElement[bool]], *, with_cards: bool = True
+) -> Tiers:
+    """How a query finds repositories. conditions: of its filters."""
+    words = [term.text.lower() for term in query.words]
+    common = [is_live(), may_read(actor), *conditions]
+    common += [~has_word(term.text.lower()) for term in query.refused]
+    if not words:
+        return Tiers(common)
+    others = [(TEXT, and_(*(has_word(word) for word in words)))]
+    card = _in_card(work, actor, query) if with_cards else None
+    if card is not None:
+        others.append((CARD, card))
+    return Tiers(common, _by_name(words), others)
+
+
+def _by_name(words: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Exactly the name; its beginning; every word in it. None where no name can be so."""
+    if not all(word.isascii() for word in words):
+        return []
+    if len(words) == 1 and words[0].count("/") == 1:
+        owner, name = words[0].split("/")
+        is_owned = Repository.namespace_id == select(Namespace.id).where(Namespace.path_key == owner).scalar_subquery()
+        return [is_owned & (Repository.name_key == name), is_owned & _begins(name)] if owner and name else []
+    spelled = list(dict.fromkeys(sign.join(" ".join(words).split()) for sign in ("-", "_", ".", "")))
+    exact = Repository.name_key == spelled[0] if len(spelled) == 1 else Repository.name_key.in_(spelled)
+    return [exact, or_(*map(_begins, spelled[:2])), and_(*(has_word(word, in_name=True) for word in words))]
+
+
+def _begins(name: str) -> ColumnElement[bool]:
+    return Repository.name_key.like(f"{literal_pattern(name)}%", escape="\\")
+
+
+def _in_card(work: UnitOfWork, actor: Actor, query: Query) -> ColumnElement[bool] | None:
+    if not has_full_text(work.context):
+        return None
+    rows = [row_of(term.text, is_phrase=term.is_phrase) for term in query.words]
+    refused = [row_of(term.text, is_phrase=True, is_negated=True) for term in query.refused]
+    asked = [row for row in rows if row is not None]
+    if len(asked) < len(rows):
+        # One of the words has neither letter nor digit.
+        return None
+    asked += [row for row in refused if row is not None]
+    holding = select(SearchCard.repository_id).where(card_holds(work.context[DATABASE], asked))
+    return and_(Repository.id.in_(holding), may_read_content(actor))
+
+
+def find_repositories(
+    work: UnitOfWork, tiers: Tiers, *, kinds: Sequence[str], sort: str = RELEVANCE, page: PageArgs
+) -> Found:
+    """A page of what the tiers find. Five queries at most, whatever they find.
+
+    Raises Invalid (``REQ-ERR-6``) for an unknown sort, and for a page beyond ``MAX_REACHED``.
+    """
+    check_page(sort, page)
+    if not kinds:
+        return Found((), 0)
+    last = page.offset + page.per
+    found = _ranked(work, tiers, kinds=tuple(kinds), sort=sort, most=last)
+    hits = found[page.offset : last]
+    rows = _rows_of(work, [hit.id for hit in hits])
+    total, is_estimate = _count(work, tiers, tuple(kinds), page, len(hits))
+    # What went meanwhile is left out.
+    return Found(
+        [rows[hit.id] for hit in hits if hit.id in rows],
+        max(total, len(found)),
+        is_estimate,
+        {hit.id: hit.match for hit in hits},
+    )
+
+
+def check_page(sort: str, page: PageArgs) -> None:
+    """Return when such a page can be asked for. Raises Invalid (``REQ-ERR-6``)."""
+    if sort not in SORTS:
+        raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=[*SORTS])
+    if page.offset + page.per > MAX_REACHED:
+        reason = f"Only the first {MAX_REACHED} results can be shown; narrow the search instead."
+        raise Invalid(reason, code="REQ-ERR-6", query="page")
+
+
+def find_of_each_kind(
+    work: UnitOfWork, tiers: Tiers, *, kinds: Sequence[str], most: int, with_counts: bool = True
+) -> dict[str, Found]:
+    """For each kind the first ``most``; with how many there are, up to ``BRIEF_COUNT_LIMIT``. Four queries at most."""
+    if not kinds:
+        return {}
+    hits = _ranked(work, tiers, kinds=tuple(kinds), sort=RELEVANCE, most=most, of_each=True)
+    rows = _rows_of(work, [hit.id for hit in hits])
+    counts = _count_each(work, tiers, tuple(kinds)) if with_counts else {}
+    found: dict[str, Found] = {}
+    for kind in kinds:
+        own = [hit for hit in hits if hit.kind == kind and hit.id in rows]
+        total = max(counts.get(kind, 0), len(own))
+        is_estimate = total > BRIEF_COUNT_LIMIT or (not with_counts and len(own) == most)
+        matches = {hit.id: hit.match for hit in own}
+        found[kind] = Found([rows[hit.id] for hit in own], total, is_estimate, matches)
+    return found
+
+
+@dataclass(frozen=True)
+class _Hit:
+    id: int
+    kind: str
+    match: str
+
+
+def _ranked(
+    work: UnitOfWork, tiers: Tiers, *, kinds: tuple[str, ...], sort: str, most: int, of_each: bool = False
+) -> list[_Hit]:
+    """The first hits in their order; of_each: so many of each kind. Two queries, or one where names are enough."""
+    order = "trending" if sort == RELEVANCE else sort
+    common, values = shape_of(tiers.common, "c")
+    values |= {"most": most}
+    groups: list[list[tuple[str, ColumnElement[bool]]]] = [[*tiers.others]]
+    if sort == RELEVANCE and tiers.names:
+        groups.insert(0, [(NAME, condition) for condition in tiers.names])
+    if not tiers.others:
+        groups = [[(TEXT, true())]]
+    hits: dict[int, _Hit] = {}
+    for group in groups:
+        shapes = []
+        for at, (_match, condition) in enumerate(group):
+            shape, more = shape_of([condition], f"t{at}_")
+            shapes.append(shape)
+            values |= more
+        statement = _tiers_statement(common, tuple(shapes), kinds, order)
+        rows = [*work.rows(statement, values)]
+        rows.sort(key=lambda row: tuple(row[3:]), reverse=True)
+        if sort == RELEVANCE:
+            rows.sort(key=lambda row: row[0])
+        for tier, id, kind, *_ in rows:
+            hits.setdefault(id, _Hit(id, kind, group[tier][0]))
+        if not of_each and len(hits) >= most:
+            break
+    if not of_each:
+        return [*hits.values()][:most]
+    return [hit for kind in kinds for hit in [hit for hit in hits.values() if hit.kind == kind][:most]]
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _tiers_statement(common: Shape, tiers: tuple[Shape, ...], kinds: tuple[str, ...], sort: str) -> Any:
+    order = LIST_SORTS[sort]
+    columns = [expression.element for expression in order]
+    most = bindparam("most", type_=Integer)
+    arms = []
+    for at, tier in enumerate(tiers):
+        # Numbers of our own, which need not be values of the statement.
+        chosen = select(literal_column(str(at), Integer).label("tier"), Repository.id, Repository.kind)
+        chosen = chosen.add_columns(*(one.label(f"by_{number}") for number, one in enumerate(columns)))
+        chosen = chosen.where(common.condition("c"), tier.condition(f"t{at}_"))
+        for kind in kinds:
+            arm = chosen.where(Repository.kind == kind).order_by(*order).limit(most)
+            arms.append(select(arm.subquery()))
+    return all_of(*arms).execution_options(**{PLANNED_EACH_TIME: True})
+
+
+_BY_IDS = (
+    ROWS.add_columns(LABEL_IDS)
+    .where(Repository.id.in_(bindparam("ids", expanding=True)))
+    .execution_options(**{PLANNED_EACH_TIME: True})
+)
+
+
+def _rows_of(work: UnitOfWork, ids: Sequence[int]) -> dict[int, RepositoryRow]:
+    return {row.id: row for row in read_rows(work, _BY_IDS, {"ids": [*ids]})} if ids else {}
+
+
+def _count(work: UnitOfWork, tiers: Tiers, kinds: tuple[str, ...], page: PageArgs, found: int) -> tuple[int, bool]:
+    if found < page.per and (found or page.page == 1):
+        return page.offset + found, False
+    ways = [condition for _match, condition in tiers.others] or [true()]
+    common, values = shape_of(tiers.common, "c")
+    shape, more = shape_of(ways[:1], "t0_")
+    # What names have is part of what is said.
+    total, is_estimate = total_of(work, _all_statement(common, shape, kinds), page, found, values=values | more)
+    if is_estimate or len(ways) == 1:
+        return total, is_estimate
+    counted = sum(_count_each(work, tiers, kinds, limit=COUNT_LIMIT).values())
+    return max(total, counted), counted > COUNT_LIMIT
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _all_statement(common: Shape, tier: Shape, kinds: tuple[str, ...]) -> Select[Any]:
+    is_of = Repository.kind == kinds[0] if len(kinds) == 1 else Repository.kind.in_(kinds)
+    return select(Repository.id).where(common.condition("c"), tier.condition("t0_"), is_of)
+
+
+def _count_each(
+    work: UnitOfWork, tiers: Tiers, kinds: tuple[str, ...], *, limit: int = BRIEF_COUNT_LIMIT
+) -> dict[str, int]:
+    """How many there are of each kind; of each way to be found one more than the limit at most are looked at."""
+    common, values = shape_of(tiers.common, "c")
+    shapes = []
+    for at, condition in enumerate([condition for _match, condition in tiers.others] or [true()]):
+        shape, more = shape_of([condition], f"t{at}_")
+        shapes.append(shape)
+        values |= more
+    rows = work.rows(_count_statement(common, tuple(shapes), kinds), values | {"most": limit + 1})
+    return {kind: count for kind, count in rows}  # noqa: C416 - rows are no pairs to the type checker
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _count_statement(common: Shape, tiers: tuple[Shape, ...], kinds: tuple[str, ...]) -> Any:
+    most = bindparam("most", type_=Integer)
+    arms = [
+        select(
+            select(Repository.id, Repository.kind)
+            .where(common.condition("c"), tier.condition(f"t{at}_"), Repository.kind == kind)
+            .limit(most)
+            .subquery()
+        )
+        for at, tier in enumerate(tiers)
+        for kind in kinds
+    ]
+    ids = (arms[0] if len(arms) == 1 else union(*arms)).subquery()
+    counted = select(ids.c.kind, func.count()).group_by(ids.c.kind)
+    return counted.execution_options(**{PLANNED_EACH_TIME: True})
+
+
+def count_found(work: UnitOfWork, tiers: Tiers, kinds: Sequence[str]) -> tuple[int, bool]:
+    """How many the tiers find, up to about ``COUNT_LIMIT``, and whether there are more. One query."""
+    total = sum(_count_each(work, tiers, tuple(kinds), limit=COUNT_LIMIT).values()) if kinds else 0
+    return total, total > COUNT_LIMIT

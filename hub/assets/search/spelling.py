@@ -1,0 +1,117 @@
+"""What somebody may have meant who has typed a word that nothing has.
+
+Candidates are words of names that the actor may see: those that PostgreSQL's trigrams find alike among all names, and
+those of what is trending. Of these the one with the fewest slips is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, literal, select, union_all
+
+from hub.accounts.policy import Actor
+from hub.assets.search.filters import may_read
+from hub.assets.search.fulltext import has_trigrams
+from hub.assets.search.grammar import Query
+from hub.db.engine import PLANNED_EACH_TIME
+from hub.db.uow import UnitOfWork
+from hub.repos.lookup import is_live
+from hub.repos.models import Repository
+
+# So many names are looked at: those that are alike for each word, and the trending ones of each kind.
+MAX_ALIKE = 200
+MAX_TRENDING = 1_500
+MAX_WORDS = 3
+_LEAST_CHARS = 4
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+def slips_between(one: str, other: str, most: int) -> int:
+    """How many letters are wrong, missing, too many or swapped; ``most + 1`` where they are more than that."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row: list[int] = [*range(len(other) + 1)]
+    for at, char in enumerate(one, 1):
+        earlier, before, row = before, row, [at]
+        for place, against in enumerate(other, 1):
+            cost = min(before[place] + 1, row[-1] + 1, before[place - 1] + (char != against))
+            if at > 1 and place > 1 and char == other[place - 2] and one[at - 2] == against:
+                cost = min(cost, earlier[place - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return row[-1] if row[-1] <= most else most + 1
+
+
+def suggest(work: UnitOfWork, actor: Actor, query: Query, *, kinds: Sequence[str]) -> str:
+    """The query with its words put right; empty where nothing is known that it could mean. One query."""
+    words = [term.text for term in query.words]
+    # What holds something else than letters and digits is put right word by word, too.
+    asked = [word for text in words for word in _WORD.findall(text.lower()) if len(word) >= _LEAST_CHARS][:MAX_WORDS]
+    if not asked or not kinds:
+        return ""
+    counts = _candidates(work, actor, asked, kinds)
+    right = {word: found for word in asked if (found := _nearest(word, counts)) and found != word}
+    if not right:
+        return ""
+
+    def put_right(match: re.Match[str]) -> str:
+        return right.get(match[0].lower(), match[0])
+
+    parts = query.text
+    for term in query.words:
+        parts = parts.replace(term.text, re.sub(r"[A-Za-z0-9]+", put_right, term.text), 1)
+    return parts if parts != query.text else ""
+
+
+def _candidates(work: UnitOfWork, actor: Actor, asked: Sequence[str], kinds: Sequence[str]) -> dict[str, int]:
+    """Words of names with how often they were met."""
+    is_shown = (is_live(), may_read(actor))
+    names = select(Repository.name_key).where(*is_shown)
+    arms = [
+        names.where(Repository.kind == kind)
+        .order_by(Repository.trending_score.desc(), Repository.updated_at.desc(), Repository.id.desc())
+        .limit(max(MAX_TRENDING // len(kinds), 100))
+        for kind in kinds
+    ]
+    if has_trigrams(work.context):
+        arms += [names.where(_is_alike(word), Repository.kind.in_(kinds)).limit(MAX_ALIKE) for word in asked]
+    every: Any = union_all(*(select(arm.subquery()) for arm in arms))
+    counts: dict[str, int] = {}
+    for (name,) in work.rows(every.execution_options(**{PLANNED_EACH_TIME: True})):
+        for word in _WORD.findall(name):
+            if len(word) >= _LEAST_CHARS - 1:
+                counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def _is_alike(word: str) -> ColumnElement[bool]:
+    # pg_trgm: a word of the name is like this one; by its usual threshold, 0.5.
+    return literal(word).op("<<%", is_comparison=True)(Repository.name_key)
+
+
+def _nearest(word: str, counts: dict[str, int]) -> str:
+    if word in counts:
+        return word
+    most = 1 if len(word) <= 5 else 2
+    letters = _letters(word)
+    best: tuple[int, int, str] | None = None
+    for other, count in counts.items():
+        # Each slip changes two letters of the set at most; to compare sets is a hundred times faster.
+        if abs(len(other) - len(word)) > most or (_letters(other) ^ letters).bit_count() > 2 * most:
+            continue
+        slips = slips_between(word, other, most)
+        if slips <= most and (best is None or (slips, -count, other) < best):
+            best = (slips, -count, other)
+    return best[2] if best else ""
+
+
+def _letters(word: str) -> int:
+    found = 0
+    for char in word:
+        found |= 1 << (ord(char) & 31)
+    return found
