@@ -18,6 +18,7 @@ import urllib3
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.assets.search.fulltext import has_full_text, has_trigrams
 from hub.base.context import Context
 from hub.base.errors import HubError
 from hub.base.health import Check, CheckStatus, fail, ok, warn
@@ -223,6 +224,19 @@ def check_contents(context: Context) -> Check:
     )
 
 
+def check_search(context: Context) -> Check:
+    """Whether the database has what the search is fast by."""
+    try:
+        if not has_full_text(context):
+            return warn("search", "This SQLite has no FTS5: cards and code are not searched.", "Use PostgreSQL.")
+        if not context[DATABASE].is_sqlite and not has_trigrams(context):
+            return warn("search", "PostgreSQL lacks pg_trgm: searches read all rows, few slips are put right.",
+                        "Install its contrib package; see the page on the search.")  # fmt: skip
+    except SQLAlchemyError:
+        return warn("search", "How the search works cannot be told without the database.", "Mend that first.")
+    return ok("search", "Names, cards and code are searched by indexes.")
+
+
 def check_license(context: Context) -> Check:
     """Whether the licence, if there is one, is in force."""
     standing = context[LICENSING].standing()
@@ -248,6 +262,7 @@ CHECKS: Sequence[Callable[[Context], Check]] = (
     check_base_url,
     check_plugins,
     check_contents,
+    check_search,
     check_license,
 )
 _MARKS = {CheckStatus.OK: ("ok  ", "green"), CheckStatus.WARN: ("warn", "yellow"), CheckStatus.FAIL: ("FAIL", "red")}

@@ -36,6 +36,7 @@ COMMANDS = {
     "db": ("hub.cli.operate:db", "Migrate the database."),
     "config": ("hub.cli.operate:config", "Show the settings."),
     "plugin": ("hub.cli.plugin:plugin", "List plugins and drivers, remove a plugin's tables."),
+    "search": ("hub.cli.search:search", "Search names, descriptions, cards and code."),
     "openapi": ("hub.cli.openapi:openapi", "Write the description of the REST API."),
     "doctor": ("hub.cli.doctor:doctor", "Check everything the hub stands on, and say what to do."),
     "gc": ("hub.cli.maintenance:gc", "Remove what nothing refers to."),
