@@ -12,6 +12,7 @@ from hub.api import (
     branches,
     broadcasts,
     cards,
+    claw,
     collections,
     contents,
     discussions,
@@ -37,9 +38,11 @@ from hub.api import (
     resources,
     search,
     security,
+    skills,
     users,
     verifications,
     viewer,
+    viewer_statistics,
     webhooks,
 )
 from hub.base.context import Context
@@ -48,13 +51,13 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 
 # Every module here that has a ``blp``.
 MODULES = (
-    *(repositories, branches, contents, edits, gates, resources, security, viewer),
+    *(repositories, branches, contents, edits, gates, resources, security, viewer, viewer_statistics),
     *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage),
     *(discussions, pulls, notifications, broadcasts, webhooks),
     search,
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),
-    *(prompts, mcps),
+    *(prompts, mcps, skills, claw),
 )
 
 

@@ -96,6 +96,7 @@ _CLOSED_READS = frozenset(
     {
         *("account_whoami", "accounts_whoami", "accounts_list_tokens", "accounts_list_ssh_keys"),
         *("users_list_users", "users_export", "jwts_show_token"),
+        "lineage_list_own_relations",
         *("gates_show_own_request", "gates_list_access_requests", "spaces_list_secrets"),
         *("spaces_show_logs",),
         *("hooks_list_webhooks", "hooks_show_webhook"),

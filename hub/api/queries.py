@@ -11,8 +11,11 @@ from sqlalchemy import ColumnElement, false
 from hub.api.shapes import shape_of
 from hub.assets.search.choices import Choice, choices_asked, with_choices
 from hub.assets.service import with_labels
+from hub.assets.service.modelmetadata import with_parameters
+from hub.assets.service.tags import in_tree
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork
+from hub.http.actor import current_actor
 from hub.repos.filters import has_detail, has_size
 from hub.repos.kinds import RepositoryKind
 
@@ -31,6 +34,8 @@ def conditions_of(
     """
     return [
         *_unmet(kind, query),
+        *_tree_asked(work, kind, query["model_tree"]),
+        *(_sizes_asked(query) if kind.name == "model" else ()),
         *with_labels(work, scope=kind.name, labels=labels_asked(query)),
         *(with_choices(work, scopes=[kind.name], choices=choices_of(kind, query)) if with_short_keys else ()),
         *has_size(at_least=query["repo_size_min"], at_most=query["repo_size_max"]),
@@ -45,9 +50,24 @@ def conditions_of(
 def _unmet(kind: RepositoryKind, query: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """That there is no such repository, when the query asks for what nothing on this hub has."""
     names = (*shape_of(kind.name).unmet, "xnet_migration_status")
-    if "model_tree" in names and query["model_tree"] and query["model_tree"].count(":") != 2:
-        raise Invalid("'model_tree' is '<model>:<relation>:<id>'.", code="REQ-ERR-6", query="model_tree")
     return [false()] if any(query[name] for name in names) else []
+
+
+def _sizes_asked(query: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    return with_parameters(at_least=query["model_params_min"], at_most=query["model_params_max"])
+
+
+def _tree_asked(work: UnitOfWork, kind: RepositoryKind, text: str) -> list[ColumnElement[bool]]:
+    """That a model is to another one what ``<any>:<relation>:<repository id>`` says. Raises Invalid."""
+    if kind.name != "model" or not text:
+        return []
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise Invalid("'model_tree' is '<model>:<relation>:<id>'.", code="REQ-ERR-6", query="model_tree")
+    is_id = parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 19
+    if not is_id:
+        return [false()]
+    return [in_tree(work, actor=current_actor(), relation=parts[1], repository_id=int(parts[2]))]
 
 
 def choices_of(kind: RepositoryKind, query: Mapping[str, Any]) -> list[Choice]:

@@ -9,6 +9,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 from hub.accounts.models import Role
 from hub.api.prompt_schemas import PromptSchema
 from hub.api.schemas import Body, PageNumber, PageQuery, text
+from hub.api.skill_schemas import SkillVersionSchema
 from hub.repos.details import MAX_NUMBER, DetailField
 from hub.repos.kinds import CORE_KINDS, RepositoryKind
 
@@ -76,7 +77,7 @@ class _CommonListQuery(_Open):
     list_serverless = fields.Boolean(load_default=False, metadata={"description": "models that the hub itself runs"})
     model_params_min = _billions("models with at least so many parameters; 0: any")
     model_params_max = _billions("models with at most so many parameters; 0: any")
-    model_tree = text("models made from another: '<model>:<relation>:<repository_id>'")
+    model_tree = text("models made from another: '<any>:<relation>:<repository_id>', such as '1:adapter:12'")
     user_purchased = fields.Boolean(load_default=False, metadata={"description": "datasets that the caller has bought"})
     status = text("of a space: Running, Stopped, ...")
     xnet_migration_status = text("of the move into Xet storage")
@@ -127,12 +128,20 @@ FacetsQuery = NamespaceListQuery.from_dict(
 
 # What the platform imports when it creates. An empty repository in the place of what was to be brought in would be a
 # lie, so these are refused.
-_IMPORTS = ("git_url", "code_file", "skill_file")
+_IMPORTS = ("git_url",)
+# A ZIP that was sent before, by the form that POST /{t}/upload_url gives.
+PACKAGES = {"code": "code_file", "skill": "skill_file"}
 
 
 def _unsupported() -> fields.String:
     refusal = validate.Length(max=0, error="This hub does not import while it creates: leave this empty.")
     return fields.String(validate=refusal, allow_none=True, metadata={"description": "not yet: must be empty"})
+
+
+def _package(kind: str) -> fields.String:
+    return fields.String(
+        allow_none=True, metadata={"description": f"of a {kind}: the SHA-256 of a package sent before"}
+    )
 
 
 class CommonCreateBody(_Open):
@@ -163,7 +172,10 @@ class CommonUpdateBody(_Open):
 
 
 CreateBody = CommonCreateBody.from_dict(
-    _details_of(CORE_KINDS) | {name: _unsupported() for name in _IMPORTS}, name="CreateBody"
+    _details_of(CORE_KINDS)
+    | {name: _unsupported() for name in _IMPORTS}
+    | {name: _package(kind) for kind, name in PACKAGES.items()},
+    name="CreateBody",
 )
 UpdateBody = CommonUpdateBody.from_dict(_details_of(CORE_KINDS), name="UpdateBody")
 
@@ -287,16 +299,24 @@ class BriefRepositorySchema(Schema):
     updated_at = fields.DateTime()
 
 
+class QuantizationSchema(Schema):
+    name = fields.String(metadata={"description": "Q4_K_M, ..."})
+    path = fields.String(metadata={"description": "of a variant in several files, the first"})
+    size = fields.Integer(metadata={"description": "bytes, of all of its files"})
+    parameters = fields.Integer()
+
+
 class ModelMetadataSchema(Schema):
     """What a model's files say of it; zeros and empty texts: not known."""
 
     model_params = fields.Float(metadata={"description": "billions"})
     tensor_type = fields.String()
     architecture = fields.String()
-    mini_gpu_memory_gb = fields.Float()
-    mini_gpu_finetune_gb = fields.Float()
+    mini_gpu_memory_gb = fields.Float(metadata={"description": "GiB to run it: 1.2 times its smallest weights"})
+    mini_gpu_finetune_gb = fields.Float(metadata={"description": "GiB to fine-tune all of it: 16 bytes a parameter"})
     model_type = fields.String()
     class_name = fields.String()
+    quantizations = fields.List(fields.Nested(QuantizationSchema), metadata={"description": "GGUF variants"})
 
 
 class _CommonRepositorySchema(BriefRepositorySchema):
@@ -336,6 +356,10 @@ class _CommonRepositorySchema(BriefRepositorySchema):
     star_num = fields.Integer()
     github_path = fields.String()
     avatar_url = fields.String()
+    latest_version = fields.String(metadata={"description": "of a skill: its highest release"})
+    versions = fields.List(
+        fields.Nested(SkillVersionSchema), metadata={"description": "of a skill: at most 20, the highest first"}
+    )
 
 
 RepositorySchema = _CommonRepositorySchema.from_dict(_details_of(CORE_KINDS), name="RepositorySchema")

@@ -44,6 +44,7 @@ _METADATA: dict[str, Any] = {
     "mini_gpu_finetune_gb": 0,
     "model_type": "",
     "class_name": "",
+    "quantizations": [],
 }
 _SHAPES = {
     "model": Shape(
@@ -57,7 +58,7 @@ _SHAPES = {
             "metadata": _METADATA,
             **_UNMOVED,
         },
-        unmet=("list_serverless", "model_params_min", "model_params_max", "model_tree"),
+        unmet=("list_serverless",),
         has_url=True,
     ),
     "dataset": Shape(

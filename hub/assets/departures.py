@@ -1,4 +1,4 @@
-"""What becomes of the likes and collections of an account or an organisation that goes."""
+"""What becomes of the likes, collections and runs of an account or an organisation that goes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hub.accounts.policy import Actor
 from hub.accounts.service.departures import DEPARTURES, ORGANIZATION_DEPARTURES, Departure
 from hub.assets.events import CollectionDeleted
 from hub.assets.models import Collection, CollectionLike, Like
+from hub.assets.service.runs import delete_runs_of
 from hub.base.context import Context
 from hub.base.events import publish
 from hub.db.uow import UnitOfWork
@@ -20,6 +21,8 @@ def install(context: Context) -> None:
     context[DEPARTURES].add("assets.likes", take_likes)
     context[DEPARTURES].add("assets.collections", take_collections)
     context[ORGANIZATION_DEPARTURES].add("assets.collections", take_collections_of_organization)
+    context[DEPARTURES].add("assets.runs", take_runs)
+    context[ORGANIZATION_DEPARTURES].add("assets.runs", take_runs_of_organization)
 
 
 def take_likes(work: UnitOfWork, departure: Departure) -> None:
@@ -44,6 +47,16 @@ def take_collections(work: UnitOfWork, departure: Departure) -> None:
 def take_collections_of_organization(work: UnitOfWork, organization: Organization, actor: Actor) -> None:
     """Delete the collections in the organisation's namespace; they do not keep it."""
     _delete_collections(work, organization.namespace_id, actor)
+
+
+def take_runs(work: UnitOfWork, departure: Departure) -> None:
+    """Delete the runs in the account's namespace. Those that it recorded elsewhere stay."""
+    delete_runs_of(work, namespace_id=departure.user.namespace_id)
+
+
+def take_runs_of_organization(work: UnitOfWork, organization: Organization, actor: Actor) -> None:
+    """Delete the runs in the organisation's namespace; they do not keep it."""
+    delete_runs_of(work, namespace_id=organization.namespace_id)
 
 
 def _delete_collections(work: UnitOfWork, namespace_id: int, actor: Actor) -> None:

@@ -27,3 +27,11 @@ class CollectionDeleted:
 
     collection_id: int
     actor_id: int | None
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """A run is over: it succeeded, failed or was cancelled."""
+
+    run_id: int
+    actor_id: int | None

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from hub.assets.events import RunFinished
+from hub.assets.models_lineage import Run
+from hub.assets.runtypes import RUN_TYPES, create_run_types
 from hub.assets.service.claims import forget_orphans, lead_to, named_somewhere
 from hub.base.context import Context
+from hub.base.topics import TOPICS, Told, Topic, add_topic
 from hub.db.uow import UnitOfWork
 from hub.jobs.run import JobRun
 from hub.jobs.service import JobSpec, enqueue, register
@@ -16,7 +21,9 @@ _AT_ONCE = 500
 
 
 def install(context: Context) -> None:
-    """Register the job and what asks for it; done once, by ``build_context``."""
+    """Register the job and what asks for it, types of runs, and what is told of them; done once."""
+    context.provide(RUN_TYPES, create_run_types())
+    add_topic(context[TOPICS], Topic("run.finished", "A run succeeded, failed or was cancelled.", RunFinished, _tell))
     register(context, JobSpec(JOB, "hub.assets.lineage_jobs:lead_names", queue="index", timeout_s=3600))
     context.events.record_all_with(_follow, owner="hub")
 
@@ -29,6 +36,24 @@ def _follow(work: UnitOfWork, events: Sequence[object]) -> None:
             enqueue(work, JOB, args={"repository_id": repository_id}, unique_key=f"{JOB}:{repository_id}")
     if any(isinstance(event, RepositoryPurged) for event in events):
         forget_orphans(work)
+
+
+def _tell(work: Any, event: RunFinished) -> Told | None:
+    run = work.session.get(Run, event.run_id)
+    if run is None:
+        return None
+    data = {
+        "run": {
+            "uuid": run.uuid,
+            "type": run.type,
+            "title": run.title,
+            "namespace": run.namespace.path,
+            "state": run.state.value,
+            "error": run.error[:1000],
+            "private": run.is_private,
+        }
+    }
+    return Told(data, namespace_id=run.namespace_id)
 
 
 def lead_names(run: JobRun, *, repository_id: int) -> None:

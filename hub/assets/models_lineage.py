@@ -177,3 +177,17 @@ class RunLink(Model):
     is_own: Mapped[bool] = mapped_column(default=False)
 
     repository: Mapped[Repository | None] = relationship()
+
+
+class RunRelation(Model):
+    """That a run recorded a relation, and the commits at which it did."""
+
+    __tablename__ = "run_relations"
+    __table_args__ = (Index(None, "relation_id", "run_id"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    relation_id: Mapped[int] = mapped_column(
+        ForeignKey("repository_relations.id", ondelete="CASCADE"), primary_key=True
+    )
+    source_commit: Mapped[str] = mapped_column(String(64), default="")
+    target_commit: Mapped[str] = mapped_column(String(64), default="")

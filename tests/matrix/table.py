@@ -188,6 +188,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET /-/datasets-server/splits
         GET /-/datasets-server/info
         GET /-/datasets-server/parquet
+        GET /-/datasets-server/search
+        GET /-/datasets-server/filter
+        GET /-/datasets-server/statistics
         GET {hub}/<namespace>/<name>/raw/<revision>/<path:path>
         GET {hub}/<collection:kind>/<namespace>/<name>/raw/<revision>/<path:path>
         GET {wire}/revision/<path:revision>
@@ -232,10 +235,11 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/dataviewer/rows
         GET {repo}/dataviewer/cell
         GET {repo}/dataviewer/media
+        GET {repo}/dataviewer/statistics
+        GET {repo}/dataviewer/export
         GET {repo}/viewer/<path:file>
         GET {repo}/lineage
         GET {repo}/index
-        GET {repo}/security
         GET {repo}/security
         GET {repo}/card
         GET {repo}/header/<path:path>
@@ -379,7 +383,6 @@ _GROUPS: Mapping[Rule, str] = {
         PATCH {repo}/lineage/relations/<int:relation_id>
         DELETE {repo}/lineage/relations/<int:relation_id>
         POST {repo}/index
-        POST {repo}/security
         POST {repo}/security
         POST {repo}/relations/<target>
         DELETE {repo}/relations/<target>
@@ -551,6 +554,11 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET /-/datasets-server/splits": Sample(query="dataset=$path_of_repository"),
     "GET /-/datasets-server/info": Sample(query="dataset=$path_of_repository"),
     "GET /-/datasets-server/parquet": Sample(query="dataset=$path_of_repository"),
+    "GET /-/datasets-server/search": Sample(query="dataset=$path_of_repository&config=default&split=train&query=a"),
+    "GET /-/datasets-server/filter": Sample(query="dataset=$path_of_repository&config=default&split=train"),
+    "GET /-/datasets-server/statistics": Sample(query="dataset=$path_of_repository&config=default&split=train"),
+    "GET {repo}/dataviewer/statistics": Sample(query="config=default&split=train"),
+    "GET {repo}/dataviewer/export": Sample(query="config=default&split=train"),
     "GET {hub}/api/settings/webhooks/<uuid>": _WATCHING,
     "POST {hub}/api/settings/webhooks/<uuid>": _WATCHING,
     "DELETE {hub}/api/settings/webhooks/<uuid>": _WATCHING,

@@ -22,6 +22,9 @@ class Caller:
     def put(self, path, body=None):
         return self.call("PUT", path, {} if body is None else body)
 
+    def patch(self, path, body=None):
+        return self.call("PATCH", path, {} if body is None else body)
+
     def delete(self, path, body=None):
         return self.call("DELETE", path, body)
 

@@ -26,7 +26,7 @@ from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.contents import resolve
 from hub.repos.events import RepositoryUpdated
-from hub.repos.kinds import find_kind
+from hub.repos.kinds import KINDS, find_kind
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
 from hub.repos.rows import RepositoryRow
@@ -57,6 +57,14 @@ def is_shown() -> ColumnElement[bool]:
 def is_name(text: str) -> bool:
     """Whether a text may name a repository of some hub: ``namespace/name``, or a name alone."""
     return len(text) <= MAX_NAME_CHARS and _NAME.fullmatch(text) is not None and ".." not in text
+
+
+def kind_of(context: Context, word: str, path: str) -> str:
+    """The name of the kind that a word ("dataset", "datasets") means. Raises Invalid, for no possible path, too."""
+    kind = context[KINDS].find(word) or find_kind(context, word)
+    if kind is None or not is_name(path):
+        raise Invalid(f"{word} {path!r} names no repository.", code="REQ-ERR-6")
+    return kind.name
 
 
 def usual_type(source_kind: str, target_kind: str) -> RelationType:
@@ -161,18 +169,16 @@ def create_relation(
     is_external: the other one need not be here. Revisions are pinned to the commits that they name now.
     Raises as ``set_relations``, NotFound (``revision_not_found``), Conflict (``too_many_relations``).
     """
-    found = find_kind(context, kind)
-    if found is None or not is_name(path):
-        raise Invalid(f"{kind} {path!r} names no repository.", code="REQ-ERR-6")
+    kind = kind_of(context, kind, path)
     with reading(context) as work:
         source = work.session.get(Repository, repository_id)
         if source is None:
             raise NotFound("There is no such repository, or you may not see it.", code="repository_not_found")
         require(work, actor, Action.REPOSITORY_WRITE, source)
-        target_id = find_readable(work, actor, [(found.name, path)]).get((found.name, fold_name(path)))
+        target_id = find_readable(work, actor, [(kind, path)]).get((kind, fold_name(path)))
         target = work.session.get(Repository, target_id) if target_id is not None else None
     if target is None and not is_external:
-        raise NotFound(f"There is no {found.name} {path!r}, or you may not see it.", code="repository_not_found")
+        raise NotFound(f"There is no {kind} {path!r}, or you may not see it.", code="repository_not_found")
     if target is None and target_revision:
         raise Invalid("What is not on this hub is not pinned by it.", code="REQ-ERR-6")
     commits = [
@@ -187,7 +193,7 @@ def create_relation(
             raise Invalid("A repository is not related to itself.", code="REQ-ERR-6")
         wanted = Relation(target_id=target_id, type=type, note=note, source_commit=commits[0], target_commit=commits[1])
         if target_id is None:
-            set_name(wanted, found.name, path)
+            set_name(wanted, kind, path)
         row = _say(work, source, own_rows(work, source), wanted)
         _check_count(work, source)
         _tell(work, actor, source)

@@ -271,6 +271,8 @@ def test_lists_are_filtered_by_labels_members_size_and_source(ada, nobody, conte
         ("/models/v2", "model_params_min=0.5"),
         ("/user/ada/models", "model_params_max=7"),
         ("/models", "model_tree=base:finetune:1"),
+        ("/models", "model_tree=base:nonsense:1"),
+        ("/models", "model_tree=base:finetune:x"),
         ("/models", "xnet_migration_status=pending"),
         ("/datasets", "user_purchased=true"),
         ("/spaces", "status=Running"),

@@ -128,6 +128,17 @@ def upgrade() -> None:
         sqlite_where=_UNRESOLVED,
         postgresql_where=_UNRESOLVED,
     )
+    op.create_table(
+        "run_relations",
+        sa.Column("run_id", _ID, nullable=False),
+        sa.Column("relation_id", _ID, nullable=False),
+        sa.Column("source_commit", sa.String(length=64), nullable=False),
+        sa.Column("target_commit", sa.String(length=64), nullable=False),
+        _foreign_key("run_relations", "run_id", "runs", "CASCADE"),
+        _foreign_key("run_relations", "relation_id", "repository_relations", "CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "relation_id", name=op.f("pk_run_relations")),
+    )
+    op.create_index(op.f("ix_run_relations_relation_id_run_id"), "run_relations", ["relation_id", "run_id"])
     op.execute(
         "INSERT INTO repository_relations (source_id, target_id, type, named_kind, named, named_key, is_said, read_as,"  # noqa: S608
         " is_trusted, is_denied, source_commit, target_commit, note, created_at)"
@@ -139,6 +150,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("run_relations")
     op.execute(
         f"CREATE TABLE {_KEPT} AS SELECT source_id, target_id,"  # noqa: S608
         " MIN(CASE WHEN is_said THEN 'person' ELSE 'card' END) AS origin, MIN(created_at) AS created_at"

@@ -1,0 +1,81 @@
+"""The REST routes of lineage and runs."""
+
+import pytest
+
+from tests.support.api import data, refusal
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.fixture
+def things(as_user, make_repository):
+    """ada's model with her data set, eve's private one."""
+    ada, eve = as_user("ada"), as_user("eve")
+    make_repository(ada.user, "thing")
+    make_repository(ada.user, "data", kind="dataset")
+    make_repository(eve.user, "secret", kind="dataset", private=True)
+    return ada, eve
+
+
+def test_writers_correct_what_all_who_may_read_see(things, nobody):
+    ada, eve = things
+    lineage = "/models/ada/thing/lineage"
+    made = data(
+        ada.post(
+            f"{lineage}/relations",
+            {"type": "trained_on", "kind": "dataset", "path": "ada/data", "target_revision": "main", "note": "v1"},
+        )
+    )
+    assert (made["path"], made["origin"], len(made["target_commit"]), made["denied"]) == (
+        "ada/data",
+        "person",
+        40,
+        False,
+    )
+    data(ada.post(f"{lineage}/relations", {"type": "finetune", "kind": "model", "path": "far/base", "external": True}))
+    graph = data(nobody.get(lineage))
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    assert {(nodes[edge["target"]]["path"], edge["type"]) for edge in graph["edges"]} == {
+        ("ada/data", "trained_on"),
+        ("far/base", "finetune"),
+    }
+    assert (nodes["external:model:far/base"]["external"], graph["truncated"], graph["counts"]) == (True, False, {})
+    seen = data(nobody.get("/datasets/ada/data/lineage?direction=down&types=trained_on,uses&depth=5"))
+    assert [node["path"] for node in seen["nodes"]] == ["ada/data", "ada/thing"]
+    assert seen["counts"] == {"trained_on": 1}
+
+    relation = f"{lineage}/relations/{made['id']}"
+    changed = data(ada.patch(relation, {"type": "evaluated_on"}))
+    assert (changed["type"], changed["note"], changed["target_commit"]) == ("evaluated_on", "v1", made["target_commit"])
+    relation = f"{lineage}/relations/{changed['id']}"
+    assert data(ada.patch(relation, {"denied": True}))["denied"]
+    assert len(data(nobody.get(lineage))["edges"]) == 1
+    assert len(data(ada.get(f"{lineage}/relations"))) == 2
+    assert not data(ada.patch(relation, {"denied": False}))["denied"]
+    thing = data(ada.get("/datasets/ada/data/lineage"))["nodes"][0]["repository_id"]
+    assert [item["name"] for item in data(nobody.get(f"/models?model_tree=x:evaluated_on:{thing}"))] == ["thing"]
+    assert data(nobody.get(f"/models?model_tree=x:trained_on:{thing}")) == []
+    data(ada.delete(relation))
+    assert ada.delete(relation).json["context"]["reason"] == "relation_not_found"
+
+    body = {"type": "uses", "kind": "dataset", "path": "eve/secret"}
+    assert refusal(ada.post(f"{lineage}/relations", body)) == (404, "REPO-ERR-3")
+    # The same, whether or not there is one that ada may not see.
+    for path in ("eve/secret", "eve/none"):
+        told = data(ada.post(f"{lineage}/relations", body | {"path": path, "external": True}))
+        assert (told["path"], told["external"], told["repository_id"]) == (path, True, None)
+    for caller, code in ((nobody, 401), (eve, 403)):
+        assert refusal(caller.post(f"{lineage}/relations", body))[0] == code
+        assert refusal(caller.get(f"{lineage}/relations"))[0] == code
+    for odd in (
+        {"type": "nonsense", "kind": "model", "path": "a/b"},
+        {"type": "uses", "kind": "nonsense", "path": "a/b"},
+        {"type": "uses", "kind": "model", "path": "../b", "external": True},
+        {"type": "uses", "kind": "model", "path": "a/\0", "external": True},
+        {"type": "uses", "kind": "model", "path": "a/b", "external": True, "note": "x" * 501},
+        {"type": "uses", "kind": "model", "path": "ada/thing"},
+    ):
+        assert refusal(ada.post(f"{lineage}/relations", odd))[0] == 400, odd
+    assert refusal(ada.patch(relation, {}))[0] == 400
+    for query in ("depth=0", "depth=6", "direction=left", "types=nonsense"):
+        assert refusal(nobody.get(f"{lineage}?{query}"))[0] == 400, query
