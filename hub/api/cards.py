@@ -45,7 +45,7 @@ def show_card(query: dict[str, Any], address: Address) -> Response:
 
 
 @blp.post("/validate-card")
-@blp.arguments(schemas.CardBody)
+@blp.arguments(schemas.NewCardBody)
 @blp.response(200, enveloped(schemas.CheckedCardSchema))
 def check_card(body: dict[str, Any]) -> Response:
     """What is wrong with the head of a card that is being written. Nothing is kept, and no credential is needed."""

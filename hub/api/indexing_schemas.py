@@ -61,7 +61,7 @@ class KindSchema(NamedSchema):
 # Cards.
 
 
-class CardBody(Body):
+class NewCardBody(Body):
     content = fields.String(required=True, metadata={"description": "the text of a README.md"})
     type = text("the kind of asset: model, dataset, ...", default="model")
 

@@ -26,7 +26,10 @@ from hub.api.views import (
     repository_path_view,
     repository_views,
 )
-from hub.assets.service import LABEL_IDS, labels_of, read_prompts
+from hub.assets.records.packages import create_from_package
+from hub.assets.service import labels_of, read_prompts
+from hub.assets.service.modelmetadata import ALSO
+from hub.base.errors import Invalid
 from hub.base.paging import Page
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
@@ -66,7 +69,7 @@ def _list(
         sort=query["sort"],
         source=source_asked(query),
         where=conditions_of(work, kind, query),
-        also=LABEL_IDS,
+        also=ALSO,
         page=page_args(),
     )
 
@@ -151,9 +154,22 @@ def list_by_paths(body: dict[str, Any], kind: RepositoryKind) -> Response:
 def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
     """Make a repository; it has a first commit on its default branch when the answer comes."""
     common = {name: body[name] for name in _CREATED_WITH}
-    repository = service.create_repository(
-        current_context(), actor=current_actor(), kind=kind.name, details=body, **common
-    )
+    packed = {of: body[member] for of, member in schemas.PACKAGES.items() if body.get(member)}
+    if packed and kind.name not in packed:
+        raise Invalid("A package is of code or of a skill, by the member of that name.", code="REQ-ERR-6")
+    if packed:
+        repository = create_from_package(
+            current_context(),
+            actor=current_actor(),
+            sha256=packed[kind.name],
+            kind=kind.name,
+            details=body,
+            **common,
+        )
+    else:
+        repository = service.create_repository(
+            current_context(), actor=current_actor(), kind=kind.name, details=body, **common
+        )
     return answer(repository.id)
 
 
@@ -163,7 +179,7 @@ def create_repository(body: dict[str, Any], kind: RepositoryKind) -> Response:
 def show_repository(address: Address) -> Response:
     """One repository, at its path of today or a former one. Of a prompt repository ``data`` has its prompts, too."""
     with reading(current_context()) as work:
-        return send_json(ok(_views(work, [address.show(work, also=LABEL_IDS)])[0]))
+        return send_json(ok(_views(work, [address.show(work, also=ALSO)])[0]))
 
 
 @blp.get("/prompts/<namespace>/<name>", strict_slashes=False)

@@ -22,6 +22,8 @@ def install(context: Context) -> None:
     add_indexer(context, Indexer("card_check", "Card's metadata", "hub.assets.service.cardindex:check_card"))
     names = Indexer("labels", "Labels of the files", "hub.assets.service.filelabels:read_names", kinds=LABELLED)
     add_indexer(context, names)
+    models = frozenset({"model"})
+    add_indexer(context, Indexer("model", "Model's metadata", "hub.assets.heads.models:read_model", kinds=models))
     add_indexer(context, Indexer("facts", "Facts of the files", "hub.assets.service.facts:read_all"))
     add_indexer(context, Indexer("search", "Search", "hub.assets.search.indexer:index_search"))
     add_indexer(context, Indexer("lineage", "Lineage", "hub.assets.service.ancestry:read_lineage"))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db.base import Model
@@ -24,6 +23,33 @@ class RepositoryCard(Model):
     problems: Mapped[list[Any]] = mapped_column(default=list)
     problem_count: Mapped[int] = mapped_column(default=0)  # without those that are notes only
     description: Mapped[str] = mapped_column(Text, default="")  # that its text gives
+
+
+class ModelMetadata(Model):
+    """What a model's files say of it. Nulls and empty texts: not known."""
+
+    __tablename__ = "model_metadata"
+    __table_args__ = (Index(None, "parameters", "repository_id"),)
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    commit_id: Mapped[str] = mapped_column(String(64), default="")
+    parameters: Mapped[int | None] = mapped_column(BigInteger)
+    tensor_type: Mapped[str] = mapped_column(String(32), default="")  # that most parameters have
+    architecture: Mapped[str] = mapped_column(String(128), default="")
+    model_type: Mapped[str] = mapped_column(String(64), default="")
+    class_name: Mapped[str] = mapped_column(String(128), default="")
+    context_length: Mapped[int | None] = mapped_column(BigInteger)
+    tokenizer_class: Mapped[str] = mapped_column(String(128), default="")
+    vocabulary_size: Mapped[int | None] = mapped_column(BigInteger)
+    quantization_method: Mapped[str] = mapped_column(String(32), default="")  # of safetensors: gptq, awq ...
+    weight_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    # Estimates of ``hub.assets.heads.estimates``.
+    run_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    finetune_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    quantizations: Mapped[list[Any]] = mapped_column(default=list)  # GGUF variants, the smallest first
+    files: Mapped[list[Any]] = mapped_column(default=list)  # each with why it was not read
+    # What lists tell of it once more, as one text that a list's page is read with; see ``modelmetadata.Brief``.
+    brief: Mapped[str] = mapped_column(Text, default="")
 
 
 class StepState(StrEnum):

@@ -64,7 +64,9 @@ def labels_shown(work: UnitOfWork, repositories: Sequence[Shown]) -> dict[int, l
     """As ``labels_of``, for repositories that were read with ``LABEL_IDS`` as well as for others."""
     if not all(isinstance(repository, RepositoryRow) and repository.has_also for repository in repositories):
         return labels_of(work, [repository.id for repository in repositories])
-    carried = {row.id: [int(id) for id in row.also.split(",")] for row in repositories if row.also}  # type: ignore[union-attr]
+    # Behind the ids, what else a list has read with each row; see ``modelmetadata.ALSO``.
+    ids_of = {row.id: row.also.partition(";")[0] for row in repositories if row.also}  # type: ignore[union-attr]
+    carried = {id: [int(tag_id) for tag_id in ids.split(",")] for id, ids in ids_of.items() if ids}
     return _known(work, carried)
 
 

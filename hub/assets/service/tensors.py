@@ -10,6 +10,7 @@ import struct
 from array import array
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -70,7 +71,7 @@ def count_parameters(head: bytes) -> dict[str, int] | None:
         dtype, shape = (tensor.get("dtype"), tensor.get("shape")) if isinstance(tensor, dict) else (None, None)
         if not isinstance(dtype, str) or not isinstance(shape, list) or len(dtype) > 32:
             return None
-        numbers = _product(shape)
+        numbers = product_of(shape)
         if numbers is None:
             return None
         counts[dtype] += numbers
@@ -79,7 +80,7 @@ def count_parameters(head: bytes) -> dict[str, int] | None:
     return dict(counts)
 
 
-def _product(shape: list[Any]) -> int | None:
+def product_of(shape: list[Any]) -> int | None:
     """How many numbers a tensor has; None for a shape that is none. No product grows beyond the limit on its way."""
     if len(shape) > MAX_DIMENSIONS or not all(type(size) is int and 0 <= size <= _MOST_PARAMETERS for size in shape):
         return None
@@ -98,9 +99,29 @@ def read_gguf(head: bytes) -> dict[str, Any] | None:
     as far as the file says.
     """
     try:
-        return _read_gguf(head)
+        return _tell_gguf(parse_gguf(head))
     except (struct.error, IndexError, KeyError, ValueError, RecursionError):
         return None
+
+
+@dataclass(frozen=True)
+class GGUF:
+    """A GGUF file's head. members: its metadata; of lists of texts their places. tensors: (name, shape, type)."""
+
+    reader: Reader
+    members: dict[str, Any]
+    tensors: list[tuple[str, list[int], int]]
+
+
+@dataclass(frozen=True)
+class GGUFList:
+    """That a member is a list of so many numbers, which are not kept."""
+
+    count: int
+
+    @property
+    def text(self) -> str:
+        return f"[{self.count:,} numbers]"
 
 
 # GGUF's types of values -> how Python unpacks them; 8 is a text, 9 a list.
@@ -108,7 +129,9 @@ _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _TEXT, _LIST = 8, 9
 
 
-class _Reader:
+class Reader:
+    """Reads one value after the other; struct.error or IndexError where the bytes end."""
+
     def __init__(self, data: bytes) -> None:
         self.data = memoryview(data)
         self.at = 0
@@ -152,47 +175,59 @@ class _Reader:
         if of == _LIST:
             raise ValueError("lists of lists are not read")
         self.at += struct.calcsize(f"<{_SCALARS[of]}") * count
-        return None
+        return GGUFList(count)
 
 
-def _read_gguf(head: bytes) -> dict[str, Any] | None:
-    reader = _Reader(head)
+def parse_gguf(head: bytes) -> GGUF:
+    """The head of a GGUF file, from the file's first bytes.
+
+    Raises struct.error or IndexError where it goes on, ValueError or KeyError where it is none.
+    """
+    reader = Reader(head)
     if head[:4] != b"GGUF":
-        return None
+        raise ValueError("it is no GGUF file")
     reader.at = 4
-    if reader.number("I") not in (2, 3):
-        return None
-    tensors, members = reader.number("Q"), reader.number("Q")
-    if tensors > _MAX_GGUF_ITEMS or members > _MAX_GGUF_MEMBERS:
-        return None
+    version = reader.number("I")
+    if version not in (2, 3):
+        raise ValueError(f"version {version} of the format is not read")
+    count, members = reader.number("Q"), reader.number("Q")
+    if count > _MAX_GGUF_ITEMS or members > _MAX_GGUF_MEMBERS:
+        raise ValueError(f"it says that it has {count:,} tensors and {members:,} members")
     said = {}
     for _ in range(members):
         name = reader.text()
         said[name] = reader.value(reader.number("I"))
-    total = 0
-    for _ in range(tensors):
-        reader.raw()
+    tensors = []
+    for _ in range(count):
+        name = reader.text()
         dimensions = reader.number("I")
         if dimensions > 8:
-            return None
-        total += prod(reader.number("Q") for _ in range(dimensions))
-        reader.number("I")
+            raise ValueError(f"a tensor has {dimensions:,} dimensions")
+        shape = [reader.number("Q") for _ in range(dimensions)]
+        kind = reader.number("I")
         reader.number("Q")
+        tensors.append((name, shape, kind))
+    return GGUF(reader, said, tensors)
+
+
+def _tell_gguf(gguf: GGUF) -> dict[str, Any] | None:
+    said = gguf.members
+    total = sum(prod(shape) for _name, shape, _kind in gguf.tensors)
+    if total > _MOST_PARAMETERS:
+        return None
     architecture = said.get("general.architecture")
     found = {
         "total": total,
         "architecture": architecture,
         "context_length": said.get(f"{architecture}.context_length"),
         "chat_template": said.get("tokenizer.chat_template"),
-        "bos_token": _token(reader, said, "tokenizer.ggml.bos_token_id"),
-        "eos_token": _token(reader, said, "tokenizer.ggml.eos_token_id"),
+        "bos_token": _token(gguf.reader, said, "tokenizer.ggml.bos_token_id"),
+        "eos_token": _token(gguf.reader, said, "tokenizer.ggml.eos_token_id"),
     }
-    if total > _MOST_PARAMETERS:
-        return None
     return {name: value for name, value in found.items() if isinstance(value, str | int)}
 
 
-def _token(reader: _Reader, said: Mapping[str, Any], name: str) -> str | None:
+def _token(reader: Reader, said: Mapping[str, Any], name: str) -> str | None:
     at, words = said.get(name), said.get("tokenizer.ggml.tokens")
     if not isinstance(at, int) or not isinstance(words, array) or not 0 <= at < len(words):
         return None

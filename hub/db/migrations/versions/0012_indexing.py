@@ -52,8 +52,39 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_repository_cards")),
     )
+    op.create_table(
+        "model_metadata",
+        sa.Column("repository_id", _ID, nullable=False),
+        sa.Column("commit_id", sa.String(length=64), nullable=False),
+        sa.Column("parameters", sa.BigInteger(), nullable=True),
+        sa.Column("tensor_type", sa.String(length=32), nullable=False),
+        sa.Column("architecture", sa.String(length=128), nullable=False),
+        sa.Column("model_type", sa.String(length=64), nullable=False),
+        sa.Column("class_name", sa.String(length=128), nullable=False),
+        sa.Column("context_length", sa.BigInteger(), nullable=True),
+        sa.Column("tokenizer_class", sa.String(length=128), nullable=False),
+        sa.Column("vocabulary_size", sa.BigInteger(), nullable=True),
+        sa.Column("quantization_method", sa.String(length=32), nullable=False),
+        sa.Column("weight_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("run_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("finetune_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("quantizations", sa.JSON(), nullable=False),
+        sa.Column("files", sa.JSON(), nullable=False),
+        sa.Column("brief", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repository_id"],
+            ["repositories.id"],
+            name=op.f("fk_model_metadata_repository_id_repositories"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_model_metadata")),
+    )
+    op.create_index(
+        op.f("ix_model_metadata_parameters_repository_id"), "model_metadata", ["parameters", "repository_id"]
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("model_metadata")
     op.drop_table("repository_cards")
     op.drop_table("index_steps")

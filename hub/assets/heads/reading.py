@@ -1,0 +1,199 @@
+"""Heads of the files of a repository: read once for a content, kept by its id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.accounts.policy import Actor
+from hub.assets.heads.gguf import read_gguf_head
+from hub.assets.heads.onnx import read_onnx
+from hub.assets.heads.safetensors import read_safetensors
+from hub.assets.heads.source import Source
+from hub.assets.heads.types import Head, HeadError
+from hub.assets.heads.zips import is_zip, read_zip
+from hub.assets.service.tensors import LENGTH_BYTES, MAX_GGUF_HEAD_BYTES, length_of_head
+from hub.base.context import Context
+from hub.base.errors import Unprocessable
+from hub.base.offload import offload
+from hub.base.paging import Page, PageArgs
+from hub.repos import derived
+from hub.repos.contents import OpenedFile, open_file
+from hub.repos.rows import Shown
+
+_FORMAT = "1"
+# Of a file that Git holds itself: it is streamed from its beginning each time.
+MAX_GIT_BYTES = 32 * 1024 * 1024
+
+_READERS: dict[str, Callable[[Source], Head]] = {
+    "safetensors": read_safetensors,
+    "gguf": read_gguf_head,
+    "onnx": read_onnx,
+    "zip": read_zip,
+}
+_ENDINGS = {
+    **dict.fromkeys(("safetensors", "gguf", "onnx"), ""),
+    **dict.fromkeys(("bin", "pt", "pth", "ckpt", "zip"), "zip"),
+}
+
+
+def format_of(path: str) -> str | None:
+    """How a file of this name is read; None where it is not."""
+    ending = path.rpartition(".")[2].lower()
+    return _ENDINGS[ending] or ending if ending in _ENDINGS else None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one file adds to its repository's metadata. reason: why it adds nothing; empty: it does."""
+
+    path: str
+    format: str
+    size_bytes: int
+    counts: dict[str, int]
+    weight_bytes: int
+    facts: dict[str, Any]
+    reason: str = ""
+    note: str = ""
+
+    @property
+    def parameters(self) -> int:
+        return sum(self.counts.values())
+
+
+def summarise(context: Context, file: OpenedFile) -> Summary:
+    """What the file's head says in short. It never raises for what is in the file."""
+    kept = derived.find(context, "head-summary", _FORMAT, _key(file), file.etag)
+    if not isinstance(kept, dict):
+        kept = _summarise(_read(context, file))
+    return Summary(path=file.entry.path, size_bytes=file.size_bytes, **kept)
+
+
+def _key(file: OpenedFile) -> str:
+    return format_of(file.entry.path) or ""
+
+
+def _summarise(head: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "format": head["format"],
+        "counts": head["counts"],
+        "weight_bytes": head["weight_bytes"],
+        "facts": head["facts"],
+        "reason": head["reason"],
+        "note": head["note"],
+    }
+
+
+def _read(context: Context, file: OpenedFile) -> dict[str, Any]:
+    """The head as JSON says it, out of the file; kept, and its summary as well."""
+    kind = _key(file)
+    try:
+        head = _read_head(file, kind)
+    except HeadError as error:
+        head = {"format": kind, "tensors": [], "metadata": {}, "facts": {}, "note": "", "counts": {}, "weight_bytes": 0}
+        head["reason"] = str(error)
+    derived.keep(context, "head", _FORMAT, kind, file.etag, answer=head)
+    derived.keep(context, "head-summary", _FORMAT, kind, file.etag, answer=_summarise(head))
+    return head
+
+
+def _read_head(file: OpenedFile, kind: str) -> dict[str, Any]:
+    if file.local_path is not None:
+        return offload(_read_plain, file.local_path, file.size_bytes, kind)
+    start = b""
+    if kind == "safetensors":
+        length = length_of_head(_range(file, 0, LENGTH_BYTES))
+        start = _range(file, 0, LENGTH_BYTES + (length or 0))
+    elif kind == "gguf":
+        start = _range(file, 0, MAX_GGUF_HEAD_BYTES)
+    elif file.lfs is None:
+        if file.size_bytes > MAX_GIT_BYTES:
+            limit = MAX_GIT_BYTES // 1024**2
+            raise HeadError(f"The file lies in Git and has more than {limit} MiB; keep it in LFS to have it read.")
+        start = _range(file, 0, MAX_GIT_BYTES)
+    if start or not file.size_bytes:
+        return offload(_read_bytes, start, file.size_bytes, kind)
+    # Out of an object store: here and there, and by a connection that belongs to this thread.
+    return _view(Source(file.size_bytes, file.open_range), kind)
+
+
+def _range(file: OpenedFile, start: int, length: int) -> bytes:
+    return b"".join(file.open_range(start, max(0, min(length, file.size_bytes - start))))
+
+
+def _read_plain(path: Path, size_bytes: int, kind: str) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        number = stream.fileno()
+
+        def fetch(start: int, length: int) -> Iterator[bytes]:
+            yield os.pread(number, length, start)
+
+        return _view(Source(size_bytes, fetch), kind)
+
+
+def _read_bytes(data: bytes, size_bytes: int, kind: str) -> dict[str, Any]:
+    return _view(Source(size_bytes, lambda start, length: (data[start : start + length],)), kind)
+
+
+def _view(source: Source, kind: str) -> dict[str, Any]:
+    if not source.size_bytes:
+        raise HeadError("The file is empty.")
+    if kind == "zip" and not is_zip(source.read(0, min(4, source.size_bytes))):
+        raise HeadError("The file is no zip archive; a bare pickle, as before PyTorch 1.6, is not listed.")
+    head = _READERS[kind](source)
+    return head.view() | {"counts": head.counts(), "weight_bytes": head.weight_bytes(), "reason": ""}
+
+
+@dataclass(frozen=True)
+class HeadPage:
+    """A head with one page of its tensors. counts: numbers by type; parameters: in all."""
+
+    commit_id: str
+    path: str
+    size_bytes: int
+    format: str
+    metadata: dict[str, Any]
+    counts: dict[str, int]
+    note: str
+    tensors: Page[dict[str, Any]]
+
+
+def read_page(
+    context: Context,
+    repository: Shown,
+    *,
+    actor: Actor,
+    path: str,
+    revision: str = "",
+    search: str = "",
+    page: PageArgs,
+) -> HeadPage:
+    """A file's metadata and a page of its tensors, or of an archive's members. search: what their names hold.
+
+    Raises NotFound, Invalid (``not_a_file``), Unprocessable (``head_unreadable``, with the reason); NotSignedIn or
+    Denied (``gated_repository``).
+    """
+    file = open_file(context, repository, actor=actor, path=path, revision=revision)
+    if format_of(file.entry.path) is None:
+        formats = "safetensors, GGUF, ONNX and PyTorch's archives"
+        raise Unprocessable(f"Of {path!r} no head is read, only of {formats}.", code="head_unreadable")
+    head = offload(derived.find, context, "head", _FORMAT, _key(file), file.etag)
+    if not isinstance(head, dict):
+        head = _read(context, file)
+    if head["reason"]:
+        raise Unprocessable(head["reason"], code="head_unreadable", path=path)
+    wanted = search.lower()
+    found = [tensor for tensor in head["tensors"] if not wanted or wanted in tensor["name"].lower()]
+    return HeadPage(
+        file.commit_id,
+        file.entry.path,
+        file.size_bytes,
+        head["format"],
+        head["metadata"],
+        head["counts"],
+        head["note"],
+        Page(found[page.offset : page.offset + page.per], len(found)),
+    )
