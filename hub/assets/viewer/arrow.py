@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ MAX_FOOTER_BYTES = 32 * 1024 * 1024
 _MAX_HEADER_BYTES = 8 * 1024 * 1024
 _MAX_ERROR_CHARS = 500
 _BLANK = re.compile(r"[ \t\r\n]*")
+_TOO_LONG_FIELD = re.compile("field limit")
+_ROW = re.compile(r"in row (\d+)")
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
@@ -153,7 +156,8 @@ def read_csv(stream: Any, delimiter: str, types: Mapping[int, Any] | None = None
     names = {header[at]: type for at, type in (types or {}).items() if at < len(header)}
     reader = csv.open_csv(
         io.BufferedReader(stream, BLOCK_BYTES),
-        read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
+        # With threads it would not tell which row is broken.
+        read_options=csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=csv.ConvertOptions(column_types=names),
     )
@@ -173,6 +177,10 @@ def check_header(start: bytes, delimiter: str) -> list[str]:
         lines = plain_csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         header = next((line for line in lines if line), [])
     except (plain_csv.Error, TypeError, ValueError) as error:
+        if _TOO_LONG_FIELD.search(str(error)):
+            raise UnreadableTable(
+                f"A name in the first line has more than {plain_csv.field_size_limit()} bytes."
+            ) from None
         raise UnreadableTable(f"The first line cannot be read: {error}.") from None
     if len(header) > MAX_COLUMNS:
         raise UnreadableTable(f"A table can have {MAX_COLUMNS} columns; this one has more.")
@@ -225,13 +233,23 @@ def read_json(stream: Any, schema: Any) -> Iterator[Any]:
         blocks = _blocks_of_objects(head, beginning.lstrip().split(b"\n", 1)[0])
     else:
         blocks = _blocks_of_lines(head)
+    rows = 0
     for lines in blocks:
         if schema is None:
             # Any row of the first block may bring columns.
             _Columns().add_all(lines)
-        table = _parse_lines(lines, schema)
+        try:
+            table = _parse_lines(lines, schema)
+        except ValueError as error:
+            raise UnreadableTable(_ROW.sub(partial(_say_row, rows), str(error))[:_MAX_ERROR_CHARS]) from None
         schema = schema or table.schema
+        rows += table.num_rows
         yield table
+
+
+def _say_row(before: int, match: re.Match[str]) -> str:
+    """pyarrow counts from the beginning of what it was given."""
+    return f"in row {before + int(match[1]) + 1}"
 
 
 def _blocks_of_list(stream: io.BufferedReader[Any]) -> Iterator[bytes]:

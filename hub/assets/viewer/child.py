@@ -6,6 +6,7 @@ parent names. The messages are frames: four bytes of length, then JSON or, where
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -38,12 +39,21 @@ _INHERITED = ("PATH", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
 Note = Callable[[int, int], None]
 
 
+def _say_nothing(_done: int, _total: int) -> None:
+    pass
+
+
 class ReadingFailed(Exception):
     """What was to be read cannot be; the text says why, in words for who made it. at_fault: the file's name or ""."""
 
     def __init__(self, reason: str, at_fault: str = "") -> None:
         super().__init__(reason)
         self.at_fault = at_fault
+
+    @property
+    def told(self) -> str:
+        """The reason, after the file's name where it is known."""
+        return f"{self.at_fault}: {self}" if self.at_fault else str(self)
 
 
 class Child:
@@ -78,7 +88,7 @@ class Child:
         contents: Sequence[Content] = (),
         *,
         deadline_s: float,
-        note: Note = lambda done, total: None,
+        note: Note = _say_nothing,
     ) -> Any:
         """What an operation of ``worker`` answers. Raises ReadingFailed; the child is of no use after some of these."""
         until = time.monotonic() + deadline_s
@@ -162,7 +172,13 @@ class Children:
         self._owner = os.getpid()
 
     def call(
-        self, operation: str, arguments: Mapping[str, Any], contents: Sequence[Content] = (), *, deadline_s: float
+        self,
+        operation: str,
+        arguments: Mapping[str, Any],
+        contents: Sequence[Content] = (),
+        *,
+        deadline_s: float,
+        note: Note = _say_nothing,
     ) -> Any:
         """As ``Child.call``, of any of them. Raises also Unavailable (``viewer_busy``)."""
         if not self._places.acquire(timeout=_WAIT_S):
@@ -170,7 +186,7 @@ class Children:
         try:
             child = self._take()
             try:
-                return child.call(operation, arguments, contents, deadline_s=deadline_s)
+                return child.call(operation, arguments, contents, deadline_s=deadline_s, note=note)
             except ReadingFailed as error:
                 log.info("viewer_reading_failed", operation=operation, reason=str(error))
                 raise
@@ -199,9 +215,10 @@ class Children:
     def end(self) -> None:
         """Let those be gone that nobody uses just now."""
         with self._lock:
-            free, self._free = self._free, []
+            free, self._free = self._free if self._owner == os.getpid() else [], []
         for child in free:
             child.end()
 
 
 CHILDREN = Children()
+atexit.register(CHILDREN.end)

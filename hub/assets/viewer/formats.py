@@ -12,7 +12,17 @@ from typing import Any
 from hub.assets.viewer import arrow
 from hub.assets.viewer.arrow import UnreadableTable
 from hub.assets.viewer.media import MEDIA, read_folder, read_samples
-from hub.assets.viewer.streams import Counted, Member, Peeked, as_utf8, members_of, open_plain, read_member, suffixes_of
+from hub.assets.viewer.streams import (
+    Counted,
+    FirstLines,
+    Member,
+    Peeked,
+    as_utf8,
+    members_of,
+    open_plain,
+    read_member,
+    suffixes_of,
+)
 from hub.assets.viewer.worker import Source
 
 _FORMATS = {
@@ -92,6 +102,8 @@ def _errors() -> tuple[type[Exception], ...]:
 def _reason(text: str) -> str:
     if _TOO_LONG.search(text):
         return f"A line has more than {arrow.BLOCK_BYTES >> 20} MiB, or a quoted value does not end."
+    if "recursion" in text:
+        return "Its values lie too deep in each other."
     return " ".join(text.split())[:_MAX_ERROR_CHARS] or "It cannot be read."
 
 
@@ -128,8 +140,8 @@ def _read_archive(reading: Reading, source: Source) -> Iterator[Any]:
             name, stream = f"{source.name}/{member.name}", open_plain(member.stream, compression)
             try:
                 yield from _read_stream(reading, name, suffix, stream, is_seekable=False)
-            except UnreadableTable as error:
-                raise UnreadableTable(f"{member.name!r} in it: {error}", source.name) from None
+            except _errors() as error:
+                raise UnreadableTable(f"{member.name!r} in it: {_reason(str(error))}", source.name) from None
 
 
 def _members(source: Source) -> Iterator[Member]:
@@ -145,30 +157,30 @@ def _read_stream(reading: Reading, name: str, suffix: str, stream: Any, *, is_se
     if format in ("arrow", "parquet"):
         yield from _read_arrow(_whole(stream) if not is_seekable else stream, format)
         return
-    counted = Counted(stream, reading.limit_bytes)
+    counted = Counted(stream)
     text, encoding = as_utf8(counted, reading.encodings.get(name, ""))
     if encoding:
         reading.notes[name] = f"It is no UTF-8; it was read as {encoding.upper()}."
-    peeked = text if isinstance(text, Peeked) else Peeked(text)
+    lines = FirstLines(text, reading.limit_bytes)
+    peeked = Peeked(lines)
     tables = (
         arrow.read_csv(peeked, reading.delimiter or _delimiter_of(suffix), reading.types)
         if format == "csv"
         else arrow.read_json(peeked, None)
     )
-    has_some = False
     before = reading.done
     try:
         for table in tables:
             reading.done = before + counted.done
-            has_some = has_some or table.num_rows > 0
             yield table
     except _errors() as error:
-        if counted.is_cut and has_some:
+        if lines.is_cut:
+            # What is wrong may be only that it does not end here.
             reading.is_cut = True
             return
         _judge(reading, name, str(error))
         raise
-    reading.is_cut = reading.is_cut or counted.is_cut
+    reading.is_cut = reading.is_cut or lines.is_cut
 
 
 def _judge(reading: Reading, name: str, said: str) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import CursorResult
 
 from hub.accounts.policy import SYSTEM
 from hub.assets.models_viewer import TableState, ViewerTable
-from hub.assets.viewer.child import Child, ReadingFailed
+from hub.assets.viewer.child import CHILDREN, ReadingFailed
 from hub.assets.viewer.parts import Content
 from hub.base.context import Context
 from hub.base.errors import NotFound
@@ -164,11 +164,11 @@ def make_table(
     try:
         facts, keys = _make(run, source.format, source.delimiter, source.contents, digest)
     except ReadingFailed as error:
-        _fail(context, digest, f"{error.at_fault}: {error}" if error.at_fault else str(error))
+        _fail(context, digest, error.told)
         run.log(f"It cannot be read: {error}")
         return
     if not facts["parts"]:
-        _fail(context, digest, facts["unread"][0][1] if facts["unread"] else "It has no rows.", facts)
+        _fail(context, digest, ": ".join(facts["unread"][0]) if facts["unread"] else "It has no rows.", facts)
         return
     if not _finish(context, digest, facts):
         context[STORE].delete_many(keys)
@@ -191,11 +191,7 @@ def _make(
     with tempfile.TemporaryDirectory(prefix="hub-table-", dir=place) as folder:
         arguments: dict[str, Any] = {"format": format, "delimiter": delimiter, "folder": folder}
         arguments["max_bytes"] = context.settings.viewer_table_max_bytes
-        child = Child()
-        try:
-            made = child.call("convert", arguments, contents, deadline_s=_TIMEOUT_S, note=note)
-        finally:
-            child.end()
+        made = CHILDREN.call("convert", arguments, contents, deadline_s=_TIMEOUT_S, note=note)
         parts = []
         token = uuid4().hex[:12]
         try:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from hub.assets.viewer.arrow import UnreadableTable
 from hub.assets.viewer.cells import Page, jsonable, values_of
 from hub.assets.viewer.worker import Source
 
@@ -30,9 +31,12 @@ def read_rows(
     their place. columns: how many there must be."""
     page = Page({int(at): kind for at, kind in media.items()})
     for source, (first, count) in zip(sources, spans, strict=True):
-        table = _select(source, first, count, sorted(map(int, media)))
+        try:
+            table = _select(source, first, count, sorted(map(int, media)))
+        except Exception as error:
+            raise UnreadableTable(str(error), source.name) from None
         if table.num_columns != columns:
-            raise ValueError("The file has other columns than were found in it before.")
+            raise UnreadableTable("The file has other columns than were found in it before.", source.name)
         page.add_table(table)
     return {"rows": page.rows, "cut": page.cut}
 

@@ -73,7 +73,8 @@ class Part:
 class Table:
     """A split, ready to be read. digest: tells its rows from any others'. is_partial: there are more rows than these.
 
-    unread: files of the split that could not be read, and why; their rows are not here.
+    unread: files of the split that could not be read, and why; their rows are not here. notes: how files were read,
+    where there was something to guess.
     """
 
     config: str
@@ -85,6 +86,7 @@ class Table:
     is_partial: bool
     commit_id: str
     unread: Sequence[tuple[str, str]] = field(default=())
+    notes: Sequence[tuple[str, str]] = field(default=())
 
 
 class PartStream(io.RawIOBase):

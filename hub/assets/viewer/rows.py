@@ -140,7 +140,7 @@ def _page(table: Table, offset: int, limit: int) -> RowPage:
         try:
             read = CHILDREN.call("rows", arguments, parts, deadline_s=_ROWS_S)
         except ReadingFailed as error:
-            raise unreadable(str(error)) from None
+            raise unreadable(error.told) from None
     return RowPage(
         table.config,
         table.split,
@@ -153,6 +153,7 @@ def _page(table: Table, offset: int, limit: int) -> RowPage:
         table.num_rows,
         is_partial=table.is_partial,
         unread=table.unread,
+        notes=table.notes,
     )
 
 
@@ -177,6 +178,7 @@ def _queried(context: Context, table: Table, *, offset: int, limit: int, **words
         found.is_partial or table.is_partial,
         sql=found.sql,
         unread=table.unread,
+        notes=table.notes,
     )
 
 
@@ -185,7 +187,7 @@ def _first_rows(source: SplitSource, offset: int, limit: int) -> RowPage:
     try:
         read = CHILDREN.call("preview", arguments, source.contents, deadline_s=_PREVIEW_S)
     except ReadingFailed as error:
-        raise unreadable(str(error)) from None
+        raise unreadable(error.told) from None
     if not read["columns"] and read["unread"]:
         path, reason = read["unread"][0]
         raise unreadable(f"{path}: {reason}")
@@ -238,7 +240,7 @@ def _call_cell(table: Table, row: int, column: int, limit_bytes: int, form: str)
             try:
                 found: dict[str, Any] = CHILDREN.call("cell", arguments, [part.content], deadline_s=_ROWS_S)
             except ReadingFailed as error:
-                raise unreadable(str(error)) from None
+                raise unreadable(error.told) from None
             if found.get("is_too_large"):
                 raise TooLarge(f"The cell has more than {limit_bytes >> 20} MiB; read the file instead.")
             return found
@@ -283,7 +285,7 @@ def _in_folder(source: SplitSource, row: int) -> Content:
     try:
         read = CHILDREN.call("preview", arguments, source.contents, deadline_s=_PREVIEW_S)
     except ReadingFailed as error:
-        raise unreadable(str(error)) from None
+        raise unreadable(error.told) from None
     path = next(
         (cell["path"] for each in read["rows"] for cell in each if isinstance(cell, dict) and "path" in cell), ""
     )

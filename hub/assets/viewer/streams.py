@@ -35,26 +35,57 @@ class Member:
 
 
 class Counted(io.RawIOBase):
-    """A stream that ends after so many bytes. is_cut: whether there was more."""
+    """A stream that counts what was read of it."""
 
-    def __init__(self, stream: Any, limit: int) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._left = limit
-        self.is_cut = False
         self.done = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if self._left <= 0:
-            self.is_cut = self.is_cut or bool(self._stream.read(1))
-            return 0
-        data = self._stream.read(min(len(buffer), self._left))
+        data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
-        self._left -= len(data)
         self.done += len(data)
         return len(data)
+
+
+class FirstLines(io.RawIOBase):
+    """As many whole lines of a text as fit into so many bytes. is_cut: whether there is more."""
+
+    def __init__(self, stream: Any, limit: int) -> None:
+        self._stream = stream
+        self._left = limit
+        self._ready = b""
+        self._tail = b""
+        self._is_over = False
+        self.is_cut = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready and not self._is_over:
+            self._fill()
+        data = self._ready[: len(buffer)]
+        self._ready = self._ready[len(data) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _fill(self) -> None:
+        if self._left <= 0:
+            # What is behind the last line's end is not whole.
+            self._is_over = True
+            self.is_cut = bool(self._tail or self._stream.read(1))
+            return
+        data = self._stream.read(min(_CHUNK_BYTES, self._left))
+        self._left -= len(data)
+        whole, newline, tail = (self._tail + data).rpartition(b"\n")
+        self._ready, self._tail = whole + newline, tail
+        if not data:
+            self._is_over = True
+            self._ready, self._tail = self._tail, b""
 
 
 def suffixes_of(name: str) -> tuple[str, str]:

@@ -186,10 +186,12 @@ def find_source(
 
 def open_source(context: Context, repository: Shown, source: SplitSource) -> Table:
     """As ``open_table``, of files that were found."""
+    _require_library()
+    if not source.contents:
+        raise unreadable(_NOT_THERE)
     made = _Made(context, repository, [source])
     facts = _facts_of(context, source, made)
     if facts is None:
-        _require_library()
         table = making.ask_for_table(context, repository, source.digest, dict(source.args))
         if table.state == TableState.FAILED:
             raise unreadable(table.reason)
@@ -213,6 +215,7 @@ def open_source(context: Context, repository: Shown, source: SplitSource) -> Tab
         bool(facts["is_partial"] or facts["unread"] or source.missing),
         str(source.args["commit_id"]),
         [(path, reason) for path, reason in [*facts["unread"], *source.missing]],
+        [(path, note) for path, note in facts["notes"]],
     )
 
 
