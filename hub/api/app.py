@@ -36,6 +36,7 @@ from hub.api import (
     relations,
     repositories,
     resources,
+    runs,
     search,
     security,
     skills,
@@ -52,7 +53,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 # Every module here that has a ``blp``.
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources, security, viewer, viewer_statistics),
-    *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage),
+    *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage, runs),
     *(discussions, pulls, notifications, broadcasts, webhooks),
     search,
     *(accounts, users, jwts, verifications, organizations),

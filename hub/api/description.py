@@ -95,7 +95,7 @@ _WRITERS: list[dict[str, list[str]]] = [{"token": []}, {"password": []}, {"sessi
 _CLOSED_READS = frozenset(
     {
         *("account_whoami", "accounts_whoami", "accounts_list_tokens", "accounts_list_ssh_keys"),
-        *("users_list_users", "users_export", "jwts_show_token"),
+        *("users_list_users", "users_export", "jwts_show_token", "claw_show_registry_user"),
         "lineage_list_own_relations",
         *("gates_show_own_request", "gates_list_access_requests", "spaces_list_secrets"),
         *("spaces_show_logs",),

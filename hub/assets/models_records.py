@@ -80,6 +80,8 @@ class SkillRecord(Model):
     compatibility: Mapped[str] = mapped_column(Text, default="")
     allowed_tools: Mapped[list[Any]] = mapped_column(default=list)
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # its member ``metadata``
+    category: Mapped[str] = mapped_column(String(100), default="", index=True)  # in lower case
+    search_text: Mapped[str] = mapped_column(Text, default="")
     is_valid: Mapped[bool] = mapped_column(default=False)
     problems: Mapped[list[Any]] = mapped_column(default=list)
     commit_id: Mapped[str] = mapped_column(String(64))

@@ -38,6 +38,9 @@ from tests.matrix.rules import (
     REPOSITORY_READ,
     REPOSITORY_SAY,
     REPOSITORY_WRITE,
+    RUN_ADMIN,
+    RUN_READ,
+    RUN_WRITE,
     SIGNED,
     SIGNED_IN,
     SIGNED_IN_WRITE,
@@ -62,12 +65,16 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "{wire}": tuple(f"{prefix}/api/<collection:kind>/<namespace>/<name>" for prefix in ("/<hub_prefix:hub>", "")),
     "{any}": ("", "/csg", "/hf", "/ms"),
     "{hub}": ("/<hub_prefix:hub>", ""),
+    "{claw}": ("/claw/api/v1",),
+    "{skill}": ("/api/v1/skills/<namespace>/<name>",),
     "{prompt}": ("/api/v1/prompts/<namespace>/<name>/prompt",),
     "{prefix}": ("/<hub_prefix:hub>",),
 }
 
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
+        GET /api/v1/runs
+        GET /api/v1/runs/types
         GET {hub}/api/<collection:kind>
         GET {hub}/uploads/<uuid:uuid>
         GET {hub}/api/collections
@@ -121,6 +128,14 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<username>/collections
         GET /api/v1/tags
         GET /api/v1/prompts/records
+        GET /api/v1/skills/records
+        GET {claw}/search
+        GET {claw}/skills/<slug>
+        GET {claw}/skills/<slug>/versions/<version>
+        GET {claw}/download
+        GET {claw}/download/<slug>
+        GET {claw}/resolve
+        GET {claw}/resolve/<slug>
         GET /api/v1/mcps/tools
         GET /api/v1/kinds
         POST /api/v1/validate-card
@@ -138,6 +153,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/<int:broadcast_id> | not active
     """,
     SIGNED_IN: """
+        GET {claw}/whoami
         GET {hub}/api/whoami-v2
         GET {hub}/api/settings/repositories
         GET {hub}/api/users/<username>/likes
@@ -154,6 +170,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<username>/likes/collections
     """,
     SIGNED_IN_WRITE: """
+        POST {claw}/skills
+        POST /api/v1/skills/upload_url
+        POST /api/v1/codes/upload_url
         GET {hub}/api/settings/webhooks
         POST {hub}/api/settings/webhooks
         POST /api/v1/user/verify
@@ -239,6 +258,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/dataviewer/export
         GET {repo}/viewer/<path:file>
         GET {repo}/lineage
+        GET {repo}/runs
         GET {repo}/index
         GET {repo}/security
         GET {repo}/card
@@ -250,6 +270,10 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/prompts_info/<namespace>/<name>
         GET /api/v1/mcps/<namespace>/<name>/launch
         GET /api/v1/mcps/<namespace>/<name>/properties
+        GET {skill}/manifest
+        GET {skill}/versions
+        GET {skill}/versions/<version>
+        GET {skill}/versions/<version>/download
         GET {prompt}/view/<path:path>
         GET {prompt}/versions/<path:path>
         GET {prompt}/compare/<path:path>
@@ -302,6 +326,15 @@ _GROUPS: Mapping[Rule, str] = {
     DISCUSSION_END: """
         DELETE /api/v1/discussions/<int:discussion_id>
         DELETE /api/v1/discussions/<int:discussion_id>/comments/<int:comment_id>
+    """,
+    RUN_READ: """
+        GET /api/v1/runs/<uuid:uuid>
+    """,
+    RUN_WRITE: """
+        PATCH /api/v1/runs/<uuid:uuid>
+    """,
+    RUN_ADMIN: """
+        DELETE /api/v1/runs/<uuid:uuid>
     """,
     COLLECTION_READ: """
         GET {hub}/api/collections/<namespace>/<slug>
@@ -397,6 +430,7 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {repo}/raw/<path:path>
         DELETE {repo}/raw/<path:path>
         POST {repo}/upload_file
+        POST {skill}/publish
         POST {prompt}/record
         PUT {prompt}/record/<path:path>
         DELETE {prompt}/record/<path:path>
@@ -442,6 +476,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/<collection:kind>
         POST {repo}/fork
         POST /api/v1/collections
+        POST /api/v1/runs
     """,
     ORGANIZATION_ADMIN: """
         POST /api/v1/organization/verify
@@ -521,6 +556,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/licenses/verify
     """,
     SIGNED: """
+        POST /api/v1/packages
         POST /-/internal/pre-receive
         POST /-/internal/post-receive
         POST {any}/api/v1/complete_multipart
@@ -546,6 +582,7 @@ _GROUPS: Mapping[Rule, str] = {
 
 _WEBHOOK = Sample(values={"uuid": "$webhook", "delivery": "3f0c8a52-6c0e-4b7e-9c55-0a1d2e3f4a5b"})
 
+_RUN = Sample(values={"uuid": "$run"})
 _WATCHING = Sample(values={"uuid": "$watching"})
 _SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
 
@@ -557,6 +594,11 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET /-/datasets-server/search": Sample(query="dataset=$path_of_repository&config=default&split=train&query=a"),
     "GET /-/datasets-server/filter": Sample(query="dataset=$path_of_repository&config=default&split=train"),
     "GET /-/datasets-server/statistics": Sample(query="dataset=$path_of_repository&config=default&split=train"),
+    "GET {repo}/dataviewer/rows": Sample(query="config=default&split=train"),
+    "GET {repo}/dataviewer/cell": Sample(query="config=default&split=train&row=0&column=0"),
+    "GET {repo}/dataviewer/media": Sample(query="config=default&split=train&row=0&column=0"),
+    "POST {repo}/dataviewer/retry": Sample(query="config=default&split=train"),
+    "GET {repo}/viewer/<path:file>": Sample(values={"file": "table.csv"}),
     "GET {repo}/dataviewer/statistics": Sample(query="config=default&split=train"),
     "GET {repo}/dataviewer/export": Sample(query="config=default&split=train"),
     "GET {hub}/api/settings/webhooks/<uuid>": _WATCHING,
@@ -592,6 +634,10 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
     "DELETE {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
     "POST {repo}/lineage/relations": Sample(body={"type": "uses", "kind": "dataset", "path": "acme/data"}),
+    "POST /api/v1/runs": Sample(body={"type": "training", "namespace": "acme"}),
+    "GET /api/v1/runs/<uuid:uuid>": _RUN,
+    "PATCH /api/v1/runs/<uuid:uuid>": _RUN,
+    "DELETE /api/v1/runs/<uuid:uuid>": _RUN,
     "POST /api/v1/session": Sample(body={"username": "person", "password": "correct-horse-battery"}),
     "POST /api/v1/users": Sample(body={"username": "fresh", "email": "f@example.org", "password": "correct-horse"}),
     "DELETE /api/v1/notifications": Sample(body={"mark_all": True}),

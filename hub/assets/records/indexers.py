@@ -11,3 +11,4 @@ def install(context: Context) -> None:
     where = "hub.assets.records"
     add_indexer(context, Indexer("prompts", "Prompts", f"{where}.prompt_index:index_prompts", frozenset({"prompt"})))
     add_indexer(context, Indexer("mcp", "MCP server", f"{where}.mcp_index:index_server", frozenset({"mcpserver"})))
+    add_indexer(context, Indexer("skill", "Skill", f"{where}.skill_index:index_skill", frozenset({"skill"})))

@@ -66,7 +66,7 @@ def upgrade() -> None:
     if connection.dialect.name == "postgresql" and connection.scalar(
         sa.text("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
     ):
-        for table in ("prompts", "mcp_properties"):
+        for table in ("prompts", "skills", "mcp_properties"):
             op.execute(f"CREATE INDEX ix_{table}_search_text_trigram ON {table} USING gin (search_text gin_trgm_ops)")
 
 
@@ -80,6 +80,8 @@ def _create_skills() -> None:
         sa.Column("compatibility", sa.Text(), nullable=False),
         sa.Column("allowed_tools", sa.JSON(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("category", sa.String(length=100), nullable=False),
+        sa.Column("search_text", sa.Text(), nullable=False),
         sa.Column("is_valid", sa.Boolean(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("commit_id", sa.String(length=64), nullable=False),
@@ -87,6 +89,7 @@ def _create_skills() -> None:
         _of("skills", "repository_id", "repositories"),
         sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_skills")),
     )
+    op.create_index(op.f("ix_skills_category"), "skills", ["category"])
     op.create_table(
         "skill_versions",
         sa.Column("id", _ID, nullable=False),
