@@ -25,6 +25,8 @@ from hub.compat import (
     spaces,
     trees,
     viewer,
+    viewer_queries,
+    viewer_rows,
     webhooks,
     xet,
 )
@@ -74,6 +76,8 @@ def install(app: Flask, rest: HubApi, context: Context) -> None:
     for place, url_prefix in _PLACES.items():
         for module in _MODULES:
             rest.register_blueprint(module.blp, url_prefix=url_prefix, name=f"{place}_{module.blp.name}")
+    # The routes of all three.
+    assert viewer_queries.server is viewer_rows.server is viewer.server
     rest.register_blueprint(viewer.server, url_prefix=viewer.ROOT)
     viewer.lead_hosts(app)
     _answer_the_rest(app)

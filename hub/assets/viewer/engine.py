@@ -117,8 +117,13 @@ class Engine:
         while len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """End all processes that are idle."""
+        if self._pid != os.getpid():
+            return
         while self._idle:
             self._idle.pop().stop()
 
@@ -291,6 +296,7 @@ class Session:
         self.table = table
         self.deadline = deadline
         self.is_cut = False
+        self.count = 0
         self._child = child
         self._streams: dict[int, io.RawIOBase] = {}
         self._told = {"key": table.digest, "parts": [_tell(part) for part in table.parts]}
@@ -325,12 +331,19 @@ class Session:
         self.is_cut = bool(end.get("is_cut"))
         return found
 
-    def export(self, sql: str, parameters: Sequence[Any], *, format: str, names: Sequence[str]) -> Iterator[bytes]:
-        """A statement's result as a file ("csv", "jsonl", "parquet"), piece by piece. names: of its columns."""
-        self._send("export", sql=sql, parameters=list(parameters), parts=None, format=format, names=list(names))
+    def export(
+        self, sql: str, parameters: Sequence[Any], *, format: str, names: Sequence[str], rows: int
+    ) -> Iterator[bytes]:
+        """The first rows of a statement's result as a file ("csv", "jsonl", "parquet"), piece by piece.
+
+        names: of its columns. ``is_cut`` says at the end whether there were more rows, ``count`` how many these are.
+        """
+        more = {"parameters": list(parameters), "parts": None, "format": format, "names": list(names), "rows": rows}
+        self._send("export", sql=sql, **more)
         while True:
             head, body = self._next()
             if "piece" not in head:
+                self.is_cut, self.count = bool(head["is_cut"]), int(head["rows"])
                 return
             if body:
                 yield body

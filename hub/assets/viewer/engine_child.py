@@ -299,12 +299,34 @@ def _send_rows(channel: Channel, found: Any, batch: int) -> None:
 
 
 def _send_file(channel: Channel, found: Any, asked: dict[str, Any]) -> None:
-    """Send what was found as a file of the format asked for, piece by piece."""
-    reader = found.to_arrow_reader(_EXPORT_BATCH)
-    names = asked["names"]
-    for piece in {"csv": _csv, "jsonl": _json_lines, "parquet": _parquet}[asked["format"]](reader, names):
+    """Send what was found as a file of the format asked for, piece by piece; no more rows than were asked for."""
+    rows = _Rows(found.to_arrow_reader(_EXPORT_BATCH), asked["rows"])
+    for piece in {"csv": _csv, "jsonl": _json_lines, "parquet": _parquet}[asked["format"]](rows, asked["names"]):
         channel.send({"piece": True}, piece)
-    channel.send({"done": True})
+    channel.send({"done": True, "rows": rows.count, "is_cut": rows.is_cut})
+
+
+class _Rows:
+    """The first rows of a result, counted."""
+
+    def __init__(self, reader: Any, most: int) -> None:
+        self.schema = reader.schema
+        self.count = 0
+        self.is_cut = False
+        self._reader = reader
+        self._most = most
+
+    def __iter__(self) -> Iterator[Any]:
+        for records in self._reader:
+            left = self._most - self.count
+            if records.num_rows > left:
+                self.is_cut = True
+                records = records.slice(0, left)
+            self.count += records.num_rows
+            if records.num_rows:
+                yield records
+            if self.is_cut:
+                return
 
 
 def _csv(reader: Any, names: list[str]) -> Iterator[bytes]:

@@ -19,7 +19,8 @@ from hub.assets.viewer.parts import Column, Table
 from hub.base.errors import HubError
 
 BINS = 20
-TOP = 10
+# So many values that are most frequent are kept; a text that has fewer is a label. Source: Hugging Face's worker.
+TOP = 30
 MAX_CLASSES = 1_000
 # Up to so many different values, those that are most frequent are counted exactly.
 _MAX_GROUPED = 200_000
@@ -123,18 +124,12 @@ def measure(
     types: Sequence[dict[str, Any]],
     numbers: Sequence[int],
     rows: Sample,
-    *,
-    has_deviation: bool = True,
 ) -> list[dict[str, Any]]:
-    """The statistics of some columns, in words of JSON.
-
-    has_deviation: False leaves out the standard deviation, at which DuckDB fails where numbers are too large for it.
-    Raises what a session raises.
-    """
+    """The statistics of some columns, in words of JSON. Raises what a session raises."""
     columns = session.table.columns
     measures = [_measure_of(number, types[number], columns[number]) for number in numbers]
     source = rows.source.replace("@columns", ", ".join(f"c{number}" for number in numbers))
-    _measure_ranges(session, measures, source, rows, has_deviation)
+    _measure_ranges(session, measures, source, rows)
     _measure_histograms(session, measures, source, rows)
     for each in measures:
         _measure_values(session, each, source, rows)
@@ -170,9 +165,7 @@ def _select(columns: Sequence[str], source: str, rest: str = "") -> str:
     return " ".join(("SELECT", ", ".join(columns), "FROM", source, rest))
 
 
-def _measure_ranges(
-    session: Session, measures: Sequence[_Measure], source: str, rows: Sample, has_deviation: bool
-) -> None:
+def _measure_ranges(session: Session, measures: Sequence[_Measure], source: str, rows: Sample) -> None:
     asked: list[tuple[_Measure, str, str]] = []
     for each in measures:
         asked.append((each, "count", f"count(c{each.number})"))
@@ -188,7 +181,7 @@ def _measure_ranges(
             (each, "min", f"min({by})"),
             (each, "max", f"max({by})"),
             (each, "mean", f"avg({as_number})"),
-            (each, "std", f"stddev_samp({as_number})" if has_deviation else "NULL"),
+            (each, "std", f"stddev_samp({as_number})"),
         ]
     row = session.values(_select([sql for _, _, sql in asked], source), limit=1)[0]
     for (each, key, _), value in zip(asked, row, strict=True):
@@ -345,8 +338,11 @@ def _told(each: _Measure) -> dict[str, Any]:
         if "histogram" in found:
             found["histogram"]["bin_edges"] = [moment(edge) for edge in found["histogram"]["bin_edges"]]
     if "distinct" in found:
-        # It is estimated, by some hundredths; more than there are rows it cannot be.
-        found["is_distinct_exact"] = bool(found.get("is_top_exact") and found["distinct"] < TOP)
+        is_all = found.get("is_top_exact") and len(found["top"]) < TOP and not found["is_top_cut"]
+        # Else it is estimated, by some hundredths.
+        found["is_distinct_exact"] = bool(is_all)
+    if each.by:
+        found["measured"] = "length" if each.kind in ("text", "binary", "list") else "value"
     name = _storable(each.column.name)
     return {"name": name, "type": _storable(each.column.type), "kind": each.kind, **found}
 

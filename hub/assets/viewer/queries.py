@@ -319,7 +319,8 @@ class _Query:
             return
         number = number_of_row(self._table, *window.parts)
         where = window.within(self._condition.sql)
-        self._take(select(f"{number}, {self._shown}", where, f"LIMIT {wanted} OFFSET {skipped}"), window.parts)
+        rest = f"{self._condition.order} LIMIT {wanted} OFFSET {skipped}"
+        self._take(select(f"{number}, {self._shown}", where, rest), window.parts)
 
     def _take(self, sql: str, parts: tuple[int, int] | None, order: dict[int, int] | None = None) -> None:
         parameters = self._condition.parameters if order is None else ()
