@@ -66,7 +66,7 @@ def read_card_bytes(data: bytes, keys: Sequence[CardKey], *, is_whole: bool = Tr
 
     It takes about a second at most, whatever the bytes are.
     """
-    text, fault = _decode(data[:MAX_LOOK_BYTES], is_whole and len(data) <= MAX_LOOK_BYTES)
+    text, fault = decode_card(data[:MAX_LOOK_BYTES], is_whole and len(data) <= MAX_LOOK_BYTES)
     card = read_card_text(text, keys, is_whole=is_whole and len(data) <= MAX_LOOK_BYTES)
     if fault is None:
         return card
@@ -74,7 +74,8 @@ def read_card_bytes(data: bytes, keys: Sequence[CardKey], *, is_whole: bool = Tr
     return Card(card.metadata, [fault, *card.problems], card.body, card.body_line, 0)
 
 
-def _decode(data: bytes, is_whole: bool) -> tuple[str, Problem | None]:
+def decode_card(data: bytes, is_whole: bool = False) -> tuple[str, Problem | None]:
+    """The text that a card's first bytes are, and what is wrong with them. is_whole: whether nothing comes behind."""
     for mark, name in _BOMS:
         if data.startswith(mark):
             even = len(data) - len(data) % 2

@@ -13,32 +13,24 @@ from sqlalchemy import select, update
 from hub.accounts.policy import SYSTEM
 from hub.assets.indexing import IndexRun
 from hub.assets.models import Tag, TagOrigin, TagState
+from hub.assets.service.cardcheck import MAX_HEAD_BYTES as MAX_HEAD_BYTES
+from hub.assets.service.cardcheck import decode_card
 from hub.assets.service.labels import MAX_FOUND, Name, set_card_labels
 from hub.base.errors import Invalid, NotFound
 from hub.base.frontmatter import UnreadableError, find_head, load_yaml, text_of_key
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork, unit_of_work
+from hub.repos.cardkeys import MODEL_KEYS, OTHER
 from hub.repos.contents import read_file
+from hub.repos.kinds import get_kind
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
 from hub.repos.service.naming import MAX_CHARS
 
 CARD_PATH = "README.md"
-# Of the file's head; metadata that is longer is not read.
-MAX_HEAD_BYTES = 64 * 1024
 
-# The category of words that say nothing in particular. Source: migration 0011.
-OTHER = "other"
-# The card's member -> the category of labels; other members that are called like a category mean it.
-_CATEGORIES = {
-    "task": "task",
-    "tasks": "task",
-    "tags": OTHER,
-    "task_categories": "task",
-    "pipeline_tag": "task",
-    "library_name": "framework",
-    "size_categories": "size",
-}
+# What a card's members mean where no kind says otherwise.
+_CATEGORIES = {key.name: key.category for key in MODEL_KEYS if key.category}
 
 
 def read_metadata(text: str) -> dict[str, Any]:
@@ -52,14 +44,21 @@ def read_metadata(text: str) -> dict[str, Any]:
     return {name: value for key, value in members if (name := text_of_key(key)) is not None}
 
 
-def labels_in(metadata: Mapping[str, Any], *, kind: str = "model", tasks: Collection[str] = ()) -> list[Name]:
+def labels_in(
+    metadata: Mapping[str, Any],
+    *,
+    kind: str = "model",
+    tasks: Collection[str] = (),
+    categories: Mapping[str, str] = _CATEGORIES,
+) -> list[Name]:
     """(category, name) of each label that a card names.
 
+    categories: the categories that its members mean; others that are called like a category mean it.
     tasks: the words, in lower case, that are known as tasks of the kind. A data set is for all the tasks that it
     names. Anything else is for one, its ``pipeline_tag``, where it has such a member, and whatever it calls a task
     beside that is a word like any other; without it the first of its ``tags`` that is known as a task is one.
     """
-    labels = [(_CATEGORIES.get(member, member), word) for member, value in metadata.items() for word in words_in(value)]
+    labels = [(categories.get(member, member), word) for member, value in metadata.items() for word in words_in(value)]
     if kind == "dataset":
         return labels
     if said := words_in(metadata.get("pipeline_tag"))[:1]:
@@ -93,7 +92,7 @@ def read_card(run: IndexRun) -> None:
                 revision=run.commit_id,
                 limit_bytes=MAX_HEAD_BYTES,
             )
-            metadata = read_metadata(read.blob.data.decode("utf-8", "replace"))
+            metadata = read_metadata(decode_card(read.blob.data)[0])
         except (NotFound, Invalid):  # no such file; a folder or a submodule of that name
             pass
     with unit_of_work(run.context) as work:
@@ -112,7 +111,9 @@ def _write(work: UnitOfWork, repository_id: int, metadata: Mapping[str, Any]) ->
     repository = work.session.get(Repository, repository_id)
     if repository is None:
         return
-    labels = labels_in(metadata, kind=repository.kind, tasks=_known_tasks(work, repository.kind, metadata))
+    categories = {key.name: key.category for key in get_kind(work.context, repository.kind).card if key.category}
+    tasks = _known_tasks(work, repository.kind, metadata)
+    labels = labels_in(metadata, kind=repository.kind, tasks=tasks, categories=categories)
     set_card_labels(work, repository=repository, labels=labels, origin=TagOrigin.CARD)
     licences = [word for word in words_in(metadata.get("license")) if word.isprintable()]
     if licences and len(licences[0]) <= MAX_CHARS["license"]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hub.accounts.policy import SYSTEM, Actor
 from hub.assets.indexing import IndexRun
+from hub.assets.service.cardcheck import decode_card
 from hub.assets.service.cards import CARD_PATH, MAX_HEAD_BYTES, read_metadata
 from hub.assets.service.tensors import (
     LENGTH_BYTES,
@@ -123,7 +124,7 @@ def _read_files(path: Path, commit_id: str, is_model: bool) -> _Files:
     names = tree.list_names(path, commit_id)
     found = _Files()
     if CARD_PATH in names:
-        text = _read(path, commit_id, CARD_PATH, MAX_HEAD_BYTES).decode("utf-8", "replace")
+        text, _fault = decode_card(_read(path, commit_id, CARD_PATH, MAX_HEAD_BYTES))
         found.card = plain_json(_said(read_metadata(text))) or None
     if not is_model:
         return found
