@@ -33,7 +33,7 @@ from hub.jobs.service import enqueue
 from hub.repos.contents import read_file
 from hub.repos.events import RefsUpdated, RepositoryUpdated
 from hub.repos.kinds import KINDS
-from hub.repos.lookup import repository_path
+from hub.repos.lookup import is_live, repository_path
 from hub.repos.models import Repository
 
 log = get_logger(__name__)
@@ -42,6 +42,7 @@ JOB = "assets.index"
 # Whose process ended so often while it ran has itself to blame.
 MAX_STARTS = 3
 MAX_ERROR_CHARS = 1000
+_BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,21 @@ def ask_to_index(work: UnitOfWork, repository: Repository, *, actor_id: int | No
         job.run_after = work.now()
         send_after_commit(work, job)
     return job
+
+
+def ask_for_all(context: Context, *, is_forced: bool = False) -> int:
+    """Ask for every repository to be indexed, a few at a time; how many they are."""
+    last_id = count = 0
+    while True:
+        with unit_of_work(context) as work:
+            live = select(Repository).where(is_live(), Repository.id > last_id).order_by(Repository.id)
+            found = work.session.scalars(live.limit(_BATCH)).all()
+            for repository in found:
+                ask_to_index(work, repository, actor_id=None, is_forced=is_forced)
+                last_id = repository.id
+        count += len(found)
+        if len(found) < _BATCH:
+            return count
 
 
 def moved_repository(work: UnitOfWork, event: object) -> tuple[Repository, int | None] | None:
