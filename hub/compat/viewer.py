@@ -6,14 +6,14 @@ Such requests are led to the routes below ``/-/datasets-server``, which serve un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, request
 
 from hub.assets.service.parquet import PARTIAL, Converted, current_commit, find_converted
-from hub.assets.service.tables import Layout, read_layout
+from hub.assets.viewer.tables import SplitState, find_catalogue
 from hub.base.errors import NotFound
 from hub.compat import viewer_schemas as schemas
 from hub.compat import views
@@ -59,7 +59,7 @@ def lead_hosts(app: Flask) -> None:
     app.wsgi_app = lead  # type: ignore[assignment,method-assign]  # as Flask's documentation says
 
 
-def _find(name: str) -> Repository:
+def find_data_set(name: str) -> Repository:
     """The data set that a query names, for whoever gets its content. Raises NotFound, NotSignedIn, Denied."""
     context, actor = current_context(), current_actor()
     hub = request.environ.get(_PREFIX) or "hf"
@@ -68,11 +68,6 @@ def _find(name: str) -> Repository:
         repository = get_mirror_or_local(work, actor=actor, kind=kind.name, path=name, hub=hub)
     check_content(context, actor, repository)
     return repository
-
-
-def _layout(repository: Repository) -> Layout:
-    context = current_context()
-    return read_layout(context, repository, commit_id=contents.resolve(context, repository))
 
 
 def _converted(repository: Repository) -> Converted:
@@ -99,9 +94,16 @@ def _file_url(repository: Repository, path: str) -> str:
 @server.arguments(schemas.HubTableQuery, location="query")
 @server.response(200, schemas.HubValidSchema)
 def show_validity(query: dict[str, Any]) -> dict[str, bool]:
-    """What can be asked of a data set: nothing but which tables it has, so far."""
-    _find(query["dataset"])
-    return dict.fromkeys(("preview", "viewer", "search", "filter", "statistics"), False)
+    """What can be asked of a data set: of one split of it at least."""
+    repository = find_data_set(query["dataset"])
+    found = find_catalogue(current_context(), repository, actor=current_actor())
+    wanted = [config for config in found.configs if query["config"] in ("", config.name)]
+    states = {split.state for config in wanted for split in config.splits}
+    is_ready = "ready" in states
+    # The first rows are there before the table is.
+    return {"preview": is_ready or "pending" in states} | dict.fromkeys(
+        ("viewer", "search", "filter", "statistics"), is_ready
+    )
 
 
 @server.get("/splits")
@@ -109,15 +111,34 @@ def show_validity(query: dict[str, Any]) -> dict[str, bool]:
 @server.response(200, schemas.HubSplitsSchema)
 def list_splits(query: dict[str, Any]) -> Response:
     """The configurations and splits of a data set, as the names of its files or its card tell."""
-    repository = _find(query["dataset"])
-    layout = _layout(repository)
-    splits = [
-        {"dataset": repository.path, "config": config.name, "split": split.name}
-        for config in layout.configs
-        if query["config"] in ("", config.name)
-        for split in config.splits
+    repository = find_data_set(query["dataset"])
+    found = find_catalogue(current_context(), repository, actor=current_actor())
+    splits = [(config.name, split) for config in found.configs for split in config.splits]
+    wanted = [(config, split) for config, split in splits if query["config"] in ("", config)]
+    answer = {
+        "splits": [{"dataset": repository.path, "config": config, "split": split.name} for config, split in wanted],
+        "pending": pending_view(repository, wanted),
+        "failed": failed_view(repository, wanted),
+    }
+    return views.send_json(answer, {"X-Revision": found.commit_id})
+
+
+def pending_view(repository: Repository, splits: Sequence[tuple[str, SplitState]]) -> list[dict[str, Any]]:
+    """The splits, by configuration, whose tables are still to be made."""
+    return [
+        {"dataset": repository.path, "config": config, "split": split.name}
+        for config, split in splits
+        if split.state == "pending"
     ]
-    return views.send_json({"splits": splits, "pending": [], "failed": []}, {"X-Revision": layout.commit_id})
+
+
+def failed_view(repository: Repository, splits: Sequence[tuple[str, SplitState]]) -> list[dict[str, Any]]:
+    """The splits, by configuration, that cannot be read, and why."""
+    return [
+        {"dataset": repository.path, "config": config, "split": split.name, "error": {"error": split.reason}}
+        for config, split in splits
+        if split.state == "failed"
+    ]
 
 
 @server.get("/info")
@@ -125,7 +146,7 @@ def list_splits(query: dict[str, Any]) -> Response:
 @server.response(200, schemas.HubTableInfoSchema)
 def show_info(query: dict[str, Any]) -> Response:
     """Columns and sizes of a data set's tables, by configuration."""
-    context, repository = current_context(), _find(query["dataset"])
+    context, repository = current_context(), find_data_set(query["dataset"])
     converted = _converted(repository)
     told: dict[str, Any] = {}
     for config in converted.configs:
@@ -169,7 +190,7 @@ def show_info(query: dict[str, Any]) -> Response:
 @server.response(200, schemas.HubParquetSchema)
 def list_parquet_files(query: dict[str, Any]) -> Response:
     """The Parquet files of a data set's tables."""
-    context, repository = current_context(), _find(query["dataset"])
+    context, repository = current_context(), find_data_set(query["dataset"])
     converted = _converted(repository)
     files = [
         {

@@ -13,6 +13,7 @@ from tests.matrix.rules import (
     BROADCAST,
     CLOSE,
     COLLECTION_ADMIN,
+    COLLECTION_FOLLOW,
     COLLECTION_READ,
     COLLECTION_WRITE,
     COLUMNS,
@@ -110,6 +111,13 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<namespace>/<collection:kind>
         GET /api/v1/organization/<namespace>/<collection:kind>
         GET /api/v1/organizations
+        GET /api/v1/users/<username>/follow
+        GET /api/v1/users/<username>/followers
+        GET /api/v1/users/<username>/following
+        GET /api/v1/users/<username>/activities
+        GET /api/v1/users/<username>/activity_map
+        GET /api/v1/organizations/<namespace>/follow
+        GET /api/v1/organizations/<namespace>/followers
         GET /api/v1/organization/<namespace>
         GET /api/v1/organization/<namespace>/members
         GET /api/v1/user/<username>
@@ -158,6 +166,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {hub}/api/settings/repositories
         GET {hub}/api/users/<username>/likes
         GET /api/v1/whoami
+        GET /api/v1/feed
         GET /api/v1/users
         GET /api/v1/licenses/status
         GET /api/v1/notifications
@@ -170,6 +179,11 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<username>/likes/collections
     """,
     SIGNED_IN_WRITE: """
+        POST /api/v1/users/<username>/follow
+        DELETE /api/v1/users/<username>/follow
+        POST /api/v1/organizations/<namespace>/follow
+        DELETE /api/v1/organizations/<namespace>/follow
+        DELETE /api/v1/collections/<int:collection_id>/follow
         POST {claw}/skills
         POST /api/v1/skills/upload_url
         POST /api/v1/codes/upload_url
@@ -207,6 +221,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET /-/datasets-server/splits
         GET /-/datasets-server/info
         GET /-/datasets-server/parquet
+        GET /-/datasets-server/rows
+        GET /-/datasets-server/first-rows
+        GET /-/datasets-server/size
         GET /-/datasets-server/search
         GET /-/datasets-server/filter
         GET /-/datasets-server/statistics
@@ -261,6 +278,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/runs
         GET {repo}/index
         GET {repo}/security
+        GET {repo}/downloads
         GET {repo}/card
         GET {repo}/header/<path:path>
         GET /api/v1/models/<namespace>/<name>/quantizations
@@ -336,7 +354,12 @@ _GROUPS: Mapping[Rule, str] = {
     RUN_ADMIN: """
         DELETE /api/v1/runs/<uuid:uuid>
     """,
+    COLLECTION_FOLLOW: """
+        POST /api/v1/collections/<int:collection_id>/follow
+    """,
     COLLECTION_READ: """
+        GET /api/v1/collections/<int:collection_id>/follow
+        GET /api/v1/collections/<int:collection_id>/followers
         GET {hub}/api/collections/<namespace>/<slug>
         GET /api/v1/collections/<int:collection_id>
     """,
@@ -591,6 +614,9 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET /-/datasets-server/splits": Sample(query="dataset=$path_of_repository"),
     "GET /-/datasets-server/info": Sample(query="dataset=$path_of_repository"),
     "GET /-/datasets-server/parquet": Sample(query="dataset=$path_of_repository"),
+    "GET /-/datasets-server/rows": Sample(query="dataset=$path_of_repository&config=default&split=train"),
+    "GET /-/datasets-server/first-rows": Sample(query="dataset=$path_of_repository&config=default&split=train"),
+    "GET /-/datasets-server/size": Sample(query="dataset=$path_of_repository"),
     "GET /-/datasets-server/search": Sample(query="dataset=$path_of_repository&config=default&split=train&query=a"),
     "GET /-/datasets-server/filter": Sample(query="dataset=$path_of_repository&config=default&split=train"),
     "GET /-/datasets-server/statistics": Sample(query="dataset=$path_of_repository&config=default&split=train"),

@@ -73,11 +73,18 @@ def test_the_host_beside_the_hubs_tells_the_tables(ask, call, corpus, write, con
     assert (told["splits"]["test"]["name"], told["splits"]["test"]["num_examples"]) == ("test", 1)
     assert ask("/info?dataset=ada/corpus&config=default").json["dataset_info"] == told
     assert refusal(ask("/info?dataset=ada/corpus&config=none"))[0] == 404
-    assert not any(ask("/is-valid?dataset=ada/corpus").json.values())
+    assert all(ask("/is-valid?dataset=ada/corpus").json.values())
+    assert not any(ask("/is-valid?dataset=ada/corpus&config=none").json.values())
     # What is not of the tables changes nothing.
     later = write(corpus, {"notes.txt": b"More"})
     assert ask("/info?dataset=ada/corpus").headers["X-Revision"] == later
-    for path in ("/rows?dataset=ada/corpus", "/", "/parquet?dataset=ada/none", "/hf/parquet?dataset=none"):
+    assert refusal(ask("/rows?dataset=ada/corpus"))[0] == 400
+    for path in (
+        "/rows?dataset=ada/corpus&config=a&split=b",
+        "/",
+        "/parquet?dataset=ada/none",
+        "/hf/parquet?dataset=none",
+    ):
         assert refusal(ask(path))[0] == 404, path
     assert refusal(ask("/parquet"))[0] == 400
 
@@ -114,8 +121,34 @@ def test_tables_lie_below_the_data_sets_own_address(call, context, corpus, thing
     assert [ref["name"] for ref in refs["converts"]] == ["parquet"]
 
 
+def test_rows_are_told_by_their_numbers(ask, call, corpus, write):
+    rows = [{"n": number, "text": "x" * number} for number in range(300)]
+    head = write(
+        corpus, {"data/train-00000-of-00001.parquet": as_parquet(rows), "data/test-00000-of-00001.parquet": b""}
+    )
+    table = "dataset=ada/corpus&config=default&split=train"
+    page = ask(f"/hf/rows?{table}&offset=150&length=3")
+    assert page.headers["X-Revision"] == head
+    assert page.json["features"][0] == {"feature_idx": 0, "name": "n", "type": {"dtype": "int64", "_type": "Value"}}
+    assert [row["row_idx"] for row in page.json["rows"]] == [150, 151, 152]
+    assert page.json["rows"][0] == {"row_idx": 150, "row": rows[150], "truncated_cells": []}
+    assert (page.json["num_rows_total"], page.json["partial"]) == (300, False)
+    assert refusal(ask(f"/rows?{table}&length=101"))[0] == 400
+    assert refusal(ask("/rows?dataset=ada/corpus&config=default&split=test"))[0] == 422
+    first = ask(f"/first-rows?{table}").json
+    assert (len(first["rows"]), first["truncated"], first["split"]) == (100, True, "train")
+    size = ask("/size?dataset=ada/corpus").json
+    assert size["size"]["dataset"]["num_rows"] == size["size"]["splits"][0]["num_rows"] == 300
+    assert size["size"]["configs"][0]["num_columns"] == 2
+    assert [each["split"] for each in size["failed"]] == ["test"]
+    splits = ask("/splits?dataset=ada/corpus").json
+    assert ([each["split"] for each in splits["splits"]], splits["pending"]) == (["train", "test"], [])
+    assert splits["failed"][0]["error"]["error"]
+
+
 def test_tables_are_for_those_who_get_the_content(ask, call, context, corpus):
-    paths = ["/parquet?dataset=ada/corpus", "/info?dataset=ada/corpus", "/splits?dataset=ada/corpus"]
+    paths = [f"/{name}?dataset=ada/corpus" for name in ("parquet", "info", "splits", "size", "is-valid")]
+    paths += [f"/{name}?dataset=ada/corpus&config=default&split=train" for name in ("rows", "first-rows")]
     with unit_of_work(context) as work:
         work.session.get(Repository, corpus.id).gate = "manual"
     assert {refusal(ask(path)) for path in paths} == {(401, "GatedRepo")}
