@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, User
+from hub.community import models_merging  # noqa: F401 - its table is this room's
 from hub.db.base import Model, RowId, new_uuid
 from hub.repos.models import Repository
 
@@ -117,7 +118,10 @@ class PullRequest(Model):
     """
 
     __tablename__ = "pull_requests"
-    __table_args__ = (Index(None, "repository_id", "base_ref"),)
+    __table_args__ = (
+        Index(None, "repository_id", "base_ref"),
+        Index(None, "source_repository_id", "source_ref"),
+    )
 
     discussion_id: Mapped[int] = mapped_column(ForeignKey("discussions.id", ondelete="CASCADE"), primary_key=True)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))  # the discussion's
@@ -129,6 +133,12 @@ class PullRequest(Model):
     merge_commit: Mapped[str | None] = mapped_column(String(40))  # where the base was after it
     merged_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     merged_at: Mapped[datetime | None]
+    # The branch that it follows, of this repository or of a fork; empty: its ref is committed to.
+    source_repository_id: Mapped[int | None] = mapped_column(RowId)
+    source_ref: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    merge_method: Mapped[str] = mapped_column(String(16), default="", server_default="")  # by which it was merged
+    # What a merge is about to do (base, head, result, method, actor_id), so that its death leaves no doubt.
+    merge_intent: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
     discussion: Mapped[Discussion] = relationship()
     merged_by: Mapped[User | None] = relationship()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import pygit2
@@ -14,6 +15,22 @@ from hub.git.types import Signature
 from hub.git.write import conflicts_of, despite_upkeep, get_commit_object, merge, write_commit
 
 MAX_CONFLICTS = 1000
+
+
+class MergeMethod(StrEnum):
+    """How one history is brought into another.
+
+    auto: forward where the base has nothing else, else a merge commit. merge: always a merge commit. squash: one
+    commit on the base. rebase: each commit again on the base. fast_forward: forward, or not at all.
+    """
+
+    AUTO = "auto"
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
+    FAST_FORWARD = "fast_forward"
+
+
 _WHOLE = re.compile(r"[0-9a-f]{40}")
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, Role, User
@@ -190,6 +190,13 @@ class ProtectedBranch(Model):
     push_role: Mapped[Role] = mapped_column(default=Role.WRITE)  # weakest role that may push
     allow_force_push: Mapped[bool] = mapped_column(default=False)
     allow_deletion: Mapped[bool] = mapped_column(default=False)
+    # It changes by merges of pull requests only. allow_admins: administrators may push all the same, and merge what
+    # lacks approvals.
+    require_pull: Mapped[bool] = mapped_column(default=False, server_default=false())
+    allow_admins: Mapped[bool] = mapped_column(default=False, server_default=false())
+    required_approvals: Mapped[int] = mapped_column(default=0, server_default="0")
+    dismiss_stale: Mapped[bool] = mapped_column(default=False, server_default=false())  # new commits end approvals
+    require_resolved: Mapped[bool] = mapped_column(default=False, server_default=false())  # of its conversations
     created_at: Mapped[datetime]
 
 
