@@ -1,5 +1,11 @@
 """What is read from a repository's files after each push: steps, kinds, cards, labels of files."""
 
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -7,16 +13,20 @@ import pytest
 from hub.accounts.policy import SYSTEM
 from hub.assets import indexing
 from hub.assets.indexing import INDEXERS, Indexer
-from hub.assets.models_indexing import IndexStep
+from hub.assets.models_indexing import IndexStep, ModelMetadata
 from hub.assets.service import labels_of, set_labels
 from hub.assets.service.cardcheck import read_card_bytes
 from hub.assets.service.cardindex import read_report
 from hub.assets.service.describing import MAX_CHARS, describe_text
+from hub.base.settings import environment_of
+from hub.db.engine import DATABASE
 from hub.db.uow import reading, unit_of_work
-from hub.jobs.run import run_due
+from hub.jobs.models import JobState
+from hub.jobs.run import run_due, settle_dead
 from hub.repos.cardkeys import MODEL_KEYS, SPACE_KEYS
 from hub.repos.files import FileEdit, commit_files
 from hub.repos.kinds import KINDS
+from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 from hub.repos.service import update_repository
 
@@ -273,3 +283,65 @@ def test_a_push_brings_the_cards_report_its_description_and_labels_of_files(cont
     checked = client.post("/api/v1/validate-card", json={"content": "---\nlicence: mit\n---\n", "type": "model"}).json
     assert checked["data"]["valid"] is True
     assert [problem["key"] for problem in checked["data"]["problems"]] == ["licence"]
+
+
+# What is large, and what is cut off.
+
+MANY = 10_000
+
+
+def _import_many(path, count):
+    """Commit so many small files at once, as a push brings them: a hundredth of them weights."""
+    lines = [
+        b"commit refs/heads/main\ncommitter a <a@example.org> 1700000000 +0000\ndata 1\nx\nfrom refs/heads/main^0\n"
+    ]
+    for number in range(count):
+        ending = "safetensors" if number % 100 == 0 else "txt" if number % 2 else "json"
+        data = safetensors_of(number) if ending == "safetensors" else b"words %d " % number * 20
+        lines.append(f"M 100644 inline d{number // 100}/f{number}.{ending}\ndata {len(data)}\n".encode() + data + b"\n")
+    command = ["git", "-C", str(path), "fast-import", "--quiet"]
+    subprocess.run(command, input=b"".join(lines), check=True)
+
+
+def safetensors_of(number):
+    head = json.dumps({"w": {"dtype": "F32", "shape": [number], "data_offsets": [0, 0]}}).encode()
+    return struct.pack("<Q", len(head)) + head
+
+
+def test_ten_thousand_files_take_no_memory_and_a_killed_worker_leaves_no_half_index(
+    context, settings, thing, make_user, make_repository
+):
+    small = make_repository(make_user("bob"), "small")
+    run_due(context)
+    _import_many(repository_path(context.settings, thing), MANY)
+    environment = os.environ | environment_of(settings)
+    environment["HUB_DATABASE_URL"] = context[DATABASE].url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "tests.support.indexing"]
+
+    def ask(repository):
+        with unit_of_work(context) as work:
+            row = work.session.get(Repository, repository.id)
+            return indexing.ask_to_index(work, row, actor_id=None, is_forced=True).uuid
+
+    job = ask(thing)
+    killed = subprocess.run([*command, "model"], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    found, steps = status_of(context, thing)
+    assert (steps["labels"].state, steps["model"].state, steps["facts"].state) == ("done", "running", "pending")
+    with reading(context) as work:
+        metadata = work.session.get(ModelMetadata, thing.id)
+    # What was there before is there still, whole.
+    assert metadata.commit_id == steps["model"].commit_id != found.commit_id
+    assert metadata.files == []
+    assert labels(context, thing, "framework") == ["safetensors"]
+    # Another worker goes on; first with something small, to see what the many files take on top of it.
+    ask(small)
+    assert settle_dead(context, job, attempt=1, reason="killed") == JobState.QUEUED
+    done = subprocess.run(command, env=environment, check=True, capture_output=True)
+    peaks = json.loads(done.stdout.splitlines()[-1])
+    assert peaks["all"] - peaks["first"] < 48 * 1024 * 1024
+    assert status_of(context, thing)[0].state == "done"
+    with reading(context) as work:
+        metadata = work.session.get(ModelMetadata, thing.id)
+    assert len(metadata.files) == MANY // 100
+    assert not any(file["reason"] for file in metadata.files)
