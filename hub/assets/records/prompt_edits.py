@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from hub.assets.service.prompts import (
     load_object,
     misfits,
     prompt_of,
+    write_object,
 )
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound, TooLarge, Unprocessable
@@ -104,7 +104,7 @@ def composed(given: Mapping[str, Any], base: Mapping[str, Any] | None = None) ->
     prompt = prompt_of(members) if not found else None
     if prompt is None:
         raise Invalid(" ".join(found) or "This is no prompt.", code="REQ-ERR-6", problems=found)
-    data = json.dumps(members, ensure_ascii=False).encode() + b"\n"
+    data = write_object(members)
     if len(data) > MAX_PROMPT_BYTES:
         raise TooLarge(f"A prompt takes at most {MAX_PROMPT_BYTES} bytes.", size_bytes=len(data))
     return prompt, data

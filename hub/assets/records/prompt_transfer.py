@@ -17,7 +17,15 @@ from typing import IO, Any, Literal
 from hub.accounts.policy import Action, Actor
 from hub.assets.records.archives import UNREADABLE, read_entry
 from hub.assets.records.prompt_edits import check_path, composed, path_of_title
-from hub.assets.service.prompts import MAX_PROMPT_BYTES, MEMBERS, SUFFIX, load_object, parse_prompt, prompt_of
+from hub.assets.service.prompts import (
+    MAX_PROMPT_BYTES,
+    MEMBERS,
+    SUFFIX,
+    load_object,
+    parse_prompt,
+    prompt_of,
+    write_object,
+)
 from hub.base.context import Context
 from hub.base.errors import HubError, Invalid, NotFound, TooLarge
 from hub.base.offload import offload
@@ -305,7 +313,7 @@ def _lines_of(files: Mapping[str, bytes]) -> Iterator[bytes]:
         members = load_object(data)
         # Members that are not ours are kept, as in the file.
         if members is not None and prompt_of(members) is not None:
-            yield json.dumps(members, ensure_ascii=False).encode(errors="replace") + b"\n"
+            yield write_object(members)
 
 
 def _zip_of(files: Mapping[str, bytes]) -> bytes:

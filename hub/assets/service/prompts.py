@@ -14,6 +14,7 @@ from typing import Any
 
 from hub.accounts.policy import Actor
 from hub.base.context import Context
+from hub.base.errors import Invalid
 from hub.base.offload import offload
 from hub.base.texts import is_storable
 from hub.repos.entries import read_small_files
@@ -134,6 +135,16 @@ def load_object(data: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return given if isinstance(given, dict) else None
+
+
+def write_object(members: Mapping[str, Any]) -> bytes:
+    """An object as a line of a file. Raises Invalid (``REQ-ERR-6``) for one that is nested too deep."""
+    try:
+        text = json.dumps(members, ensure_ascii=False)
+        # What a file holds besides a prompt's members may be no text that can be stored as it is.
+        return (text if is_storable(text) else json.dumps(members)).encode() + b"\n"
+    except RecursionError:
+        raise Invalid("The prompt is nested too deep.", code="REQ-ERR-6") from None
 
 
 def prompt_of(given: Mapping[str, Any]) -> Prompt | None:

@@ -385,7 +385,8 @@ def test_a_prompt_repository_is_shown_with_its_prompts_and_without(ada, as_user,
     assert set(shown) == {"detail", "prompts"}
     assert shown["detail"] == data(ada.get("/prompts_info/ada/p1"))
     first, second = shown["prompts"]
-    assert first == whole | {"file_path": "a.jsonl", "can_write": True, "can_manage": True}
+    further = {"variables": [], "messages": [], "examples": [], "model": "", "categories": []}
+    assert first == whole | further | {"file_path": "a.jsonl", "can_write": True, "can_manage": True}
     assert (second["file_path"], second["title"], second["type"], second["tags"]) == ("b.jsonl", "T", "text", [])
     assert [prompt["can_write"] for prompt in data(bob.get("/prompts/ada/p1"))["prompts"]] == [False, False]
     data(ada.put("/prompts/ada/p1", {"private": True}))

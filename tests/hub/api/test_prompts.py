@@ -3,6 +3,7 @@
 Source of the shapes: CSGHub contract, sections 4.3 and 5.3.
 """
 
+import base64
 import io
 import json
 import threading
@@ -85,6 +86,11 @@ def test_a_prompt_is_written_changed_named_compared_and_removed(ada, as_user, no
 
     assert refusal(as_user("bob").put(f"{base}/record/{path}", {"content": "x"})) == (403, "AUTH-ERR-2")
     assert refusal(nobody.post(f"{base}/record", PROMPT))[0] == 401
+    # Whatever else a file holds stays in it.
+    odd = base64.b64encode(b'{"title": "T", "content": "C", "own": "\\ud800"}').decode()
+    data(ada.post("/prompts/ada/p1/raw/odd.jsonl", {"message": "m", "branch": "main", "content": odd}))
+    data(ada.put(f"{base}/record/odd.jsonl", {"content": "D"}))
+    assert "ud800" in data(ada.get("/prompts/ada/p1/raw/odd.jsonl"))
     data(ada.delete(f"{base}/record/{path}"))
     assert nobody.get(f"{base}/view/{path}").status_code == 404
 
