@@ -118,7 +118,9 @@ class Engine:
             self._kept.popitem(last=False)
 
     def __del__(self) -> None:
-        self.close()
+        # Where the interpreter is ending, the processes see it by themselves.
+        with contextlib.suppress(Exception):
+            self.close()
 
     def close(self) -> None:
         """End all processes that are idle."""

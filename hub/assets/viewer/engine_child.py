@@ -48,16 +48,30 @@ class Channel:
     """The socket to the parent. Threads of DuckDB ask for ranges while the main thread waits for rows."""
 
     def __init__(self, connection: socket.socket) -> None:
+        # A parent that runs greenlets has made it one that never waits.
+        connection.setblocking(True)
         self._socket = connection
         self._lock = threading.Lock()
+        self._is_answering = False
 
     def send(self, head: dict[str, Any], body: bytes | memoryview = b"") -> None:
         with self._lock:
             self._send(head, body)
+            if head.get("done"):
+                self._is_answering = False
+
+    def take(self) -> dict[str, Any]:
+        """The parent's next question."""
+        asked, _ = self.receive()
+        self._is_answering = True
+        return asked
 
     def ask(self, head: dict[str, Any]) -> bytes:
-        """Send a question and return the body of its answer."""
+        """Send a question and return the body of its answer. A thread that is still at work on what was answered
+        already gets none."""
         with self._lock:
+            if not self._is_answering:
+                raise OSError("The query is over.")
             self._send(head, b"")
             answer, body = self.receive()
         if "error" in answer:
@@ -458,7 +472,7 @@ def main() -> None:
     channel.send({"ready": True})
     with contextlib.suppress(Gone):
         while channel.wait(options["idle_s"]):
-            asked, _ = channel.receive()
+            asked = channel.take()
             try:
                 _answer(channel, tables, asked)
             except Gone:

@@ -26,7 +26,7 @@ MAX_PAGE = 500
 # Source: the pages' contract, section 8: a search ends after so long, with what it has found.
 SEARCH_S = 10.0
 # A page that is full waits no longer for the number of all that there are.
-COUNT_S = 2.0
+COUNT_S = 1.0
 # When everything ends, a sort or a window that hangs included.
 LIMIT_S = 30.0
 _FIRST_WINDOW = 100_000
