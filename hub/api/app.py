@@ -7,6 +7,7 @@ from flask import Flask, request
 from hub import __version__
 from hub.api import (
     accounts,
+    activities,
     admin,
     administration,
     branches,
@@ -56,6 +57,7 @@ MODULES = (
     *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage, runs),
     *(discussions, pulls, notifications, broadcasts, webhooks),
     search,
+    activities,
     *(accounts, users, jwts, verifications, organizations),
     *(admin, administration, licenses),
     *(prompts, mcps, skills, claw),

@@ -113,6 +113,13 @@ class CollectionSchema(Schema):
     )
     likes = fields.Integer()
     user_likes = fields.Boolean()
+    followers = fields.Integer()
+    user_follows = fields.Boolean()
+    kinds = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "how many repositories of each kind are in it, of those that the caller may see"},
+    )
     can_write = fields.Boolean()
     can_manage = fields.Boolean()
     avatar = fields.String(metadata={"description": "of its owner"})

@@ -11,7 +11,8 @@ from hub.api.views import label_view
 from hub.assets import service
 from hub.assets.models import Collection, CollectionItem
 from hub.assets.service import Label
-from hub.assets.service.items import MAX_ITEMS
+from hub.assets.service.follows import collections_followed_by
+from hub.assets.service.items import MAX_ITEMS, count_kinds
 from hub.db.uow import UnitOfWork
 
 # Of each collection in a list of them; the collection itself shows all.
@@ -23,12 +24,14 @@ def collection_views(
 ) -> list[dict[str, Any]]:
     """Collections as a viewer sees them, as ``list_collections`` loaded them, with the first of what is in each.
 
-    Five queries at most, however many there are.
+    Eight queries at most, however many there are.
     """
     ids = [collection.id for collection in collections]
     access = service.collection_access_of(work, actor=actor, collections=collections)
     liked = service.collections_liked_by(work, actor=actor, collection_ids=ids)
     items = service.items_of(work, actor=actor, collection_ids=ids, most_each=most_each)
+    follows = collections_followed_by(work, actor=actor, collection_ids=ids)
+    kinds = count_kinds(work, actor=actor, collection_ids=ids)
     labels = service.labels_of(work, list({item.repository_id for found in items.values() for item in found}))
     return [
         {
@@ -45,6 +48,9 @@ def collection_views(
             ],
             "likes": collection.like_count,
             "user_likes": collection.id in liked,
+            "followers": follows[collection.id].followers,
+            "user_follows": follows[collection.id].is_following,
+            "kinds": kinds.get(collection.id, {}),
             "can_write": access[collection.id].can_write,
             "can_manage": access[collection.id].can_manage,
             "avatar": _avatar_of(collection.namespace),

@@ -9,6 +9,7 @@ from hub.accounts.policy import Actor
 from hub.accounts.service.departures import DEPARTURES, ORGANIZATION_DEPARTURES, Departure
 from hub.assets.events import CollectionDeleted
 from hub.assets.models import Collection, CollectionLike, Like
+from hub.assets.service.follows import forget_follows
 from hub.assets.service.runs import delete_runs_of
 from hub.base.context import Context
 from hub.base.events import publish
@@ -19,6 +20,7 @@ from hub.repos.models import Repository
 def install(context: Context) -> None:
     """Take part in the departures of accounts and organisations; done once, by ``build_context``."""
     context[DEPARTURES].add("assets.likes", take_likes)
+    context[DEPARTURES].add("assets.follows", take_follows)
     context[DEPARTURES].add("assets.collections", take_collections)
     context[ORGANIZATION_DEPARTURES].add("assets.collections", take_collections_of_organization)
     context[DEPARTURES].add("assets.runs", take_runs)
@@ -37,6 +39,11 @@ def take_likes(work: UnitOfWork, departure: Departure) -> None:
     )
     for statement in statements:
         work.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def take_follows(work: UnitOfWork, departure: Departure) -> None:
+    """Take back what the account follows, and that it is followed."""
+    forget_follows(work, user_id=departure.user.id, namespace_id=departure.user.namespace_id)
 
 
 def take_collections(work: UnitOfWork, departure: Departure) -> None:

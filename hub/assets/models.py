@@ -9,7 +9,15 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, User
-from hub.assets import models_indexing, models_records, models_search, models_security, models_statistics, models_viewer  # noqa: F401 - its tables are this room's
+from hub.assets import (  # noqa: F401 - their tables are this room's
+    models_follows,
+    models_indexing,
+    models_records,
+    models_search,
+    models_security,
+    models_statistics,
+    models_viewer,
+)
 from hub.assets.models_lineage import Relation as Relation
 from hub.db.base import Model, RowId
 from hub.repos.models import Repository

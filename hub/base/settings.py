@@ -119,6 +119,10 @@ class Settings:
     viewer_table_max_bytes: int = setting(
         5 * GIB, "how much of one split the viewer makes Parquet; what is beyond is left out", unit="bytes"
     )
+    activity_ttl_s: int = setting(34_560_000, "how long what people did is kept", unit="seconds")
+    file_downloads_ttl_s: int = setting(
+        15_552_000, "how long downloads are kept by file; by repository they are kept for good", unit="seconds"
+    )
     theme: str = setting("default", "theme of the pages: a folder in themes/")
     plugins: str = setting("", "names of plugins to run beside those of the edition, with commas between")
     plugins_disabled: str = setting("", "names of plugins not to run, with commas between; their tables stay")

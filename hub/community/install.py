@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.community import deliveries, departures, jobs, notices, outbox, pulls, topics
+from hub.community import activities, deliveries, departures, jobs, notices, outbox, pulls, topics
 from hub.community.service import searching
 
 
 def install(context: Context) -> None:
     """Register the room's jobs, schedules and topics; done once, by ``build_context``."""
     departures.install(context)
+    activities.install(context)
     topics.install(context)
     jobs.install(context)
     pulls.install(context)

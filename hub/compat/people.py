@@ -8,9 +8,10 @@ from typing import Any
 from flask import Response
 
 from hub.accounts import service as accounts
-from hub.accounts.models import Organization, User
+from hub.accounts.models import Namespace, NamespaceKind, Organization, User
 from hub.accounts.policy import Action, require
 from hub.assets import service as assets
+from hub.assets.service import follows
 from hub.base.paging import MAX_PER, PageArgs
 from hub.community.service.discussions import count_opened
 from hub.compat import people_schemas as schemas
@@ -71,15 +72,16 @@ def show_user(username: str) -> Response:
     with reading(current_context()) as work:
         user = _user(work, username)
         organizations = accounts.list_user_organizations(work, actor=actor, user=user, page=PageArgs(per=MAX_PER))
+        state = follows.follow_state(work, actor=actor, namespace=user.namespace)
         view = _brief(user.name, user.nickname, user.avatar) | {
             "isPro": False,
-            "isFollowing": False,
+            "isFollowing": state.is_following,
             "details": user.bio,
             **_numbers(count_by_kind(work, actor=actor, namespace_id=user.namespace_id)),
             "numPapers": 0,
             "numUpvotes": 0,
-            "numFollowing": 0,
-            "numFollowers": 0,
+            "numFollowing": follows.list_followed(work, user=user, page=PageArgs(per=1)).total,
+            "numFollowers": state.followers,
             "numDiscussions": count_opened(work, actor=actor, user=user),
             "numLikes": assets.count_likes(work, actor=actor, user=user),
             "createdAt": views.time_text(user.created_at),
@@ -89,23 +91,30 @@ def show_user(username: str) -> Response:
 
 
 @blp.get(f"{_USER}/followers")
+@blp.arguments(schemas.HubPageQuery, location="query")
 @blp.response(200, schemas.HubPersonSchema(many=True))
-def list_followers(username: str) -> Response:
-    """Nobody: on this hub people do not follow each other."""
-    return _nobody(username)
+def list_followers(query: dict[str, Any], username: str) -> Response:
+    """Who follows a user, the newest first."""
+    with reading(current_context()) as work:
+        return _send_followers(work, _user(work, username).namespace, _page(query))
 
 
 @blp.get(f"{_USER}/following")
+@blp.arguments(schemas.HubPageQuery, location="query")
 @blp.response(200, schemas.HubPersonSchema(many=True))
-def list_following(username: str) -> Response:
-    """Nobody, as with the followers."""
-    return _nobody(username)
-
-
-def _nobody(username: str) -> Response:
+def list_following(query: dict[str, Any], username: str) -> Response:
+    """The users that a user follows, the newest first; the client knows no organisations here."""
+    page = _page(query)
     with reading(current_context()) as work:
-        _user(work, username)
-    return views.send_json([])
+        user = _user(work, username)
+        followed = follows.list_followed(work, user=user, kind=NamespaceKind.USER, page=page).items
+        people = [namespace.user for namespace in followed if namespace.user is not None]
+    return _send([_brief(one.name, one.nickname, one.avatar) for one in people], page)
+
+
+def _send_followers(work: UnitOfWork, namespace: Namespace, page: PageArgs) -> Response:
+    users = follows.list_followers(work, namespace=namespace, page=page).items
+    return _send([_brief(user.name, user.nickname, user.avatar) for user in users], page)
 
 
 @blp.get(f"{_USER}/likes")
@@ -130,14 +139,15 @@ def show_organization(namespace: str) -> Response:
     with reading(current_context()) as work:
         organization = accounts.get_organization(work, namespace)
         counts = count_by_kind(work, actor=current_actor(), namespace_id=organization.namespace_id)
+        state = follows.follow_state(work, actor=current_actor(), namespace=organization.namespace)
         view = _organization_view(organization) | {
             "type": "org",
             "details": organization.description,
             "isVerified": organization.is_verified,
-            "isFollowing": False,
+            "isFollowing": state.is_following,
             "numUsers": accounts.count_members(work, [organization.id]).get(organization.id, 0),
             **_numbers(counts),
-            "numFollowers": 0,
+            "numFollowers": state.followers,
             "numPapers": 0,
             "plan": None,
         }
@@ -157,12 +167,12 @@ def list_members(query: dict[str, Any], namespace: str) -> Response:
 
 
 @blp.get(f"{_ORGANIZATION}/followers")
+@blp.arguments(schemas.HubPageQuery, location="query")
 @blp.response(200, schemas.HubPersonSchema(many=True))
-def list_organization_followers(namespace: str) -> Response:
-    """Nobody: on this hub people do not follow organisations."""
+def list_organization_followers(query: dict[str, Any], namespace: str) -> Response:
+    """Who follows an organisation, the newest first."""
     with reading(current_context()) as work:
-        accounts.get_organization(work, namespace)
-    return views.send_json([])
+        return _send_followers(work, accounts.get_organization(work, namespace).namespace, _page(query))
 
 
 @blp.get(_ME)

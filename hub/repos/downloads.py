@@ -1,25 +1,35 @@
-"""The numbers of downloads: counted without a write for each of them, and told by administrators' programs."""
+"""The numbers of downloads: counted without a write for each of them, by day and file, and told by others' programs."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
 from collections import Counter
-from datetime import date
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.policy import Actor, require_site_admin
 from hub.base.context import Context
 from hub.base.log import get_logger
-from hub.db.uow import UnitOfWork, unit_of_work
+from hub.base.secrets import SECRET
+from hub.db.insert import insert_new, insert_new_keys
+from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.lookup import get_readable
 from hub.repos.models import DayDownloads, Repository
+from hub.repos.models_activities import DownloadMark, FileDownloads, RepositoryDownloads
 
 log = get_logger(__name__)
 
 # A process that is killed loses the counts of this long at most; clones of one moment cost one write together.
 WRITE_AFTER_S = 2.0
+# Of one writing: more different downloads than these within two seconds are counted, and by no day.
+MAX_SEEN = 10_000
+_BATCH = 500
 
 
 def add_download(work: UnitOfWork, *, actor: Actor, repository_id: int) -> None:
@@ -56,20 +66,36 @@ def _add(work: UnitOfWork, repository_id: int, more: int) -> None:
     )
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A file, or the whole by git (path ""), that a client began to download."""
+
+    repository_id: int
+    path: str
+    client: str
+
+
 class DownloadCounter:
-    """Gathers the downloads of one process and adds them to the repositories' rows a little later."""
+    """Gathers the downloads of one process and adds them to the rows a little later.
+
+    ``Repository.download_count`` counts every one, as CSGHub does. By day, a client counts once for each file and once
+    for each repository, however often and in how many ranges it asks: ``DownloadMark`` decides, for all processes.
+    """
 
     def __init__(self, context: Context, *, write_after_s: float = WRITE_AFTER_S) -> None:
         self._context = context
         self._write_after_s = write_after_s
         self._lock = threading.Lock()
         self._counts: Counter[int] = Counter()
+        self._seen: set[_Seen] = set()
         self._timer: threading.Timer | None = None
 
-    def count(self, repository_id: int) -> None:
-        """One more download of this repository."""
+    def count(self, repository_id: int, *, path: str = "", client: str = "") -> None:
+        """One more download of this repository. path: of a file; "": by git. client: who; "": counted by no day."""
         with self._lock:
             self._counts[repository_id] += 1
+            if client and len(self._seen) < MAX_SEEN:
+                self._seen.add(_Seen(repository_id, path, client))
             if self._timer is None:
                 self._timer = threading.Timer(self._write_after_s, self.write)
                 self._timer.daemon = True
@@ -79,6 +105,7 @@ class DownloadCounter:
         """Add what was counted since the last time to the rows. A failure is logged, and the counts are kept."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
+            seen, self._seen = self._seen, set()
             self._timer = None
         if not counts:
             return
@@ -91,7 +118,131 @@ class DownloadCounter:
         try:
             with unit_of_work(self._context) as work:
                 work.session.connection().execute(query, rows)
+                _add_by_day(work, seen)
         except Exception:
             log.exception("downloads_not_counted", repositories=len(rows))
             with self._lock:
                 self._counts.update(counts)
+                self._seen |= seen
+
+
+def _add_by_day(work: UnitOfWork, seen: Collection[_Seen]) -> None:
+    """Add what clients have not had before today."""
+    if not seen:
+        return
+    day = work.now().date()
+    wanted = {one.repository_id for one in seen}
+    there = set(work.session.scalars(select(Repository.id).where(Repository.id.in_(wanted))))
+    files = {_mark(work, day, one.repository_id, f"/{one.path}", one.client): one for one in seen}
+    visits = {_mark(work, day, one.repository_id, "", one.client): one for one in seen}
+    marks = [{"key": key, "day": day} for key in sorted({*files, *visits})]
+    new = {key for (key,) in insert_new_keys(work.session, DownloadMark, marks)}
+    by_file = Counter((one.repository_id, one.path) for key, one in files.items() if key in new)
+    by_file = Counter({key: count for key, count in by_file.items() if key[0] in there})
+    clients = Counter(one.repository_id for key, one in visits.items() if key in new and one.repository_id in there)
+    downloads: Counter[int] = Counter()
+    for (repository_id, _), count in by_file.items():
+        downloads[repository_id] += count
+    of_files = [
+        {"repository_id": id, "day": day, "path_key": _digest(path), "path": path, "count": 0}
+        for id, path in sorted(by_file)
+        if path
+    ]
+    insert_new(work.session, FileDownloads, of_files)
+    connection = work.session.connection()
+    if of_files:
+        is_file = (
+            FileDownloads.repository_id == bindparam("id"),
+            FileDownloads.day == day,
+            FileDownloads.path_key == bindparam("file"),
+        )
+        more = update(FileDownloads).where(*is_file).values(count=FileDownloads.count + bindparam("more"))
+        rows = [{"id": id, "file": _digest(path), "more": by_file[id, path]} for id, path in sorted(by_file) if path]
+        connection.execute(more, rows)
+    of_day = [{"repository_id": id, "day": day, "downloads": 0, "clients": 0} for id in sorted(downloads)]
+    insert_new(work.session, RepositoryDownloads, of_day)
+    if of_day:
+        is_day = (RepositoryDownloads.repository_id == bindparam("id"), RepositoryDownloads.day == day)
+        more = update(RepositoryDownloads).where(*is_day)
+        more = more.values(
+            downloads=RepositoryDownloads.downloads + bindparam("files"),
+            clients=RepositoryDownloads.clients + bindparam("people"),
+        )
+        connection.execute(
+            more, [{"id": id, "files": downloads[id], "people": clients.get(id, 0)} for id in sorted(downloads)]
+        )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:40]
+
+
+def _mark(work: UnitOfWork, day: date, repository_id: int, what: str, client: str) -> str:
+    text = f"{day}\n{repository_id}\n{client}\n{what}".encode(errors="surrogatepass")
+    return hmac.new(work.context[SECRET], text, hashlib.sha256).hexdigest()[:40]
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """The downloads of one day: of files and clones, and how many clients they were."""
+
+    day: date
+    downloads: int
+    clients: int
+
+
+def list_days(work: UnitOfWork, *, repository_ids: Sequence[int], days: int) -> dict[int, list[DayCount]]:
+    """The last days of each repository, today last, days without any included. One query.
+
+    What administrators' programs told (``set_day_downloads``) is in the downloads.
+    """
+    today = work.now().date()
+    first = today - timedelta(days=days - 1)
+    columns = ("repository_id", "day", "downloads", "clients")
+    own = select(*(getattr(RepositoryDownloads, name) for name in columns)).where(
+        RepositoryDownloads.repository_id.in_(repository_ids), RepositoryDownloads.day >= first
+    )
+    told = select(DayDownloads.repository_id, DayDownloads.day, DayDownloads.count, literal(0)).where(
+        DayDownloads.repository_id.in_(repository_ids), DayDownloads.day >= first
+    )
+    found: dict[tuple[int, date], tuple[int, int]] = {}
+    for repository_id, day, downloads, clients in work.rows(union_all(own, told)):
+        before = found.get((repository_id, day), (0, 0))
+        found[repository_id, day] = (before[0] + downloads, before[1] + clients)
+    span = [first + timedelta(days=number) for number in range(days)]
+    return {id: [DayCount(day, *found.get((id, day), (0, 0))) for day in span] for id in repository_ids}
+
+
+def list_top_files(work: UnitOfWork, *, repository_id: int, days: int, limit: int) -> list[tuple[str, int]]:
+    """The files that were downloaded most in the last days, and how often: by path. One query."""
+    first = work.now().date() - timedelta(days=days - 1)
+    total = func.sum(FileDownloads.count)
+    query = (
+        select(func.min(FileDownloads.path), total)
+        .where(FileDownloads.repository_id == repository_id, FileDownloads.day >= first)
+        .group_by(FileDownloads.path_key)
+        .order_by(total.desc(), func.min(FileDownloads.path))
+        .limit(limit)
+    )
+    return [(path, int(count)) for path, count in work.rows(query)]
+
+
+def prune_downloads(context: Context) -> int:
+    """Forget the marks of days before yesterday, and counts by file after their time; returns how many rows."""
+    count = 0
+    with reading(context) as work:
+        now = work.now()
+    of_marks = (now - timedelta(days=1)).date()
+    of_files = (now - timedelta(seconds=context.settings.file_downloads_ttl_s)).date()
+    for table, key, is_old in (
+        (DownloadMark, DownloadMark.key, DownloadMark.day < of_marks),
+        (FileDownloads, FileDownloads.path_key, FileDownloads.day < of_files),
+    ):
+        some: Sequence[str] = [""] * _BATCH
+        while len(some) == _BATCH:
+            with unit_of_work(context) as work:
+                some = work.session.scalars(select(key).where(is_old).limit(_BATCH)).all()
+                gone = delete(table).where(is_old, key.in_(some)).execution_options(synchronize_session=False)
+                work.session.execute(gone)
+            count += len(some)
+    return count

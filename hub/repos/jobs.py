@@ -17,7 +17,7 @@ from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, register
 from hub.licensing.marks import WITNESSES
-from hub.repos import departures, refs
+from hub.repos import activities, departures, refs
 from hub.repos.lookup import is_live, repository_path
 from hub.repos.models import Push, Repository
 from hub.repos.service import PURGE_JOB, PURGE_MANY_JOB, purge_repository, reconcile_creating
@@ -38,6 +38,7 @@ def install(context: Context) -> None:
     Done once, by ``build_context``.
     """
     departures.install(context)
+    activities.install(context)
     register(context, JobSpec("repos.after_push", "hub.repos.jobs:after_push", timeout_s=1800))
     register(context, JobSpec("repos.reconcile", "hub.repos.jobs:reconcile", timeout_s=3600))
     register(context, JobSpec(PURGE_JOB, "hub.repos.jobs:purge", timeout_s=3600))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, Role, User
 from hub.db.base import Model, RowId, new_uuid
+from hub.repos import models_activities  # noqa: F401 - its tables are this room's
 
 
 class RepositoryState(StrEnum):
@@ -63,7 +64,8 @@ class Repository(Model):
         Index(None, "kind", "hf_path"),
         Index(None, "kind", "ms_path"),
         Index(None, "deleted_at"),
-        Index(None, "name_key"),
+        # By its beginning, too.
+        Index(None, "name_key", postgresql_ops={"name_key": "text_pattern_ops"}),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

@@ -41,6 +41,7 @@ from hub.git.uploadpack import (
 from hub.http.actor import git_actor
 from hub.http.context import current_context
 from hub.http.errors import speak
+from hub.http.files import client_of
 from hub.http.ranges import FileChunks
 from hub.repos import refs
 from hub.repos.downloads import DownloadCounter
@@ -136,7 +137,7 @@ def upload_pack(address: RepositoryAddress) -> Response:
     if isinstance(asked, LsRefs):
         return _respond(answer_ls_refs(_list_refs(access), asked), content_type)
     if isinstance(asked, PlainFetch):
-        _tools().downloads.count(access.repository_id)
+        _tools().downloads.count(access.repository_id, client=client_of(access.actor))
         if _tools().packs.takes(access.git_size_bytes):
             return _answer_from_cache(access, asked, start, content_type)
     return _respond(_start(access, UPLOAD_PACK, body=start), content_type)

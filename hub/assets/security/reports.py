@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from hub.accounts.policy import Action, Actor, can, require
 from hub.assets.models_security import ContentScan, ScanState, SecurityFile, SecurityReport
@@ -221,9 +221,9 @@ def _with_findings(
     found = [file for file in files if isinstance(file, _Found)]
     scans: dict[Key, tuple[list[Any], list[Any]]] = {}
     if may_see and found:
-        key = (ContentScan.content, ContentScan.treatment)
-        is_one = tuple_(*key).in_({file.key for file in found})
-        query = select(*key, ContentScan.findings, ContentScan.imports).where(ContentScan.version == version, is_one)
+        query = select(ContentScan.content, ContentScan.treatment, ContentScan.findings, ContentScan.imports).where(
+            ContentScan.version == version, ContentScan.content.in_({file.key[0] for file in found})
+        )
         scans = {
             (content, treatment): (findings, imports) for content, treatment, findings, imports in work.rows(query)
         }

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, insert, select, update
 
 from hub.accounts.policy import SYSTEM, Action, Actor, require
 from hub.assets.indexing import IndexRun
@@ -76,15 +76,17 @@ class Known:
 
 def find_known(work: UnitOfWork, keys: Iterable[Key], version: str) -> dict[Key, Known]:
     """What is kept of contents; those that nobody has looked through are absent. A query for every 500."""
-    wanted, found = list(dict.fromkeys(keys)), {}
+    wanted, found = set(keys), {}
+    contents = sorted({content for content, _ in wanted})
     columns = select(
         ContentScan.content, ContentScan.treatment, ContentScan.state, ContentScan.reason, ContentScan.is_script
-    )
-    for start in range(0, len(wanted), _LOOKED_UP):
-        some = wanted[start : start + _LOOKED_UP]
-        is_one = tuple_(ContentScan.content, ContentScan.treatment).in_(some)
-        for content, treatment, *rest in work.rows(columns.where(ContentScan.version == version, is_one)):
-            found[content, treatment] = Known(*rest)
+    ).where(ContentScan.version == version)
+    for start in range(0, len(contents), _LOOKED_UP):
+        # By one column, as SQLite reads the whole table for pairs.
+        some = contents[start : start + _LOOKED_UP]
+        for content, treatment, *rest in work.rows(columns.where(ContentScan.content.in_(some))):
+            if (content, treatment) in wanted:
+                found[content, treatment] = Known(*rest)
     return found
 
 
@@ -331,14 +333,13 @@ class _Keeper:
 def prune_scans(context: Context) -> int:
     """Remove results of checkers that are no longer in use; returns how many."""
     version, count = checkers_version(context), 0
-    key = (ContentScan.content, ContentScan.treatment, ContentScan.version)
     while True:
         with unit_of_work(context) as work:
             outdated = (ContentScan.version != version, ContentScan.scanned_at < work.now() - KEEP_OUTDATED)
-            some = work.session.execute(select(*key).where(*outdated).limit(_LOOKED_UP)).all()
+            some = work.session.scalars(select(ContentScan.content).where(*outdated).limit(_LOOKED_UP)).all()
             if some:
-                is_one = tuple_(*key).in_([tuple(row) for row in some])
-                work.session.execute(delete(ContentScan).where(is_one).execution_options(synchronize_session=False))
+                gone = delete(ContentScan).where(ContentScan.content.in_(some), *outdated)
+                work.session.execute(gone.execution_options(synchronize_session=False))
         count += len(some)
         if len(some) < _LOOKED_UP:
             return count

@@ -52,6 +52,21 @@ def items_of(
     return found
 
 
+def count_kinds(work: UnitOfWork, *, actor: Actor, collection_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """For each collection how many repositories of each kind are in it, of those that the actor may see. One query."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    if collection_ids:
+        query = (
+            select(CollectionItem.collection_id, Repository.kind, func.count())
+            .join(Repository, Repository.id == CollectionItem.repository_id)
+            .where(CollectionItem.collection_id.in_(collection_ids), *_visible(work, actor))
+            .group_by(CollectionItem.collection_id, Repository.kind)
+        )
+        for collection_id, kind, count in work.session.execute(query):
+            found[collection_id][kind] = count
+    return found
+
+
 def _visible(work: UnitOfWork, actor: Actor) -> list[ColumnElement[bool]]:
     return [Repository.kind.in_(work.context[KINDS]), is_live(), may_read(actor)]
 

@@ -14,12 +14,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models import Collection, CollectionLike, Like
+from hub.assets.models_records import PromptLike, PromptRecord
 from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Denied, NotFound, NotSignedIn
 from hub.base.paging import PageArgs
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.repos.activities import ActivityType, forget_activity, note_activity
 from hub.repos.lookup import get_readable, is_live
 from hub.repos.models import Repository
 
@@ -104,6 +106,13 @@ def like_repository(work: UnitOfWork, *, actor: Actor, user: User, repository_id
     row = {"user_id": user.id, "repository_id": repository.id, "created_at": work.now()}
     if _insert(work, Like, row, what="repository"):
         _count(work, Repository, repository.id, 1)
+        note_activity(
+            work,
+            type=ActivityType.LIKED,
+            actor_id=user.id,
+            namespace_id=repository.namespace_id,
+            repository_id=repository.id,
+        )
 
 
 def unlike_repository(work: UnitOfWork, *, actor: Actor, user: User, repository_id: int) -> None:
@@ -114,6 +123,7 @@ def unlike_repository(work: UnitOfWork, *, actor: Actor, user: User, repository_
     _require_self(work, actor, user)
     if _delete(work, delete(Like).where(Like.user_id == user.id, Like.repository_id == repository_id)):
         _count(work, Repository, repository_id, -1)
+        forget_activity(work, type=ActivityType.LIKED, actor_id=user.id, repository_id=repository_id)
 
 
 def like_collection(work: UnitOfWork, *, actor: Actor, user: User, collection_id: int) -> None:
@@ -171,6 +181,7 @@ def recount_likes(context: Context) -> int:
     likes: list[tuple[Any, InstrumentedAttribute[int]]] = [
         (Repository, Like.repository_id),
         (Collection, CollectionLike.collection_id),
+        (PromptRecord, PromptLike.prompt_id),
     ]
     count = 0
     for model, liked_id in likes:
