@@ -292,9 +292,8 @@ MANY = 10_000
 
 def _import_many(path, count):
     """Commit so many small files at once, as a push brings them: a hundredth of them weights."""
-    lines = [
-        b"commit refs/heads/main\ncommitter a <a@example.org> 1700000000 +0000\ndata 1\nx\nfrom refs/heads/main^0\n"
-    ]
+    head = "committer a <a@example.org> 1700000000 +0000\ndata 1\nx\nfrom refs/heads/main^0\n"
+    lines = [b"commit refs/heads/main\n", head.encode()]
     for number in range(count):
         ending = "safetensors" if number % 100 == 0 else "txt" if number % 2 else "json"
         data = safetensors_of(number) if ending == "safetensors" else b"words %d " % number * 20
@@ -308,6 +307,7 @@ def safetensors_of(number):
     return struct.pack("<Q", len(head)) + head
 
 
+@pytest.mark.any_database
 def test_ten_thousand_files_take_no_memory_and_a_killed_worker_leaves_no_half_index(
     context, settings, thing, make_user, make_repository
 ):
