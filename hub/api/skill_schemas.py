@@ -78,7 +78,8 @@ class SkillManifestSchema(Schema):
     is_valid = fields.Boolean()
     problems = fields.List(fields.Nested(SkillProblemSchema))
     commit_id = fields.String()
-    slug = fields.String(metadata={"description": "by which clients of the registry (/claw/api/v1) install it"})
+    slug = fields.String(metadata={"description": "by which clients of the registry install it"})
+    registry = fields.String(metadata={"description": "the registry's address, as its clients take it"})
 
 
 class SkillRecordsQuery(PageQuery):

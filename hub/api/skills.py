@@ -132,6 +132,7 @@ def show_skill_manifest(query: dict[str, Any], address: Address) -> Response:
                 "problems": [asdict(problem) for problem in skill.problems],
                 "commit_id": commit_id,
                 "slug": slug_of(repository),
+                "registry": f"{current_context().settings.effective_base_url}/claw",
             }
         )
     )

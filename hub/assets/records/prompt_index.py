@@ -25,9 +25,13 @@ MAX_RECORDS = 5000
 MAX_EXCERPT_CHARS = 300
 # Of a prompt's content, what is searched.
 MAX_SEARCHED_CHARS = 8000
+MAX_SEARCH_TEXT_CHARS = 20_000
 MAX_WORDS = 50
 MAX_WORD_CHARS = 100
 _BATCH = 500
+
+# (form, word) of each tag and category.
+Words = Sequence[tuple[str, str]]
 
 
 def index_prompts(run: IndexRun) -> None:
@@ -45,7 +49,7 @@ def index_prompts(run: IndexRun) -> None:
         ).all()
     at_path, ids = {row.path: row for row in rows}, {row.path: row.id for row in rows}
     homeless = {row.blob_id: row for row in rows if row.path not in found}
-    changed: dict[str, tuple[str, Prompt]] = {}
+    changed: dict[str, tuple[dict[str, Any], Words]] = {}
     moved: dict[int, str] = {}
     unreadable: set[str] = set()
     for done, (name, blob_id) in enumerate(found.items()):
@@ -55,11 +59,12 @@ def index_prompts(run: IndexRun) -> None:
         if row is None and (old := homeless.pop(blob_id, None)) is not None:
             moved[old.id] = name
             continue
+        # Of each only what a row keeps, so that many large ones take no more memory than their rows.
         prompt = parse_prompt(offload(tree.read_blob, path, blob_id, limit_bytes=MAX_PROMPT_BYTES).data)
         if prompt is None:
             unreadable.add(name)
         else:
-            changed[name] = (blob_id, prompt)
+            changed[name] = _row_of(name, blob_id, prompt)
         run.note(done, len(found), "files")
     gone = [id for name, id in ids.items() if (name not in found or name in unreadable) and id not in moved]
     with unit_of_work(run.context) as work:
@@ -69,8 +74,8 @@ def index_prompts(run: IndexRun) -> None:
         for id, name in moved.items():
             work.session.get_one(PromptRecord, id).path = name
         work.session.flush()
-        for name, (blob_id, prompt) in changed.items():
-            _write(work, run.repository.id, ids.get(name), name, blob_id, prompt)
+        for name, (values, words) in changed.items():
+            _write(work, run.repository.id, ids.get(name), values, words)
 
 
 def _list_files(path: Path, commit_id: str) -> list[tuple[str, str]]:
@@ -92,27 +97,40 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[at : at + _BATCH]
 
 
-def _write(work: UnitOfWork, repository_id: int, id: int | None, path: str, blob_id: str, prompt: Prompt) -> None:
+def _row_of(path: str, blob_id: str, prompt: Prompt) -> tuple[dict[str, Any], Words]:
+    words = _words_of(prompt)
+    texts = (prompt.title, path, *(word for _form, word in words), prompt.content[:MAX_SEARCHED_CHARS])
+    values = {
+        "path": path,
+        "blob_id": blob_id,
+        "title": clipped(prompt.title, 255),
+        "excerpt": excerpt_of(prompt.content),
+        "language": clipped(prompt.language, 64),
+        "type": prompt.type,
+        "source": clipped(prompt.source, 255),
+        "author": clipped(prompt.author, 255),
+        "model": clipped(prompt.model, 255),
+        "variable_count": len(prompt.variables) or len(names_of(prompt)),
+        "search_text": "\n".join(texts)[:MAX_SEARCH_TEXT_CHARS].lower(),
+    }
+    return values, words
+
+
+def _write(work: UnitOfWork, repository_id: int, id: int | None, values: dict[str, Any], words: Words) -> None:
     now = work.now()
     row = work.session.get(PromptRecord, id) if id is not None else None
     if row is None:
-        row = PromptRecord(repository_id=repository_id, path=path, like_count=0, created_at=now)
+        row = PromptRecord(repository_id=repository_id, like_count=0, created_at=now)
         work.session.add(row)
-    row.blob_id, row.updated_at = blob_id, now
-    row.title, row.excerpt = clipped(prompt.title, 255), excerpt_of(prompt.content)
-    row.language, row.type = clipped(prompt.language, 64), prompt.type
-    row.source, row.author = clipped(prompt.source, 255), clipped(prompt.author, 255)
-    row.model, row.variable_count = clipped(prompt.model, 255), len(prompt.variables) or len(names_of(prompt))
-    words = _words_of(prompt)
-    texts = (prompt.title, path, *(word for _form, word in words), prompt.content[:MAX_SEARCHED_CHARS])
-    row.search_text = "\n".join(texts).lower()
+    for name, value in (values | {"updated_at": now}).items():
+        setattr(row, name, value)
     work.session.flush()
     work.session.execute(delete(PromptWord).where(PromptWord.prompt_id == row.id))
     rows: list[dict[str, Any]] = [{"prompt_id": row.id, "form": form, "word": word} for form, word in words]
     insert_new(work.session, PromptWord, rows)
 
 
-def _words_of(prompt: Prompt) -> list[tuple[str, str]]:
+def _words_of(prompt: Prompt) -> Words:
     given = [("tag", prompt.tags), ("category", prompt.categories)]
     words = (
         (form, clipped(word.strip().lower(), MAX_WORD_CHARS)) for form, words in given for word in words[:MAX_WORDS]
