@@ -177,7 +177,7 @@ class Trend(Model):
 
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
     weight: Mapped[int] = mapped_column(default=0)  # points that site administrators give or take
-    # Downloads by weeks: the count at the beginning of this one, and how many there were in the one before.
+    # Of the release before this one, which counted downloads by weeks and may still run beside it; the next drops them.
     week_began_at: Mapped[datetime]
     downloads_at_week_began: Mapped[int] = mapped_column(RowId, default=0)
     downloads_of_last_week: Mapped[int] = mapped_column(RowId, default=0)

@@ -3,8 +3,9 @@
 The score is a sum of points, so that an administrator can say what one thing counts against another:
 
 - each like of the last 30 days, 1 to 8 points, the fresher the more; a person has one like,
-- downloads of this week and, by half, of the one before: up to 20 points, of which 100 downloads bring half and no
-  number brings more, so that nobody clicks a repository up alone,
+- who downloaded it, each account or address once a day, in the last seven days and, by half, in the seven before: up
+  to 20 points, of which 100 bring half and no number brings more. One alone brings a tenth of that in two weeks,
+  however often they click. What administrators' programs counted elsewhere is believed,
 - its last push, 1 to 3 points within 30 days,
 - what site administrators add or take (``set_weight``).
 
@@ -14,19 +15,17 @@ Points go down in steps of days: a score changes seldom, and a run writes only t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Float,
     SQLColumnExpression,
+    Subquery,
     case,
     cast,
-    exists,
     func,
-    insert,
-    literal,
     select,
     update,
 )
@@ -40,14 +39,15 @@ from hub.base.log import get_logger
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.lookup import get_readable
-from hub.repos.models import Repository
+from hub.repos.models import DayDownloads, Repository
+from hub.repos.models_activities import RepositoryDownloads
 
 log = get_logger(__name__)
 
 # (days, points): within so many days it counts so much; the first that fits.
 LIKE_STEPS = ((1, 8), (3, 6), (7, 4), (14, 2), (30, 1))
 PUSH_STEPS = ((1, 3), (7, 2), (30, 1))
-WEEK = timedelta(days=7)
+DOWNLOAD_STEPS = ((7, 1.0), (14, 0.5))
 MOST_OF_DOWNLOADS = 20
 HALF_AT_DOWNLOADS = 100
 MAX_WEIGHT = 1_000_000
@@ -68,11 +68,7 @@ def set_weight(work: UnitOfWork, *, actor: Actor, repository_id: int, weight: in
     if abs(weight) > MAX_WEIGHT:
         raise Invalid(f"The weight is between -{MAX_WEIGHT} and {MAX_WEIGHT}.", code="REQ-ERR-7", member="weight")
     repository = get_readable(work, actor=actor, repository_id=repository_id)
-    row = {
-        "repository_id": repository.id,
-        "week_began_at": work.now(),
-        "downloads_at_week_began": repository.download_count,
-    }
+    row = {"repository_id": repository.id, "week_began_at": work.now()}
     insert_new(work.session, Trend, [row])
     work.session.execute(update(Trend).where(Trend.repository_id == repository.id).values(weight=weight))
     work.session.flush()
@@ -99,38 +95,9 @@ def update_trends(context: Context, *, after_batch: Callable[[int, int], None] =
     for start in range(1, last + 1, BATCH):
         batch = (start, start + BATCH - 1)
         with unit_of_work(context) as work:
-            _turn_weeks(work, batch)
             changed += _write_scores(work, batch)
         after_batch(min(start + BATCH - 1, last), last)
     return changed
-
-
-def _turn_weeks(work: UnitOfWork, batch: Batch) -> None:
-    """Begin the week of those downloaded for the first time, and the next one of those whose week is over."""
-    now = work.now()
-    work.session.execute(
-        update(Trend)
-        .where(
-            Trend.repository_id == Repository.id,
-            # Each table is told of the range: a database does not carry it over to what it joins.
-            Trend.repository_id.between(*batch),
-            Repository.id.between(*batch),
-            Trend.week_began_at <= now - WEEK,
-        )
-        .values(
-            week_began_at=now,
-            # Of a hub that slept for weeks, all that came meanwhile counts as the last one.
-            downloads_of_last_week=_since_week_began(),
-            downloads_at_week_began=Repository.download_count,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    columns = ("repository_id", "weight", "week_began_at", "downloads_at_week_began", "downloads_of_last_week")
-    has_trend = exists().where(Trend.repository_id == Repository.id)
-    new = select(Repository.id, literal(0), literal(now, Trend.week_began_at.type), literal(0), literal(0)).where(
-        Repository.id.between(*batch), Repository.download_count > 0, ~has_trend
-    )
-    work.session.execute(insert(Trend).from_select(columns, new))
 
 
 def _write_scores(work: UnitOfWork, batch: Batch) -> int:
@@ -141,7 +108,11 @@ def _write_scores(work: UnitOfWork, batch: Batch) -> int:
         .group_by(Like.repository_id)
         .subquery()
     )
-    recent = cast(func.coalesce(_since_week_began() + Trend.downloads_of_last_week / literal(2.0), 0), Float)
+    clients = _fresh(
+        RepositoryDownloads.repository_id, RepositoryDownloads.day, RepositoryDownloads.clients, batch, now
+    )
+    told = _fresh(DayDownloads.repository_id, DayDownloads.day, DayDownloads.count, batch, now)
+    recent = func.coalesce(clients.c.fresh, 0.0) + func.coalesce(told.c.fresh, 0.0)
     score = (
         cast(func.coalesce(liked.c.points, 0), Float)
         + MOST_OF_DOWNLOADS * recent / (recent + HALF_AT_DOWNLOADS)
@@ -152,6 +123,8 @@ def _write_scores(work: UnitOfWork, batch: Batch) -> int:
         select(Repository.id, score.label("score"))
         .outerjoin(Trend, Trend.repository_id == Repository.id)
         .outerjoin(liked, liked.c.repository_id == Repository.id)
+        .outerjoin(clients, clients.c.repository_id == Repository.id)
+        .outerjoin(told, told.c.repository_id == Repository.id)
         .where(Repository.id.between(*batch))
         .subquery()
     )
@@ -166,10 +139,24 @@ def _write_scores(work: UnitOfWork, batch: Batch) -> int:
     return result.rowcount
 
 
-def _since_week_began() -> ColumnElement[int]:
-    """The downloads of this week; none where a count of before was corrected by more than came since."""
-    more = Repository.download_count - Trend.downloads_at_week_began
-    return case((more > 0, more), else_=0)
+def _fresh(
+    repository_id: SQLColumnExpression[int],
+    day: SQLColumnExpression[date],
+    count: SQLColumnExpression[int],
+    batch: Batch,
+    now: datetime,
+) -> Subquery:
+    """The numbers of the last days by repository, the older ones by half; a number below none counts as none."""
+    weight = case(*((day > (now - timedelta(days=days)).date(), weight) for days, weight in DOWNLOAD_STEPS), else_=0.0)
+    oldest = (now - timedelta(days=DOWNLOAD_STEPS[-1][0])).date()
+    return (
+        select(
+            repository_id.label("repository_id"), func.sum(case((count > 0, count), else_=0) * weight).label("fresh")
+        )
+        .where(repository_id.between(*batch), day > oldest)
+        .group_by(repository_id)
+        .subquery()
+    )
 
 
 def _points(moment: SQLColumnExpression[Any], steps: Sequence[tuple[int, int]], now: datetime) -> ColumnElement[int]:
