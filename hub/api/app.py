@@ -16,6 +16,7 @@ from hub.api import (
     claw,
     collections,
     contents,
+    differences,
     discussions,
     documentation,
     edits,
@@ -55,7 +56,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources, security, viewer, viewer_statistics),
     *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage, runs),
-    *(discussions, pulls, notifications, broadcasts, webhooks),
+    *(discussions, pulls, differences, notifications, broadcasts, webhooks),
     search,
     activities,
     *(accounts, users, jwts, verifications, organizations),

@@ -22,7 +22,7 @@ from hub.git.types import (
     decode_text,
 )
 
-_STATUSES = {
+STATUSES = {
     DeltaStatus.ADDED: DiffStatus.ADDED,
     DeltaStatus.DELETED: DiffStatus.DELETED,
     DeltaStatus.MODIFIED: DiffStatus.MODIFIED,
@@ -33,7 +33,9 @@ _STATUSES = {
 # Finding renames compares contents with each other: over these bounds only equal contents count as renamed.
 _MAX_RENAME_FILES = 400
 _MAX_RENAME_BYTES = 32 * 1024 * 1024
-_CONTEXT_LINES = 3
+# Each is compared with each: over this none are looked for.
+_MAX_EXACT_FILES = 2000
+CONTEXT_LINES = 3
 
 
 def diff(path: Path, old: str | None, new: str, *, limits: DiffLimits = DEFAULT_DIFF_LIMITS) -> Diff:
@@ -63,10 +65,10 @@ def diff_trees(repository: pygit2.Repository, old: pygit2.Tree | None, new: pygi
     """The changes between two trees of an open repository; for the modules of this room."""
     flags = DiffOption.INCLUDE_TYPECHANGE | DiffOption.INDENT_HEURISTIC
     if old is None:
-        found = new.diff_to_tree(flags=flags, context_lines=_CONTEXT_LINES, swap=True)
+        found = new.diff_to_tree(flags=flags, context_lines=CONTEXT_LINES, swap=True)
     else:
-        found = old.diff_to_tree(new, flags=flags, context_lines=_CONTEXT_LINES)
-    _find_renames(repository, found)
+        found = old.diff_to_tree(new, flags=flags, context_lines=CONTEXT_LINES)
+    find_renames(repository, found)
     files: list[FileDiff] = []
     lines_left = limits.lines
     for at, delta in enumerate(found.deltas):
@@ -79,20 +81,27 @@ def diff_trees(repository: pygit2.Repository, old: pygit2.Tree | None, new: pygi
     return Diff(files, stat, is_truncated=len(found) > len(files))
 
 
-def _find_renames(repository: pygit2.Repository, found: pygit2.Diff) -> None:
+def find_renames(repository: pygit2.Repository, found: pygit2.Diff) -> bool:
+    """Make files that go and come one, where they are alike; whether that was tried, or there are too many of them.
+
+    For the modules of this room.
+    """
     count = size_bytes = 0
     for delta in found.deltas:
         if delta.status not in (DeltaStatus.ADDED, DeltaStatus.DELETED):
             continue
         count += 1
         if count > _MAX_RENAME_FILES or size_bytes > _MAX_RENAME_BYTES:
-            break
+            continue
         side = delta.new_file if delta.status == DeltaStatus.ADDED else delta.old_file
         size_bytes += size_of(repository, side.id) or 0
+    if count > _MAX_EXACT_FILES:
+        return False
     flags = DiffFind.FIND_RENAMES
     if count > _MAX_RENAME_FILES or size_bytes > _MAX_RENAME_BYTES:
         flags |= DiffFind.FIND_EXACT_MATCH_ONLY
     found.find_similar(flags)
+    return True
 
 
 def _describe_file(
@@ -115,9 +124,9 @@ def _describe_file(
             is_binary = bool(patch.delta.is_binary)
             if not is_binary:
                 _, additions, deletions = patch.line_stats
-                hunks, is_truncated = _describe_hunks(patch, min(limits.lines_per_file, lines_left))
+                hunks, is_truncated = describe_hunks(patch, min(limits.lines_per_file, lines_left))
     return FileDiff(
-        status=_STATUSES.get(delta.status, DiffStatus.MODIFIED),
+        status=STATUSES.get(delta.status, DiffStatus.MODIFIED),
         old_path=decode_text(delta.old_file.raw_path),
         new_path=decode_text(delta.new_file.raw_path),
         old_oid=str(delta.old_file.id),
@@ -143,17 +152,23 @@ def _look_at(repository: pygit2.Repository, side: pygit2.DiffFile) -> tuple[int,
     return size_bytes, pointer_of(repository, side.id, size_bytes)
 
 
-def _describe_hunks(patch: pygit2.Patch, most_lines: int) -> tuple[list[DiffHunk], bool]:
-    """The patch's hunks, and whether they were cut because they hold more lines than are wanted."""
+def describe_hunks(patch: pygit2.Patch, most_lines: int, *, keep_cut: bool = False) -> tuple[list[DiffHunk], bool]:
+    """The patch's hunks, and whether they were cut because they hold more lines than are wanted.
+
+    keep_cut: with the beginning of the hunk that was cut.
+    """
     hunks: list[DiffHunk] = []
     left = most_lines
     for hunk in patch.hunks:
         lines: list[DiffLine] = []
+        described = DiffHunk(
+            hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines, hunk.header.rstrip("\n"), lines
+        )
         for line in hunk.lines:
             if line.origin not in (" ", "+", "-"):
                 continue  # "there is no newline at the end", which has_newline tells
             if left == 0:
-                return hunks, True
+                return ([*hunks, described] if keep_cut and lines else hunks), True
             left -= 1
             raw = line.raw_content
             lines.append(
@@ -165,7 +180,5 @@ def _describe_hunks(patch: pygit2.Patch, most_lines: int) -> tuple[list[DiffHunk
                     raw.endswith(b"\n"),
                 )
             )
-        hunks.append(
-            DiffHunk(hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines, hunk.header.rstrip("\n"), lines)
-        )
+        hunks.append(described)
     return hunks, False

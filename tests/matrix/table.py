@@ -264,6 +264,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/discussions
         GET {repo}/pulls
         GET {repo}/pulls/<int:pull_number>
+        GET {repo}/commit/<commit_id>/files
+        GET {repo}/compare/<path:base>...<path:head>/files
         GET {wire}/discussions
         GET {wire}/discussions/<int:num>
         GET {repo}/relations
@@ -709,6 +711,7 @@ _SAMPLES: Mapping[str, Sample] = {
             "business_license_img": "https://example.org/licence.png",
         }
     ),
+    "GET {repo}/compare/<path:base>...<path:head>/files": Sample(values={"base": "main", "head": "main"}),
     "GET {repo}/diff": Sample(query="left_commit_id=main"),
     "GET {git}/info/refs": Sample(query="service=git-upload-pack"),
     "PUT {repo} | visibility": Sample(body={"private": True}),

@@ -1,0 +1,206 @@
+"""The files that differ between two commits, a page at a time, and the lines of those that are looked at.
+
+The list is made once and kept by the two commits; so the first page costs the comparison of two trees, the others
+nothing. No diff is ever given whole: what is large is ``collapsed`` until it is asked for by its path.
+For repositories that ``lookup.get_readable`` gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hub.accounts.policy import Actor
+from hub.base.context import Context
+from hub.base.errors import NotFound
+from hub.base.offload import offload
+from hub.base.paging import PageArgs
+from hub.git.changes import Change, ChangedLines, Changes, Measure, find_changes, measure_files, read_lines
+from hub.git.history import merge_base
+from hub.git.repository import get_commit, resolve_revision
+from hub.git.types import DiffStatus, LFSPointer
+from hub.repos import derived
+from hub.repos.gates import check_content
+from hub.repos.lookup import repository_path
+from hub.repos.models import Repository
+
+# Source of the three: web-ui.md, section 7.5.
+MAX_OPEN_LINES = 1000
+MAX_OPEN_BYTES = 200 * 1024
+MAX_LINES = 20_000
+FILES_PER_PAGE = 100
+
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".avif", ".ico", ".svg"})
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """A changed file as pages show it.
+
+    collapsed: why its lines are given only when it is asked for by its path: "lines", "size"; or why it has none at
+    all: "binary", "lfs", "too_large"; "" for any other. lines: None: they were not asked for, or are left out.
+    """
+
+    change: Change
+    measure: Measure
+    collapsed: str
+    is_image: bool
+    lines: ChangedLines | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of a diff. path: one file, whose lines come with it; hunks: those of a page's files, too."""
+
+    page: PageArgs
+    path: str = ""
+    hunks: bool = False
+    ignore_whitespace: bool = False
+
+
+@dataclass(frozen=True)
+class FilesPage:
+    """Some of the files that differ. old: the commit that is compared with; None: nothing. total: of all files.
+
+    additions, deletions: of all of them; None: they are too many to count. is_truncated: not all can be listed.
+    """
+
+    files: Sequence[ChangedFile]
+    old: str | None
+    new: str
+    total: int
+    additions: int | None
+    deletions: int | None
+    is_truncated: bool
+
+
+def list_commit_files(
+    context: Context, repository: Repository, revision: str, *, actor: Actor, asked: Asked
+) -> FilesPage:
+    """What a commit changed against its first parent.
+
+    Raises NotFound (``revision_not_found``, ``entry_not_found``); NotSignedIn or Denied (``gated_repository``).
+    """
+    check_content(context, actor, repository)
+    commit = offload(get_commit, repository_path(context.settings, repository), revision or repository.default_branch)
+    return list_files(context, repository, old=next(iter(commit.parent_ids), None), new=commit.id, asked=asked)
+
+
+def list_compared_files(
+    context: Context, repository: Repository, *, actor: Actor, base: str, head: str, asked: Asked
+) -> FilesPage:
+    """What ``head`` changed since it parted from ``base``: all that it holds, where the two share no history.
+
+    Raises as ``list_commit_files``.
+    """
+    check_content(context, actor, repository)
+    path = repository_path(context.settings, repository)
+
+    def find() -> tuple[str | None, str]:
+        one, other = (resolve_revision(path, name or repository.default_branch) for name in (base, head))
+        return merge_base(path, one, other), other
+
+    old, new = offload(find)
+    return list_files(context, repository, old=old, new=new, asked=asked)
+
+
+def list_files(context: Context, repository: Repository, *, old: str | None, new: str, asked: Asked) -> FilesPage:
+    """A page of what leads from one commit to another, by full ids; the right to the content was judged."""
+    path = repository_path(context.settings, repository)
+    changes = _find(context, repository, path, old, new, asked.ignore_whitespace)
+    if asked.path:
+        wanted = [change for change in changes.files if asked.path in (change.new_path, change.old_path)]
+        if not wanted:
+            raise NotFound(f"{asked.path[:200]!r} is not among the changed files.", code="entry_not_found")
+    else:
+        wanted = list(changes.files[asked.page.offset : asked.page.offset + asked.page.per])
+
+    def describe() -> list[ChangedFile]:
+        files = [_describe(change) for change in measure_files(path, wanted, ignore_whitespace=asked.ignore_whitespace)]
+        shown = files if asked.path else [file for file in files if asked.hunks and not file.collapsed]
+        lines: Mapping[str, ChangedLines] = {}
+        if shown:
+            lines = read_lines(
+                path,
+                [file.change for file in shown],
+                ignore_whitespace=asked.ignore_whitespace,
+                max_lines=MAX_LINES,
+            )
+        return [
+            ChangedFile(file.change, file.measure, file.collapsed, file.is_image, lines.get(file.change.path))
+            for file in files
+        ]
+
+    return FilesPage(
+        files=offload(describe),
+        old=old,
+        new=new,
+        total=changes.total,
+        additions=changes.additions,
+        deletions=changes.deletions,
+        is_truncated=changes.is_truncated,
+    )
+
+
+def _describe(change: Change) -> ChangedFile:
+    measure = change.measure
+    assert measure is not None  # it has just been measured
+    is_image = Path(change.path).suffix.lower() in _IMAGES
+    return ChangedFile(change, measure, _why_collapsed(measure), is_image)
+
+
+def _why_collapsed(measure: Measure) -> str:
+    if measure.old_lfs or measure.new_lfs:
+        return "lfs"
+    if measure.is_binary:
+        return "binary"
+    if measure.additions is None or measure.deletions is None:
+        return "too_large"
+    if measure.additions + measure.deletions > MAX_OPEN_LINES:
+        return "lines"
+    return "size" if max(measure.old_size, measure.new_size) > MAX_OPEN_BYTES else ""
+
+
+def _find(
+    context: Context, repository: Repository, path: Path, old: str | None, new: str, ignore_whitespace: bool
+) -> Changes:
+    key = ("changes", repository.uuid, old or "", new, str(ignore_whitespace))
+    kept: dict[str, Any] | None = derived.find(context, *key)
+    if kept is not None:
+        files = [_read_change(*row) for row in kept["files"]]
+        return Changes(files, kept["total"], kept["additions"], kept["deletions"])
+    changes = offload(find_changes, path, old, new, ignore_whitespace=ignore_whitespace)
+    rows = [[*_plain(change), asdict(change.measure) if change.measure else None] for change in changes.files]
+    answer = {
+        "files": rows,
+        "total": changes.total,
+        "additions": changes.additions,
+        "deletions": changes.deletions,
+    }
+    derived.keep(context, *key, answer=answer)
+    return changes
+
+
+def _plain(change: Change) -> tuple[Any, ...]:
+    return (
+        change.status.value,
+        change.old_path,
+        change.new_path,
+        change.old_oid,
+        change.new_oid,
+        change.old_mode,
+        change.new_mode,
+        change.similarity,
+    )
+
+
+def _read_change(status: str, *rest: Any) -> Change:
+    *plain, measure = rest
+    return replace(Change(DiffStatus(status), *plain), measure=_read_measure(measure) if measure else None)
+
+
+def _read_measure(kept: dict[str, Any]) -> Measure:
+    pointers = {name: LFSPointer(**kept[name]) if kept[name] else None for name in ("old_lfs", "new_lfs")}
+    return Measure(**kept | pointers)
