@@ -32,8 +32,8 @@ _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re
 # What a plugin may import; the host's own modules may move.
 SEAM = (
     *("api", "cli", "db", "drivers", "errors", "events", "health", "indexing", "jobs", "lfs", "licensing"),
-    *("metrics", "objects", "outgoing", "policy", "ranges", "repos", "security", "services", "settings", "signing"),
-    *("topics", "web", "wire"),
+    *("metrics", "objects", "outgoing", "policy", "ranges", "repos", "runs", "security", "services", "settings"),
+    *("signing", "topics", "web", "wire"),
 )
 
 

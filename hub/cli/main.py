@@ -31,6 +31,8 @@ COMMANDS = {
     "user": ("hub.cli.accounts:user", "Create and manage users."),
     "org": ("hub.cli.accounts:org", "Create and manage organisations."),
     "token": ("hub.cli.accounts:token", "Create and revoke access tokens."),
+    "lineage": ("hub.cli.lineage:lineage", "Show what repositories come from, and what comes from them."),
+    "run": ("hub.cli.lineage:run", "Show what was done with repositories: trainings, evaluations ..."),
     "webhook": ("hub.cli.webhook:webhook", "Set up webhooks, and see what became of their messages."),
     "prompt": ("hub.cli.prompt:prompt", "List the prompts of the hub, read and write many at once."),
     "license": ("hub.cli.license:license", "Show, check, import and remove the licence."),

@@ -10,6 +10,7 @@ from typing import Any
 from hub.accounts.policy import PERMISSIONS, Permission
 from hub.accounts.service.departures import DEPARTURES
 from hub.assets.indexing import Indexer, add_indexer
+from hub.assets.runtypes import RunType, add_run_type
 from hub.assets.security.files import Checker, add_checker
 from hub.base.context import Context
 from hub.base.dotted import load_dotted
@@ -141,6 +142,15 @@ def _install_indexers(context: Context, plugin: Plugin) -> int:
         _named(plugin, "indexers()", indexer.name, f"{plugin.name}.")
         add_indexer(context, indexer, owner=plugin.name)
     return len(indexers)
+
+
+def _install_run_types(context: Context, plugin: Plugin) -> int:
+    types = _each(plugin, "run_types", RunType)
+    for type in types:
+        if type.name != plugin.name:
+            _named(plugin, "run_types()", type.name, f"{plugin.name}.")
+        add_run_type(context, type, owner=plugin.name)
+    return len(types)
 
 
 def _install_checkers(context: Context, plugin: Plugin) -> int:
@@ -286,6 +296,7 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "kinds": _install_kinds,
     "indexers": _install_indexers,
     "file checkers": _install_checkers,
+    "run types": _install_run_types,
     "jobs": _install_jobs,
     "schedules": _install_schedules,
     "listeners": _install_listeners,

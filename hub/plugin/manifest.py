@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hub.accounts.policy import Permission
     from hub.assets.indexing import Indexer
+    from hub.assets.runtypes import RunType
     from hub.assets.security.files import Checker
     from hub.base.context import Context
     from hub.base.drivers import DriverGroup
@@ -121,6 +122,10 @@ class Plugin:
 
     def panels(self) -> Iterable[Panel]:
         """Pieces of the hub's own pages."""
+        return ()
+
+    def run_types(self) -> Iterable[RunType]:
+        """Kinds of run that it records through ``hub.plugin.runs``: ``NAME`` or ``NAME.verb``."""
         return ()
 
     def jobs(self) -> Iterable[JobSpec]:

@@ -143,7 +143,10 @@ class World:
             collection = self._make(
                 "owner", "/collections", name=f"Of the {name}", namespace=ORGANIZATION, private=name == "closed"
             )["id"]
+            told = {"type": "training", "namespace": ORGANIZATION, "private": name == "closed"}
+            run = self._make("owner", "/runs", **told)["uuid"]
             self.own[name] |= {
+                "run": run,
                 "discussion_id": discussion,
                 "comment_id": (
                     comment := self._make("reader", f"/discussions/{discussion}/comments", content="This.")["id"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from hub.assets.models_lineage import Relation, RelationType, Run, RunLink, RunRelation
 from hub.assets.runtypes import RUN_TYPES
@@ -92,11 +92,6 @@ def forget_records(work: UnitOfWork, run_ids: Sequence[int]) -> None:
         row.run_id, row.is_trusted, row.source_commit, row.target_commit = other or (None, False, "", "")
         drop_unsaid(work, row)
     work.session.flush()
-
-
-def count_records(work: UnitOfWork, run_id: int) -> int:
-    """How many relations a run has recorded."""
-    return work.session.scalar(select(func.count()).where(RunRelation.run_id == run_id)) or 0
 
 
 def _records(work: UnitOfWork, run: Run) -> Iterator[_Record]:

@@ -170,6 +170,7 @@ def create_relation(
     Raises as ``set_relations``, NotFound (``revision_not_found``), Conflict (``too_many_relations``).
     """
     kind = kind_of(context, kind, path)
+    _check_texts(note, source_revision, target_revision)
     with reading(context) as work:
         source = work.session.get(Repository, repository_id)
         if source is None:
@@ -216,6 +217,7 @@ def update_relation(
     Another type makes it another relation, and denies what was read. Raises NotFound, NotSignedIn, Denied, Conflict
     (``relation_recorded`` for what the platform recorded, ``too_many_relations``).
     """
+    _check_texts(note or "")
     row = _get_own(work, actor, repository, relation_id)
     if type is not None and type != row.type:
         _refuse_recorded(row)
@@ -306,6 +308,11 @@ def _find_all(work: UnitOfWork, actor: Actor, repository: Repository, targets: S
     if repository.id in found.values():
         raise Invalid("A repository is not related to itself.", code="REQ-ERR-6")
     return [*found.values()]
+
+
+def _check_texts(*texts: str) -> None:
+    if not all(len(text) <= MAX_NOTE_CHARS and is_storable(text) for text in texts):
+        raise Invalid(f"A text holds what cannot be kept, or more than {MAX_NOTE_CHARS} characters.", code="REQ-ERR-6")
 
 
 # Rows of one source, which is held.

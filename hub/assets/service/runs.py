@@ -42,8 +42,11 @@ log = get_logger(__name__)
 MAX_LINKS = 50  # inputs of a run, and outputs of it
 MAX_JSON_CHARS = 64 * 1024  # of parameters, environment and metrics each
 MAX_ERROR_CHARS = 10_000
+MAX_TITLE_CHARS = 200
+MAX_CLIENT_ID_CHARS = 64
 _MAX_JSON_DEPTH = 20
 _AT_ONCE = 500
+_MAX_CHARS = {"title": MAX_TITLE_CHARS, "client_id": MAX_CLIENT_ID_CHARS, "error": MAX_ERROR_CHARS}
 
 FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 _NEXT: Mapping[RunState, frozenset[RunState]] = {
@@ -97,6 +100,7 @@ def create_run(
         known = sorted(types)
         raise Invalid(f"There is no type {type!r} of run.", code="REQ-ERR-6", member="type", allowed=known)
     _check_log(log_url)
+    _check_texts(title=title, client_id=client_id)
     values = {"parameters": dict(parameters or {}), "environment": dict(environment or {})}
     for member, value in values.items():
         check_json(member, value)
@@ -158,8 +162,7 @@ def update_run(
     """
     if log_url is not None:
         _check_log(log_url)
-    if error is not None and (len(error) > MAX_ERROR_CHARS or not is_storable(error)):
-        raise Invalid(f"'error' has more than {MAX_ERROR_CHARS} characters.", code="REQ-ERR-6", member="error")
+    _check_texts(title=title or "", error=error or "")
     with reading(context) as work:
         require(work, actor, Action.REPOSITORY_WRITE, get_run(work, actor=actor, uuid=uuid), what="run")
     links = _find_links(context, actor, outputs, is_output=True)
@@ -251,6 +254,8 @@ def list_runs(
 
     created_by: a user's name. Raises NotFound (the repository).
     """
+    if not all(is_storable(text) for text in (commit_id, namespace, type, created_by)):
+        return Page([], 0)
     where: list[ColumnElement[bool]] = [may_see_run(actor)]
     if repository is not None:
         require(work, actor, Action.REPOSITORY_READ, repository)
@@ -364,7 +369,7 @@ def _is_here(link: Link) -> bool:
         raise Invalid("Each needs either 'path' or 'name'.", code="REQ-ERR-6")
     if link.file_path:
         normalise_path(link.file_path)
-    if not all(is_storable(text) for text in (link.name, link.role, link.file_path)):
+    if not all(is_storable(text) for text in (link.name, link.role, link.file_path, link.revision)):
         raise Invalid("A text holds what cannot be kept.", code="REQ-ERR-6")
     return bool(link.path)
 
@@ -427,6 +432,13 @@ def check_json(member: str, value: Any) -> None:
             left -= 8
     if left < 0:
         raise Invalid(f"'{member}' is larger than {MAX_JSON_CHARS} characters.", code="REQ-ERR-6", member=member)
+
+
+def _check_texts(**texts: str) -> None:
+    for member, text in texts.items():
+        if len(text) > _MAX_CHARS[member] or not is_storable(text):
+            most = _MAX_CHARS[member]
+            raise Invalid(f"'{member}' is a text of at most {most} characters.", code="REQ-ERR-6", member=member)
 
 
 def _check_log(url: str) -> None:

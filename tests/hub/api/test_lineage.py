@@ -79,3 +79,63 @@ def test_writers_correct_what_all_who_may_read_see(things, nobody):
     assert refusal(ada.patch(relation, {}))[0] == 400
     for query in ("depth=0", "depth=6", "direction=left", "types=nonsense"):
         assert refusal(nobody.get(f"{lineage}?{query}"))[0] == 400, query
+
+
+def test_a_run_is_recorded_followed_listed_and_deleted(things, nobody, as_user):
+    ada, eve = things
+    body = {
+        "type": "evaluation",
+        "title": "How good",
+        "inputs": [
+            {"kind": "models", "path": "ada/thing", "revision": "main"},
+            {"kind": "dataset", "path": "ada/data", "role": "test", "file": "a/test.csv"},
+            {"name": "gpt-4", "role": "judge"},
+        ],
+        "parameters": {"shots": 5},
+        "environment": {"image": "eval:1"},
+        "client_id": "job-7",
+    }
+    run = data(ada.post("/runs", body))
+    assert data(ada.post("/runs", body))["uuid"] == run["uuid"]
+    assert (run["state"], run["namespace"], run["private"], run["trusted"]) == ("queued", "ada", True, False)
+    assert [(link["kind"], link["path"], link["name"]) for link in run["inputs"]] == [
+        ("model", "ada/thing", ""),
+        ("dataset", "ada/data", ""),
+        ("", "", "gpt-4"),
+    ]
+    path = f"/runs/{run['uuid']}"
+    assert refusal(eve.get(path))[0] == refusal(nobody.get(path))[0] == 404
+    assert refusal(ada.patch(path, {"state": "succeeded"}))[0] == 409
+    data(ada.patch(path, {"state": "running", "metrics": {"step": 1}}))
+    ended = data(ada.patch(path, {"state": "succeeded", "metrics": {"accuracy": 0.5}}))
+    assert (ended["metrics"], ended["started_at"] is None, ended["finished_at"] is None) == (
+        {"step": 1, "accuracy": 0.5},
+        False,
+        False,
+    )
+    [edge] = data(nobody.get("/models/ada/thing/lineage"))["edges"]
+    assert (edge["type"], edge["origin"], edge["trusted"], edge["run"]) == ("evaluated_on", "run", False, None)
+    shown = data(ada.get("/models/ada/thing/runs?type=evaluation&state=succeeded&created_by=ada"))
+    assert [each["uuid"] for each in shown] == [run["uuid"]]
+    commit = run["inputs"][0]["commit"]
+    assert len(data(ada.get(f"/runs?repository=models/ada/thing&commit={commit}&namespace=ada"))) == 1
+    assert data(nobody.get("/models/ada/thing/runs")) == data(eve.get("/runs")) == []
+    assert {"training", "evaluation"} <= {type["name"] for type in data(nobody.get("/runs/types"))}
+
+    for odd in (
+        {"type": "nonsense"},
+        {},
+        {"type": "training", "parameters": [1]},
+        {"type": "training", "inputs": [{"kind": "model"}]},
+        {"type": "training", "inputs": [{"kind": "model", "path": "ada/\ud800"}]},
+        {"type": "training", "inputs": [{"name": "\0"}]},
+        {"type": "training", "title": "\0"},
+        {"type": "training", "client_id": "\0"},
+        {"type": "training", "parameters": {"a": 10**30}},
+    ):
+        assert refusal(ada.post("/runs", odd))[0] in (400, 404), odd
+    for query in ("state=x", "commit=abc", "repository=ada/thing"):
+        assert refusal(ada.get(f"/runs?{query}"))[0] == 400, query
+    root = as_user("root-1", admin=True)
+    data(root.delete(path))
+    assert data(nobody.get("/models/ada/thing/lineage"))["edges"] == []

@@ -46,6 +46,12 @@ def test_odd_addresses_and_queries_are_refused_and_break_nothing(
         f"{thing}/blame/{odd}",
         f"{thing}/archive/{odd}.zip",
         f"{thing}/size/{odd}",
+        f"{thing}/lineage?types={odd}",
+        f"{thing}/runs?commit={odd}&type={odd}",
+        f"/api/v1/runs?namespace={odd}",
+        f"/api/v1/runs?repository=models/{odd}",
+        f"/api/v1/runs?created_by={odd}",
+        f"/api/v1/models?model_tree={odd}:{odd}:1",
     ):
         answer = client.get(path, headers=headers)
         assert answer.status_code in (200, 400, 404), f"{path}: {answer.status_code} {answer.get_data(as_text=True)}"

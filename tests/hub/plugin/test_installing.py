@@ -6,6 +6,7 @@ import pytest
 from hub.accounts.policy import PERMISSIONS
 from hub.accounts.service.departures import DEPARTURES
 from hub.assets.indexing import INDEXERS
+from hub.assets.runtypes import RUN_TYPES, RunType
 from hub.assets.security.files import CHECKERS, Checker
 from hub.base.drivers import DRIVER_GROUPS
 from hub.base.events import publish
@@ -69,6 +70,7 @@ ALL = {
     "kinds": [RepositoryKind("notebook", "notebooks", "Notebook")],
     "indexers": [Indexer("alpha.read", "Read", do_nothing)],
     "file_checkers": [Checker("alpha.look", "1", do_nothing)],
+    "run_types": [RunType("alpha.press", "Press")],
     "jobs": [JobSpec("alpha.tidy", do_nothing)],
     "schedules": [Schedule("alpha.nightly", "0 0 * * *", "alpha.tidy")],
     "listeners": {RepositoryCreated: do_nothing},
@@ -100,6 +102,7 @@ def reason_of(context, name="alpha"):
         (KINDS, "notebook"),
         (INDEXERS, "alpha.read"),
         (CHECKERS, "alpha.look"),
+        (RUN_TYPES, "alpha.press"),
         (JOBS, "alpha.tidy"),
         (SCHEDULES, "alpha.nightly"),
         (TOPICS, "alpha.note_written"),
@@ -127,8 +130,8 @@ def test_the_plugin_is_told_by_the_extension_points_that_it_uses(context, bring)
     bring(make_plugin("beta"))
     host = start_host(context, plugins="alpha,beta")
     assert host.find("alpha").points == [
-        "tables", "permissions", "kinds", "indexers", "file checkers", "jobs", "schedules", "listeners", "topics",
-        "checks", "driver groups", "services", "metrics", "health", "navigation", "panels", "commands",
+        "tables", "permissions", "kinds", "indexers", "file checkers", "run types", "jobs", "schedules", "listeners",
+        "topics", "checks", "driver groups", "services", "metrics", "health", "navigation", "panels", "commands",
     ]  # fmt: skip
     assert host.find("beta").points == []
 

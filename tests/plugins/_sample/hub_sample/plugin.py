@@ -36,6 +36,8 @@ from hub_sample.greeters import Greeter
 if TYPE_CHECKING:
     from flask import Blueprint
 
+    from hub.plugin.runs import RunType
+
 
 @dataclass(frozen=True)
 class SampleSettings:
@@ -88,6 +90,11 @@ class SamplePlugin(Plugin):
         from hub_sample.checkers import check_marked
 
         return (Checker("sample.marked", "1", check_marked),)
+
+    def run_types(self) -> Iterable[RunType]:
+        from hub.plugin.runs import RelationType, RunType
+
+        return (RunType("sample.print", "Print", outputs={"": RelationType.DERIVED_FROM}),)
 
     def api_blueprints(self) -> Iterable[Any]:
         from hub_sample import api
