@@ -129,9 +129,9 @@ def members_of(source: Source) -> Iterator[Member]:
             yield from _zipped(source)
         else:
             yield from _tarred(open_plain(source.open(), compression))
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise UnreadableTable(f"The archive cannot be read: {error}.", source.name) from None
-    except RuntimeError as error:  # encrypted
+    except RuntimeError as error:  # encrypted, or compressed in a way that is not known
         raise UnreadableTable(f"The archive cannot be read: {error}.", source.name) from None
 
 
