@@ -28,7 +28,7 @@ from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.git.repository import find_revision
 from hub.jobs.models import Job
 from hub.jobs.queue import send_after_commit
-from hub.jobs.run import JobRun, describe
+from hub.jobs.run import JobCancelled, JobRun, describe
 from hub.jobs.service import enqueue
 from hub.repos.contents import read_file
 from hub.repos.events import RefsUpdated, RepositoryUpdated
@@ -322,6 +322,10 @@ def _run(run: IndexRun) -> bool:
         with unit_of_work(context) as work:
             run.finish(work)
     except Superseded:
+        raise
+    except JobCancelled:
+        with unit_of_work(context) as work:
+            _settle(work, run, state=StepState.FAILED, starts=0, error="It was interrupted.")
         raise
     except Exception as error:
         log.exception("indexer_failed", indexer=run.indexer.name, repository=run.repository.uuid)

@@ -53,7 +53,7 @@ class HubListQuery(HubExpandQuery):
     gated = fields.Boolean(load_default=None, metadata={"description": "only those behind a gate, or only the others"})
     inference = _text("models that run somewhere; here none does", load_default="")
     inference_provider = _texts("as 'inference', by who runs it")
-    num_parameters = _text("refused: lists are not narrowed by it", load_default="")
+    num_parameters = _text("models of so many parameters: min:6B,max:128B", load_default="")
     sort = _text("lastModified, createdAt, downloads, likes or trendingScore", load_default="lastModified")
     direction = _text("-1: lists are descending", load_default="-1")
     limit = fields.Integer(

@@ -14,6 +14,7 @@ from hub.accounts.service import find_namespace
 from hub.assets.security.reports import find_issues
 from hub.assets.service import labels_of, list_labels
 from hub.assets.service.facts import Facts, find_facts, read_facts, read_weight_heads
+from hub.assets.service.modelmetadata import with_span
 from hub.assets.service.tags import OUR_SDKS, count_children, names_any, names_one_of, related_of, with_tags, word_of
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
@@ -156,13 +157,12 @@ def _conditions(
     work: UnitOfWork, actor: Actor, kind: RepositoryKind, query: dict[str, Any]
 ) -> list[ColumnElement[bool]]:
     """What a request narrows a list by. Three queries at most. Raises Invalid."""
-    if query["num_parameters"]:
-        # To answer with all of them would be worse than to say so.
-        raise Invalid("This hub does not narrow lists by 'num_parameters'.", code="REQ-ERR-6", query="num_parameters")
     tags = [*query["filter"], *(f"apps:{name}" for name in query["apps"])]
     if query["pipeline_tag"]:
         tags.append(f"pipeline_tag:{query['pipeline_tag']}")
     conditions = with_tags(work, actor=actor, scope=kind.name, tags=tags)
+    if query["num_parameters"]:
+        conditions += with_span(query["num_parameters"])
     if query["gated"] is not None:
         is_open = Repository.gate == Gate.OPEN
         conditions.append(~is_open if query["gated"] else is_open)

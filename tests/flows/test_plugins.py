@@ -136,6 +136,26 @@ def test_its_kind_of_asset_is_pushed_and_cloned_over_http_and_ssh(ada: Account, 
     git_user.git("commit", "-m", "A page", cwd=work_tree)
     git_user.git("push", cwd=work_tree)
     assert ada.api.get(f"/api/v1/{path}/resolve/page.md").body == b"Dear diary.\n"
+    # Its card, its step and its pages are its own: labels of a category that only it has, and a note from a file.
+    (work_tree / "README.md").write_text("---\nsubject: [badgers]\ncells: many\n---\n# Diary\n")
+    (work_tree / "NOTES.txt").write_text("Read after each push.\n")
+    git_user.git("add", ".", cwd=work_tree)
+    git_user.git("commit", "-m", "A card", cwd=work_tree)
+    git_user.git("push", cwd=work_tree)
+    head = git_user.git("rev-parse", "HEAD", cwd=work_tree).output.strip()
+
+    def is_indexed() -> bool:
+        found = ada.api.get(f"/api/v1/{path}/index").data
+        return (found["commit"], found["state"]) == (head, "done")
+
+    wait_until(is_indexed, timeout_s=SWITCH_LIMIT_S, what="the notebook to be indexed")
+    assert "sample.notes" in {step["name"] for step in ada.api.get(f"/api/v1/{path}/index").data["steps"]}
+    assert "Read after each push." in {note["text"] for note in ada.api.get(f"/api/v1/{path}/notes").data}
+    labels = [(label["category"], label["name"]) for label in ada.api.get(f"/api/v1/{path}").data["tags"]]
+    assert labels == [("subject", "badgers")]
+    assert [problem["key"] for problem in ada.api.get(f"/api/v1/{path}/card").data["problems"]] == ["cells"]
+    [kind] = [kind for kind in ada.api.get("/api/v1/kinds").data if kind["name"] == "notebook"]
+    assert (kind["tabs"][-1]["title"], kind["actions"]) == ("Cells", ["fork", "sample.print"])
     ada.add_ssh_key(git_user.create_ssh_key())
     # The SSH server takes the kind up by itself, a moment after the web server.
     wait_until(

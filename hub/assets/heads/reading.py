@@ -68,7 +68,8 @@ def summarise(context: Context, file: OpenedFile) -> Summary:
     """What the file's head says in short. It never raises for what is in the file."""
     kept = derived.find(context, "head-summary", _FORMAT, _key(file), file.etag)
     if not isinstance(kept, dict):
-        kept = _summarise(_read(context, file))
+        kept = _summarise(_read(file))
+        derived.keep(context, "head-summary", _FORMAT, _key(file), file.etag, answer=kept)
     return Summary(path=file.entry.path, size_bytes=file.size_bytes, **kept)
 
 
@@ -87,16 +88,14 @@ def _summarise(head: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read(context: Context, file: OpenedFile) -> dict[str, Any]:
-    """The head as JSON says it, out of the file; kept, and its summary as well."""
+def _read(file: OpenedFile) -> dict[str, Any]:
+    """The head as JSON says it, out of the file."""
     kind = _key(file)
     try:
         head = _read_head(file, kind)
     except HeadError as error:
         head = {"format": kind, "tensors": [], "metadata": {}, "facts": {}, "note": "", "counts": {}, "weight_bytes": 0}
         head["reason"] = str(error)
-    derived.keep(context, "head", _FORMAT, kind, file.etag, answer=head)
-    derived.keep(context, "head-summary", _FORMAT, kind, file.etag, answer=_summarise(head))
     return head
 
 
@@ -182,7 +181,8 @@ def read_page(
         raise Unprocessable(f"Of {path!r} no head is read, only of {formats}.", code="head_unreadable")
     head = offload(derived.find, context, "head", _FORMAT, _key(file), file.etag)
     if not isinstance(head, dict):
-        head = _read(context, file)
+        head = _read(file)
+        offload(derived.keep, context, "head", _FORMAT, _key(file), file.etag, answer=head)
     if head["reason"]:
         raise Unprocessable(head["reason"], code="head_unreadable", path=path)
     wanted = search.lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -23,7 +23,7 @@ class HeadError(Exception):
     """Why a file's head cannot be read, in words for people."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor, or one member of an archive. size_bytes: None where the head does not say."""
 
@@ -67,7 +67,17 @@ class Head:
 
     def view(self) -> dict[str, Any]:
         """As JSON says it."""
-        return asdict(self)
+        rows = [
+            {"name": each.name, "dtype": each.dtype, "shape": each.shape, "size_bytes": each.size_bytes}
+            for each in self.tensors
+        ]
+        return {
+            "format": self.format,
+            "tensors": rows,
+            "metadata": self.metadata,
+            "facts": self.facts,
+            "note": self.note,
+        }
 
 
 def shown_text(text: str, limit: int = MAX_VALUE_CHARS) -> str:

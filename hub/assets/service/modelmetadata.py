@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from hub.accounts.policy import Action, Actor, require
 from hub.assets.models_indexing import ModelMetadata
 from hub.assets.service.labels import LABEL_IDS
 from hub.base.context import Context
-from hub.base.errors import NotFound
+from hub.base.errors import Invalid, NotFound
 from hub.base.offload import offload
 from hub.db.uow import UnitOfWork, reading
 from hub.git import tree
@@ -94,6 +95,26 @@ def with_parameters(*, at_least: float | None = None, at_most: float | None = No
     if at_least and at_most and at_least > at_most:
         return [false()]
     return [Repository.id.in_(select(ModelMetadata.repository_id).where(*limits))]
+
+
+_NUMBER = r"(\d{1,6}(?:\.\d{1,6})?)([KMBT]?)"
+_SPAN = re.compile(f"(?:min:{_NUMBER})?,?(?:max:{_NUMBER})?", re.IGNORECASE)
+_UNITS = {"": 1e-9, "K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
+
+
+def with_span(text: str) -> list[ColumnElement[bool]]:
+    """As ``with_parameters``, from the words that huggingface_hub sends: "min:6B,max:128B", either of them.
+
+    Raises Invalid (``REQ-ERR-6``).
+    """
+    match = _SPAN.fullmatch(text)
+    if match is None or not text:
+        raise Invalid("'num_parameters' is written 'min:6B,max:128B'.", code="REQ-ERR-6", query="num_parameters")
+    least, least_unit, most, most_unit = match.groups()
+    return with_parameters(
+        at_least=float(least) * _UNITS[least_unit.upper()] if least else None,
+        at_most=float(most) * _UNITS[most_unit.upper()] if most else None,
+    )
 
 
 def find_metadata(work: UnitOfWork, *, actor: Actor, repository: Repository) -> ModelMetadata:

@@ -301,9 +301,12 @@ def test_lists_are_narrowed_by_tags_that_all_must_be_there(call, context, model,
         # Whether or not there is one that the caller may not see.
         "filter=dataset:bob/secret",
         "filter=dataset:bob/none",
+        "num_parameters=max:1K",
+        "num_parameters=min:0,max:500M",
     ):
         assert ask(query) == ["ada/thing"], query
     for query in (
+        "num_parameters=min:6B,max:128B",
         "filter=license:mit&filter=fr",
         "filter=dataset:none/none",
         "filter=none:none",
@@ -321,7 +324,7 @@ def test_lists_are_narrowed_by_tags_that_all_must_be_there(call, context, model,
     assert ask("gated=true") == ["ada/other"]
     assert "ada/other" not in ask("gated=False")
     assert call("GET", "/hf/api/models/ada/other").json["gated"] == "manual"
-    for query in ("sort=name", "direction=1", "num_parameters=min:6B", "cursor=x", "cursor=" + "9" * 90):
+    for query in ("sort=name", "direction=1", "num_parameters=six", "cursor=x", "cursor=" + "9" * 90):
         assert refusal(call("GET", f"/hf/api/models?{query}", None))[0] == 400, query
     many = "&".join(f"filter=a{number}" for number in range(21))
     assert refusal(call("GET", f"/hf/api/models?{many}", None))[0] == 400
