@@ -154,6 +154,44 @@ def lead_to(
     return done
 
 
+def named_targets(work: UnitOfWork, *, repository_ids: Sequence[int]) -> Sequence[int]:
+    """Those of these repositories to which a relation leads that has a name for it. One query."""
+    is_such = (Relation.target_id.in_(repository_ids), Relation.named_key != "")
+    return work.session.scalars(select(Relation.target_id).where(*is_such).distinct()).all()  # type: ignore[return-value]
+
+
+def let_go(
+    context: Context, *, repository_id: int, note: Callable[[int], None] = lambda done: None, batch: int = 500
+) -> int:
+    """Let the relations that have a name for a deleted repository be names again; return how many sources had some.
+
+    They lead to whatever has the name by now. For jobs; may be repeated, and does nothing when it was brought back.
+    """
+    done = 0
+    while True:
+        with unit_of_work(context) as work:
+            deleted_at = work.session.scalar(select(Repository.deleted_at).where(Repository.id == repository_id))
+            is_such = (Relation.target_id == repository_id, Relation.named_key != "")
+            query = select(Relation.source_id).where(*is_such).distinct().order_by(Relation.source_id).limit(batch)
+            ids = work.session.scalars(query).all() if deleted_at is not None else []
+            held = select(Repository.id).where(Repository.id.in_(ids)).order_by(Repository.id)
+            work.session.execute(held.with_for_update(key_share=True))
+            rows = work.session.scalars(select(Relation).where(Relation.source_id.in_(ids))).all()
+            names = set()
+            for row in rows:
+                if row.target_id == repository_id and row.named_key:
+                    row.target_id = None
+                    names.add((row.named_kind, row.named_key))
+            work.session.flush()
+            found = find_named(work, [*names])
+            for source_id in ids:
+                _resolve_rows(work, [row for row in rows if row.source_id == source_id], found)
+        if not ids:
+            return done
+        done += len(ids)
+        note(done)
+
+
 def forget_orphans(work: UnitOfWork) -> None:
     """Remove the relations whose target is gone for good and that have no name for it. By an index that holds few."""
     is_orphan = (Relation.target_id.is_(None), Relation.named_kind == "", Relation.named_key == "")

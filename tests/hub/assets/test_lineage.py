@@ -141,13 +141,23 @@ def test_a_name_leads_where_it_is_put_and_what_the_owner_denies_stays_denied(
     push("tags: [x]")
     assert shown() == {(T.DISTILLED, "meta/llama-2", False, "person")}
 
+    # Deleted, it is a name again, for whatever comes there; who had no name for it forgets it with its rows.
     push(card)
+    other = make_repository(ada, "other")
     with unit_of_work(context) as work:
+        row = work.session.get(Repository, other.id)
+        relations.add_relation(work, actor=actor, repository=row, kind="model", path="meta/llama-2")
         delete_repository(work, actor=SYSTEM, repository_id=llama.id)
+    run_due(context)
+    assert (T.DISTILLED, "Meta/Llama", True, "person") in shown()
+    create_repository(context, actor=SYSTEM, namespace="meta", name="llama", kind="model")
+    run_due(context)
+    assert (T.DISTILLED, "meta/llama", False, "person") in shown()
     with unit_of_work(context) as work:
         work.session.get(Repository, llama.id).deleted_at = context.clock.now().replace(year=2000)
     assert purge_repository(context, repository_id=llama.id)
-    assert (T.DISTILLED, "Meta/Llama", True, "person") in shown()
+    with reading(context) as work:
+        assert work.session.scalars(select(Relation.id).where(Relation.source_id == other.id)).all() == []
 
 
 def test_a_graph_of_three_levels_takes_as_many_queries_whatever_is_in_it(
