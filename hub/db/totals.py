@@ -66,6 +66,8 @@ def _key_of(query: Select[Any], values: Mapping[str, Any]) -> Hashable:
 
 def _planned_rows(work: UnitOfWork, query: Select[Any]) -> int:
     dialect = work.session.get_bind().dialect
-    statement = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    [[plan]] = work.session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", statement.params)
+    # With as many places as its lists of values have members.
+    written = query.compile(dialect=dialect).construct_expanded_state()
+    explain = f"EXPLAIN (FORMAT JSON) {written.statement}"
+    [[plan]] = work.session.connection().exec_driver_sql(explain, written.parameters)
     return int(plan[0]["Plan"]["Plan Rows"])

@@ -21,6 +21,7 @@ import hub.assets.models
 import hub.community.models
 import hub.http.models
 import hub.jobs.models  # noqa: F401 - every table must be known before the migration
+from hub.assets.search.words import words_of, written
 from hub.db import migrate
 from hub.db.base import Model
 from hub.db.engine import Database
@@ -37,6 +38,10 @@ def _listed(words: str) -> tuple[str, ...]:
 # What rare and common searches look for.
 RARE_WORD, COMMON_WORD = "quokka", "model"
 RARE_EVERY = 40_000
+# What only cards say, each of so many words.
+RARE_CARD_WORD = "bandicoot"
+RARE_CARD_EVERY = 10_000
+CARD_WORDS = 100
 # Two accounts that belong to many organisations.
 MEMBER, COLLECTOR = "member", "collector"
 MEMBER_ORGANIZATIONS, COLLECTOR_ORGANIZATIONS = 40, 1000
@@ -80,6 +85,7 @@ class Size:
     repositories: int = 1_000_000
     users: int = 100_000
     organizations: int = 2_000
+    cards: int = 200_000
 
 
 class _Loader:
@@ -98,7 +104,8 @@ class _Loader:
         found = self.connection.execute(
             text(
                 "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() AND indexname NOT IN "
-                "(SELECT conname FROM pg_constraint) AND tablename IN ('repositories', 'repository_tags', 'likes')"
+                "(SELECT conname FROM pg_constraint) AND tablename IN ('repositories', 'repository_tags', 'likes', "
+                "'search_cards')"
             )
         ).all()
         self.connection.execute(text("SET session_replication_role = replica"))
@@ -141,6 +148,7 @@ def fill(connection: Connection, size: Size = Size()) -> None:
         _fill_accounts(loader, size, generator, now)
         tags = _fill_tags(loader, now)
         _fill_repositories(loader, size, generator, tags)
+        fill_cards(loader, size)
     if loader.is_sqlite:
         connection.execute(text("ANALYZE"))
 
@@ -309,6 +317,24 @@ def _fill_repositories(
             for n in range(like_count)
         ),
     )
+
+
+def fill_cards(loader: _Loader, size: Size) -> None:
+    """Write what the cards of some of the repositories say, as the hub's own indexer would."""
+    generator = random.Random(SEED + 1)
+    speak = _words(generator)
+
+    def rows() -> Iterator[Sequence[Any]]:
+        for number in range(size.cards):
+            id = 1 + number * (size.repositories // size.cards)
+            said = speak(CARD_WORDS)
+            if number % RARE_CARD_EVERY == 7:
+                said.append(RARE_CARD_WORD)
+            body = " ".join(said)
+            # COPY takes a backslash for its own, which words have none of.
+            yield id, f"{id:040x}", body, written([*words_of(body)], for_sqlite=loader.is_sqlite)
+
+    loader.load("search_cards", "repository_id blob_id body words", rows())
 
 
 def _skewed(generator: random.Random, count: int) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, bindparam, false, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, bindparam, false, or_, select
 
 from hub.assets.models import RepositoryTag, Tag
 from hub.base.errors import Invalid
@@ -36,6 +37,7 @@ SHORT_KEYS: Mapping[str, str] = {
     "runmode": "runmode",
 }
 
+Sample = Callable[[SQLColumnExpression[int]], ColumnElement[bool]]
 Choice = tuple[str, tuple[str, ...]]  # a category ("" for any), and the names of which one is enough
 
 _FOUND = select(Tag.category, Tag.name, Tag.id).where(
@@ -58,25 +60,46 @@ def values_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip().lower())))
 
 
-def with_choices(work: UnitOfWork, *, scopes: Sequence[str], choices: Sequence[Choice]) -> list[ColumnElement[bool]]:
-    """For each choice the condition on ``Repository`` that it carries one of the labels. One query at most.
+@dataclass(frozen=True)
+class Chosen:
+    """The labels of a choice, by their ids. or_none: a repository without a licence has it, too."""
 
-    scopes: the kinds of asset. A word that nothing carries gives a condition that nothing meets.
+    tag_ids: tuple[int, ...]
+    or_none: bool = False
+
+    def condition(self, sample: Sample | None = None) -> ColumnElement[bool]:
+        """The condition on ``Repository``. sample: a condition on ids that is sure to hold besides."""
+        found: list[ColumnElement[bool]] = []
+        if self.tag_ids:
+            found.append(carries(self.tag_ids) if sample is None else carries_within(self.tag_ids, sample))
+        if self.or_none:
+            found.append(Repository.license == "")
+        return or_(*found) if found else false()
+
+
+def find_choices(work: UnitOfWork, *, scopes: Sequence[str], choices: Sequence[Choice]) -> list[Chosen]:
+    """For each choice the labels that there are. scopes: the kinds of asset. One query at most.
+
     Raises Invalid (``REQ-ERR-6``) for more than ``MAX_CHOICES`` words in all.
     """
     names = {name for _category, wanted in choices for name in wanted if is_storable(name)}
     if sum(len(wanted) for _category, wanted in choices) > MAX_CHOICES:
         raise Invalid(f"More than {MAX_CHOICES} values of filters at once.", code="REQ-ERR-6", query="filter")
     rows = work.rows(_FOUND, {"scopes": [*scopes], "names": [*names]}) if names else ()
-    conditions: list[ColumnElement[bool]] = []
+    found: list[Chosen] = []
     for category, wanted in choices:
         within = _ALSO.get(category, (category,)) if category else ()
         ids = tuple(sorted(id for of, name, id in rows if name in wanted and (not within or of in within)))
-        condition = carries(ids) if ids else false()
-        if category == "license" and NONE in wanted:
-            condition = (Repository.license == "") | condition if ids else Repository.license == ""
-        conditions.append(condition)
-    return conditions
+        found.append(Chosen(ids, category == "license" and NONE in wanted))
+    return found
+
+
+def with_choices(work: UnitOfWork, *, scopes: Sequence[str], choices: Sequence[Choice]) -> list[ColumnElement[bool]]:
+    """For each choice the condition on ``Repository`` that it carries one of the labels. As ``find_choices``.
+
+    A word that nothing carries gives a condition that nothing meets.
+    """
+    return [chosen.condition() for chosen in find_choices(work, scopes=scopes, choices=choices)]
 
 
 @lru_cache(maxsize=1000)
@@ -84,4 +107,10 @@ def carries(tag_ids: tuple[int, ...]) -> ColumnElement[bool]:
     """The condition that a repository carries one of the labels of these ids."""
     # Not IN for one: a comparison lets the database use what it knows of that very value.
     is_such = RepositoryTag.tag_id == tag_ids[0] if len(tag_ids) == 1 else RepositoryTag.tag_id.in_(tag_ids)
+    return Repository.id.in_(select(RepositoryTag.repository_id).where(is_such))
+
+
+def carries_within(tag_ids: tuple[int, ...], sample: Sample) -> ColumnElement[bool]:
+    """As ``carries``, of repositories of a sample only, so that no other row of the labels' is followed."""
+    is_such = RepositoryTag.tag_id.in_(tag_ids) & sample(RepositoryTag.repository_id)
     return Repository.id.in_(select(RepositoryTag.repository_id).where(is_such))

@@ -10,14 +10,16 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, fals
 
 from hub.accounts.models import Grant, Member, Namespace, Organization, Role
 from hub.accounts.policy import Actor, readable
+from hub.assets.models_indexing import ModelMetadata
 from hub.assets.search.choices import with_choices
 from hub.assets.search.grammar import Filter, Span
 from hub.base.context import Context, Key
 from hub.base.registry import Registry
 from hub.db.uow import UnitOfWork
+from hub.repos.kinds import KINDS
 from hub.repos.models import GateRequest, Repository, RequestState
 
-# What filters of numbers measure, by the filter's name; other rooms add theirs.
+# What filters of numbers measure, by the filter's name.
 MEASURES: Key[Registry[Callable[[Span], ColumnElement[bool]]]] = Key("assets.search_measures")
 
 # Of readers, what they may see is not built anew for each search.
@@ -27,12 +29,18 @@ _OWNERS = select(Namespace.id).where(Namespace.path_key.in_(bindparam("keys", ex
 
 
 def create_measures() -> Registry[Callable[[Span], ColumnElement[bool]]]:
-    """A registry holding what every repository has; what is read from files is added by who reads it."""
+    """A registry holding what repositories have, and models in particular."""
     measures: Registry[Callable[[Span], ColumnElement[bool]]] = Registry("measures of the search")
     size = Repository.git_size_bytes + Repository.lfs_size_bytes
     for name, column in (("size", size), ("likes", Repository.like_count), ("downloads", Repository.download_count)):
         measures.add(name, _measure(column))
+    measures.add("params", _has_parameters)
     return measures
+
+
+def _has_parameters(span: Span) -> ColumnElement[bool]:
+    counted = select(ModelMetadata.repository_id).where(within(ModelMetadata.parameters, span))
+    return Repository.id.in_(counted)
 
 
 def _measure(column: SQLColumnExpression[Any]) -> Callable[[Span], ColumnElement[bool]]:
@@ -57,8 +65,6 @@ def kinds_asked(context: Context, filters: Sequence[Filter], kinds: Sequence[str
 
 
 def _kinds_named(context: Context, values: Sequence[str]) -> set[str]:
-    from hub.repos.kinds import KINDS
-
     return {kind.name for kind in context[KINDS].values() if {kind.name, *kind.segments} & set(values)}
 
 

@@ -6,12 +6,14 @@ a common word finds, few are read. What several tiers find stands where the firs
 
 from __future__ import annotations
 
+import time
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal_column, or_, select, true, union
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal_column, or_, select, true
 from sqlalchemy import union_all as all_of
 
 from hub.accounts.models import Namespace
@@ -26,7 +28,7 @@ from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
 from hub.db.engine import DATABASE, PLANNED_EACH_TIME
 from hub.db.shapes import Shape, shape_of
-from hub.db.totals import COUNT_LIMIT, total_of
+from hub.db.totals import COUNT_LIMIT, ESTIMATE_TTL_S, MAX_ESTIMATES, total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
@@ -119,7 +121,7 @@ def _in_card(work: UnitOfWork, actor: Actor, query: Query) -> ColumnElement[bool
 def find_repositories(
     work: UnitOfWork, tiers: Tiers, *, kinds: Sequence[str], sort: str = RELEVANCE, page: PageArgs
 ) -> Found:
-    """A page of what the tiers find. Five queries at most, whatever they find.
+    """A page of what the tiers find. Nine queries at most, whatever they find.
 
     Raises Invalid (``REQ-ERR-6``) for an unknown sort, and for a page beyond ``MAX_REACHED``.
     """
@@ -152,7 +154,7 @@ def check_page(sort: str, page: PageArgs) -> None:
 def find_of_each_kind(
     work: UnitOfWork, tiers: Tiers, *, kinds: Sequence[str], most: int, with_counts: bool = True
 ) -> dict[str, Found]:
-    """For each kind the first ``most``; with how many there are, up to ``BRIEF_COUNT_LIMIT``. Four queries at most."""
+    """For each kind the first ``most``; with how many there are, up to ``BRIEF_COUNT_LIMIT``. Seven queries at most."""
     if not kinds:
         return {}
     hits = _ranked(work, tiers, kinds=tuple(kinds), sort=RELEVANCE, most=most, of_each=True)
@@ -178,34 +180,44 @@ class _Hit:
 def _ranked(
     work: UnitOfWork, tiers: Tiers, *, kinds: tuple[str, ...], sort: str, most: int, of_each: bool = False
 ) -> list[_Hit]:
-    """The first hits in their order; of_each: so many of each kind. Two queries, or one where names are enough."""
+    """The first hits in their order; of_each: so many of each kind. Four queries, or one where names are enough."""
     order = "trending" if sort == RELEVANCE else sort
     common, values = shape_of(tiers.common, "c")
     values |= {"most": most}
-    groups: list[list[tuple[str, ColumnElement[bool]]]] = [[*tiers.others]]
-    if sort == RELEVANCE and tiers.names:
-        groups.insert(0, [(NAME, condition) for condition in tiers.names])
-    if not tiers.others:
-        groups = [[(TEXT, true())]]
     hits: dict[int, _Hit] = {}
-    for group in groups:
+    for group in _groups(tiers, sort):
         shapes = []
         for at, (_match, condition) in enumerate(group):
             shape, more = shape_of([condition], f"t{at}_")
             shapes.append(shape)
             values |= more
-        statement = _tiers_statement(common, tuple(shapes), kinds, order)
-        rows = [*work.rows(statement, values)]
+        rows = [*work.rows(_tiers_statement(common, tuple(shapes), kinds, order), values)]
         rows.sort(key=lambda row: tuple(row[3:]), reverse=True)
         if sort == RELEVANCE:
             rows.sort(key=lambda row: row[0])
         for tier, id, kind, *_ in rows:
             hits.setdefault(id, _Hit(id, kind, group[tier][0]))
-        if not of_each and len(hits) >= most:
+        # What is full looks no further.
+        counts = Counter(hit.kind for hit in hits.values())
+        kinds = tuple(kind for kind in kinds if counts[kind] < most) if of_each else kinds
+        if not kinds or (not of_each and len(hits) >= most):
             break
     if not of_each:
         return [*hits.values()][:most]
-    return [hit for kind in kinds for hit in [hit for hit in hits.values() if hit.kind == kind][:most]]
+    of_kinds: dict[str, list[_Hit]] = defaultdict(list)
+    for hit in hits.values():
+        of_kinds[hit.kind].append(hit)
+    return [hit for found in of_kinds.values() for hit in found[:most]]
+
+
+def _groups(tiers: Tiers, sort: str) -> list[list[tuple[str, ColumnElement[bool]]]]:
+    """Tiers that are asked for in one query each; a common word finds enough in the first one."""
+    if not tiers.others:
+        return [[(TEXT, true())]]
+    if sort != RELEVANCE:
+        return [[*tiers.others]]
+    names = [(NAME, condition) for condition in tiers.names]
+    return [group for group in (names[:2], names[2:], *([other] for other in tiers.others)) if group]
 
 
 @lru_cache(maxsize=_MAX_SHAPES)
@@ -237,17 +249,25 @@ def _rows_of(work: UnitOfWork, ids: Sequence[int]) -> dict[int, RepositoryRow]:
 
 
 def _count(work: UnitOfWork, tiers: Tiers, kinds: tuple[str, ...], page: PageArgs, found: int) -> tuple[int, bool]:
+    """As ``total_of``, for all ways to be found together: an estimate serves again for a minute."""
     if found < page.per and (found or page.page == 1):
         return page.offset + found, False
     ways = [condition for _match, condition in tiers.others] or [true()]
     common, values = shape_of(tiers.common, "c")
-    shape, more = shape_of(ways[:1], "t0_")
     # What names have is part of what is said.
-    total, is_estimate = total_of(work, _all_statement(common, shape, kinds), page, found, values=values | more)
-    if is_estimate or len(ways) == 1:
-        return total, is_estimate
-    counted = sum(_count_each(work, tiers, kinds, limit=COUNT_LIMIT).values())
-    return max(total, counted), counted > COUNT_LIMIT
+    shape, more = shape_of(ways[:1], "t0_")
+    estimates = work.context[DATABASE].estimates
+    key = ("search", common, shape, kinds, repr(sorted((values | more).items())))
+    value, good_until = estimates.get(key, (0, 0.0))
+    if time.monotonic() > good_until:
+        counted = sum(_count_each(work, tiers, kinds, limit=COUNT_LIMIT).values())
+        if counted <= COUNT_LIMIT:
+            return counted, False
+        statement = _all_statement(common, shape, kinds)
+        value = max(counted, total_of(work, statement, page, found, values=values | more, limit=0)[0])
+        if len(estimates) < MAX_ESTIMATES:
+            estimates[key] = (value, time.monotonic() + ESTIMATE_TTL_S)
+    return max(value, page.offset + found), True
 
 
 @lru_cache(maxsize=_MAX_SHAPES)
@@ -259,31 +279,39 @@ def _all_statement(common: Shape, tier: Shape, kinds: tuple[str, ...]) -> Select
 def _count_each(
     work: UnitOfWork, tiers: Tiers, kinds: tuple[str, ...], *, limit: int = BRIEF_COUNT_LIMIT
 ) -> dict[str, int]:
-    """How many there are of each kind; of each way to be found one more than the limit at most are looked at."""
+    """How many there are of each kind; of each way to be found one more than the limit at most are looked at.
+
+    Two queries at most: a kind of which enough was found one way is not looked at for the others.
+    """
+    ways = [condition for _match, condition in tiers.others] or [true()]
     common, values = shape_of(tiers.common, "c")
-    shapes = []
-    for at, condition in enumerate([condition for _match, condition in tiers.others] or [true()]):
-        shape, more = shape_of([condition], f"t{at}_")
-        shapes.append(shape)
-        values |= more
-    rows = work.rows(_count_statement(common, tuple(shapes), kinds), values | {"most": limit + 1})
-    return {kind: count for kind, count in rows}  # noqa: C416 - rows are no pairs to the type checker
+    values |= {"most": limit + 1}
+    counts: dict[str, int] = dict.fromkeys(kinds, 0)
+    for at, way in enumerate(ways):
+        left = tuple(kind for kind in kinds if counts[kind] <= limit)
+        if left:
+            # What was found one way already is not counted again.
+            shape, more = shape_of([way, *(~before for before in ways[:at])], "t0_")
+            for kind, count in work.rows(_count_statement(common, shape, left), values | more):
+                counts[kind] += count
+    return counts
 
 
 @lru_cache(maxsize=_MAX_SHAPES)
-def _count_statement(common: Shape, tiers: tuple[Shape, ...], kinds: tuple[str, ...]) -> Any:
+def _count_statement(common: Shape, tier: Shape, kinds: tuple[str, ...]) -> Any:
     most = bindparam("most", type_=Integer)
     arms = [
         select(
             select(Repository.id, Repository.kind)
-            .where(common.condition("c"), tier.condition(f"t{at}_"), Repository.kind == kind)
+            .where(common.condition("c"), tier.condition("t0_"), Repository.kind == kind)
+            # In this order a common word is soon met often enough, as on a page.
+            .order_by(*LIST_SORTS["trending"])
             .limit(most)
             .subquery()
         )
-        for at, tier in enumerate(tiers)
         for kind in kinds
     ]
-    ids = (arms[0] if len(arms) == 1 else union(*arms)).subquery()
+    ids = (arms[0] if len(arms) == 1 else all_of(*arms)).subquery()
     counted = select(ids.c.kind, func.count()).group_by(ids.c.kind)
     return counted.execution_options(**{PLANNED_EACH_TIME: True})
 

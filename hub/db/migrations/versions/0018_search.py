@@ -70,7 +70,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("repository_id", "path", name=op.f("uq_search_files_repository_id_path")),
     )
     op.create_index(op.f("ix_search_files_content_id"), "search_files", ["content_id"])
-    op.create_index(op.f("ix_repositories_name_key"), "repositories", ["name_key"])
+    # What it begins with is found by it, too.
+    beginning = {"name_key": "text_pattern_ops"}
+    op.create_index(op.f("ix_repositories_name_key"), "repositories", ["name_key"], postgresql_ops=beginning)
     if op.get_bind().dialect.name == "postgresql":
         _index_on_postgresql()
     else:
