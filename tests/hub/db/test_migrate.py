@@ -1,13 +1,14 @@
 import threading
 
 from alembic import command
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 
 import hub.assets.models
 import hub.community.models
 import hub.http.models
 import hub.jobs.models
 import hub.repos.models  # noqa: F401 - every table must be known to compare
+from hub.assets.models_lineage import Relation
 from hub.community.models import Discussion
 from hub.community.service import discussions
 from hub.db import migrate
@@ -66,3 +67,24 @@ def test_an_empty_database_is_not_current(tmp_path):
     assert migrate.upgrade(database)
     assert not migrate.upgrade(database)
     database.dispose()
+
+
+def test_relations_from_before_they_had_types_get_the_usual_one(context, make_user, make_repository):
+    ada = make_user("ada")
+    model, base = make_repository(ada, "model"), make_repository(ada, "base")
+    data = make_repository(ada, "data", kind="dataset")
+    database = context[DATABASE]
+    migrate._run(database, migrate.CORE, lambda config: command.downgrade(config, "0014_activities"))
+    insert = "INSERT INTO repository_relations VALUES (:source, :target, :origin, '2026-01-02')"
+    pairs = [(model, base, "card"), (model, data, "person"), (data, model, "card")]
+    with database.engine.begin() as connection:
+        for source, target, origin in pairs:
+            connection.execute(text(insert), {"source": source.id, "target": target.id, "origin": origin})
+    assert migrate.upgrade(database)
+    with reading(context) as work:
+        found = {(row.source_id, row.target_id): row for row in work.session.scalars(select(Relation))}
+    assert [(found[s.id, t.id].type, found[s.id, t.id].origin) for s, t, _ in pairs] == [
+        ("finetune", "card"),
+        ("trained_on", "person"),
+        ("uses", "card"),
+    ]
