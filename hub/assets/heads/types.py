@@ -83,7 +83,8 @@ class Head:
 def shown_text(text: str, limit: int = MAX_VALUE_CHARS) -> str:
     """A text that a file holds, as it can be stored and shown."""
     short = text if len(text) <= limit else f"{text[:limit]}…"
-    return short if is_storable(short) else short.replace("\0", "�").encode(errors="replace").decode()
+    is_plain = short.isascii() and "\0" not in short  # most are, and it is seen at once
+    return short if is_plain or is_storable(short) else short.replace("\0", "�").encode(errors="replace").decode()
 
 
 def shown_value(value: Any) -> Any:
