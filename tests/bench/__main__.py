@@ -11,14 +11,27 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from hub import __version__
-from tests.bench import api_rows, git_rows, hf_rows, lfs_rows, plugin_rows, start_rows, viewer_query_rows, viewer_rows, xet_rows
+from tests.bench import (
+    api_rows,
+    git_rows,
+    hf_rows,
+    lfs_rows,
+    plugin_rows,
+    start_rows,
+    viewer_query_rows,
+    viewer_rows,
+    xet_rows,
+)
 from tests.bench.bench import Bench, Outcome, Row
 from tests.bench.peers import NotHere
 from tests.support.servers import scratch_directory
 
 ROWS: dict[str, Row] = {
     row.name: row
-    for rooms in (git_rows, lfs_rows, hf_rows, xet_rows, start_rows, plugin_rows, api_rows, viewer_rows, viewer_query_rows)
+    for rooms in (
+        *(git_rows, lfs_rows, hf_rows, xet_rows, start_rows),
+        *(plugin_rows, api_rows, viewer_rows, viewer_query_rows),
+    )
     for row in rooms.ROWS
 }
 
