@@ -40,6 +40,7 @@ def show_lineage(query: dict[str, Any], address: Address) -> Response:
             depth=query["depth"],
             direction=Direction(query["direction"]),
             types=_types_in(query["types"]),
+            with_runs=query["runs"],
         )
     return send_json(
         ok(

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 from hub.api.envelope import enveloped
 from hub.api.schemas import Body
 from hub.assets.models_lineage import RelationOrigin, RelationType
-from hub.assets.service.lineage import MAX_COUNT, MAX_DEPTH, MAX_NEIGHBOURS, Direction
+from hub.assets.service.lineage import MAX_COUNT, MAX_DEPTH, MAX_NEIGHBOURS, MAX_RUNS, Direction
 from hub.assets.service.relations import MAX_NAME_CHARS, MAX_NOTE_CHARS
 
 _TYPES = [type.value for type in RelationType]
@@ -35,13 +35,17 @@ class LineageQuery(Body):
     types = fields.String(
         load_default="", metadata={"description": f"only these, with commas: {', '.join(_TYPES)}; absent: all"}
     )
+    runs = fields.Boolean(
+        load_default=False, metadata={"description": f"with the newest {MAX_RUNS} runs that took or gave its nodes"}
+    )
 
 
 class NodeSchema(Schema):
     id = fields.String(metadata={"description": "within this answer", "example": "repository:12"})
     repository_id = fields.Integer(allow_none=True, metadata={"description": "null: not on this hub, or private"})
-    kind = fields.String(metadata={"description": "model, dataset ...; empty: private"})
-    path = fields.String(metadata={"description": "namespace/name, or a name of elsewhere; empty: private"})
+    kind = fields.String(metadata={"description": "model, dataset ..., or a run's type; empty: private"})
+    path = fields.String(metadata={"description": "namespace/name, a name of elsewhere, or a run's title"})
+    run = fields.String(allow_none=True, metadata={"description": "the uuid of a run; null of a repository"})
     external = fields.Boolean(metadata={"description": "named, and on no place of this hub that the caller knows"})
     private = fields.Boolean(metadata={"description": "there is one, and the caller may not see it"})
     depth = fields.Integer(metadata={"description": "levels from the root; negative: upwards"})
@@ -50,7 +54,7 @@ class NodeSchema(Schema):
 
 
 class EdgeSchema(Schema):
-    id = fields.Integer(metadata={"description": "of the relation"})
+    id = fields.Integer(allow_none=True, metadata={"description": "of the relation; null: a run took or gave it"})
     source = fields.String(metadata={"description": "the node that comes from, or uses, the target"})
     target = fields.String()
     type = fields.String(metadata={"enum": _TYPES})

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Label, and_, func, literal, se
 
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, require
-from hub.assets.models_lineage import Relation, RelationOrigin, RelationType, Run, origin_of
+from hub.assets.models_lineage import Relation, RelationOrigin, RelationType, Run, RunLink, RunState, origin_of
 from hub.assets.service.relations import is_shown
 from hub.assets.service.rows import may_read
 from hub.assets.service.runs import may_see_run
@@ -26,6 +26,12 @@ MAX_EDGES = 2000
 # Counted no further: of the root's relations, and of a node's neighbours.
 MAX_COUNT = 10_000
 MAX_NEIGHBOURS = 100
+MAX_RUNS = 100
+
+
+_SHOWN_STATES = (RunState.RUNNING, RunState.SUCCEEDED)
+# What an input is to a run of these types; of the others the run uses it.
+_OF_INPUTS = {"deployment": RelationType.DEPLOYED_AS, "evaluation": RelationType.EVALUATED_ON}
 
 
 class Direction(StrEnum):
@@ -40,7 +46,8 @@ class Direction(StrEnum):
 class Node:
     """A repository, or the name of what is not here.
 
-    id: within this graph. repository_id, kind, path: absent of a private one, which the actor may not see. kind, path
+    id: within this graph. run: the uuid of what was done, whose kind is its type and whose path its title; None of a
+    repository. repository_id, kind, path: absent of a private one, which the actor may not see. kind, path
     without an id: what is on no place of this hub that the actor knows. depth: levels from the root, negative
     upwards. parents, children: how many relations it has, at most ``MAX_NEIGHBOURS`` counted.
     """
@@ -54,13 +61,17 @@ class Node:
     is_private: bool = False
     parents: int = 0
     children: int = 0
+    run: str | None = None
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A relation between two nodes. run: the uuid of the run that recorded it, where the actor may see that one."""
+    """A relation between two nodes. run: the uuid of the run that recorded it, where the actor may see that one.
 
-    id: int
+    id: the relation's; None of what a run took or gave.
+    """
+
+    id: int | None
     source: str
     target: str
     type: RelationType
@@ -113,12 +124,14 @@ def find_lineage(
     depth: int = 1,
     direction: Direction = Direction.BOTH,
     types: Collection[RelationType] = (),
+    with_runs: bool = False,
 ) -> Graph:
-    """The graph around a repository. types: which relations; empty: all.
+    """The graph around a repository. types: which relations; empty: all. with_runs: and what was done with its nodes.
 
-    Upwards the parents of parents, downwards the children of children. At most ``MAX_NODES`` and ``MAX_EDGES``; two
-    queries for each level and direction, and four. What the actor may not read has no name and leads no further; what
-    a card names without the actor knowing such a repository is told by that name alone, whether it is there or not.
+    Upwards the parents of parents, downwards the children of children. At most ``MAX_NODES`` and ``MAX_EDGES``. Two
+    queries for each level and direction, and four; two more for the newest ``MAX_RUNS`` runs. What the actor may not
+    read has no name and leads no further; what a card names without the actor knowing such a repository is told by
+    that name alone, whether it is there or not.
     Raises NotFound.
     """
     require(work, actor, Action.REPOSITORY_READ, repository)
@@ -127,6 +140,8 @@ def find_lineage(
     for way in (Direction.UP, Direction.DOWN):
         if direction in (way, Direction.BOTH):
             walk.go(repository.id, way, min(depth, MAX_DEPTH))
+    if with_runs:
+        walk.add_runs()
     return walk.finish(repository.id)
 
 
@@ -141,6 +156,7 @@ class _Walk:
         self.ids: dict[int, str] = {}  # of a repository -> of its node; "": it is not live
         self.rows: dict[int, _Row] = {}
         self.ends: dict[int, tuple[str, str]] = {}
+        self.run_edges: list[Edge] = []
         self.is_truncated = False
         self._numbers = count(1)
 
@@ -229,9 +245,34 @@ class _Walk:
             return
         self.nodes.setdefault(node.id, node)
 
+    def add_runs(self) -> None:
+        """Add the newest runs that took or gave one of the nodes, and what is between them."""
+        depths = {node.repository_id: node.depth for node in self.nodes.values() if node.repository_id is not None}
+        touched = select(RunLink.run_id).where(RunLink.repository_id.in_(depths))
+        newest = (
+            select(Run.id, Run.uuid, Run.type, Run.title)
+            .where(Run.id.in_(touched), Run.state.in_(_SHOWN_STATES), may_see_run(self.actor))
+            .order_by(Run.id.desc())
+        )
+        runs = self.work.rows(newest.limit(MAX_RUNS + 1))
+        self.is_truncated = self.is_truncated or len(runs) > MAX_RUNS
+        found = {row.id: row for row in runs[:MAX_RUNS]}
+        links = select(RunLink.run_id, RunLink.is_output, RunLink.repository_id, RunLink.commit_id).where(
+            RunLink.run_id.in_(found), RunLink.repository_id.in_(depths)
+        )
+        for link in self.work.rows(links.order_by(RunLink.id)):
+            if len(self.rows) + len(self.run_edges) >= MAX_EDGES:
+                self.is_truncated = True
+                return
+            run, repository = found[link.run_id], self.ids[link.repository_id]
+            id = f"run:{run.uuid}"
+            self._add(Node(id, depths[link.repository_id], kind=run.type, path=run.title, run=run.uuid))
+            if id in self.nodes:
+                self.run_edges.append(_run_edge(run.uuid, run.type, link, repository, id))
+
     def finish(self, root_id: int) -> Graph:
         runs = self._find_runs()
-        edges = [self._edge(row, runs) for row in self.rows.values()]
+        edges = [*(self._edge(row, runs) for row in self.rows.values()), *self.run_edges]
         neighbours = {
             id: (up, down)
             for id, up, down in self.work.rows(
@@ -269,6 +310,24 @@ class _Walk:
             return {}
         query = select(Run.id, Run.uuid).where(Run.id.in_(ids), may_see_run(self.actor))
         return {row.id: row.uuid for row in self.work.rows(query)}
+
+
+def _run_edge(uuid: str, type: str, link: Any, repository: str, run: str) -> Edge:
+    """What a repository is to a run that gave or took it. A deployment stands for what it serves."""
+    is_source = link.is_output or type in _OF_INPUTS
+    relation = RelationType.GENERATED_BY if link.is_output else _OF_INPUTS.get(type, RelationType.USES)
+    return Edge(
+        id=None,
+        source=repository if is_source else run,
+        target=run if is_source else repository,
+        type=relation,
+        origin=RelationOrigin.RUN,
+        is_trusted=False,
+        source_commit=link.commit_id if is_source else "",
+        target_commit="" if is_source else link.commit_id,
+        note="",
+        run=uuid,
+    )
 
 
 def _looked_up(actor: Actor, ids: Sequence[int]) -> Executable:

@@ -115,6 +115,14 @@ def test_a_run_is_recorded_followed_listed_and_deleted(things, nobody, as_user):
     )
     [edge] = data(nobody.get("/models/ada/thing/lineage"))["edges"]
     assert (edge["type"], edge["origin"], edge["trusted"], edge["run"]) == ("evaluated_on", "run", False, None)
+    graph = data(ada.get("/datasets/ada/data/lineage?runs=true"))
+    [node] = [node for node in graph["nodes"] if node["run"]]
+    assert (node["kind"], node["path"], node["run"]) == ("evaluation", "How good", run["uuid"])
+    assert [(each["type"], each["id"]) for each in graph["edges"] if each["target"] == node["id"]] == [
+        ("evaluated_on", None),
+        ("evaluated_on", None),
+    ]
+    assert len(data(nobody.get("/models/ada/thing/lineage?runs=true"))["nodes"]) == 2
     shown = data(ada.get("/models/ada/thing/runs?type=evaluation&state=succeeded&created_by=ada"))
     assert [each["uuid"] for each in shown] == [run["uuid"]]
     commit = run["inputs"][0]["commit"]

@@ -5,6 +5,8 @@ import threading
 import pytest
 from sqlalchemy import select
 
+from hub.accounts import service as accounts
+from hub.accounts.models import Role
 from hub.accounts.policy import ANONYMOUS, SYSTEM
 from hub.assets.events import RunFinished
 from hub.assets.models_lineage import Relation, RelationOrigin, RelationType, Run, RunState
@@ -209,3 +211,21 @@ def test_two_at_once_make_one_run_and_end_it_once(context, ada, things, actor_of
         assert [run.state] == ends
         assert len(runs.links_of(work, actor=actor, runs=[run])[run.id]) == 2
         assert work.session.scalars(select(Relation.id)).all() == []
+
+
+def test_an_organisations_runs_go_with_it(context, ada, things, make_organization, actor_of):
+    base, _tuned, _data = things
+    acme = make_organization("acme")
+    with unit_of_work(context) as work:
+        accounts.add_member(work, actor=SYSTEM, organization=acme, user=ada, role=Role.OWNER)
+    take = [Link("model", "ada/base"), Link("dataset", "ada/data")]
+    uuid = runs.create_run(context, actor=actor_of(ada), type="evaluation", namespace="acme", inputs=take)
+    for state in (RunState.RUNNING, RunState.SUCCEEDED):
+        runs.update_run(context, actor=actor_of(ada), uuid=uuid, state=state)
+    assert len(edges(context, base)) == 1
+    with unit_of_work(context) as work:
+        found = accounts.get_organization(work, "acme")
+        accounts.delete_organization(work, actor=actor_of(ada), organization=found)
+    assert edges(context, base) == {}
+    with reading(context) as work:
+        assert work.session.scalars(select(Run.id)).all() == []
