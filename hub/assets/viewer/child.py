@@ -93,7 +93,12 @@ class Child:
         """What an operation of ``worker`` answers. Raises ReadingFailed; the child is of no use after some of these."""
         until = time.monotonic() + deadline_s
         told = [
-            {"name": each.name, "size": each.size_bytes, "path": str(each.local_path) if each.local_path else None}
+            {
+                "name": each.name,
+                "size": each.size_bytes,
+                "etag": each.etag,
+                "path": str(each.local_path) if each.local_path else None,
+            }
             for each in contents
         ]
         is_done = False

@@ -15,6 +15,7 @@ from typing import Any
 
 from hub.assets.viewer.arrow import UnreadableTable
 from hub.assets.viewer.cells import Page, jsonable, values_of
+from hub.assets.viewer.slicing import slice_columns
 from hub.assets.viewer.worker import Source
 
 _MEMORY = "700MB"
@@ -32,7 +33,7 @@ def read_rows(
     page = Page({int(at): kind for at, kind in media.items()})
     for source, (first, count) in zip(sources, spans, strict=True):
         try:
-            table = _select(source, first, count, sorted(map(int, media)))
+            table = _rows_of(source, first, count, sorted(map(int, media)), columns)
         except Exception as error:
             raise UnreadableTable(str(error), source.name) from None
         if table.num_columns != columns:
@@ -45,7 +46,7 @@ def read_cell(
     sources: Sequence[Source], *, row: int, column: int, columns: int, limit_bytes: int, form: str
 ) -> dict[str, Any]:
     """One value of the first source. form: "value" for it in words of JSON; "bytes" for the file that it holds."""
-    table = _select(sources[0], row, 1, [], only=column)
+    table = _select(sources[0], row, 1, [], only=[column])
     if table.num_rows != 1 or table.num_columns != 1:
         raise ValueError("There is no such row.")
     if table.nbytes > 2 * limit_bytes:
@@ -68,8 +69,23 @@ def _file_in(value: Any, limit_bytes: int) -> dict[str, Any]:
     return {"bytes": base64.b64encode(data).decode(), "path": path}
 
 
-def _select(source: Source, first: int, count: int, media: Sequence[int], only: int | None = None) -> Any:
-    """Rows as a table of pyarrow's. media: columns of files, of which only the paths are read. only: one column."""
+def _rows_of(source: Source, first: int, count: int, media: Sequence[int], columns: int) -> Any:
+    """Rows as a table of pyarrow's. Of what is far away no more is read than the pages that they lie in."""
+    import pyarrow as pa
+
+    plain = [at for at in range(columns) if at not in media]
+    sliced = slice_columns(source, plain, first, count) if source.path is None else {}
+    if not sliced:
+        return _select(source, first, count, media)
+    others = [at for at in range(columns) if at not in sliced]
+    if others:
+        table = _select(source, first, count, media, only=others)
+        sliced |= {at: table.column(number) for number, at in enumerate(others)}
+    return pa.table([sliced[at] for at in range(columns)], names=[str(at) for at in range(columns)])
+
+
+def _select(source: Source, first: int, count: int, media: Sequence[int], only: Sequence[int] | None = None) -> Any:
+    """Rows as a table of pyarrow's. media: columns of files, of which only the paths are read. only: these columns."""
     connection = _connect()
     place = source.path or _place_of(source)
     opened = "read_parquet(?, hive_partitioning = false{0})"
@@ -77,7 +93,7 @@ def _select(source: Source, first: int, count: int, media: Sequence[int], only: 
     names = connection.sql(f"SELECT * FROM {opened.format('')}", params=[place]).columns  # noqa: S608
     is_numbered = not any(name.lower() == _NUMBER for name in names)
     chosen = [_path_only(f"c{at}") if at in media else f"c{at}" for at in range(len(names))]
-    chosen = chosen if only is None else chosen[only : only + 1]
+    chosen = chosen if only is None else [chosen[at] for at in only]
     aliases = ", ".join(f"c{at}" for at in range(len(names)))
     if is_numbered:
         source_sql = opened.format(", file_row_number = true")

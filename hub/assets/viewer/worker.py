@@ -38,6 +38,7 @@ class Source(io.RawIOBase):
         self.name: str = told["name"]
         self.size_bytes: int = told["size"]
         self.path: str | None = told["path"]
+        self.etag: str = told.get("etag", "")
 
     def readable(self) -> bool:
         return True
@@ -62,6 +63,9 @@ class Source(io.RawIOBase):
     def read_range(self, start: int, length: int) -> bytes:
         """These bytes, or those before the end."""
         length = min(length, self.size_bytes - start)
+        if self.path is not None and length > 0:
+            with open(self.path, "rb", buffering=0) as stream:
+                return os.pread(stream.fileno(), length, start)
         return self._pipe.read_range(self._number, start, length) if length > 0 else b""
 
     def open(self) -> io.BufferedIOBase:
@@ -72,7 +76,9 @@ class Source(io.RawIOBase):
 
     def again(self) -> Source:
         """The same content, to be read from the beginning."""
-        return Source(self._pipe, self._number, {"name": self.name, "size": self.size_bytes, "path": None})
+        return Source(
+            self._pipe, self._number, {"name": self.name, "size": self.size_bytes, "path": None, "etag": self.etag}
+        )
 
 
 class Pipe:
