@@ -226,6 +226,25 @@ def test_a_file_that_is_no_table_gives_a_reason(context, folder):
     assert query_rows(context, whole, where="n = 1").total == 1
 
 
+def test_a_file_that_unpacks_to_more_than_there_is_memory_is_refused(context, engine, folder, tmp_path):
+    small = Engine(tmp_path / "engine", Limits(memory_bytes=64 * 1024**2))
+    texts = pa.table({"text": [f"{'x' * 1_000_000}{n}" for n in range(120)], "n": list(range(120))})
+    path = folder / "bomb.parquet"
+    parquet.write_table(texts, path, compression="zstd", use_dictionary=False, data_page_size=2**30)
+    assert path.stat().st_size < 64 * 1024
+    table = make_table(folder, {"text": ["a"], "n": [1]})
+    object.__setattr__(table, "parts", [as_part(path, 120)])
+    bounded = Context(context.settings)
+    bounded.provide(ENGINE, small)
+    try:
+        with pytest.raises((Unprocessable, Unavailable)) as refusal:
+            query_rows(bounded, table, search="y")
+        assert refusal.value.code in ("query_too_large", "query_crashed")
+        assert query_rows(bounded, make_table(folder, {"n": [1, 2]}), where="n = 2").total == 1
+    finally:
+        small.close()
+
+
 @pytest.fixture
 def measured(engine):
     def measure(table, rows=None):
