@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, func, literal, null, or_, select, union, union_all
 
 from hub.accounts.models import Member, Namespace, Organization, User
 from hub.accounts.policy import Actor, readable
@@ -30,6 +30,7 @@ from hub.repos.models_activities import Activity
 
 COLLECTION = "collection"
 DAYS = 366
+FEED_DAYS = 90
 # Of those that may be shown so many are looked at for one page, the newest first; a page may have fewer than asked.
 MAX_LOOKED_AT = 500
 # Those who like are asked for by people only.
@@ -94,31 +95,17 @@ def read_feed(work: UnitOfWork, *, actor: Actor, cursor: int = 0, per: int) -> A
     """What others did, as far as it concerns the actor: people, organisations and collections that they follow, what
     is in their organisations and in their own namespace.
 
-    cursor: the ``next_cursor`` of the page before. Three queries. Raises NotSignedIn; Invalid (``cursor_invalid``).
+    Of the last ``FEED_DAYS``. cursor: the ``next_cursor`` of the page before. Four queries.
+    Raises NotSignedIn; Invalid (``cursor_invalid``).
     """
     user = get_own_user(work, actor=actor)
-    followed = select(NamespaceFollow.namespace_id).where(NamespaceFollow.user_id == user.id)
-    organizations = (
-        select(Organization.namespace_id)
-        .join(Member, Member.organization_id == Organization.id)
-        .where(Member.user_id == user.id)
-    )
-    people = select(User.id).where(User.namespace_id.in_(followed))
-    collections = select(CollectionFollow.collection_id).where(CollectionFollow.user_id == user.id)
-    sources = (
-        Activity.actor_id.in_(people),
-        or_(
-            Activity.namespace_id.in_(followed),
-            Activity.namespace_id.in_(organizations),
-            Activity.namespace_id == user.namespace_id,
-        ),
-        and_(Activity.subject_type == COLLECTION, Activity.subject_id.in_(collections)),
-    )
+    sources = _sources(work, user)
+    since = work.now().date() - timedelta(days=FEED_DAYS)
     is_before = Activity.id < _checked(cursor) if cursor else Activity.id > 0
     newest = [
         select(
             select(Activity.id)
-            .where(source, Activity.actor_id != user.id, is_before)
+            .where(source, Activity.actor_id != user.id, Activity.day >= since, is_before)
             .order_by(Activity.id.desc())
             .limit(MAX_LOOKED_AT)
             .subquery()
@@ -130,6 +117,39 @@ def read_feed(work: UnitOfWork, *, actor: Actor, cursor: int = 0, per: int) -> A
     merged = union(*newest).subquery()
     candidates = select(merged.c.id).order_by(merged.c.id.desc()).limit(MAX_LOOKED_AT)
     return _page(work, actor, candidates, per)
+
+
+def _sources(work: UnitOfWork, user: User) -> list[ColumnElement[bool]]:
+    """What an activity must be to concern a user: one of these. One query.
+
+    The numbers stand in the conditions, so that the database sees how many there are and reads each from its index.
+    """
+    namespaces: set[int] = {user.namespace_id}
+    people: set[int] = set()
+    followed = (
+        select(literal("namespace"), NamespaceFollow.namespace_id, User.id)
+        .outerjoin(User, User.namespace_id == NamespaceFollow.namespace_id)
+        .where(NamespaceFollow.user_id == user.id)
+    )
+    organizations = (
+        select(literal("namespace"), Organization.namespace_id, null())
+        .join(Member, Member.organization_id == Organization.id)
+        .where(Member.user_id == user.id)
+    )
+    held = select(literal(COLLECTION), CollectionFollow.collection_id, null()).where(
+        CollectionFollow.user_id == user.id
+    )
+    collections: set[int] = set()
+    for what, id, user_id in work.rows(union_all(followed, organizations, held)):
+        (collections if what == COLLECTION else namespaces).add(id)
+        if user_id is not None:
+            people.add(user_id)
+    found: list[ColumnElement[bool]] = [Activity.namespace_id.in_(namespaces)]
+    if people:
+        found.append(Activity.actor_id.in_(people))
+    if collections:
+        found.append(and_(Activity.subject_type == COLLECTION, Activity.subject_id.in_(collections)))
+    return found
 
 
 def list_activities(work: UnitOfWork, *, actor: Actor, user: User, cursor: int = 0, per: int) -> ActivityPage:

@@ -158,7 +158,7 @@ def test_a_feed_has_what_one_follows_ones_organisations_and_ones_own(
     monkeypatch.undo()
     with reading(context) as work, count_queries() as queries:
         feed.read_feed(work, actor=actor_of(ada), per=50)
-    assert len(queries) == 3
+    assert len(queries) == 4
 
     with unit_of_work(context) as work:
         service.update_collection(work, actor=actor_of(cyd), collection_id=collection.id, is_private=True)
