@@ -119,7 +119,7 @@ _OPEN_WRITES = frozenset(
     {
         *("accounts_open_session", "accounts_close_session", "accounts_register"),
         *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths", "account_validate_card"),
-        "prompts_show_preview",
+        *("prompts_show_preview", "cards_check_card"),
     }
 )
 # The same view under another prefix, or at one more address.
