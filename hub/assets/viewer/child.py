@@ -44,11 +44,15 @@ def _say_nothing(_done: int, _total: int) -> None:
 
 
 class ReadingFailed(Exception):
-    """What was to be read cannot be; the text says why, in words for who made it. at_fault: the file's name or ""."""
+    """What was to be read cannot be; the text says why, in words for who made it.
 
-    def __init__(self, reason: str, at_fault: str = "") -> None:
+    at_fault: the file's name or "". is_passing: it may be read another time, when the machine has less to do.
+    """
+
+    def __init__(self, reason: str, at_fault: str = "", *, is_passing: bool = False) -> None:
         super().__init__(reason)
         self.at_fault = at_fault
+        self.is_passing = is_passing
 
     @property
     def told(self) -> str:
@@ -120,12 +124,12 @@ class Child:
                     return message["answer"]
         except (BrokenPipeError, ConnectionError, EOFError):
             raise ReadingFailed(
-                "Reading it takes more memory than there is for one file, or it broke what reads it."
+                "Reading it takes more memory than there is for one file, or it broke what reads it.", is_passing=True
             ) from None
         except TimeoutError:
-            raise ReadingFailed(f"Reading it takes longer than {deadline_s:g} seconds.") from None
+            raise ReadingFailed(f"Reading it takes longer than {deadline_s:g} seconds.", is_passing=True) from None
         except NotFound:
-            raise ReadingFailed("Its content is not there.") from None
+            raise ReadingFailed("Its content is not there.", is_passing=True) from None
         finally:
             if not is_done:
                 self.end()

@@ -78,7 +78,7 @@ def ask_for_table(context: Context, repository: Shown, digest: str, args: dict[s
         table = work.session.scalars(select(ViewerTable).where(ViewerTable.digest == digest).with_for_update()).one()
         if table.state in (TableState.PENDING, TableState.RUNNING):
             job = work.session.scalar(select(Job).where(Job.uuid == table.job_uuid)) if table.job_uuid else None
-            if job is None:
+            if job is None or job.state == JobState.SUCCEEDED:
                 _enqueue(work, table, repository, args)
             elif job.state in (JobState.FAILED, JobState.CANCELLED):
                 table.state, table.reason = TableState.FAILED, f"Making the table failed: {job.error}"[:1000]
@@ -116,12 +116,12 @@ def note_use(context: Context, table: ViewerTable) -> None:
 
 
 def progress_of(work: UnitOfWork, tables: Iterable[ViewerTable]) -> dict[str, tuple[int, int | None]]:
-    """How far the jobs are, in bytes done and in all, by digest."""
+    """How far the jobs that are under way are, in bytes done and in all, by digest."""
     uuids = {table.job_uuid: table.digest for table in tables if table.job_uuid}
-    rows = work.session.execute(
-        select(Job.uuid, Job.progress_done, Job.progress_total).where(Job.uuid.in_(uuids))
-    ).all()
-    return {uuids[uuid]: (done or 0, total) for uuid, done, total in rows}
+    found = select(Job.uuid, Job.progress_done, Job.progress_total).where(
+        Job.uuid.in_(uuids), Job.state.in_((JobState.QUEUED, JobState.RUNNING))
+    )
+    return {uuids[uuid]: (done or 0, total) for uuid, done, total in work.session.execute(found).all()}
 
 
 # The job.
@@ -270,10 +270,17 @@ def _forget(context: Context, digest: str) -> None:
         )
 
 
-def forget_table(context: Context, digest: str) -> None:
-    """Let a table be none whose files are gone from the store, so that it is made anew when it is asked for."""
+def forget_lost(context: Context, digest: str) -> bool:
+    """Let a table be none if one of its files is gone from the store, so that it is made anew; whether it was so."""
+    store = context[STORE]
+    with reading(context) as work:
+        table = find_tables(work, [digest]).get(digest)
+    if table is None or all(store.find(part["key"]) is not None for part in table.facts.get("parts", [])):
+        return False
     with unit_of_work(context) as work:
         work.session.execute(delete(ViewerTable).where(ViewerTable.digest == digest))
+    log.warning("viewer_table_lost", digest=digest)
+    return True
 
 
 # Letting go.

@@ -15,9 +15,9 @@ from hub.assets.viewer.child import CHILDREN, ReadingFailed
 from hub.assets.viewer.features import media_of
 from hub.assets.viewer.parts import Column, Content, Table
 from hub.assets.viewer.queries import query_rows
-from hub.assets.viewer.tables import SplitSource, find_source, open_source, unreadable
+from hub.assets.viewer.tables import SplitSource, find_source, open_source, pending, unreadable
 from hub.base.context import Context
-from hub.base.errors import Conflict, Invalid, NotFound, TooLarge
+from hub.base.errors import Conflict, Invalid, NotFound, TooLarge, Unprocessable
 from hub.db.uow import reading
 from hub.repos import contents
 from hub.repos.gates import check_content
@@ -98,7 +98,12 @@ def read_rows(
         return _first_rows(source, offset, limit)
     if is_query:
         return _queried(context, table, search=search, where=where, order_by=order_by, offset=offset, limit=limit)
-    return _page(table, offset, limit)
+    try:
+        return _page(table, offset, limit)
+    except Unprocessable:
+        if making.forget_lost(context, table.digest):
+            raise pending() from None
+        raise
 
 
 def find(context: Context, repository: Shown, asked: Asked, *, actor: Actor) -> SplitSource:
@@ -192,7 +197,7 @@ def _first_rows(source: SplitSource, offset: int, limit: int) -> RowPage:
         path, reason = read["unread"][0]
         raise unreadable(f"{path}: {reason}")
     if offset and not read["rows"] and not read["is_whole"]:
-        raise Conflict("The table is being made; its first rows can be seen.", code="table_pending")
+        raise pending()
     return RowPage(
         source.config,
         source.split,

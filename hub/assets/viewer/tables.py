@@ -192,11 +192,13 @@ def open_source(context: Context, repository: Shown, source: SplitSource) -> Tab
     made = _Made(context, repository, [source])
     facts = _facts_of(context, source, made)
     if facts is None:
+        if source.digest in made.progress:
+            raise pending()
         table = making.ask_for_table(context, repository, source.digest, dict(source.args))
         if table.state == TableState.FAILED:
             raise unreadable(table.reason)
         if table.state != TableState.READY:
-            raise Conflict("The table is being made; its first rows can be seen.", code="table_pending")
+            raise pending()
         made.rows[source.digest] = table
         facts = _facts_of(context, source, made)
     if facts is None or not facts["parts"]:
@@ -217,6 +219,11 @@ def open_source(context: Context, repository: Shown, source: SplitSource) -> Tab
         [(path, reason) for path, reason in [*facts["unread"], *source.missing]],
         [(path, note) for path, note in facts["notes"]],
     )
+
+
+def pending() -> Conflict:
+    """The refusal of a table that is still being made."""
+    return Conflict("The table is being made; its first rows can be seen.", code="table_pending")
 
 
 def unreadable(reason: str) -> Unprocessable:
@@ -398,10 +405,12 @@ def describe(context: Context, digest: str, contents: Sequence[Content]) -> dict
     columns: list[dict[str, Any]] | None = None
     parts: list[dict[str, Any]] = []
     unread: list[list[str]] = []
+    is_passing = False
     for at in range(0, len(contents), _DESCRIBED_AT_ONCE):
         if time.monotonic() > until:
             raise Conflict("The ends of its files are being read; ask again.", code="table_pending")
         found = _describe(context, contents[at : at + _DESCRIBED_AT_ONCE])
+        is_passing = is_passing or bool(found.get("is_passing"))
         unread += found["unread"]
         if columns is None:
             columns = found["columns"] or None
@@ -411,7 +420,8 @@ def describe(context: Context, digest: str, contents: Sequence[Content]) -> dict
             continue
         parts += found["parts"]
     facts = {"columns": columns or [], "parts": parts, "unread": unread, "notes": [], "is_partial": False}
-    derived.keep(context, *key, answer=facts)
+    if not is_passing:
+        derived.keep(context, *key, answer=facts)
     return facts
 
 
@@ -424,7 +434,8 @@ def _describe(context: Context, contents: Sequence[Content]) -> dict[str, Any]:
     found: dict[str, Any] | None = derived.find(context, *key)
     if found is None:
         found = _describe_now(contents)
-        derived.keep(context, *key, answer=found)
+        if not found.get("is_passing"):
+            derived.keep(context, *key, answer=found)
     return found
 
 
@@ -434,7 +445,8 @@ def _describe_now(contents: Sequence[Content]) -> dict[str, Any]:
         found: dict[str, Any] = CHILDREN.call("describe", {"etags": etags}, contents, deadline_s=_DESCRIBE_S)
     except ReadingFailed as error:
         if len(contents) == 1:
-            return {"columns": [], "parts": [], "unread": [[contents[0].name, str(error)]]}
+            unread = [[contents[0].name, str(error)]]
+            return {"columns": [], "parts": [], "unread": unread, "is_passing": error.is_passing}
         # One of them breaks what reads it: each by itself tells which.
         alone = [_describe_now([content]) for content in contents]
         first: list[dict[str, Any]] = next((each["columns"] for each in alone if each["columns"]), [])
@@ -446,5 +458,6 @@ def _describe_now(contents: Sequence[Content]) -> dict[str, Any]:
             "parts": [part for each in fitting for part in each["parts"]],
             "unread": [entry for each in alone for entry in each["unread"]]
             + [[part["path"], reason] for each in others for part in each["parts"]],
+            "is_passing": any(each.get("is_passing") for each in alone),
         }
     return found

@@ -16,7 +16,7 @@ from hub.assets.models_viewer import TableState, ViewerTable
 from hub.assets.viewer import making
 from hub.assets.viewer.rows import Asked, read_rows, try_again
 from hub.assets.viewer.tables import find_catalogue
-from hub.base.errors import Denied, NotFound, Unprocessable
+from hub.base.errors import Conflict, Denied, NotFound, Unprocessable
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import run_due
@@ -120,6 +120,14 @@ def test_a_table_is_made_once_for_each_content(context, write, look, make_data_s
         assert (page.rows, page.is_pending, page.digest) == ([[1], [2]], False, table.digest)
     assert look(other).rows == [[1], [2]]
     assert jobs_in(context) == 1
+    # A file that is lost from the store is made again.
+    [key] = [part["key"] for part in table.facts["parts"]]
+    context[STORE].delete(key)
+    with pytest.raises(Conflict):
+        look(repository)
+    assert look(repository).is_pending
+    run_due(context)
+    assert look(repository).rows == [[1], [2]]
     # Whoever names a content without having it sees nothing of it.
     with unit_of_work(context) as work:
         work.session.execute(delete(LFSLink).where(LFSLink.repository_id == other.id))
