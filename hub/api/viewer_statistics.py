@@ -11,7 +11,9 @@ from flask import Response
 from marshmallow import Schema, fields, validate
 
 from hub.api.envelope import enveloped, ok, send_json
+from hub.api.schemas import text
 from hub.api.viewer_schemas import RowsQuery
+from hub.assets.viewer import comparison
 from hub.assets.viewer.exports import FORMATS, export_rows
 from hub.assets.viewer.statistics import Statistics, find_statistics
 from hub.assets.viewer.tables import open_table
@@ -101,6 +103,38 @@ class StatisticsSchema(Schema):
     columns = fields.List(fields.Nested(ColumnStatisticsSchema), metadata={"description": "of this page"})
 
 
+class ComparisonQuery(StatisticsQuery):
+    class Meta:
+        exclude = ("search", "where", "orderby", "ref")
+
+    base = text("the earlier branch, tag or commit", required=True)
+    head = text("the later one; empty: the default branch")
+
+
+class SideSchema(Schema):
+    commit = fields.String()
+    num_rows = fields.Integer()
+    state = fields.String(metadata={"description": "of the statistics"})
+    is_sample = fields.Boolean(data_key="sample")
+
+
+class ColumnChangeSchema(Schema):
+    name = fields.String()
+    change = fields.String(metadata={"description": "added, removed, changed (its type), kept"})
+    base_type = fields.String()
+    head_type = fields.String()
+    base = fields.Nested(ColumnStatisticsSchema, allow_none=True)
+    head = fields.Nested(ColumnStatisticsSchema, allow_none=True)
+
+
+class ComparisonSchema(Schema):
+    base = fields.Nested(SideSchema, allow_none=True, metadata={"description": "null: it had no such split"})
+    head = fields.Nested(SideSchema, allow_none=True)
+    is_same = fields.Boolean(metadata={"description": "made of the same files"})
+    column_count = fields.Integer()
+    columns = fields.List(fields.Nested(ColumnChangeSchema), metadata={"description": "of this page"})
+
+
 def _data_set(address: Address) -> Repository:
     repository = address.get()
     if repository.kind != _DATASET:
@@ -147,6 +181,45 @@ def statistics_view(found: Statistics) -> dict[str, Any]:
 
 def _column_view(column: dict[str, Any]) -> dict[str, Any]:
     return {**column, "top": column["top"][:_TOP]} if "top" in column else column
+
+
+@blp.at("/dataviewer/compare")
+@blp.arguments(ComparisonQuery, location="query")
+@blp.response(200, enveloped(ComparisonSchema))
+def compare_tables(query: dict[str, Any], address: Address) -> Response:
+    """A split at two revisions: columns that came, went or changed their type, rows, and statistics side by side."""
+    found = comparison.compare_tables(
+        current_context(),
+        _data_set(address),
+        actor=current_actor(),
+        page=PageArgs(query["page"], query["per"]),
+        **{name: query[name] for name in ("config", "split", "base", "head")},
+    )
+    view = {
+        "base": _side_view(found.base),
+        "head": _side_view(found.head),
+        "is_same": found.is_same,
+        "column_count": found.column_count,
+        "columns": [
+            {
+                "name": each.name,
+                "change": each.change,
+                "base_type": each.base_type,
+                "head_type": each.head_type,
+                "base": each.base and _column_view(each.base),
+                "head": each.head and _column_view(each.head),
+            }
+            for each in found.columns
+        ],
+    }
+    return send_json(ok(view))
+
+
+def _side_view(found: Statistics | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    told = {"commit": found.commit_id, "num_rows": found.num_rows, "state": found.state.value}
+    return told | {"sample": found.is_sample}
 
 
 @blp.at("/dataviewer/export")

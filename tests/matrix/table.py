@@ -264,6 +264,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/discussions
         GET {repo}/pulls
         GET {repo}/pulls/<int:pull_number>
+        GET {repo}/pulls/<int:pull_number>/files
+        GET {repo}/pulls/<int:pull_number>/mergeability
+        GET {repo}/merge_settings
         GET {repo}/commit/<commit_id>/files
         GET {repo}/compare/<path:base>...<path:head>/files
         GET {wire}/discussions
@@ -275,6 +278,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/dataviewer/media
         GET {repo}/dataviewer/statistics
         GET {repo}/dataviewer/export
+        GET {repo}/dataviewer/compare
         GET {repo}/viewer/<path:file>
         GET {repo}/lineage
         GET {repo}/runs
@@ -315,6 +319,7 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE {prompt}/like/<path:path>
         POST {repo}/discussions
         POST {repo}/pulls
+        POST {repo}/pulls/<int:pull_number>/revert
         POST {wire}/discussions
         POST {wire}/discussions/<int:num>/comment
         POST {wire}/preupload/<path:revision> | create_pr
@@ -332,6 +337,7 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     PULL_EDIT: """
         PUT {repo}/pulls/<int:pull_number>
+        POST {repo}/pulls/<int:pull_number>/update_branch
         POST {wire}/discussions/<int:num>/title
         POST {wire}/discussions/<int:num>/status
         POST {wire}/discussions/<int:num>/comment/<comment>/hide
@@ -486,6 +492,7 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE {repo}/collaborators/<username>
         GET {repo}/jobs
         PUT {repo}/protected_branches/<path:pattern>
+        PUT {repo}/merge_settings
         DELETE {repo}/protected_branches/<path:pattern>
         GET {repo}/webhooks
         POST {repo}/webhooks
@@ -629,6 +636,7 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET {repo}/viewer/<path:file>": Sample(values={"file": "table.csv"}),
     "GET {repo}/dataviewer/statistics": Sample(query="config=default&split=train"),
     "GET {repo}/dataviewer/export": Sample(query="config=default&split=train"),
+    "GET {repo}/dataviewer/compare": Sample(query="config=default&split=train&base=main"),
     "GET {hub}/api/settings/webhooks/<uuid>": _WATCHING,
     "POST {hub}/api/settings/webhooks/<uuid>": _WATCHING,
     "DELETE {hub}/api/settings/webhooks/<uuid>": _WATCHING,

@@ -125,6 +125,26 @@ def test_statistics_come_as_they_are_worked_out_and_are_shared(ask, ada, nobody,
         "frequencies": {"False": 25, "True": 50},
     }
     assert (told.json["num_examples"], told.json["partial"]) == (100, False)
+    # What became of it: a column came, one went, one has another type.
+    changed = {**{name: COLUMNS[name][:10] for name in ("n", "text")}, "flag": ["yes"] * 10, "new": [1.5] * 10}
+    write({"train.parquet": as_parquet(changed)})
+    told = ask(ada, f"{ADDRESS}/compare", **SPLIT, base=whole["commit"]).json["data"]
+    assert (told["base"]["num_rows"], told["base"]["state"], told["is_same"]) == (100, "done", False)
+    assert (told["head"]["num_rows"], told["head"]["state"]) == (10, "pending")
+    assert [(each["name"], each["change"]) for each in told["columns"]] == [
+        ("n", "kept"),
+        ("text", "kept"),
+        ("flag", "changed"),
+        ("new", "added"),
+        ("word", "removed"),
+    ]
+    assert (told["columns"][0]["base"]["max"], told["columns"][0]["head"], told["columns"][3]["base"]) == (
+        99,
+        None,
+        None,
+    )
+    assert ask(ada, f"{ADDRESS}/compare", **SPLIT, base=whole["commit"], head=again["commit"]).json["data"]["is_same"]
+    assert ask(ada, f"{ADDRESS}/compare", config="x", split="y", base="main").status_code == 404
     # What nobody looks at any more is forgotten.
     monkeypatch.setattr(statistics, "UNUSED_S", -10.0)
     statistics.prune_statistics(run)

@@ -43,7 +43,7 @@ ODD = {
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    made = Engine(tmp_path_factory.mktemp("engine"), Limits(processes=2, waiting=0))
+    made = Engine(tmp_path_factory.mktemp("engine"), Limits(processes=2, waiting=0, memory_bytes=128 * 1024**2))
     yield made
     made.close()
 
