@@ -23,7 +23,12 @@ def record_members(work: UnitOfWork, repositories: Sequence[Shown]) -> dict[int,
         for repository in servers:
             record = records.get(repository.id)
             if record is not None:
-                found[repository.id] = {"tools_num": record.tools_num}
+                found[repository.id] = {
+                    "tools_num": record.tools_num,
+                    "prompts_num": record.prompts_num,
+                    "resources_num": record.resources_num,
+                    "transports": record.transports,
+                }
                 # It says what is in files, which is not everybody's where content is given on request.
                 if not repository.gate and (schema := environment_schema(record)):
                     found[repository.id]["schema"] = json.dumps(schema, ensure_ascii=False)

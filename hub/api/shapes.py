@@ -81,7 +81,16 @@ _SHAPES = {
         omits_empty=True,
     ),
     "mcpserver": Shape(
-        neutral={"tools_num": 0, "schema": "", "star_num": 0, "github_path": "", "avatar_url": ""},
+        neutral={
+            "tools_num": 0,
+            "prompts_num": 0,
+            "resources_num": 0,
+            "transports": [],
+            "schema": "",
+            "star_num": 0,
+            "github_path": "",
+            "avatar_url": "",
+        },
         is_list_nested=True,
     ),
 }

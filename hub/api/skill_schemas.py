@@ -182,9 +182,14 @@ class ClawSkillSchema(_ClawSchema):
     moderation = fields.Nested(ClawModerationSchema)
 
 
+class ClawSkillNameSchema(_ClawSchema):
+    slug = fields.String()
+    display_name = _camel("displayName", fields.String)
+
+
 class ClawSkillVersionSchema(_ClawSchema):
     version = fields.Nested(ClawVersionSchema)
-    skill = fields.Nested(ClawSkillInfoSchema(only=("slug", "display_name")))
+    skill = fields.Nested(ClawSkillNameSchema)
 
 
 class ClawMatchSchema(_ClawSchema):

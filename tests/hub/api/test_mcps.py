@@ -35,7 +35,8 @@ def test_tools_are_listed_over_all_servers_that_one_may_read(as_user, nobody, co
     assert listed(ada, "search=SAYS+weather")["total"] == 2
     assert listed(nobody, "search=nothing")["data"] == []
     shown = data(nobody.get("/mcps/ada/weather"))
-    assert shown["tools_num"] == 1
+    assert [shown[f"{name}_num"] for name in ("tools", "prompts", "resources")] == [1, 1, 2]
+    assert shown["transports"] == ["stdio", "streamable-http"]
     assert json.loads(shown["schema"])["required"] == ["KEY"]
     of_one = nobody.get("/mcps/ada/weather/properties?kind=resource")
     assert [item["name"] for item in data(of_one)] == ["now"]
