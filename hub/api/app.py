@@ -29,6 +29,7 @@ from hub.api import (
     likes,
     lineage,
     mcps,
+    merges,
     models,
     notifications,
     organizations,
@@ -56,7 +57,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources, security, viewer, viewer_statistics),
     *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage, runs),
-    *(discussions, pulls, differences, notifications, broadcasts, webhooks),
+    *(discussions, pulls, merges, differences, notifications, broadcasts, webhooks),
     search,
     activities,
     *(accounts, users, jwts, verifications, organizations),

@@ -99,6 +99,11 @@ def _rule_view(rule: ProtectedBranch) -> dict[str, Any]:
         "push_role": rule.push_role.value,
         "allow_force_push": rule.allow_force_push,
         "allow_deletion": rule.allow_deletion,
+        "require_pull": rule.require_pull,
+        "allow_admins": rule.allow_admins,
+        "required_approvals": rule.required_approvals,
+        "dismiss_stale": rule.dismiss_stale,
+        "require_resolved": rule.require_resolved,
         "created_at": rule.created_at,
     }
 

@@ -112,6 +112,21 @@ class ProtectedBranchBody(Body):
     push_role = fields.Enum(Role, by_value=True, load_default=Role.WRITE)
     allow_force_push = fields.Boolean(load_default=False)
     allow_deletion = fields.Boolean(load_default=False)
+    require_pull = fields.Boolean(
+        load_default=False, metadata={"description": "it changes by merges of pull requests only"}
+    )
+    allow_admins = fields.Boolean(
+        load_default=False, metadata={"description": "whoever administers the repository is not held to that"}
+    )
+    required_approvals = fields.Integer(
+        load_default=0, validate=validate.Range(0, 20), metadata={"description": "before a merge"}
+    )
+    dismiss_stale = fields.Boolean(
+        load_default=False, metadata={"description": "approvals given before the last commit do not count"}
+    )
+    require_resolved = fields.Boolean(
+        load_default=False, metadata={"description": "no conversation may be open before a merge"}
+    )
 
 
 class ProtectedBranchSchema(Schema):
@@ -119,6 +134,11 @@ class ProtectedBranchSchema(Schema):
     push_role = fields.String()
     allow_force_push = fields.Boolean()
     allow_deletion = fields.Boolean()
+    require_pull = fields.Boolean()
+    allow_admins = fields.Boolean()
+    required_approvals = fields.Integer()
+    dismiss_stale = fields.Boolean()
+    require_resolved = fields.Boolean()
     created_at = fields.DateTime()
 
 

@@ -93,6 +93,7 @@ class DiscussionEventType(StrEnum):
     STATUS_CHANGE = "status-change"  # data: {"status"}
     TITLE_CHANGE = "title-change"  # data: {"from", "to"}
     COMMIT = "commit"  # data: {"oid"}, where the pull request's ref went
+    BASE_CHANGE = "base-change"  # data: {"from", "to"}, branches; not of Hugging Face's
 
 
 class DiscussionEvent(Model):

@@ -10,13 +10,16 @@ from sqlalchemy import ColumnElement, exists, select, update
 from hub.base.context import Context
 from hub.community.models import Discussion, DiscussionCounter, DiscussionEventType, PullRequest
 from hub.community.service.discussions import OPEN, record
-from hub.community.service.pulls import check_proposals, find_pull, open_refs_of, remove_lost_refs, settle_pulls
+from hub.community.service.merging import settle_pulls
+from hub.community.service.pull_refs import open_refs_of, remove_lost_refs
+from hub.community.service.pulls import FOLLOW_JOB, check_proposals, find_pull
+from hub.community.service.sources import follow_pulls
 from hub.db.uow import UnitOfWork, reading
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, enqueue, register
 from hub.repos.checks import BRANCHES, CHECKS
-from hub.repos.events import RefsUpdated
+from hub.repos.events import RefsUpdated, RepositoryDeleted
 from hub.repos.lfs.proposed import TTL, release, was_proposed_to
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
@@ -28,6 +31,8 @@ TIDY_JOB = "community.tidy_pulls"
 # Longer than any pull request is on its way between its ref and its row.
 _GRACE = timedelta(days=1)
 _REPOSITORIES_AT_ONCE = 200
+# Of the branches of one push, so many are looked at; who moves more of them at once moves a mirror.
+_REFS_AT_ONCE = 500
 
 
 def install(context: Context) -> None:
@@ -35,15 +40,24 @@ def install(context: Context) -> None:
     context[CHECKS].add("pull_requests", check_proposals)
     context.events.record_with(_record)
     register(context, JobSpec(SETTLE_JOB, "hub.community.pulls:settle", timeout_s=1800))
+    register(context, JobSpec(FOLLOW_JOB, "hub.community.pulls:follow", timeout_s=3600))
     register(context, JobSpec(TIDY_JOB, "hub.community.pulls:tidy", timeout_s=6 * 3600))
     # Before the garbage of LFS is collected.
     register_schedule(context, Schedule(TIDY_JOB, "50 2 * * *", TIDY_JOB))
 
 
 def settle(run: JobRun, *, repository_id: int, push_id: int) -> None:
-    """Note what a push has merged; see ``service.pulls.settle_pulls``."""
+    """Note what a push has merged; see ``service.merging.settle_pulls``."""
     if count := settle_pulls(run.context, repository_id=repository_id, push_id=push_id):
         run.log(f"Noted {count} pull requests as merged.")
+
+
+def follow(
+    run: JobRun, *, repository_id: int, source_refs: list[str] | None = None, actor_id: int | None = None
+) -> None:
+    """Bring pull requests to where their branches are; see ``service.sources.follow_pulls``."""
+    count = follow_pulls(run.context, repository_id=repository_id, source_refs=source_refs, actor_id=actor_id)
+    run.log(f"Looked at {count} pull requests.")
 
 
 def tidy(run: JobRun) -> None:
@@ -77,6 +91,8 @@ def _has_discussions() -> ColumnElement[bool]:
 
 def _record(work: UnitOfWork, event: object) -> None:
     """In the transaction that records a move of refs, so that no crash comes between."""
+    if isinstance(event, RepositoryDeleted):
+        _follow_later(work, event.repository_id, None, event.actor_id)
     if not isinstance(event, RefsUpdated):
         return
     for change in event.changes:
@@ -92,11 +108,34 @@ def _record(work: UnitOfWork, event: object) -> None:
         record(work, pull.discussion, DiscussionEventType.COMMIT, {"oid": change.new}, user_id=event.actor_id)
         touched = update(Discussion).where(Discussion.id == pull.discussion_id).values(updated_at=work.now())
         work.session.execute(touched.execution_options(synchronize_session=False))
+    branches = [change.ref for change in event.changes if change.ref.startswith(BRANCHES)]
+    if branches:
+        _follow_later(work, event.repository_id, branches, event.actor_id)
     if any(change.ref.startswith(BRANCHES) and not change.is_deletion for change in event.changes) and _has_open(
         work, event.repository_id
     ):
         args = {"repository_id": event.repository_id, "push_id": event.push_id}
         enqueue(work, SETTLE_JOB, args=args, actor_id=event.actor_id)
+
+
+def _follow_later(work: UnitOfWork, repository_id: int, refs: list[str] | None, actor_id: int | None) -> None:
+    """Bring what follows these branches to where they are now; refs: None: they are gone."""
+    following = (
+        select(PullRequest.source_ref)
+        .join(PullRequest.discussion)
+        .where(PullRequest.source_repository_id == repository_id, Discussion.status.in_(OPEN))
+    )
+    if refs is None:
+        found = {*work.session.scalars(following.limit(1))}
+    else:
+        found = {*work.session.scalars(following.where(PullRequest.source_ref.in_(refs[:_REFS_AT_ONCE])))}
+    if found:
+        args = {
+            "repository_id": repository_id,
+            "source_refs": sorted(found) if refs is not None else None,
+            "actor_id": actor_id,
+        }
+        enqueue(work, FOLLOW_JOB, args=args, actor_id=actor_id)
 
 
 def _has_open(work: UnitOfWork, repository_id: int) -> bool:

@@ -15,7 +15,7 @@ from hub.base.offload import offload
 from hub.base.paging import PageArgs
 from hub.community.models import Comment, Discussion, DiscussionEvent, DiscussionEventType, DiscussionStatus
 from hub.community.service import discussions as service
-from hub.community.service import pulls, timeline
+from hub.community.service import merging, pulls, timeline
 from hub.compat import discussion_schemas as schemas
 from hub.compat.addresses import CompatBlueprint, Place, page_url, words_from
 from hub.compat.views import time_text
@@ -163,7 +163,7 @@ def show_discussion(query: dict[str, Any], place: Place, num: int) -> dict[str, 
         view["changes"] = {"base": pull.base_ref}
         if pull.merge_commit:
             view["changes"]["mergeCommitId"] = pull.merge_commit
-        view["filesWithConflicts"] = pulls.read_conflicts(context, repository, pull)
+        view["filesWithConflicts"] = [conflict.path for conflict in pulls.read_conflicts(context, repository, pull)]
         if query["diff"]:
             changes = pulls.read_changes(context, repository, pull, actor=actor)
             view["diff"] = unified_text(changes.diff.files)
@@ -260,7 +260,7 @@ def change_status(body: dict[str, Any], place: Place, num: int) -> dict[str, Any
 def merge_pull_request(body: dict[str, Any], place: Place, num: int) -> dict[str, Any]:
     """Bring a pull request into its base branch; 409 where the two sides changed the same, with the files' names."""
     context, actor, repository = current_context(), current_actor(), place.get()
-    pull = pulls.merge_pull(context, actor=actor, repository_id=repository.id, number=num)
+    pull = merging.merge_pull(context, actor=actor, repository_id=repository.id, number=num, takes_drafts=True)
     if body["comment"]:
         with unit_of_work(context) as work:
             service.create_comment(work, actor=actor, discussion_id=pull.discussion_id, content=body["comment"])

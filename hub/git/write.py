@@ -113,6 +113,8 @@ def _merge(
                 paths=paths[:_MAX_CONFLICTS_SHOWN],
             )
         tree_id = index.write_tree(repository)
+        if squash and tree_id == ours.tree_id:
+            raise Invalid("There is nothing to merge: the base has it all.", code="nothing_to_commit")
         parents = [ours.id] if squash else [ours.id, theirs.id]
         return write_commit(repository, tree_id, parents, author, committer, message)
 

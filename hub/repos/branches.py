@@ -24,6 +24,7 @@ from hub.repos.lookup import get_for, get_readable, repository_path
 from hub.repos.models import ProtectedBranch, Repository
 
 MAX_PROTECTED_BRANCHES = 100
+MAX_APPROVALS = 20
 
 
 def create_branch(
@@ -182,13 +183,23 @@ def set_protected_branch(
     push_role: Role = Role.WRITE,
     allow_force_push: bool = False,
     allow_deletion: bool = False,
+    require_pull: bool = False,
+    allow_admins: bool = False,
+    required_approvals: int = 0,
+    dismiss_stale: bool = False,
+    require_resolved: bool = False,
 ) -> ProtectedBranch:
     """The rule for a pattern of branch names, made or changed.
 
     pattern: a short branch name in which ``*`` stands for anything and ``?`` for one character.
-    Raises Invalid (``pattern_invalid``), Conflict (``too_many_rules``), NotFound, NotSignedIn, Denied.
+    require_pull: it changes by merges of pull requests only; allow_admins: whoever administers the repository may push
+    to it all the same. required_approvals: before a merge, at most ``MAX_APPROVALS``; dismiss_stale: those given before
+    the last commit do not count; require_resolved: nor may a conversation be open.
+    Raises Invalid (``pattern_invalid``, ``REQ-ERR-6``), Conflict (``too_many_rules``), NotFound, NotSignedIn, Denied.
     """
     _check_pattern(pattern)
+    if not 0 <= required_approvals <= MAX_APPROVALS:
+        raise Invalid(f"A merge takes at most {MAX_APPROVALS} approvals.", code="REQ-ERR-6")
     get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
     rules = {rule.pattern: rule for rule in _rules_of(work, repository_id)}
     rule = rules.get(pattern)
@@ -200,6 +211,11 @@ def set_protected_branch(
     rule.push_role = push_role
     rule.allow_force_push = allow_force_push
     rule.allow_deletion = allow_deletion
+    rule.require_pull = require_pull
+    rule.allow_admins = allow_admins
+    rule.required_approvals = required_approvals
+    rule.dismiss_stale = dismiss_stale
+    rule.require_resolved = require_resolved
     work.session.flush()
     return rule
 

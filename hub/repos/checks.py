@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -43,6 +44,19 @@ _MIN_POINTER_SIZE_BYTES = 100
 _LIKE_COMMIT_ID = re.compile(r"[0-9a-f]{40}\Z")
 
 
+class Purpose(StrEnum):
+    """What the hub moves refs for, on somebody's behalf, where the checks make a difference of it.
+
+    MERGE: a pull request's commits go into its base, and all that stands before a merge was judged. OPEN: the ref of a
+    new pull request. FOLLOW: a pull request's ref goes where the branch is that it follows.
+    """
+
+    NONE = ""
+    MERGE = "merge"
+    OPEN = "open"
+    FOLLOW = "follow"
+
+
 @dataclass(frozen=True)
 class NewFile:
     """A file that a push brings. path: one of the places where it appears."""
@@ -74,7 +88,7 @@ class IncomingPush:
     repository: detached, for reading. object_env: git's variables for the quarantine in which a push's objects
     wait; empty for objects made by the hub itself. new_bytes: what the objects take on disk; None: not known.
     action: by which right they ask: REPOSITORY_WRITE for branches and tags, REPOSITORY_PROPOSE for the refs of pull
-    requests.
+    requests. purpose: what the hub itself moves them for, and no client can say; see ``Purpose``.
     """
 
     context: Context
@@ -86,6 +100,7 @@ class IncomingPush:
     object_env: Mapping[str, str] = field(default_factory=dict)
     new_bytes: int | None = None
     action: Action = Action.REPOSITORY_WRITE
+    purpose: Purpose = Purpose.NONE
 
     @cached_property
     def refs(self) -> Mapping[str, str]:
@@ -158,7 +173,8 @@ def check_ref_names(push: IncomingPush) -> None:
             if push.actor.is_system:
                 continue
             raise Denied(
-                f"{change.ref[:80]!r} cannot be pushed: only branches (refs/heads/) and tags (refs/tags/) can.",
+                f"{change.ref[:80]!r} cannot be pushed: only branches (refs/heads/) and tags (refs/tags/) can, and the "
+                "refs of open pull requests, by themselves.",
                 code="ref_reserved",
             )
         if change.is_deletion:
@@ -202,7 +218,7 @@ def check_ref_clashes(push: IncomingPush) -> None:
 def check_protected_branches(push: IncomingPush) -> None:
     """The default branch stays, and protected branches are written as their rules say.
 
-    Raises Denied (``default_branch``, ``branch_protected``).
+    Raises Denied (``default_branch``, ``branch_protected``, ``pull_required``).
     """
     changes = [change for change in push.changes if change.ref.startswith(BRANCHES)]
     for change in changes:
@@ -235,7 +251,15 @@ def _check_rule(push: IncomingPush, change: RefChange, rule: ProtectedBranch, ro
         )
     if change.is_deletion and not rule.allow_deletion:
         raise Denied(f"The branch {branch!r} is protected and cannot be deleted.", code="branch_protected")
-    if change.is_creation or change.is_deletion or rule.allow_force_push:
+    if change.is_creation or change.is_deletion:
+        return
+    if rule.require_pull and push.purpose != Purpose.MERGE and not (rule.allow_admins and role.rank >= Role.ADMIN.rank):
+        raise Denied(
+            f"The branch {branch!r} is protected: it changes by pull requests only. "
+            "Push to another branch, and open one.",
+            code="pull_required",
+        )
+    if rule.allow_force_push:
         return
     if not is_ancestor(push.path, change.old, change.new, env=push.object_env):
         raise Denied(

@@ -33,7 +33,7 @@ from hub.git.repository import clear_ref_locks, list_refs
 from hub.git.types import ZERO_OID, RefChange
 from hub.git.write import sync_refs, update_refs
 from hub.jobs.service import enqueue
-from hub.repos.checks import BRANCHES, CHECKS, IncomingPush
+from hub.repos.checks import BRANCHES, CHECKS, IncomingPush, Purpose
 from hub.repos.events import RefsUpdated
 from hub.repos.lfs.proposed import keep_for_good, note_in_pull
 from hub.repos.lookup import get_for, is_live, repository_path
@@ -61,18 +61,21 @@ def prepare(
     new_bytes: int | None = None,
     push_uuid: str | None = None,
     action: Action = Action.REPOSITORY_WRITE,
+    purpose: Purpose = Purpose.NONE,
 ) -> str:
     """Ask whether the refs may move so, and write down that they are about to; the uuid of the pending push.
 
     via: "http", "ssh", "web", "api" or "mirror". object_env, new_bytes: as in ``IncomingPush``. push_uuid: a uuid
     that the caller chose beforehand; asking twice with one is asking once. action: REPOSITORY_PROPOSE moves the refs
-    of pull requests, and no others.
+    of pull requests, and no others. purpose: as in ``IncomingPush``.
     Raises NotFound, NotSignedIn, Denied, and whatever a check refuses with.
     """
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=action, repository_id=repository_id)
         path = repository_path(context.settings, repository)
-    push = IncomingPush(context, actor, repository, path, tuple(changes), via, object_env or {}, new_bytes, action)
+    push = IncomingPush(
+        context, actor, repository, path, tuple(changes), via, object_env or {}, new_bytes, action, purpose
+    )
     for check in context[CHECKS].values():
         check(push)
     named = {pointer.oid for pointer in push.pointers}
@@ -140,12 +143,21 @@ def receive(
     changes: Sequence[RefChange],
     via: str,
     action: Action = Action.REPOSITORY_WRITE,
+    purpose: Purpose = Purpose.NONE,
 ) -> Push:
     """Move refs to objects that are already in the repository: all of the changes or none. The settled push.
 
     Raises Conflict (``ref_changed``) when a ref is no longer at the change's ``old``, and what ``prepare`` raises.
     """
-    push_uuid = prepare(context, actor=actor, repository_id=repository.id, changes=changes, via=via, action=action)
+    push_uuid = prepare(
+        context,
+        actor=actor,
+        repository_id=repository.id,
+        changes=changes,
+        via=via,
+        action=action,
+        purpose=purpose,
+    )
     try:
         update_refs(repository_path(context.settings, repository), changes)
     except HubError:

@@ -13,7 +13,7 @@ from hub.base.events import publish
 from hub.community import jobs
 from hub.community.events import WebhookDisabled
 from hub.community.models import ClientEvent, DiscussionStatus, Notification, Webhook
-from hub.community.service import discussions, notifications, pulls, timeline
+from hub.community.service import discussions, merging, notifications, pulls, timeline
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import execute, run_due
@@ -191,7 +191,7 @@ def test_owner_and_author_are_told_what_becomes_of_a_pull_request(context, make_
             )
     edits = [FileEdit("a.txt", content=b"1")]
     commit_files(context, actor=actor_of(bob), **where, message="x", edits=edits, proposal=1)
-    pulls.merge_pull(context, actor=actor_of(ada), **where, number=1)
+    merging.merge_pull(context, actor=actor_of(ada), **where, number=1)
     assert inbox() == [
         ("ada", "bob opened again a pull request on ada/thing: Better"),
         ("bob", "ada closed a pull request on ada/thing: Better"),

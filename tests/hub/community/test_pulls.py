@@ -12,15 +12,16 @@ from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn, Pr
 from hub.base.topics import TOPICS
 from hub.community.models import Comment, Discussion, DiscussionEvent, DiscussionStatus
 from hub.community.pulls import SETTLE_JOB, TIDY_JOB
-from hub.community.service import discussions, pulls, timeline
+from hub.community.service import discussions, merging, pulls, timeline
 from hub.db.uow import reading, unit_of_work
-from hub.git.merge import held_by
+from hub.git.merge import ConflictKind, MergeConflict, held_by
 from hub.git.repository import get_commit, list_refs
 from hub.git.types import RefChange
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import execute, run_due
 from hub.jobs.service import enqueue
 from hub.repos import branches, refs
+from hub.repos.checks import Purpose
 from hub.repos.files import FileEdit, build_proposal, commit_files
 from hub.repos.lookup import repository_path
 from hub.repos.service import fork_repository
@@ -86,25 +87,29 @@ def test_a_reader_proposes_and_a_writer_merges(context, ada, bob, thing, commit,
     # Its ref is there at once, where the base is.
     assert refs_of(context, thing)["refs/pr/1"] == tip == pull.opened_commit
     with pytest.raises(Conflict, match="no commits yet"):
-        pulls.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
+        merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
     head = commit(reader, {"b.txt": b"2"}, proposal=1)
     assert refs_of(context, thing)["refs/pr/1"] == head
     assert refs_of(context, thing)["refs/heads/main"] == tip
+    with pytest.raises(Conflict, match="is a draft"):
+        merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
+    with unit_of_work(context) as work:
+        pulls.set_draft(work, actor=reader, repository_id=thing.id, number=1, is_draft=False)
     for actor, error in ((reader, Denied), (ANONYMOUS, NotSignedIn)):
         with pytest.raises(error):
-            pulls.merge_pull(context, actor=actor, repository_id=thing.id, number=1)
-    merged = pulls.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
+            merging.merge_pull(context, actor=actor, repository_id=thing.id, number=1)
+    merged = merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
     # The base had nothing else, so it goes forward.
     assert (merged.merge_commit, merged.merged_by.name, merged.base_commit) == (head, "ada", tip)
     assert refs_of(context, thing)["refs/heads/main"] == head
-    assert statuses(context, thing.id, 1) == ("merged", ["merged"])
+    assert statuses(context, thing.id, 1) == ("merged", ["open", "merged"])
     assert told == [("pull_request.opened", "draft"), ("pull_request.merged", "merged")]
     changes = pulls.read_changes(context, thing, merged, actor=ANONYMOUS)
     assert [file.new_path for file in changes.diff.files] == ["b.txt"]
     with pytest.raises(Conflict, match="is merged"):
         commit(reader, {"c.txt": b"3"}, proposal=1)
     with pytest.raises(Conflict, match="is merged"):
-        pulls.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
+        merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
     with unit_of_work(context) as work, pytest.raises(Conflict, match="close it instead"):
         discussions.delete_discussion(work, actor=writer, discussion_id=merged.discussion_id)
     # A fork has none of them.
@@ -128,12 +133,12 @@ def test_both_sides_are_brought_together_or_told_apart(context, ada, bob, thing,
     base = commit(writer, {"a.txt": b"theirs"})
     with reading(context) as work:
         one, two = (pulls.find_pull(work, thing.id, number) for number in (1, 2))
-    assert pulls.read_conflicts(context, thing, one) == ["a.txt"]
+    assert pulls.read_conflicts(context, thing, one) == [MergeConflict("a.txt", ConflictKind.BOTH_MODIFIED)]
     assert pulls.read_conflicts(context, thing, two) == []
     with pytest.raises(Conflict) as caught:
-        pulls.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
+        merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
     assert (caught.value.code, caught.value.details["paths"]) == ("merge_conflict", ["a.txt"])
-    merged = pulls.merge_pull(context, actor=writer, repository_id=thing.id, number=2)
+    merged = merging.merge_pull(context, actor=writer, repository_id=thing.id, number=2)
     made = get_commit(repository_path(context.settings, thing), merged.merge_commit)
     assert made.parent_ids == (base, two.start_commit)
     assert (made.author.name, made.title) == ("ada", "Merge pull request #2: new.txt")
@@ -206,11 +211,11 @@ def test_a_protected_branch_is_merged_into_by_those_who_may_push_to_it(context, 
     pulls.open_pull(context, actor=writer, repository_id=thing.id, title="One")
     commit(writer, {"b.txt": b"1"}, proposal=1)
     with pytest.raises(Denied, match="protected"):
-        pulls.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
+        merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
     with pytest.raises(Denied, match="force-pushed"):
         branches.squash_branch(context, actor=admin, repository_id=thing.id, name="main", message="All")
     assert refs_of(context, thing)["refs/heads/main"] == tip
-    assert pulls.merge_pull(context, actor=admin, repository_id=thing.id, number=1).merge_commit
+    assert merging.merge_pull(context, actor=admin, repository_id=thing.id, number=1).merge_commit
 
 
 def test_numbers_and_merges_of_many_at_once(context, ada, thing, commit, actor_of):
@@ -234,7 +239,7 @@ def test_numbers_and_merges_of_many_at_once(context, ada, thing, commit, actor_o
 
     def merge(number):
         try:
-            return pulls.merge_pull(context, actor=actor, repository_id=thing.id, number=number).merge_commit
+            return merging.merge_pull(context, actor=actor, repository_id=thing.id, number=number).merge_commit
         except Conflict as error:
             return error.code
 
@@ -263,7 +268,7 @@ def test_a_merge_that_died_between_ref_and_row_is_finished(context, ada, bob, th
     with monkeypatch.context() as patch:
         patch.setattr(refs, "settle", die)
         with pytest.raises(SystemExit):
-            pulls.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
+            merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
     assert refs_of(context, thing)["refs/heads/main"] == head
     assert statuses(context, thing.id, 1) == ("open", [])
     assert refs.reconcile(context, look_for_drift=False).settled == 1
@@ -316,6 +321,7 @@ def test_a_stranger_has_twenty_open_ones_and_a_crash_leaves_none(
         changes=[RefChange("refs/pr/99", "0" * 40, refs_of(context, thing)["refs/heads/main"])],
         via="api",
         action=Action.REPOSITORY_PROPOSE,
+        purpose=Purpose.OPEN,
     )
     with reading(context) as work:
         numbers = work.session.scalars(select(Discussion.number)).all()
@@ -336,7 +342,7 @@ def test_every_open_one_for_the_branch_is_settled(context, ada, bob, thing, comm
     writer, reader = actor_of(ada), actor_of(bob)
     commit(writer, {"a.txt": b"1"})
     commit(writer, {"a.txt": b"2"}, new_branch="other", branch="main")
-    monkeypatch.setattr(pulls, "_SETTLED_AT_ONCE", 2)
+    monkeypatch.setattr(merging, "_SETTLED_AT_ONCE", 2)
     for _ in range(3):
         pulls.open_pull(context, actor=reader, repository_id=thing.id, title="x")
     commit(reader, {"b.txt": b"2"}, proposal=1)
@@ -344,5 +350,5 @@ def test_every_open_one_for_the_branch_is_settled(context, ada, bob, thing, comm
     tips = refs_of(context, thing)
     change = RefChange("refs/heads/main", tips["refs/heads/main"], tips["refs/pr/1"])
     push = refs.receive(context, actor=writer, repository=thing, changes=[change], via="http")
-    assert pulls.settle_pulls(context, repository_id=thing.id, push_id=push.id) == 1
+    assert merging.settle_pulls(context, repository_id=thing.id, push_id=push.id) == 1
     assert statuses(context, thing.id, 1)[0] == "merged"

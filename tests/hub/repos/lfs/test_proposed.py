@@ -12,7 +12,7 @@ from hub.accounts.policy import ANONYMOUS, Action
 from hub.base.errors import NotFound, QuotaExceeded, Unprocessable
 from hub.community.models import DiscussionStatus
 from hub.community.pulls import TIDY_JOB
-from hub.community.service import pulls, timeline
+from hub.community.service import merging, pulls, timeline
 from hub.db.uow import reading, unit_of_work
 from hub.git.pointer import format_pointer
 from hub.jobs.models import Job, JobState
@@ -102,9 +102,9 @@ def test_a_proposed_content_is_the_owners_once_it_is_merged(context, public, eve
     settings = context.settings
     context.settings = dataclasses.replace(settings, quota_bytes=used(context, public) + len(BIG) - 1)
     with pytest.raises(QuotaExceeded):
-        pulls.merge_pull(context, **number)
+        merging.merge_pull(context, **number)
     context.settings = settings
-    pulls.merge_pull(context, **number)
+    merging.merge_pull(context, **number)
     assert (public.size_bytes(), public.held()) == (before + len(BIG), {OID})
     later_run(days=30)
     assert public.get(OID) == BIG
@@ -126,7 +126,7 @@ def test_what_no_open_pull_request_names_goes(context, public, eve, later_run):
     with unit_of_work(context) as work:
         timeline.set_status(work, actor=public.actor, discussion_id=discussion.id, status=DiscussionStatus.OPEN)
     with pytest.raises(Unprocessable):
-        pulls.merge_pull(context, actor=public.actor, repository_id=public.repository.id, number=discussion.number)
+        merging.merge_pull(context, actor=public.actor, repository_id=public.repository.id, number=discussion.number)
 
 
 def test_proposals_have_a_room_of_their_own(context, public, eve, make_shelf):
