@@ -50,6 +50,10 @@ class WholeMetadataSchema(ModelMetadataSchema):
     tokenizer_class = fields.String()
     vocabulary_size = fields.Integer(allow_none=True)
     quantization_method = fields.String(metadata={"description": "gptq, awq ...; else empty"})
-    gpu_memory_gib = fields.Float(metadata={"description": "to run it: an estimate, 1.2 times the weights"})
-    gpu_finetune_gib = fields.Float(metadata={"description": "to fine-tune all of it: 16 bytes for each parameter"})
+    run_bytes = fields.Integer(
+        allow_none=True, metadata={"description": "memory to run it: an estimate, 1.2 times the weights"}
+    )
+    finetune_bytes = fields.Integer(
+        allow_none=True, metadata={"description": "memory to fine-tune all of it: 16 bytes for each parameter"}
+    )
     files = fields.List(fields.Nested(WeightFileSchema))

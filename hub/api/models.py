@@ -14,7 +14,6 @@ from hub.api.envelope import enveloped, ok, send_json
 from hub.api.model_members import metadata_view
 from hub.api.schemas import FileSchema
 from hub.api.views import FileViews
-from hub.assets.heads.estimates import gib
 from hub.assets.heads.reading import read_page
 from hub.assets.service.modelmetadata import Brief, find_metadata, list_quantizations
 from hub.db.uow import reading
@@ -58,8 +57,8 @@ def show_metadata(namespace: str, name: str) -> Response:
         "vocabulary_size": row.vocabulary_size,
         "quantization_method": row.quantization_method,
         "quantizations": row.quantizations,
-        "gpu_memory_gib": gib(row.run_bytes),
-        "gpu_finetune_gib": gib(row.finetune_bytes),
+        "run_bytes": row.run_bytes,
+        "finetune_bytes": row.finetune_bytes,
         "files": row.files,
     }
     return send_json(ok(view))

@@ -14,7 +14,7 @@ GIB = 1024**3
 RUN_NUMERATOR, RUN_DENOMINATOR = 6, 5
 FINETUNE_BYTES_PER_PARAMETER = 16
 
-# Bits of one number, by the names that safetensors, GGUF and ONNX files have for it; what is not here has 16.
+# Bits of one number, by the names that files have for it; what is not here has 16.
 _BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
     **dict.fromkeys(("F32", "I32", "U32"), 32),

@@ -58,6 +58,7 @@ def read_gguf_head(source: Source) -> Head:
     pairs = list(parsed.members.items())[:MAX_KEYS]
     head.metadata = {shown_text(name, MAX_NAME_CHARS): _shown(value) for name, value in pairs}
     counts = head.counts()
+    head.check_room(head.weight_bytes(), source.size_bytes)
     architecture = parsed.members.get("general.architecture")
     tokens = parsed.members.get("tokenizer.ggml.tokens")
     file_type = FILE_TYPES.get(parsed.members.get("general.file_type"), "")  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from hub.repos import derived
 from hub.repos.contents import OpenedFile, open_file
 from hub.repos.rows import Shown
 
-_FORMAT = "1"
+_FORMAT = "2"
 # Of a file that Git holds itself: it is streamed from its beginning each time.
 MAX_GIT_BYTES = 32 * 1024 * 1024
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from hub.assets.heads.estimates import weight_bytes_of
 from hub.assets.heads.source import Source
 from hub.assets.heads.types import MAX_KEYS, MAX_NAME_CHARS, MAX_TENSORS, Head, HeadError, Tensor, shown_text
 from hub.assets.service.tensors import (
@@ -40,7 +41,7 @@ def read_safetensors(source: Source) -> Head:
     if isinstance(said, dict):
         pairs = list(said.items())[:MAX_KEYS]
         head.metadata = {shown_text(str(name), MAX_NAME_CHARS): shown_text(str(value)) for name, value in pairs}
-    head.counts()
+    head.check_room(weight_bytes_of(head.counts()), source.size_bytes)
     return head
 
 

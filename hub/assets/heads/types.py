@@ -65,6 +65,11 @@ class Head:
         """The bytes of the tensors whose size is known."""
         return sum(tensor.size_bytes or 0 for tensor in self.tensors)
 
+    def check_room(self, weight_bytes: int, size_bytes: int) -> None:
+        """Return when so many bytes of weights fit into the file. Raises HeadError."""
+        if weight_bytes > size_bytes:
+            raise HeadError(f"Its tensors would have {weight_bytes:,} bytes; the file has {size_bytes:,}.")
+
     def view(self) -> dict[str, Any]:
         """As JSON says it."""
         rows = [

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import struct
 import zipfile
 
@@ -9,7 +10,7 @@ import pytest
 
 from hub.accounts.policy import SYSTEM
 from hub.assets.heads import onnx, reading
-from hub.assets.heads.estimates import GIB, bytes_to_finetune, bytes_to_run
+from hub.assets.heads.estimates import GIB, bytes_to_finetune, bytes_to_run, gib
 from hub.assets.heads.gguf import read_gguf_head
 from hub.assets.heads.onnx import read_onnx
 from hub.assets.heads.safetensors import read_safetensors
@@ -34,12 +35,16 @@ class Counted(Source):
         super().__init__(len(data) if size_bytes is None else size_bytes, fetch)
 
 
-def safetensors(tensors, **metadata):
+SIZES = {"F32": 4, "BF16": 2, "F16": 2}
+
+
+def safetensors(tensors, *, is_cut=False, **metadata):
+    """is_cut: whether the weights are left out."""
     head, at = {}, 0
     for name, (dtype, shape) in tensors.items():
-        head[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at := at + 8]}
+        head[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at := at + SIZES[dtype] * math.prod(shape)]}
     raw = json.dumps({**({"__metadata__": metadata} if metadata else {}), **head}).encode()
-    return struct.pack("<Q", len(raw)) + raw + bytes(at)
+    return struct.pack("<Q", len(raw)) + raw + bytes(0 if is_cut else at)
 
 
 def gguf_text(value):
@@ -53,7 +58,8 @@ def gguf(tensors, members=(), *, counts=None):
     for name, shape, kind in tensors:
         body += gguf_text(name.encode()) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
         body += struct.pack("<IQ", kind, 0)
-    return b"GGUF" + struct.pack("<IQQ", 3, *(counts or (len(tensors), len(members) + 2))) + body
+    weights = bytes(min(sum(math.prod(shape) * 4 for _name, shape, _kind in tensors), 64 * 1024))
+    return b"GGUF" + struct.pack("<IQQ", 3, *(counts or (len(tensors), len(members) + 2))) + body + weights
 
 
 def field(number, value):
@@ -100,7 +106,7 @@ def test_each_format_tells_its_tensors_and_metadata_and_no_weight_is_read():
     head = read_safetensors(Counted(safetensors({"w": ("F32", [2, 3]), "b": ("BF16", [7])}, format="pt")))
     assert (head.counts(), head.metadata) == ({"F32": 6, "BF16": 7}, {"format": "pt"})
     first = head.tensors[0]
-    assert (first.name, first.dtype, first.shape, first.size_bytes) == ("w", "F32", [2, 3], 8)
+    assert (first.name, first.dtype, first.shape, first.size_bytes) == ("w", "F32", [2, 3], 24)
     words = struct.pack("<IQ", 8, 3) + b"".join(map(gguf_text, (b"<s>", b"</s>", b"a")))
     members = [(b"tokenizer.ggml.tokens", 9, words), (b"general.file_type", 4, struct.pack("<I", 15))]
     head = read_gguf_head(Counted(gguf([("w", (256, 2), 12), ("n", (8,), 0)], members)))
@@ -135,12 +141,18 @@ def test_each_format_tells_its_tensors_and_metadata_and_no_weight_is_read():
         (read_safetensors, struct.pack("<Q", 100 * 1024**3) + b"{}", "107,374,182,400 bytes; more than 16 MiB"),
         (read_safetensors, struct.pack("<Q", 1000) + b"{}", "which it has not"),
         (read_safetensors, struct.pack("<Q", 2) + b"[]", "no JSON object"),
-        (read_safetensors, safetensors({"w": ("F32", [2**62, 2**62])}), "no type and shape"),
-        (read_safetensors, safetensors({"a": ("F32", [2**62]), "b": ("F32", [2**62])}), "more numbers than any file"),
+        (read_safetensors, safetensors({"w": ("F32", [2**62, 2**62])}, is_cut=True), "no type and shape"),
+        (
+            read_safetensors,
+            safetensors({"a": ("F32", [2**62]), "b": ("F32", [2**62])}, is_cut=True),
+            "more numbers than any file",
+        ),
         (read_safetensors, struct.pack("<Q", 3_000_008) + b'{"a":[' + b"[]," * 999_999 + b"[]]} ", "1,000,000 values"),
+        (read_safetensors, safetensors({"w": ("F32", [7, 10**9])}, is_cut=True), "would have 28,000,000,000 bytes"),
+        (read_gguf_head, gguf([("w", (2**20, 2), 0)]), "would have 8,388,608 bytes"),
         (read_gguf_head, b"GGUX" + bytes(100), "no GGUF file"),
         (read_gguf_head, gguf([("w", (2,), 0)], counts=(2**63, 2)), "9,223,372,036,854,775,808 tensors"),
-        (read_gguf_head, gguf([("w", (2,), 0)], counts=(1000, 2)), "more in it than the file holds"),
+        (read_gguf_head, gguf([("w", (2,), 0)], counts=(60_000, 2)), "more in it than the file holds"),
         (read_gguf_head, gguf([("w", (2**40, 2**40), 0)]), "more numbers than any file"),
         (read_gguf_head, gguf([], [(b"k", 9, struct.pack("<IQ", 8, 2**60))]), "too many items"),
         (read_onnx, b"\xff" * 100, "has no end"),
@@ -223,8 +235,8 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
         {
             "config.json": json.dumps(config).encode(),
             "tokenizer_config.json": b'{"tokenizer_class": "LlamaTokenizer", "model_max_length": 1e30}',
-            "model.safetensors": safetensors({"w": ("BF16", [2**30, 7]), "b": ("F32", [8])}),
-            "model.fp16.safetensors": safetensors({"w": ("F16", [2**30, 7])}),
+            "model.safetensors": safetensors({"w": ("BF16", [1000, 7]), "b": ("F32", [8])}),
+            "model.fp16.safetensors": safetensors({"w": ("F16", [1000, 7])}),
             "bad.safetensors": struct.pack("<Q", 100 * 1024**3),
             "net.onnx": onnx_file(initializer(b"w", 1, (4, 5))),
             "pytorch_model.bin": archive({"m/data.pkl": b"x", "m/data/0": b"yy"}),
@@ -235,7 +247,7 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
     index = json.dumps({"weight_map": {f"w{n}": name for n, name in enumerate(shards)}}).encode()
     push(models["parts"], shards | {"model.safetensors.index.json": index})
     variants = {f"m.{name}.gguf": gguf([("w", (256, numbers), 12)]) for name, numbers in (("Q4_K_M", 2), ("Q8_0", 4))}
-    pieces = {f"m-F16-0000{n}-of-00002.gguf": gguf([("w", (64, 64), 1)]) for n in (1, 2)}
+    pieces = {f"m-F16-0000{n}-of-00002.gguf": gguf([("w", (64, 32), 1)]) for n in (1, 2)}
     push(models["small"], variants | pieces | {"broken.gguf": b"GGUF" + bytes(8)})
     parts = {
         "unet/diffusion.safetensors": safetensors({"w": ("F16", [10])}),
@@ -248,7 +260,7 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
     def shown(name):
         return client.get(f"/api/v1/models/ada/{name}").json["data"]["metadata"]
 
-    numbers = 7 * 2**30 + 8
+    numbers = 7008
     whole = shown("whole")
     assert whole == {
         "model_params": round(numbers / 10**9, 6),
@@ -256,11 +268,13 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
         "architecture": "LlamaForCausalLM",
         "model_type": "llama",
         "class_name": "LlamaForCausalLM",
-        "mini_gpu_memory_gb": round(bytes_to_run(14 * 2**30 + 32) / GIB, 2),
-        "mini_gpu_finetune_gb": round(bytes_to_finetune(numbers) / GIB, 2),
+        "mini_gpu_memory_gb": 0.0,
+        "mini_gpu_finetune_gb": 0.0,
         "quantizations": [],
     }
     full = client.get("/api/v1/models/ada/whole/metadata").json["data"]
+    assert (full["weight_bytes"], full["run_bytes"], full["finetune_bytes"]) == (14_032, 16_838, 112_128)
+    assert (gib(bytes_to_run(14 * GIB)), gib(bytes_to_finetune(7 * 10**9))) == (16.8, 104.31)
     assert (full["parameters"], full["context_length"], full["vocabulary_size"]) == (numbers, 4096, 32000)
     assert (full["tokenizer_class"], full["quantization_method"]) == ("LlamaTokenizer", "gptq")
     reasons = {file["path"]: file["reason"] for file in full["files"]}
@@ -282,9 +296,9 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
     assert client.get("/api/v1/models/ada/none/quantizations").json["data"] == []
     # Filters, and as many queries however many there are.
     for query, found in (
-        ("model_params_min=7&model_params_max=8", ["whole"]),
-        ("model_params_min=8", []),
-        ("model_params_max=0.001", ["parts", "pipe", "small"]),
+        ("model_params_min=0.000007&model_params_max=0.000008", ["whole"]),
+        ("model_params_min=0.00001", []),
+        ("model_params_max=0.000005", ["parts", "pipe", "small"]),
         ("model_params_min=9&model_params_max=8", []),
         ("model_params_min=1e300", []),
         ("model_params_min=0&model_params_max=0", sorted(names)),
@@ -301,8 +315,8 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
     assert counts[0] == counts[1]
     # One file's head, in pages.
     head = client.get("/api/v1/models/ada/whole/header/model.safetensors?per=1&page=2").json["data"]
-    assert (head["format"], head["total"], head["parameters"]) == ("safetensors", 2, {"BF16": 7 * 2**30, "F32": 8})
-    assert head["tensors"] == [{"name": "b", "dtype": "F32", "shape": [8], "size_bytes": 8}]
+    assert (head["format"], head["total"], head["parameters"]) == ("safetensors", 2, {"BF16": 7000, "F32": 8})
+    assert head["tensors"] == [{"name": "b", "dtype": "F32", "shape": [8], "size_bytes": 32}]
     found = client.get("/api/v1/models/ada/whole/header/pytorch_model.bin?search=PKL").json["data"]
     assert [tensor["name"] for tensor in found["tensors"]] == ["m/data.pkl"]
     for path, status, code in (

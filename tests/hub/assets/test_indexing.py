@@ -304,7 +304,7 @@ def _import_many(path, count):
 
 def safetensors_of(number):
     head = json.dumps({"w": {"dtype": "F32", "shape": [number], "data_offsets": [0, 0]}}).encode()
-    return struct.pack("<Q", len(head)) + head
+    return struct.pack("<Q", len(head)) + head + bytes(4 * number)
 
 
 @pytest.mark.any_database
