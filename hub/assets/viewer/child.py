@@ -69,6 +69,7 @@ class Child:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         # By itself Arrow takes addresses by the gigabyte, of which there are few here.
         environment |= {"LC_ALL": "C.UTF-8", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+        environment |= {"OMP_NUM_THREADS": "2", "ARROW_IO_THREADS": "2"}
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", start, root, str(memory_bytes)],
             stdin=subprocess.PIPE,

@@ -47,9 +47,6 @@ def convert(
         except Again:
             writer.discard()
             continue
-        except UnreadableTable:
-            writer.discard()
-            raise
         return {
             "columns": _with_features(writer.schema, reading),
             "files": writer.files,
@@ -84,8 +81,7 @@ class _Writer:
 
     def add(self, table: Any) -> None:
         if self.schema is None:
-            self.schema = table.schema.remove_metadata()
-        table = fit(table, self.schema)
+            self.schema = table.schema
         self._waiting.append(table)
         self._waiting_bytes += table.nbytes
         self.size_bytes += table.nbytes
@@ -130,26 +126,6 @@ class _Writer:
             path.unlink()
 
 
-def fit(table: Any, schema: Any) -> Any:
-    """A table in the columns of those before it: what it lacks is empty. Raises UnreadableTable."""
-    import pyarrow as pa
-
-    if table.schema.equals(schema):
-        return table
-    names = table.schema.names
-    more = [name for name in names if name not in schema.names]
-    if more:
-        raise UnreadableTable(f"It has a column {more[0]!r} that what comes before it has not.")
-    try:
-        columns = [
-            table.column(field.name).cast(field.type) if field.name in names else pa.nulls(table.num_rows, field.type)
-            for field in schema
-        ]
-        return pa.Table.from_arrays(columns, schema=schema)
-    except (pa.ArrowException, KeyError) as error:
-        raise UnreadableTable(f"Its columns do not fit those before it: {error}"[:500]) from None
-
-
 def preview(sources: Sequence[Source], *, format: str, delimiter: str, offset: int, limit: int) -> dict[str, Any]:
     """The first rows, from the beginning of the files: columns, a page of rows, how many were found, whether all."""
     reading = Reading(format, delimiter, limit_bytes=PREVIEW_BYTES)
@@ -172,9 +148,8 @@ def _first_rows(
     size = 0
     for table in _tables(reading, sources, unread):
         if schema is None:
-            schema = table.schema.remove_metadata()
+            schema = table.schema
             page = Page(media_of(_with_features(schema, reading)))
-        table = fit(table, schema)
         assert page is not None
         wanted = table.slice(max(0, offset - seen), max(0, offset + limit - max(seen, offset)))
         page.add_table(wanted)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 from hub.assets.viewer import arrow
 from hub.assets.viewer.arrow import UnreadableTable
@@ -63,6 +63,7 @@ class Reading:
     features: dict[str, Any] = field(default_factory=dict)
     is_cut: bool = False
     done: int = 0
+    schema: Any = None
 
 
 class Again(Exception):
@@ -71,7 +72,8 @@ class Again(Exception):
 
 def read_sources(reading: Reading, sources: Sequence[Source], unread: dict[str, str]) -> Iterator[Any]:
     """The rows of files, in order. unread: gets the reasons of files that cannot be read; what came of them before
-    stays. Raises Again, MemoryError."""
+    stays. All have the columns of the first. Raises Again, MemoryError."""
+    reading.schema, reading.done, reading.is_cut = None, 0, False
     if reading.format in ("imagefolder", "audiofolder"):
         kind = "Image" if reading.format == "imagefolder" else "Audio"
         reading.features[kind.lower()] = {"_type": kind}
@@ -81,7 +83,9 @@ def read_sources(reading: Reading, sources: Sequence[Source], unread: dict[str, 
     for source in sources:
         try:
             for table in _read_source(reading, source):
-                yield table
+                if reading.schema is None:
+                    reading.schema = table.schema.remove_metadata()
+                yield _fit(reading, table)
                 reading.done = before + min(source.size_bytes, reading.done - before)
         except UnreadableTable as error:
             unread[source.name] = str(error)
@@ -91,6 +95,36 @@ def read_sources(reading: Reading, sources: Sequence[Source], unread: dict[str, 
             unread[source.name] = _reason(str(error))
         before += source.size_bytes
         reading.done = before
+
+
+def _fit(reading: Reading, table: Any) -> Any:
+    """A table in the columns of those before it: what it lacks is empty. Raises UnreadableTable, Again."""
+    import pyarrow as pa
+
+    schema, names = reading.schema, table.schema.names
+    if table.schema.equals(schema):
+        return table
+    more = [name for name in names if name not in schema.names]
+    if more:
+        raise UnreadableTable(f"It has a column {more[0]!r} that what comes before it has not.")
+    columns = []
+    for at, column in enumerate(schema):
+        try:
+            found = table.column(column.name) if column.name in names else pa.nulls(table.num_rows, column.type)
+            columns.append(found.cast(column.type))
+        except (pa.ArrowException, KeyError) as error:
+            if reading.format == "csv" and names == schema.names and reading.types.get(at) != pa.string():
+                _loosen(reading, at, is_number=pa.types.is_floating(table.schema.field(at).type))
+            raise UnreadableTable(f"Its column {column.name!r} does not fit those before it: {error}"[:500]) from None
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _loosen(reading: Reading, column: int, *, is_number: bool) -> NoReturn:
+    """Read a column of CSV as numbers with fractions, else as texts. Raises Again."""
+    import pyarrow as pa
+
+    reading.types[column] = pa.float64() if is_number and column not in reading.types else pa.string()
+    raise Again
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -185,18 +219,13 @@ def _read_stream(reading: Reading, name: str, suffix: str, stream: Any, *, is_se
 
 def _judge(reading: Reading, name: str, said: str) -> None:
     """Find another way to read what pyarrow has refused. Raises Again where there is one."""
-    import pyarrow as pa
-
     if _NOT_UTF8.search(said) and not reading.encodings.get(name):
         reading.encodings[name] = "latin-1"
         raise Again
     found = _WRONG_TYPE.search(said)
     if found is not None:
-        # Of another type than its first values said: a number with a fraction, else a text.
-        column = int(found[1])
-        was_whole = found[2].startswith("int") and column not in reading.types
-        reading.types[column] = pa.float64() if was_whole else pa.string()
-        raise Again
+        # Of another type than its first values said.
+        _loosen(reading, int(found[1]), is_number=found[2].startswith("int"))
 
 
 def _delimiter_of(suffix: str) -> str:

@@ -213,6 +213,24 @@ def test_what_cannot_be_made_says_why_and_is_tried_again(context, write, look, m
 
 
 @pytest.mark.any_database
+def test_files_that_differ_are_fitted_or_left_out(context, write, look, make_data_set, no_conversion):
+    texts, lines = make_data_set("texts"), make_data_set("lines")
+    files = [b"a,b,c\n1,1,1\n", b"a,b,c\n2.5,x,\n", b"a,c\n3,3\n", b"a,d\n4,4\n"]
+    write(texts, {f"train/{number}.csv": content for number, content in enumerate(files)})
+    files = [b'{"a": 1}\n', b'{"a": "x"}\n', b'{"a": 3}\n']
+    write(lines, {f"train/{number}.jsonl": content for number, content in enumerate(files)})
+    no_conversion()
+    for _ in range(2):
+        page = look(texts)
+        assert page.rows == [[1.0, "1", 1], [2.5, "x", None], [3.0, None, 3]]
+        assert [path for path, _ in page.unread] == ["train/3.csv"]
+        page = look(lines)
+        assert (page.rows, page.is_partial) == ([[1], [3]], True)
+        assert [path for path, _ in page.unread] == ["train/1.jsonl"]
+        run_due(context)
+
+
+@pytest.mark.any_database
 def test_what_the_default_branch_has_as_parquet_is_not_made_again(context, write, look, make_data_set):
     repository = make_data_set()
     write(repository, {"train.jsonl": b"".join(b'{"a": %d}\n' % number for number in range(1000))})
