@@ -219,7 +219,7 @@ def receive_pack(address: RepositoryAddress) -> Response:
 def _start(access: Access, service: str, *, advertise: bool = False, **options: Any) -> GitExchange:
     settings = current_context().settings
     options["env"] = {**options.get("env", {}), **_protocol_environment()}
-    args = [*service_command(settings, service), "--stateless-rpc"]
+    args = [*service_command(settings, service, is_proposal=access.is_proposal), "--stateless-rpc"]
     if advertise:
         args.append("--advertise-refs")
     if service == RECEIVE_PACK:

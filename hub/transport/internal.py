@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from hub.accounts.models import AccessToken, User
-from hub.accounts.policy import Actor
+from hub.accounts.policy import Action, Actor
 from hub.base.errors import Denied, HubError, Invalid
 from hub.base.log import get_logger
 from hub.base.offload import offload
@@ -22,6 +22,7 @@ from hub.http.errors import speak
 from hub.repos import refs
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
+from hub.repos.proposals import PROPOSALS
 from hub.transport.tickets import PushTicket, read_ticket
 
 log = get_logger(__name__)
@@ -55,6 +56,8 @@ def pre_receive() -> Response:
         raise Denied("The repository has been deleted.", code="repository_not_found")
     objects = repository_path(context.settings, repository) / "objects"
     object_env = _quarantine_environment(quarantine, objects) if quarantine else {}
+    # The refs of pull requests move by another right, and by themselves.
+    is_proposal = all(change.ref.startswith(PROPOSALS) for change in changes)
     new_bytes = offload(_disk_usage, Path(quarantine)) if quarantine else None
     try:
         refs.prepare(
@@ -66,6 +69,7 @@ def pre_receive() -> Response:
             object_env=object_env,
             new_bytes=new_bytes,
             push_uuid=ticket.push_uuid,
+            action=Action.REPOSITORY_PROPOSE if is_proposal else Action.REPOSITORY_WRITE,
         )
     except HubError as refusal:
         log.info("push_refused", repository_id=ticket.repository_id, actor_id=ticket.user_id, code=refusal.code)

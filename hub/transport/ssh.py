@@ -277,7 +277,7 @@ class GitOverSSH:
             "git",
             *server_config(hooks=hooks),
             f"--git-dir={access.path}",
-            *service_command(self._context.settings, service),
+            *service_command(self._context.settings, service, is_proposal=access.is_proposal),
             ".",
             cwd=access.path,
             stdin=subprocess.PIPE,

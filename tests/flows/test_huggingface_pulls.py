@@ -100,14 +100,24 @@ def test_a_stranger_proposes_and_the_owner_decides(
 
     assert hub.api.get(shown.removeprefix(hub.url)).body == picture.read_bytes()
 
-    # Git fetches what is proposed, and pushes nothing there.
+    # Git fetches what is proposed; its author pushes more to it, and nothing elsewhere.
     work = tmp_path / "work"
-    git_user.clone(owner.address(path), work)
+    git_user.clone(stranger.address(path), work)
     git_user.git("fetch", "--quiet", "origin", "refs/pr/1", cwd=work)
-    assert git_user.git("show", "FETCH_HEAD:card.txt", cwd=work).output == "better"
-    pushed = git_user.git("push", "--quiet", "origin", "+HEAD:refs/pr/1", cwd=work, check=False)
-    assert not pushed.ok
-    assert "cannot be pushed" in pushed.error
+    git_user.git("checkout", "--quiet", "--detach", "FETCH_HEAD", cwd=work)
+    assert (work / "card.txt").read_text() == "better"
+    large = {".gitattributes": "*.dat filter=lfs diff=lfs merge=lfs -text\n", "more.dat": weights[:1000]}
+    git_user.commit(work, {"card.txt": b"better still", **large}, "More")
+    git_user.git("push", "--quiet", "origin", "HEAD:refs/pr/1", cwd=work)
+    for refused, words in {
+        "HEAD:refs/heads/main": "does not allow",
+        "HEAD:refs/pr/99": "no pull request 99",
+        ":refs/pr/1": "stays",
+        "HEAD:refs/pr/2 HEAD:refs/heads/mine": "does not allow",
+    }.items():
+        pushed = git_user.git("push", "--quiet", "origin", *refused.split(), cwd=work, check=False)
+        assert not pushed.ok
+        assert words in pushed.error, refused
 
     told = clients[0].python(DECIDE, name=name, numbers=[one, two, empty])
     [
@@ -128,12 +138,12 @@ def test_a_stranger_proposes_and_the_owner_decides(
         same,
     ] = told
     assert (title, author, conflicts, base) == ("Much better", stranger.name, [], "refs/heads/main")
-    assert "+better" in diff
-    assert types == ["comment", "commit", "comment", "title-change"]
+    assert "+better still" in diff
+    assert types == ["comment", "commit", "comment", "title-change", "commit"]
     assert (hidden, status, is_tip) == (True, "merged", True)
-    # The repository's first commit, one for each pull request, and the merge of the second.
-    assert history == 4
-    assert {"card.txt", "notes.txt", "weights.bin"} <= {*files}
+    # The repository's first commit, three of the pull requests, and the merge of the second.
+    assert history == 5
+    assert {"card.txt", "notes.txt", "weights.bin", "more.dat"} <= {*files}
     assert bytes.fromhex(held) == weights
     assert found == [[3, "closed"], [2, "merged"], [1, "merged"]]
     assert (commits, same) == (["All"], True)
