@@ -350,12 +350,21 @@ def _csv(reader: Any, names: list[str]) -> Iterator[bytes]:
     writer = csv.writer(text)
     writer.writerow([_safe(name) for name in names])
     for records in reader:
-        columns = [column.to_pylist() for column in records.columns]
+        columns = [_values(column) for column in records.columns]
         writer.writerows(zip(*([_cell(value) for value in column] for column in columns), strict=True))
         yield text.getvalue().encode("utf-8", "replace")
         text.seek(0)
         text.truncate()
     yield text.getvalue().encode("utf-8", "replace")
+
+
+def _values(column: Any) -> list[Any]:
+    """Values of Python; moments as text, as Python has no nanoseconds and no years beyond 9999."""
+    import pyarrow as pa
+
+    if pa.types.is_temporal(column.type) and not pa.types.is_interval(column.type):
+        return [text and text.replace(" ", "T", 1) for text in column.cast(pa.string()).to_pylist()]
+    return list(column.to_pylist())
 
 
 def _cell(value: Any) -> Any:
@@ -389,7 +398,7 @@ def _jsonable(value: Any) -> Any:
 
 def _json_lines(reader: Any, names: list[str]) -> Iterator[bytes]:
     for records in reader:
-        columns = [column.to_pylist() for column in records.columns]
+        columns = [_values(column) for column in records.columns]
         lines = [
             json.dumps({name: _jsonable(value) for name, value in zip(names, row, strict=True)}, ensure_ascii=False)
             for row in zip(*columns, strict=True)

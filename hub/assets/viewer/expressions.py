@@ -29,6 +29,7 @@ MAX_SEARCH_CHARS = 1_000
 # Texts within a row that a search looks at: columns, and what lies in them.
 MAX_SEARCHED = 500
 MAX_COLUMN_CHARS = 1_000
+_MAX_SHOWN = 20
 _MOST = 2**126
 
 INTEGERS = frozenset(
@@ -441,8 +442,18 @@ def read_search(search: str, names: Sequence[str], types: Sequence[dict[str, Any
             raise _refuse(f"Search looks into {MAX_SEARCHED} texts of a row; this table has more. Use a filter.")
     if not conditions:
         return Condition("(FALSE)", (), "FALSE")
-    text = f"search({quote_value(search)})"
-    return Condition(f"({' OR '.join(conditions)})", (search,), text)
+    return Condition(f"({' OR '.join(conditions)})", (search,), _show_search(search, names, types))
+
+
+def _show_search(search: str, names: Sequence[str], types: Sequence[dict[str, Any]]) -> str:
+    """A search in words of SQL; those that look into lists and structures find their fields' names as well."""
+    looked = [
+        quote_name(name) if type["id"] == "varchar" else f"CAST({quote_name(name)} AS VARCHAR)"
+        for name, type in zip(names, types, strict=True)
+        if type["id"] in TEXTS or type.get("children")
+    ]
+    shown = [f"contains(lower({column}), lower({quote_value(search)}))" for column in looked[:_MAX_SHOWN]]
+    return " OR ".join([*shown, *(["..."] if len(looked) > _MAX_SHOWN else [])])
 
 
 def _search_in(sql: str, type: dict[str, Any], needle: str, conditions: list[str], depth: int) -> None:

@@ -102,6 +102,12 @@ def test_rows_are_shown_as_any_others(context, folder):
     assert (shown["chat"], shown["labels"]) == ([{"role": "u", "content": "Héllo"}], [["lang", "Nö"]])
     assert (shown["select"], shown["price"]) == ("1970-01-01T00:00:00.000000001", "1.00")
     assert page.sql == 'SELECT * FROM "train" WHERE "file_index" = 1 LIMIT 100'
+    page = query_rows(context, make_table(folder, {"text": ["It's"], "n": [1], "tags": [["a"]]}), search="it's")
+    text, tags = (
+        "contains(lower(\"text\"), lower('it''s'))",
+        "contains(lower(CAST(\"tags\" AS VARCHAR)), lower('it''s'))",
+    )
+    assert page.sql == f'SELECT * FROM "train" WHERE {text} OR {tags} LIMIT 100'
     text = make_table(folder, {"text": ["a" * 200_000, "b"]})
     [first, second] = query_rows(context, text, where="length(text) > 0").rows
     assert (first.cut, len(first.values[0]), second.cut) == ([0], 100 * 1024, ())
@@ -307,7 +313,7 @@ def test_what_is_taken_away_is_what_was_found(context, folder, monkeypatch):
     columns = {"n": [1, 2, -3], "text": ["=SUM(A1)", '+x,"y"\n', "plain"], "img": ODD["img"]}
     table = make_table(folder, columns)
 
-    def take(format, **query):
+    def take(format, table=table, **query):
         export = export_rows(context, table, format=format, **query)
         content = b"".join(export.chunks())
         assert len(content) == export.size_bytes
@@ -331,3 +337,5 @@ def test_what_is_taken_away_is_what_was_found(context, folder, monkeypatch):
     assert (export.rows, export.is_cut, parquet.read_table(io.BytesIO(content)).num_rows) == (2, True, 2)
     with pytest.raises(Invalid):
         take("xlsx")
+    for format in ("csv", "jsonl", "parquet"):
+        assert take(format, table=make_table(folder, ODD))[1].rows == 2
