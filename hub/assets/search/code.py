@@ -71,7 +71,12 @@ def find_code(
         .add_columns(Repository.default_branch, Repository.trending_score)
         .join(SearchContent, SearchContent.id == SearchFile.content_id)
         .join(Repository, Repository.id == SearchFile.repository_id)
-        .where(content_holds(work.context[DATABASE], asked), is_live(), may_read(actor), may_read_content(actor))
+        .where(
+            content_holds(asked, for_sqlite=work.context[DATABASE].is_sqlite),
+            is_live(),
+            may_read(actor),
+            may_read_content(actor),
+        )
         .where(Repository.kind.in_(kinds), *conditions, *_paths(query.filters))
         .limit(MAX_LOOKED_AT + 1)
         .subquery()

@@ -16,24 +16,24 @@ from hub.db.engine import DATABASE, Database
 
 
 def _holds(
-    database: Database, rows: Sequence[Row], key: InstrumentedAttribute[int], words: InstrumentedAttribute[str]
+    rows: Sequence[Row], key: InstrumentedAttribute[int], words: InstrumentedAttribute[str], for_sqlite: bool
 ) -> ColumnElement[bool]:
-    asked = question(rows, for_sqlite=database.is_sqlite)
-    if not database.is_sqlite:
+    asked = question(rows, for_sqlite=for_sqlite)
+    if not for_sqlite:
         return words.op("@@", is_comparison=True)(cast(literal(asked), TSQUERY))
     index = table(f"{key.class_.__tablename__}_fts", column("rowid"))
     is_match: Any = literal_column(index.name).op("MATCH", is_comparison=True)(asked)
     return key.in_(select(index.c.rowid).where(is_match))
 
 
-def card_holds(database: Database, rows: Sequence[Row]) -> ColumnElement[bool]:
+def card_holds(rows: Sequence[Row], *, for_sqlite: bool) -> ColumnElement[bool]:
     """The condition on ``SearchCard``. rows: one of them, at least, must stand there."""
-    return _holds(database, rows, SearchCard.repository_id, SearchCard.words)
+    return _holds(rows, SearchCard.repository_id, SearchCard.words, for_sqlite)
 
 
-def content_holds(database: Database, rows: Sequence[Row]) -> ColumnElement[bool]:
+def content_holds(rows: Sequence[Row], *, for_sqlite: bool) -> ColumnElement[bool]:
     """The condition on ``SearchContent``. rows: one of them, at least, must stand there."""
-    return _holds(database, rows, SearchContent.id, SearchContent.words)
+    return _holds(rows, SearchContent.id, SearchContent.words, for_sqlite)
 
 
 def has_full_text(context: Context) -> bool:

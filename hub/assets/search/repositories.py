@@ -22,7 +22,7 @@ from hub.assets.models_search import SearchCard
 from hub.assets.search.filters import may_read, may_read_content
 from hub.assets.search.fulltext import card_holds, has_full_text
 from hub.assets.search.grammar import Query
-from hub.assets.search.words import row_of
+from hub.assets.search.words import Row, row_of
 from hub.assets.service.labels import LABEL_IDS
 from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
@@ -44,6 +44,9 @@ MAX_REACHED = 1_000
 # Of a kind among others, it is counted so far.
 BRIEF_COUNT_LIMIT = 100
 _MAX_SHAPES = 500
+
+# Conditions that are there without any filter.
+_UNFILTERED = 2
 
 # What a tier's number says of where the words were found.
 NAME, TEXT, CARD = "name", "text", "card"
@@ -76,18 +79,28 @@ def tiers_of(
 ) -> Tiers:
     """How a query finds repositories. conditions: of its filters."""
     words = [term.text.lower() for term in query.words]
-    common = [is_live(), may_read(actor), *conditions]
+    common = [_LIVE, may_read(actor), *conditions]
     common += [~has_word(term.text.lower()) for term in query.refused]
     if not words:
         return Tiers(common)
-    others = [(TEXT, and_(*(has_word(word) for word in words)))]
+    others = [(TEXT, _by_text(tuple(words)))]
     card = _in_card(work, actor, query) if with_cards else None
     if card is not None:
         others.append((CARD, card))
-    return Tiers(common, _by_name(words), others)
+    return Tiers(common, _by_name(tuple(words)), others)
 
 
-def _by_name(words: Sequence[str]) -> list[ColumnElement[bool]]:
+# Built once: what is searched for is searched for again, and to build it takes longer than to find it.
+_LIVE = is_live()
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _by_text(words: tuple[str, ...]) -> ColumnElement[bool]:
+    return and_(*(has_word(word) for word in words))
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _by_name(words: tuple[str, ...]) -> list[ColumnElement[bool]]:
     """Exactly the name; its beginning; every word in it. None where no name can be so."""
     if not all(word.isascii() for word in words):
         return []
@@ -114,7 +127,12 @@ def _in_card(work: UnitOfWork, actor: Actor, query: Query) -> ColumnElement[bool
         # One of the words has neither letter nor digit.
         return None
     asked += [row for row in refused if row is not None]
-    holding = select(SearchCard.repository_id).where(card_holds(work.context[DATABASE], asked))
+    return _has_such_card(actor, tuple(asked), work.context[DATABASE].is_sqlite)
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _has_such_card(actor: Actor, asked: tuple[Row, ...], is_sqlite: bool) -> ColumnElement[bool]:
+    holding = select(SearchCard.repository_id).where(card_holds(asked, for_sqlite=is_sqlite))
     return and_(Repository.id.in_(holding), may_read_content(actor))
 
 
@@ -217,7 +235,9 @@ def _groups(tiers: Tiers, sort: str) -> list[list[tuple[str, ColumnElement[bool]
     if sort != RELEVANCE:
         return [[*tiers.others]]
     names = [(NAME, condition) for condition in tiers.names]
-    return [group for group in (names[:2], names[2:], *([other] for other in tiers.others)) if group]
+    # Where filters make each tier costly, the first ones may be enough; without any, one query costs less than two.
+    first = 2 if len(tiers.common) > _UNFILTERED else len(names)
+    return [group for group in (names[:first], names[first:], *([other] for other in tiers.others)) if group]
 
 
 @lru_cache(maxsize=_MAX_SHAPES)

@@ -163,14 +163,29 @@ def _filters_narrow_and_what_cannot_be_understood_is_told(library, nobody):
     assert refusal(nobody.get("/search?q=a&type=nothing")) == (400, "REQ-ERR-6")
     assert refusal(nobody.get("/search?q=a&type=models&sort=nothing")) == (400, "REQ-ERR-6")
     assert refusal(nobody.get("/search?q=a&type=models&page=1000")) == (400, "REQ-ERR-6")
-    for odd in ("%", "_", "\\", "'", "(", "a/b/c", "-", "--", "*", "語", "a:b", "\u200b", "OR", "NEAR(a b)", "-a"):
-        data(
-            nobody.get(
-                "/search",
-            )
-            if not odd
-            else nobody.client.get("/api/v1/search", query_string={"q": odd})
-        )
+    for odd in (
+        "%",
+        "_",
+        "\\",
+        "'",
+        "(",
+        "a/b/c",
+        "-",
+        "--",
+        "*",
+        "語",
+        "a:b",
+        "\u200b",
+        "OR",
+        "NEAR(a b)",
+        "-a",
+        '""',
+    ):
+        for type in ("all", "models", "code"):
+            data(nobody.client.get("/api/v1/search", query_string={"q": odd, "type": type}))
+    for odd in ("%00", "%ED%A0%80", "a" * 3000, "a," * 51):
+        for path in ("search?q", "search/quick?q", "models?task", "models/facets?license", "models/facets?categories"):
+            assert nobody.get(f"/{path}={odd}").status_code in (200, 400), path
 
 
 def _a_slip_of_the_pen_is_put_right_and_a_filter_in_the_way_is_named(library, nobody):
