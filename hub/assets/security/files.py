@@ -16,6 +16,7 @@ from hub.base.texts import is_storable
 MAX_FINDINGS = 100
 MAX_IMPORTS = 200
 MAX_TEXT_CHARS = 200
+_LEAST_SECONDS, _SECONDS_PER_MIB = 10.0, 4.0
 HEAD_BYTES = 4096
 _FIRST_BLOCK_BYTES = 64 * 1024
 _MAX_BLOCK_BYTES = 4 * 1024 * 1024
@@ -87,6 +88,11 @@ class Limits:
     depth: int = 3
     steps: int = 50_000_000
     seconds: float = 60.0
+
+
+def limits_of(size_bytes: int) -> Limits:
+    """The limits for a content of that size: what is small is not looked at for a minute, whatever is packed in it."""
+    return Limits(seconds=min(Limits.seconds, _LEAST_SECONDS + _SECONDS_PER_MIB * size_bytes / 1024**2))
 
 
 class Budget:

@@ -27,6 +27,7 @@ from hub.assets.security.files import (
     add_checker,
     clean,
     describe,
+    limits_of,
     open_content,
 )
 from hub.assets.security.secrets import check_secrets
@@ -84,12 +85,13 @@ def scan_content(
 ) -> Verdict:
     """Look through a content; a checker that fails, or finds the content too costly, leaves the others' findings.
 
-    open_range: its bytes from a place on, so many of them. Raises what that raises.
+    open_range: its bytes from a place on, so many of them. limits: None: as its size allows. Raises what
+    ``open_range`` raises.
     """
     result = Result()
     head = b"".join(open_range(0, min(size_bytes, HEAD_BYTES))) if size_bytes else b""
     for checker in context[CHECKERS].values():
-        _check(checker, result, head, size_bytes, open_range, treatment, limits or Limits())
+        _check(checker, result, head, size_bytes, open_range, treatment, limits or limits_of(size_bytes))
     return Verdict(
         _state_of(result),
         clean(result.reason),
