@@ -40,7 +40,7 @@ class Access:
 def open_repository(context: Context, actor: Actor, address: RepositoryAddress, service: str) -> Access:
     """Find the repository and judge the actor's right. Nothing of a repository is touched before this has returned.
 
-    Who may only read may push while they have a pull request open there: which refs move is judged by the push's checks.
+    Who may only read may push while they have a pull request open there: what may move, the push's checks judge.
     Raises NotFound for a repository that is missing or hidden from the actor; NotSignedIn and Denied for a push by
     another one who may only read, and for a fetch from a gated repository by one who has no access to its content.
     """
