@@ -22,6 +22,8 @@ from hub.repos.models import GateRequest, Repository, RequestState
 # What filters of numbers measure, by the filter's name.
 MEASURES: Key[Registry[Callable[[Span], ColumnElement[bool]]]] = Key("assets.search_measures")
 
+# ``kinds_asked`` and the search in code see to these.
+_NOT_OF_ROWS = ("kind", "path")
 # Of readers, what they may see is not built anew for each search.
 _MAX_READERS = 1000
 _WRITERS = tuple(role for role in Role if role.rank >= Role.WRITE.rank)
@@ -69,7 +71,7 @@ def _kinds_named(context: Context, values: Sequence[str]) -> set[str]:
 
 
 def conditions_of(work: UnitOfWork, filters: Sequence[Filter], kinds: Sequence[str]) -> list[ColumnElement[bool]]:
-    """For each filter its condition on ``Repository``; of ``kind:`` none but ``true``. Two queries at most."""
+    """For each filter its condition on ``Repository``; ``true`` for what is no matter of its row. Two queries."""
     labels = [wanted for wanted in filters if wanted.key.startswith("label:")]
     choices = [(wanted.key.removeprefix("label:"), wanted.values) for wanted in labels]
     labelled = dict(zip(labels, with_choices(work, scopes=kinds, choices=choices), strict=True))
@@ -79,7 +81,7 @@ def conditions_of(work: UnitOfWork, filters: Sequence[Filter], kinds: Sequence[s
         condition = labelled.get(wanted)
         if condition is None:
             condition = _condition_of(work, wanted, owners)
-        found.append(not_(condition) if wanted.is_negated and wanted.key != "kind" else condition)
+        found.append(not_(condition) if wanted.is_negated and wanted.key not in _NOT_OF_ROWS else condition)
     return found
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from hub.accounts.models import Member, Role
+from hub.assets.models_indexing import ModelMetadata
 from hub.community.service import discussions
 from hub.db.uow import unit_of_work
 from hub.jobs.run import run_due
@@ -138,8 +139,10 @@ def _code_is_found_with_its_lines_by_those_who_get_it(library, nobody, context):
     assert len(_names(ada.get("/search?q=digTunnel&type=code"))) == 1
 
 
-def _filters_narrow_and_what_cannot_be_understood_is_told(library, nobody):
-    ada, *_ = library
+def _filters_narrow_and_what_cannot_be_understood_is_told(library, nobody, context):
+    ada, _eve, made = library
+    with unit_of_work(context) as work:
+        work.session.merge(ModelMetadata(repository_id=made["llama-7b"].id, parameters=7 * 10**9))
     for query, names in {
         "license:mit": ["digger", "llama-7b"],
         "llama license:apache-2.0,mit": ["llama-7b"],
@@ -150,7 +153,9 @@ def _filters_narrow_and_what_cannot_be_understood_is_told(library, nobody):
         "llama kind:dataset": [],
         "llama is:public size:<10GB updated:>2020-01-01 likes:0": ["llama", "llama-7b", "tiny-llama", "other"],
         "llama updated:<2020-01-01": [],
-        "llama params:>1B": [],
+        "llama params:>1B": ["llama-7b"],
+        "llama params:1B..6.9B": [],
+        "llama -params:>1B -path:x is:public,private created:>=2020-01-01": ["llama", "other", "tiny-llama"],
     }.items():
         assert sorted(_names(nobody.get(f"/search?q={query}&type=models"))) == sorted(f"ada/{name}" for name in names)
     assert _names(ada.get("/search?q=is:private&type=models")) == ["ada/secret-llama"]
@@ -230,7 +235,7 @@ def _lists_take_alternatives_and_facets_count_them(library, nobody, count_querie
 def test_everything_is_found_by_those_who_may_see_it(library, nobody, context, actor_of, count_queries):
     """One library for all of it: to make one takes longer than to search it."""
     _repositories_are_found_by_name_then_by_what_is_said_then_by_their_cards(library, nobody, count_queries)
-    _filters_narrow_and_what_cannot_be_understood_is_told(library, nobody)
+    _filters_narrow_and_what_cannot_be_understood_is_told(library, nobody, context)
     _a_slip_of_the_pen_is_put_right_and_a_filter_in_the_way_is_named(library, nobody)
     _lists_take_alternatives_and_facets_count_them(library, nobody, count_queries)
     _all_types_come_with_counts_and_the_overlay_without(library, nobody, context, actor_of)
