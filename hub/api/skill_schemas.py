@@ -88,6 +88,11 @@ class SkillRecordsQuery(PageQuery):
     sort = text("recently_update, most_favorite or most_download", default="recently_update")
 
 
+class SkillCategorySchema(Schema):
+    category = fields.String()
+    count = fields.Integer(metadata={"description": "of the skills that the caller may see"})
+
+
 class SkillRecordSchema(Schema):
     repository_id = fields.Integer()
     repo_path = fields.String(metadata={"description": "namespace/name"})

@@ -176,6 +176,15 @@ def list_skill_records(query: dict[str, Any]) -> Response:
     return send_json(ok(views, total=page.total, is_estimate=page.is_estimate))
 
 
+@blp.get("/skills/categories")
+@blp.response(200, enveloped(schemas.SkillCategorySchema, many=True))
+def list_skill_categories() -> Response:
+    """The categories of skills with their numbers, the largest 200."""
+    with reading(current_context()) as work:
+        found = skills.list_categories(work, actor=current_actor())
+    return send_json(ok([{"category": category, "count": count} for category, count in found], total=len(found)))
+
+
 # Packages.
 
 

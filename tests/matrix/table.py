@@ -137,6 +137,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/tags
         GET /api/v1/prompts/records
         GET /api/v1/skills/records
+        GET /api/v1/skills/categories
         GET {claw}/search
         GET {claw}/skills/<slug>
         GET {claw}/skills/<slug>/versions/<version>

@@ -36,6 +36,7 @@ log = get_logger(__name__)
 KIND = "skill"
 MAX_VERSIONS = 1000
 MAX_SHOWN_VERSIONS = 20
+MAX_CATEGORIES = 200
 MAX_CHANGELOG_CHARS = 16 * 1024
 MAX_LICENSE_CHARS = 100
 
@@ -316,6 +317,23 @@ def list_skills(
     versions = versions_of(work, [repository.id for _record, repository in rows])
     items = [ListedSkill(record, repository, latest_of(versions.get(repository.id, []))) for record, repository in rows]
     return Page(items, total, is_estimate)
+
+
+def list_categories(work: UnitOfWork, *, actor: Actor) -> list[tuple[str, int]]:
+    """The ``MAX_CATEGORIES`` largest categories of the skills that ``list_skills`` tells of, with their numbers.
+
+    One query.
+    """
+    count = func.count()
+    query = (
+        select(SkillRecord.category, count)
+        .join(Repository, Repository.id == SkillRecord.repository_id)
+        .where(tells_content(actor), Repository.kind == KIND, SkillRecord.category != "")
+        .group_by(SkillRecord.category)
+        .order_by(count.desc(), SkillRecord.category)
+        .limit(MAX_CATEGORIES)
+    )
+    return [(category, number) for category, number in work.session.execute(query)]
 
 
 def find_record(work: UnitOfWork, repository_id: int) -> SkillRecord | None:

@@ -225,6 +225,8 @@ def test_the_registry_publishes_finds_and_gives_skills(as_user, nobody, context,
     records = nobody.get("/skills/records?category=WEATHER")
     assert [record["slug"] for record in data(records)] == ["bob--weather"]
     assert nobody.get("/skills/records").json["total"] == 2
+    assert data(nobody.get("/skills/categories")) == [{"category": "weather", "count": 1}]
+    assert data(bob.get("/skills/categories")) == [{"category": "weather", "count": 2}]
     counts = []
     for per in (1, 3):
         with count_queries() as queries:
