@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, User
-from hub.community import models_merging  # noqa: F401 - its table is this room's
+from hub.community import models_merging, models_people, models_reviews  # noqa: F401 - their tables are this room's
 from hub.db.base import Model, RowId, new_uuid
 from hub.repos.models import Repository
 
@@ -45,6 +45,8 @@ class Discussion(Model):
     status: Mapped[DiscussionStatus] = mapped_column(default=DiscussionStatus.OPEN, server_default="open")
     is_pull_request: Mapped[bool] = mapped_column(default=False, server_default=false())
     comment_count: Mapped[int] = mapped_column(RowId, default=0)
+    locked_at: Mapped[datetime | None]  # set: only who may write to the repository says something
+    pinned_at: Mapped[datetime | None]  # set: shown before the others
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -63,6 +65,11 @@ class Comment(Model):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     content: Mapped[str] = mapped_column(Text)
     hidden_at: Mapped[datetime | None]  # set: nobody is shown the content any more
+    # The conversation about lines, and the review, that it belongs to (``models_reviews``); no foreign keys: they go
+    # with the discussion, as this does, and SQLite would rebuild the table for them.
+    thread_id: Mapped[int | None] = mapped_column(RowId, index=True)
+    review_id: Mapped[int | None] = mapped_column(RowId)
+    applied_commit: Mapped[str | None] = mapped_column(String(40))  # the commit that took its suggestion
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
