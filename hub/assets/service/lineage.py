@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, Label, and_, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Executable, Label, func, literal, select, union_all
 
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, require
@@ -24,7 +24,7 @@ MAX_DEPTH = 5
 MAX_NODES = 500
 MAX_EDGES = 2000
 # Counted no further: of the root's relations, and of a node's neighbours.
-MAX_COUNT = 10_000
+MAX_COUNT = 1_000
 MAX_NEIGHBOURS = 100
 MAX_RUNS = 100
 
@@ -342,24 +342,29 @@ def _looked_up(actor: Actor, ids: Sequence[int]) -> Executable:
 def _neighbours(ids: Iterable[int]) -> Executable:
     """(id, parents, children) of each of these repositories."""
 
-    def number(own: Any) -> Label[int]:
-        first = select(Relation.id).where(own == Repository.id, is_shown()).correlate(Repository)
+    def number(own: Any, *order: Any) -> Label[int]:
+        # In the order of an index: else a planner may well look for the first ones in the whole table.
+        first = select(Relation.id).where(own == Repository.id, is_shown()).correlate(Repository).order_by(*order)
         bounded = first.limit(MAX_NEIGHBOURS).subquery()
         return select(func.count()).select_from(bounded).scalar_subquery().label(None)
 
-    return select(Repository.id, number(Relation.source_id), number(Relation.target_id)).where(Repository.id.in_(ids))
+    parents = number(Relation.source_id, Relation.target_id, Relation.type)
+    children = number(Relation.target_id, Relation.type, Relation.source_id)
+    return select(Repository.id, parents, children).where(Repository.id.in_(ids))
 
 
 def _counts(actor: Actor, root_id: int) -> Executable:
-    """(type, how many) of what the root's children that the actor may read are to it, counted to ``MAX_COUNT``."""
+    """(type, how many) of what the root's children that the actor may read are to it, of ``MAX_COUNT`` of each type."""
     parts = []
     for type in RelationType:
+        # Bounded, by an index, before anything is joined: else a planner may well begin with all repositories.
         first = (
-            select(Relation.id)
-            .join(Repository, Repository.id == Relation.source_id)
-            .where(and_(Relation.target_id == root_id, Relation.type == type), is_shown(), is_live(), may_read(actor))
+            select(Relation.source_id)
+            .where(Relation.target_id == root_id, Relation.type == type, is_shown())
+            .order_by(Relation.source_id)
             .limit(MAX_COUNT)
             .subquery()
         )
-        parts.append(select(literal(type.value).label("type"), func.count().label("number")).select_from(first))
+        seen = select(literal(type.value).label("type"), func.count().label("number")).select_from(first)
+        parts.append(seen.join(Repository, Repository.id == first.c.source_id).where(is_live(), may_read(actor)))
     return union_all(*parts)
