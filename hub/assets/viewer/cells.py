@@ -42,6 +42,16 @@ class Page:
             for row in zip(*map(values_of, batch.columns), strict=True):
                 self.add(list(row))
 
+    def add_lost(self, columns: int) -> None:
+        """Add a row that could not be read because it is too large."""
+        self.cut += [[len(self.rows), at] for at in range(columns)]
+        self.rows.append([None] * columns)
+
+    def forget(self, count: int) -> None:
+        """Forget all rows but the first ones."""
+        del self.rows[count:]
+        self.cut = [place for place in self.cut if place[0] < count]
+
     def _show(self, at: int, value: Any) -> tuple[Any, int]:
         if value is None:
             return None, 4

@@ -6,15 +6,16 @@ import base64
 import io
 import itertools
 import json
+import re
 import threading
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from hub.assets.viewer.arrow import UnreadableTable
-from hub.assets.viewer.cells import Page, jsonable, values_of
+from hub.assets.viewer.cells import MAX_CELL_BYTES, Page, jsonable, values_of
 from hub.assets.viewer.slicing import slice_columns
 from hub.assets.viewer.worker import Source
 
@@ -23,6 +24,10 @@ _NUMBER = "file_row_number"
 _PROTOCOL = "hubpart"
 _SOURCES: dict[str, Source] = {}
 _NUMBERS = itertools.count()
+# DuckDB thinks for seconds about a statement of so many.
+_MANY_COLUMNS = 500
+_SMALL_GROUP_BYTES = 64 * 1024 * 1024
+_TOO_MUCH = re.compile(r"Out of Memory|malloc of size|realloc of size", re.IGNORECASE)
 
 
 def read_rows(
@@ -31,22 +36,43 @@ def read_rows(
     """The rows of a page. spans: of each source, the first row and how many. media: kinds of columns of files by
     their place. columns: how many there must be."""
     page = Page({int(at): kind for at, kind in media.items()})
+    before = 0
     for source, (first, count) in zip(sources, spans, strict=True):
+        files = sorted(map(int, media))
         try:
-            table = _rows_of(source, first, count, sorted(map(int, media)), columns)
+            table = _rows_of(source, first, count, files, columns)
+            if table.num_columns != columns:
+                raise UnreadableTable("The file has other columns than were found in it before.")
+            page.add_table(table)
         except Exception as error:
-            raise UnreadableTable(str(error), source.name) from None
-        if table.num_columns != columns:
-            raise UnreadableTable("The file has other columns than were found in it before.", source.name)
-        page.add_table(table)
+            if not _is_too_much(error):
+                raise UnreadableTable(str(error), source.name) from None
+            page.forget(before)
+            _add_one_by_one(page, source, range(first, first + count), files, columns)
+        before = len(page.rows)
     return {"rows": page.rows, "cut": page.cut}
+
+
+def _is_too_much(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or _TOO_MUCH.match(str(error)) is not None
+
+
+def _add_one_by_one(page: Page, source: Source, rows: range, media: Sequence[int], columns: int) -> None:
+    """Add rows that have no room at once; of one that has none by itself there is nothing but that."""
+    for row in rows:
+        try:
+            page.add_table(_rows_of(source, row, 1, media, columns, in_pieces=True))
+        except Exception as error:
+            if not _is_too_much(error):
+                raise UnreadableTable(str(error), source.name) from None
+            page.add_lost(columns)
 
 
 def read_cell(
     sources: Sequence[Source], *, row: int, column: int, columns: int, limit_bytes: int, form: str
 ) -> dict[str, Any]:
     """One value of the first source. form: "value" for it in words of JSON; "bytes" for the file that it holds."""
-    table = _select(sources[0], row, 1, [], only=[column])
+    table = _select(sources[0], row, 1, [], only=[column], is_whole=True)
     if table.num_rows != 1 or table.num_columns != 1:
         raise ValueError("There is no such row.")
     if table.nbytes > 2 * limit_bytes:
@@ -69,12 +95,19 @@ def _file_in(value: Any, limit_bytes: int) -> dict[str, Any]:
     return {"bytes": base64.b64encode(data).decode(), "path": path}
 
 
-def _rows_of(source: Source, first: int, count: int, media: Sequence[int], columns: int) -> Any:
-    """Rows as a table of pyarrow's. Of what is far away no more is read than the pages that they lie in."""
+def _rows_of(
+    source: Source, first: int, count: int, media: Sequence[int], columns: int, *, in_pieces: bool = False
+) -> Any:
+    """Rows as a table of pyarrow's. Of what is far away no more is read than the pages that they lie in.
+
+    in_pieces: of what is near, too.
+    """
     import pyarrow as pa
 
+    if columns > _MANY_COLUMNS and not media and (read := _read_groups(source, first, count)) is not None:
+        return read
     plain = [at for at in range(columns) if at not in media]
-    sliced = slice_columns(source, plain, first, count) if source.path is None else {}
+    sliced = slice_columns(source, plain, first, count) if in_pieces or source.path is None else {}
     if not sliced:
         return _select(source, first, count, media)
     others = [at for at in range(columns) if at not in sliced]
@@ -84,15 +117,28 @@ def _rows_of(source: Source, first: int, count: int, media: Sequence[int], colum
     return pa.table([sliced[at] for at in range(columns)], names=[str(at) for at in range(columns)])
 
 
-def _select(source: Source, first: int, count: int, media: Sequence[int], only: Sequence[int] | None = None) -> Any:
-    """Rows as a table of pyarrow's. media: columns of files, of which only the paths are read. only: these columns."""
+def _select(
+    source: Source,
+    first: int,
+    count: int,
+    media: Sequence[int],
+    only: Sequence[int] | None = None,
+    *,
+    is_whole: bool = False,
+) -> Any:
+    """Rows as a table of pyarrow's. media: columns of files, of which only the paths are read. only: these columns.
+
+    is_whole: long texts, too, of which otherwise no more is taken than is shown.
+    """
     connection = _connect()
     place = source.path or _place_of(source)
     opened = "read_parquet(?, hive_partitioning = false{0})"
     # Of words of our own only; the place is a parameter, and columns are called by their number.
-    names = connection.sql(f"SELECT * FROM {opened.format('')}", params=[place]).columns  # noqa: S608
+    names, texts = _columns_of(place)
     is_numbered = not any(name.lower() == _NUMBER for name in names)
     chosen = [_path_only(f"c{at}") if at in media else f"c{at}" for at in range(len(names))]
+    for at in () if is_whole else texts:
+        chosen[at] = f"left(c{at}, {MAX_CELL_BYTES + 1}) AS c{at}"
     chosen = chosen if only is None else [chosen[at] for at in only]
     aliases = ", ".join(f"c{at}" for at in range(len(names)))
     if is_numbered:
@@ -103,6 +149,31 @@ def _select(source: Source, first: int, count: int, media: Sequence[int], only: 
         statement = f"SELECT {', '.join(chosen)} FROM {opened.format('')} AS t({aliases}) LIMIT ? OFFSET ?"  # noqa: S608
         parameters = [place, count, first]
     return connection.sql(statement, params=parameters).to_arrow_table()
+
+
+def _read_groups(source: Source, first: int, count: int) -> Any | None:
+    """Rows of small groups, which pyarrow reads as they are; None where one is large."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(source.open())
+    before, found = 0, []
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        start, stop = max(first - before, 0), min(first + count - before, group.num_rows)
+        before += group.num_rows
+        if start < stop:
+            if group.total_byte_size > _SMALL_GROUP_BYTES:
+                return None
+            found.append(file.read_row_group(number, use_threads=False).slice(start, stop - start))
+    return pa.concat_tables(found) if found else None
+
+
+@lru_cache(maxsize=32)
+def _columns_of(place: str) -> tuple[list[str], list[int]]:
+    """The names of a file's columns, and which are texts, by their places. What lies at a place never changes."""
+    found = _connect().sql("SELECT * FROM read_parquet(?, hive_partitioning = false)", params=[place])
+    return list(found.columns), [at for at, type in enumerate(found.types) if str(type) == "VARCHAR"]
 
 
 def _path_only(name: str) -> str:

@@ -218,8 +218,8 @@ def slice_columns(source: Source, columns: list[int], first: int, count: int) ->
     for column in columns:
         if slicer.can_slice(column):
             try:
-                pieces = [piece for span in spans for piece in slicer.slice(span[0], column, *span[1:]).chunks]
-                found[column] = chunked_array(pieces)
+                slices = [slicer.slice(span[0], column, span[1], span[2]) for span in spans]
+                found[column] = chunked_array([piece for each in slices for piece in each.chunks], slices[0].type)
             except (NotSliceable, ValueError, OSError, TypeError, KeyError):
                 continue
     return found

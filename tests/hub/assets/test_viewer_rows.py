@@ -258,3 +258,18 @@ def test_large_cells_are_cut_and_shown_whole_when_asked(write, look, context, da
     asked = Asked("default", "train")
     assert read_cell(context, data_set, asked, actor=SYSTEM, row=0, column=0) == long
     assert read_cell(context, data_set, asked, actor=SYSTEM, row=0, column=1) == [long]
+
+
+def test_wide_tables_and_those_that_name_a_column_as_duckdb_does(write, look, context):
+    write(
+        {
+            "train.parquet": as_parquet([{f"c{at}": row for at in range(600)} for row in range(20)], row_group_size=7),
+            "test.parquet": as_parquet(
+                [{"file_row_number": 7, "A": 1, "a": 2}, {"file_row_number": 8, "A": 3, "a": 4}]
+            ),
+        }
+    )
+    page = look(offset=5, limit=4)
+    assert [row[599] for row in page.rows] == [5, 6, 7, 8]
+    page = look("test", offset=1)
+    assert ([column.name for column in page.columns], page.rows) == (["file_row_number", "A", "a"], [[8, 1, 8]])
