@@ -267,10 +267,17 @@ class _Query:
             count = self._count(window)
             self._read_window(window, seen, count)
             # Only now: a window that was cut short is looked through again by whoever asks next.
-            self.counted.windows.append((window, count))
+            self._note(window, count)
             seen += count
             if self._is_over(seen):
                 break
+
+    def _note(self, window: _Window, count: int) -> None:
+        self.counted.windows.append((window, count))
+        last = len(self._table.parts)
+        self.counted.is_complete = window.last == last and (
+            window.is_whole or window.end == self._table.parts[-1].num_rows
+        )
 
     def _is_over(self, seen: int) -> bool:
         """Whether the time is over; a page that is full waits less long for the number of all."""
@@ -301,10 +308,9 @@ class _Query:
                 end = min(parts[part].num_rows, start + int(size))
                 window = _Window(part, part + 1, start, end, False)
                 part, start = (part, end) if end < parts[part].num_rows else (part + 1, 0)
-            self.counted.is_complete = False
             yield window
             spent = max(time.monotonic() - began, 0.001)
-            size = min(_MAX_WINDOW, max(_FIRST_WINDOW / 10, size * min(8.0, max(0.2, _WINDOW_S / spent))))
+            size = min(_MAX_WINDOW, max(_FIRST_WINDOW / 10, size * min(64.0, max(0.2, _WINDOW_S / spent))))
         self.counted.is_complete = True
 
     def _count(self, window: _Window) -> int:
@@ -357,6 +363,6 @@ class _Query:
         # Sorting has looked at all rows; how many there are is worth as long again as it is of any page that is full.
         self._began = time.monotonic()
         for window in self._windows():
-            self.counted.windows.append((window, self._count(window)))
+            self._note(window, self._count(window))
             if self._is_over(self._offset + self._limit):
                 break

@@ -49,7 +49,10 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture
-def context(engine, tmp_path):
+def context(engine, tmp_path, monkeypatch):
+    # A slow machine makes no test fail.
+    for name in ("COUNT_S", "SEARCH_S", "LIMIT_S"):
+        monkeypatch.setattr(queries, name, 600.0)
     made = Context(Settings(home=tmp_path / "home"))
     made.provide(ENGINE, engine)
     return made
