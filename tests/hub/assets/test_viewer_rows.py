@@ -272,4 +272,4 @@ def test_wide_tables_and_those_that_name_a_column_as_duckdb_does(write, look, co
     page = look(offset=5, limit=4)
     assert [row[599] for row in page.rows] == [5, 6, 7, 8]
     page = look("test", offset=1)
-    assert ([column.name for column in page.columns], page.rows) == (["file_row_number", "A", "a"], [[8, 1, 8]])
+    assert ([column.name for column in page.columns], page.rows) == (["file_row_number", "A", "a"], [[8, 3, 4]])
