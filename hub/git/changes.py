@@ -11,19 +11,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import DeltaStatus, DiffOption
+from pygit2.enums import DiffOption
 
-from hub.git.diff import CONTEXT_LINES, STATUSES, describe_hunks, find_renames
+from hub.git.diff import CONTEXT_LINES, describe_hunks, find_renames
 from hub.git.reader import commit_of, open_repository, pointer_of, size_of
 from hub.git.types import SUBMODULE_MODE, ZERO_OID, DiffHunk, DiffStatus, LFSPointer, decode_text
 
 # Of more, these are listed and the rest is counted.
 MAX_LISTED = 10_000
 # Of so many at most, with contents of so many bytes, the lines of all are counted at once.
-MAX_MEASURED = 5000
-MAX_MEASURED_BYTES = 64 * 1024 * 1024
+MAX_COUNTED = 10_000
+MAX_COUNTED_BYTES = 64 * 1024 * 1024
 # A content over this is not compared line by line at all.
 MAX_COMPARED_BYTES = 2 * 1024 * 1024
+_STATUSES = {
+    "A": DiffStatus.ADDED,
+    "D": DiffStatus.DELETED,
+    "M": DiffStatus.MODIFIED,
+    "R": DiffStatus.RENAMED,
+    "C": DiffStatus.COPIED,
+    "T": DiffStatus.TYPE_CHANGED,
+}
 # Equal contents under another name are found among so many files that come and go; of more, none are.
 MAX_PAIRED = 50_000
 
@@ -46,7 +54,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file that differs. Oids and modes are ``ZERO_OID`` and 0 on the side that lacks it. measure: None: not yet."""
+    """A file that differs. Oids and modes are ``ZERO_OID`` and 0 on the side that lacks it."""
 
     status: DiffStatus
     old_path: str
@@ -56,7 +64,6 @@ class Change:
     old_mode: int
     new_mode: int
     similarity: int = 0
-    measure: Measure | None = None
 
     @property
     def path(self) -> str:
@@ -68,7 +75,8 @@ class Change:
 class Changes:
     """The files that differ, by path. total: all of them; those over ``MAX_LISTED`` are not among ``files``.
 
-    additions, deletions: of all files together; None: there are too many to count them.
+    additions, deletions: of all files together, as git counts them, so with the lines of LFS pointers; None: there are
+    too many to count them.
     """
 
     files: Sequence[Change]
@@ -94,19 +102,21 @@ def find_changes(path: Path, old: str | None, new: str, *, ignore_whitespace: bo
 
     Raises NotFound (``revision_not_found``).
     """
+    flags = DiffOption.INCLUDE_TYPECHANGE
+    if ignore_whitespace:
+        flags |= DiffOption.IGNORE_WHITESPACE
     with open_repository(path) as repository:
         tree = commit_of(repository, new).tree
-        flags = DiffOption.INCLUDE_TYPECHANGE | DiffOption.SKIP_BINARY_CHECK
         if old is None:
-            found = tree.diff_to_tree(flags=flags, swap=True)
+            found = tree.diff_to_tree(flags=flags, context_lines=0, swap=True)
         else:
-            found = commit_of(repository, old).tree.diff_to_tree(tree, flags=flags)
-        listed, total = _list(repository, found)
-        listed.sort(key=lambda change: change.path)
-        files, counted = _measure_all(repository, listed[:MAX_LISTED], ignore_whitespace)
-        if counted is None or total > len(files):
-            return Changes(files, total)
-        return Changes(files, total, *counted)
+            found = commit_of(repository, old).tree.diff_to_tree(tree, flags=flags, context_lines=0)
+        files, total = _list(repository, found)
+        files.sort(key=lambda change: change.path)
+        if not _is_countable(repository, files):
+            return Changes(files[:MAX_LISTED], total)
+        counted = found.stats
+        return Changes(files[:MAX_LISTED], total, counted.insertions, counted.deletions)
 
 
 def _list(repository: pygit2.Repository, found: pygit2.Diff) -> tuple[list[Change], int]:
@@ -122,17 +132,17 @@ def _list(repository: pygit2.Repository, found: pygit2.Diff) -> tuple[list[Chang
 
 
 def _describe(delta: pygit2.DiffDelta) -> Change:
-    is_new, is_gone = delta.status == DeltaStatus.ADDED, delta.status == DeltaStatus.DELETED
-    is_moved = delta.status in (DeltaStatus.RENAMED, DeltaStatus.COPIED)
+    status, old, new = delta.status_char(), delta.old_file, delta.new_file
+    is_new, is_gone = status == "A", status == "D"
     return Change(
-        status=STATUSES.get(delta.status, DiffStatus.MODIFIED),
-        old_path="" if is_new else decode_text(delta.old_file.raw_path),
-        new_path="" if is_gone else decode_text(delta.new_file.raw_path),
-        old_oid=ZERO_OID if is_new else str(delta.old_file.id),
-        new_oid=ZERO_OID if is_gone else str(delta.new_file.id),
-        old_mode=0 if is_new else int(delta.old_file.mode),
-        new_mode=0 if is_gone else int(delta.new_file.mode),
-        similarity=int(delta.similarity) if is_moved else 0,
+        status=_STATUSES.get(status, DiffStatus.MODIFIED),
+        old_path="" if is_new else decode_text(old.raw_path),
+        new_path="" if is_gone else decode_text(new.raw_path),
+        old_oid=ZERO_OID if is_new else str(old.id),
+        new_oid=ZERO_OID if is_gone else str(new.id),
+        old_mode=0 if is_new else int(old.mode),
+        new_mode=0 if is_gone else int(new.mode),
+        similarity=int(delta.similarity) if status in "RC" else 0,
     )
 
 
@@ -161,31 +171,24 @@ def _pair(changes: list[Change]) -> list[Change]:
     return [change for change in result if change.status != DiffStatus.DELETED or change.old_path not in paired]
 
 
-def _measure_all(
-    repository: pygit2.Repository, files: list[Change], ignore_whitespace: bool
-) -> tuple[list[Change], tuple[int, int] | None]:
-    """The files measured, with their lines in all, as far as they are few and small; else as they came."""
-    if len(files) > MAX_MEASURED:
-        return files, None
-    measured: list[Change] = []
-    left = MAX_MEASURED_BYTES
+def _is_countable(repository: pygit2.Repository, files: Sequence[Change]) -> bool:
+    """Whether the lines of all of them can be counted in little time."""
+    if len(files) > MAX_COUNTED:
+        return False
+    left = MAX_COUNTED_BYTES
     for change in files:
+        for oid, mode in ((change.old_oid, change.old_mode), (change.new_oid, change.new_mode)):
+            if mode not in (0, SUBMODULE_MODE):
+                left -= size_of(repository, pygit2.Oid(hex=oid)) or 0
         if left < 0:
-            return measured + files[len(measured) :], None
-        measure = _measure(repository, change, ignore_whitespace)
-        left -= measure.old_size + measure.new_size
-        measured.append(replace(change, measure=measure))
-    known = [change.measure for change in measured if change.measure is not None]
-    return measured, (sum(one.additions or 0 for one in known), sum(one.deletions or 0 for one in known))
+            return False
+    return True
 
 
-def measure_files(path: Path, files: Sequence[Change], *, ignore_whitespace: bool = False) -> list[Change]:
-    """The files with their ``measure``, where they lack it."""
+def measure_files(path: Path, files: Sequence[Change], *, ignore_whitespace: bool = False) -> list[Measure]:
+    """What each of the files is at."""
     with open_repository(path) as repository:
-        return [
-            change if change.measure else replace(change, measure=_measure(repository, change, ignore_whitespace))
-            for change in files
-        ]
+        return [_measure(repository, change, ignore_whitespace) for change in files]
 
 
 def read_lines(
@@ -198,7 +201,7 @@ def read_lines(
         for change in files:
             if left <= 0:
                 break
-            measure = change.measure or _measure(repository, change, ignore_whitespace)
+            measure = _measure(repository, change, ignore_whitespace)
             if measure.additions is None or measure.old_lfs or measure.new_lfs:
                 continue
             patch = _patch(repository, change, ignore_whitespace, CONTEXT_LINES)

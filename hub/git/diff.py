@@ -22,7 +22,7 @@ from hub.git.types import (
     decode_text,
 )
 
-STATUSES = {
+_STATUSES = {
     DeltaStatus.ADDED: DiffStatus.ADDED,
     DeltaStatus.DELETED: DiffStatus.DELETED,
     DeltaStatus.MODIFIED: DiffStatus.MODIFIED,
@@ -88,12 +88,13 @@ def find_renames(repository: pygit2.Repository, found: pygit2.Diff) -> bool:
     """
     count = size_bytes = 0
     for delta in found.deltas:
-        if delta.status not in (DeltaStatus.ADDED, DeltaStatus.DELETED):
+        status = delta.status_char()
+        if status not in "AD":
             continue
         count += 1
         if count > _MAX_RENAME_FILES or size_bytes > _MAX_RENAME_BYTES:
             continue
-        side = delta.new_file if delta.status == DeltaStatus.ADDED else delta.old_file
+        side = delta.new_file if status == "A" else delta.old_file
         size_bytes += size_of(repository, side.id) or 0
     if count > _MAX_EXACT_FILES:
         return False
@@ -126,7 +127,7 @@ def _describe_file(
                 _, additions, deletions = patch.line_stats
                 hunks, is_truncated = describe_hunks(patch, min(limits.lines_per_file, lines_left))
     return FileDiff(
-        status=STATUSES.get(delta.status, DiffStatus.MODIFIED),
+        status=_STATUSES.get(delta.status, DiffStatus.MODIFIED),
         old_path=decode_text(delta.old_file.raw_path),
         new_path=decode_text(delta.new_file.raw_path),
         old_oid=str(delta.old_file.id),

@@ -8,7 +8,7 @@ For repositories that ``lookup.get_readable`` gave.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from hub.base.context import Context
 from hub.base.errors import NotFound
 from hub.base.offload import offload
 from hub.base.paging import PageArgs
-from hub.git.changes import Change, ChangedLines, Changes, Measure, find_changes, measure_files, read_lines
+from hub.git.changes import Change, ChangedLines, Measure, find_changes, measure_files, read_lines
 from hub.git.history import merge_base
 from hub.git.repository import get_commit, resolve_revision
-from hub.git.types import DiffStatus, LFSPointer
+from hub.git.types import DiffStatus
 from hub.repos import derived
 from hub.repos.gates import check_content
 from hub.repos.lookup import repository_path
@@ -109,44 +109,37 @@ def list_compared_files(
 def list_files(context: Context, repository: Repository, *, old: str | None, new: str, asked: Asked) -> FilesPage:
     """A page of what leads from one commit to another, by full ids; the right to the content was judged."""
     path = repository_path(context.settings, repository)
-    changes = _find(context, repository, path, old, new, asked.ignore_whitespace)
+    kept = _find(context, repository, path, old, new, asked.ignore_whitespace)
     if asked.path:
-        wanted = [change for change in changes.files if asked.path in (change.new_path, change.old_path)]
-        if not wanted:
+        rows = [row for row in kept["files"] if asked.path in row[1:3]]
+        if not rows:
             raise NotFound(f"{asked.path[:200]!r} is not among the changed files.", code="entry_not_found")
     else:
-        wanted = list(changes.files[asked.page.offset : asked.page.offset + asked.page.per])
+        rows = kept["files"][asked.page.offset : asked.page.offset + asked.page.per]
+    wanted = [Change(DiffStatus(status), *rest) for status, *rest in rows]
 
     def describe() -> list[ChangedFile]:
-        files = [_describe(change) for change in measure_files(path, wanted, ignore_whitespace=asked.ignore_whitespace)]
+        measures = measure_files(path, wanted, ignore_whitespace=asked.ignore_whitespace)
+        files = [_describe(change, measure) for change, measure in zip(wanted, measures, strict=True)]
         shown = files if asked.path else [file for file in files if asked.hunks and not file.collapsed]
         lines: Mapping[str, ChangedLines] = {}
         if shown:
-            lines = read_lines(
-                path,
-                [file.change for file in shown],
-                ignore_whitespace=asked.ignore_whitespace,
-                max_lines=MAX_LINES,
-            )
-        return [
-            ChangedFile(file.change, file.measure, file.collapsed, file.is_image, lines.get(file.change.path))
-            for file in files
-        ]
+            changes = [file.change for file in shown]
+            lines = read_lines(path, changes, ignore_whitespace=asked.ignore_whitespace, max_lines=MAX_LINES)
+        return [replace(file, lines=lines.get(file.change.path)) for file in files]
 
     return FilesPage(
         files=offload(describe),
         old=old,
         new=new,
-        total=changes.total,
-        additions=changes.additions,
-        deletions=changes.deletions,
-        is_truncated=changes.is_truncated,
+        total=kept["total"],
+        additions=kept["additions"],
+        deletions=kept["deletions"],
+        is_truncated=kept["total"] > len(kept["files"]),
     )
 
 
-def _describe(change: Change) -> ChangedFile:
-    measure = change.measure
-    assert measure is not None  # it has just been measured
+def _describe(change: Change, measure: Measure) -> ChangedFile:
     is_image = Path(change.path).suffix.lower() in _IMAGES
     return ChangedFile(change, measure, _why_collapsed(measure), is_image)
 
@@ -165,42 +158,33 @@ def _why_collapsed(measure: Measure) -> str:
 
 def _find(
     context: Context, repository: Repository, path: Path, old: str | None, new: str, ignore_whitespace: bool
-) -> Changes:
+) -> dict[str, Any]:
+    """``Changes`` as they are kept, each file as the list of its members."""
     key = ("changes", repository.uuid, old or "", new, str(ignore_whitespace))
     kept: dict[str, Any] | None = derived.find(context, *key)
-    if kept is not None:
-        files = [_read_change(*row) for row in kept["files"]]
-        return Changes(files, kept["total"], kept["additions"], kept["deletions"])
-    changes = offload(find_changes, path, old, new, ignore_whitespace=ignore_whitespace)
-    rows = [[*_plain(change), asdict(change.measure) if change.measure else None] for change in changes.files]
-    answer = {
-        "files": rows,
+    if kept is None:
+        kept = offload(_work_out, path, old, new, ignore_whitespace)
+        derived.keep(context, *key, answer=kept)
+    return kept
+
+
+def _work_out(path: Path, old: str | None, new: str, ignore_whitespace: bool) -> dict[str, Any]:
+    changes = find_changes(path, old, new, ignore_whitespace=ignore_whitespace)
+    return {
+        "files": [
+            [
+                change.status.value,
+                change.old_path,
+                change.new_path,
+                change.old_oid,
+                change.new_oid,
+                change.old_mode,
+                change.new_mode,
+                change.similarity,
+            ]
+            for change in changes.files
+        ],
         "total": changes.total,
         "additions": changes.additions,
         "deletions": changes.deletions,
     }
-    derived.keep(context, *key, answer=answer)
-    return changes
-
-
-def _plain(change: Change) -> tuple[Any, ...]:
-    return (
-        change.status.value,
-        change.old_path,
-        change.new_path,
-        change.old_oid,
-        change.new_oid,
-        change.old_mode,
-        change.new_mode,
-        change.similarity,
-    )
-
-
-def _read_change(status: str, *rest: Any) -> Change:
-    *plain, measure = rest
-    return replace(Change(DiffStatus(status), *plain), measure=_read_measure(measure) if measure else None)
-
-
-def _read_measure(kept: dict[str, Any]) -> Measure:
-    pointers = {name: LFSPointer(**kept[name]) if kept[name] else None for name in ("old_lfs", "new_lfs")}
-    return Measure(**kept | pointers)

@@ -1,7 +1,7 @@
 """The refs of pull requests: ``refs/pr/<number>``, in the repository that they are for.
 
-Whoever fetches may have them; an open one's author and who may write push to it. They move through ``hub.repos.refs`` with the action
-REPOSITORY_PROPOSE, and stay behind when the repository is forked.
+Whoever fetches may have them; an open one's author, and who may write, push to it. They move through
+``hub.repos.refs`` with the action REPOSITORY_PROPOSE, and stay behind when the repository is forked.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from tests.bench import (
     hf_rows,
     lfs_rows,
     plugin_rows,
+    pull_rows,
     start_rows,
     viewer_query_rows,
     viewer_rows,
@@ -30,7 +31,7 @@ ROWS: dict[str, Row] = {
     row.name: row
     for rooms in (
         *(git_rows, lfs_rows, hf_rows, xet_rows, start_rows),
-        *(plugin_rows, api_rows, viewer_rows, viewer_query_rows),
+        *(plugin_rows, pull_rows, api_rows, viewer_rows, viewer_query_rows),
     )
     for row in rooms.ROWS
 }

@@ -96,7 +96,8 @@ def test_a_comparison_is_listed_and_its_lines_come_when_asked_for(place):
     assert (measure.old_lfs.oid, measure.new_lfs.oid, measure.new_lfs.size_bytes) == ("a" * 64, "b" * 64, 70000)
     assert told["photo.png"].is_image
     assert all(file.lines is None for file in told.values())
-    assert (found.additions, found.deletions) == (1 + 1 + 1 + 1001 + 1, 1 + 1 + 1)
+    # As git counts: with the lines of pointers, and of what is too large to be shown.
+    assert (found.additions, found.deletions) == (1 + 1 + 1 + 1 + 1001 + 1 + 1024 * 1024 + 1, 1 + 1 + 1 + 1)
 
     # Pages; the lines of what is small come with a page, of what is collapsed by its path.
     first = ask("start", "work", per=4, hunks=True)
@@ -128,7 +129,7 @@ def test_hostile_diffs_stay_bounded(place, monkeypatch):
     path, commit, ask = place
     monkeypatch.setattr(diff, "_MAX_EXACT_FILES", 100)
     monkeypatch.setattr(changes, "MAX_LISTED", 50)
-    monkeypatch.setattr(changes, "MAX_MEASURED", 20)
+    monkeypatch.setattr(changes, "MAX_COUNTED", 20)
     monkeypatch.setattr(differences, "MAX_LINES", 30)
     base = commit("start", None, {f"old/{number}.txt": b"%d\n" % (number // 2) for number in range(210)})
     moved = {f"old/{number}.txt": None for number in range(210)}
