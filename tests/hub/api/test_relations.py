@@ -46,11 +46,11 @@ def test_relations_are_set_and_shown_by_kind_from_both_ends(people, nobody, make
         data(ada.get(relations))
     many = len(queries)
     data(ada.delete(f"{relations}/dataset", {"dataset": "ada/secret"}))
-    data(ada.delete(f"{relations}/mcp", {"mcp": "ada/tools"}))
-    assert shown(ada) == {"datasets": ["ada/data"], "prompts": ["ada/ask"]}
     with count_queries() as queries:
         data(ada.get(relations))
     assert len(queries) == many
+    data(ada.delete(f"{relations}/mcp", {"mcp": "ada/tools"}))
+    assert shown(ada) == {"datasets": ["ada/data"], "prompts": ["ada/ask"]}
 
     data(ada.post(f"{relations}/dataset", {"dataset": "ada/secret"}))
     assert shown(ada)["datasets"] == ["ada/data", "ada/secret"]
