@@ -101,6 +101,9 @@ class DiscussionEventType(StrEnum):
     TITLE_CHANGE = "title-change"  # data: {"from", "to"}
     COMMIT = "commit"  # data: {"oid"}, where the pull request's ref went
     BASE_CHANGE = "base-change"  # data: {"from", "to"}, branches; not of Hugging Face's
+    REVIEW = "review"  # data: {"review_id", "state"}; not of Hugging Face's, as all that follow
+    REVIEW_DISMISSAL = "review-dismissal"  # data: {"review_id", "user", "reason"}
+    REVIEW_REQUEST = "review-request"  # data: {"user", "is_withdrawn"}
 
 
 class DiscussionEvent(Model):

@@ -32,6 +32,7 @@ from hub.community.models import (
     DiscussionEventType,
     DiscussionStatus,
 )
+from hub.community.models_reviews import ReviewThread
 from hub.community.service.texts import check_content, check_title
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
@@ -239,7 +240,10 @@ def delete_discussion(work: UnitOfWork, *, actor: Actor, discussion_id: int) -> 
 
 
 def list_comments(work: UnitOfWork, *, actor: Actor, discussion_id: int, page: PageArgs | None = None) -> Page[Comment]:
-    """The comments of a discussion, the newest first, their authors loaded. Raises NotFound."""
+    """The comments of a discussion, the newest first, their authors loaded; without those about lines of files.
+
+    Raises NotFound.
+    """
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
     return Page(_comments(work, discussion, page or PageArgs()), discussion.comment_count)
 
@@ -255,7 +259,7 @@ def show_discussion(
 def _comments(work: UnitOfWork, discussion: Discussion, page: PageArgs) -> Sequence[Comment]:
     return work.session.scalars(
         select(Comment)
-        .where(Comment.discussion_id == discussion.id)
+        .where(Comment.discussion_id == discussion.id, Comment.thread_id.is_(None))
         .options(joinedload(Comment.user))
         .order_by(Comment.id.desc())
         .offset(page.offset)
@@ -315,8 +319,13 @@ def delete_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, commen
     # Only who really removed it takes one off: two may ask at once.
     if not count_of(work, delete(Comment).where(Comment.id == comment_id)):
         raise _no_comment()
-    less = update(Discussion).where(Discussion.id == discussion_id)
-    count_of(work, less.values(comment_count=Discussion.comment_count - 1))
+    if comment.thread_id is None:
+        less = update(Discussion).where(Discussion.id == discussion_id)
+        count_of(work, less.values(comment_count=Discussion.comment_count - 1))
+    else:
+        # A conversation about lines is gone with its last word.
+        said = select(Comment.id).where(Comment.thread_id == comment.thread_id)
+        count_of(work, delete(ReviewThread).where(ReviewThread.id == comment.thread_id, ~said.exists()))
     publish(work, events.CommentDeleted(comment_id, discussion_id, discussion.repository_id, actor.user_id))
     log.info("comment_deleted", comment_id=comment_id, discussion_id=discussion_id, actor_id=actor.user_id)
 

@@ -35,9 +35,13 @@ MAX_SHOWN = 1000
 
 
 def list_events(work: UnitOfWork, discussion: Discussion) -> Sequence[Comment | DiscussionEvent]:
-    """All that happened in a discussion that the actor may read, the oldest first, at most ``MAX_SHOWN`` of a sort."""
+    """All that happened in a discussion that the actor may read, the oldest first, at most ``MAX_SHOWN`` of a sort.
+
+    Without what was said about lines of files: ``reviews_threads`` gives those.
+    """
     found: list[Comment | DiscussionEvent] = []
-    comments = select(Comment).where(Comment.discussion_id == discussion.id).options(joinedload(Comment.user))
+    plain = (Comment.discussion_id == discussion.id, Comment.thread_id.is_(None))
+    comments = select(Comment).where(*plain).options(joinedload(Comment.user))
     found += work.session.scalars(comments.order_by(Comment.id.desc()).limit(MAX_SHOWN))
     others = select(DiscussionEvent).where(DiscussionEvent.discussion_id == discussion.id)
     others = others.options(joinedload(DiscussionEvent.user)).order_by(DiscussionEvent.id.desc())
