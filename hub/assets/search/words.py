@@ -19,7 +19,7 @@ MAX_WORD_CHARS = 64
 _MAX_POSITION = 16_383
 _MAX_PLACES = 255
 # A beginning of so many characters finds what goes on; of fewer it would find nearly everything.
-PREFIX_CHARS = 3
+PREFIX_CHARS = 4
 
 # Scripts without spaces: Chinese, Japanese, Thai, Lao, Khmer, Burmese; Korean for its endings.
 _PAIRED = (

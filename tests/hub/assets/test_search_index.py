@@ -27,9 +27,9 @@ def test_texts_are_cut_into_words():
     assert _words("PyTorch LLaMA-7b naïve") == "pytorch llama 7b naïve"
     assert _words("自然语言 x") == "自然 然语 语言 言 x"
     assert _words("a" * 65) == ""
-    rows = [row_of("foo_bar", is_code=True), row_of("语言处理"), row_of("x1", is_negated=True)]
-    assert question(rows, for_sqlite=True) == '("foo bar" * AND "语言 言处 处理") NOT ("x1")'
-    assert question(rows, for_sqlite=False) == "('foo' <-> 'bar':*) & ('语言' <-> '言处' <-> '处理') & !('x1')"
+    rows = [row_of("foo_bars", is_code=True), row_of("语言处理"), row_of("x1", is_negated=True)]
+    assert question(rows, for_sqlite=True) == '("foo bars" * AND "语言 言处 处理") NOT ("x1")'
+    assert question(rows, for_sqlite=False) == "('foo' <-> 'bars':*) & ('语言' <-> '言处' <-> '处理') & !('x1')"
     assert question(rows[2:], for_sqlite=True) == ""
     assert row_of("---") is None
     assert written(["a", "b", "a"], for_sqlite=False) == "'a':1,3 'b':2"
