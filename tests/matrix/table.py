@@ -670,6 +670,7 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {repo}/tags/<category>": Sample(values={"category": "task"}, body=["text-generation"]),
     "POST {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
     "DELETE {repo}/relations/<target>": Sample(values={"target": "dataset"}, body={"dataset": "acme/data"}),
+    "PATCH {repo}/lineage/relations/<int:relation_id>": Sample(body={"note": "Checked."}),
     "POST {repo}/lineage/relations": Sample(body={"type": "uses", "kind": "dataset", "path": "acme/data"}),
     "POST /api/v1/runs": Sample(body={"type": "training", "namespace": "acme"}),
     "GET /api/v1/runs/<uuid:uuid>": _RUN,
