@@ -45,7 +45,7 @@ class NewPullBody(Body):
     )
     source = fields.String(
         load_default="",
-        metadata={"description": "a fork of the repository, as namespace/name", "example": "bob/copy"},
+        metadata={"description": "a fork of the repository, as namespace/name; absent: the repository itself"},
     )
     is_draft = fields.Boolean(load_default=False)
 
@@ -168,7 +168,11 @@ class MergeConflictSchema(Schema):
 
 
 class MergeCheckSchema(Schema):
-    name = fields.String(metadata={"description": "ready, commits, conflicts, write, role, approvals or conversations"})
+    name = fields.String(
+        metadata={
+            "description": "ready, commits, conflicts, write, role, approvals, changes (asked for) or conversations"
+        }
+    )
     passed = fields.Boolean()
     reason = fields.String()
 

@@ -247,6 +247,9 @@ def _patch(
     flags = DiffOption.INDENT_HEURISTIC
     if ignore_whitespace:
         flags |= DiffOption.IGNORE_WHITESPACE
+    if old is None:
+        # pygit2 keeps a blob's memory for the patch's lines where the first side is one; else it is freed under them.
+        old, new, flags = new, None, flags | DiffOption.REVERSE
     return pygit2.Patch.create_from(old, new, flag=flags, context_lines=context_lines)
 
 

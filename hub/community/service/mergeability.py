@@ -21,7 +21,7 @@ from hub.community.models import DiscussionStatus, PullRequest
 from hub.community.models_merging import MergeSettings
 from hub.community.service import discussions
 from hub.community.service.pulls import conflicts_between, get_pull
-from hub.community.service.reviews import count_approvals, count_unresolved
+from hub.community.service.reviews import count_approvals, count_objections, count_unresolved
 from hub.db.uow import UnitOfWork, reading
 from hub.git.merge import MergeConflict, MergeMethod, holds
 from hub.git.repository import list_refs
@@ -44,13 +44,13 @@ class Settings:
     def choose(self, method: str) -> MergeMethod:
         """The method that was asked for; "": the default one.
 
-        Raises Invalid (``REQ-ERR-6``), Conflict (``method_not_allowed``).
+        Raises Invalid (``REQ-ERR-6``), Conflict (``merge_method_not_allowed``).
         """
         chosen = parse_method(method) if method else self.default_method
         if chosen not in self.methods:
             raise Conflict(
                 f"Pull requests of this repository are merged by: {', '.join(self.methods)}.",
-                code="method_not_allowed",
+                code="merge_method_not_allowed",
                 methods=[one.value for one in self.methods],
             )
         return chosen
@@ -95,7 +95,10 @@ def set_settings(
     """
     get_for(work, actor=actor, action=Action.REPOSITORY_ADMIN, repository_id=repository_id)
     was = find_settings(work, repository_id)
-    allowed = was.methods if methods is None else tuple({parse_method(method): None for method in methods})
+    allowed = was.methods
+    if methods is not None:
+        wanted = {parse_method(method) for method in methods}
+        allowed = tuple(method for method in METHODS if method in wanted)
     if not allowed:
         raise Invalid("At least one method must be allowed.", code="REQ-ERR-6", member="methods")
     chosen = parse_method(default_method) if default_method else was.default_method
@@ -157,8 +160,13 @@ class Mergeability:
     commands: Sequence[str] = field(default_factory=tuple)
 
 
-def check_rules(work: UnitOfWork, actor: Actor, repository: Repository, pull: PullRequest) -> list[MergeCheck]:
-    """What the rule of the base branch takes of this actor, one by one; nothing where it has none."""
+def check_rules(
+    work: UnitOfWork, actor: Actor, repository: Repository, pull: PullRequest, *, head: str | None
+) -> list[MergeCheck]:
+    """What the rule of the base branch takes of this actor, one by one; nothing where it has none.
+
+    head: the commit that would be merged, which reviewers must have seen where the rule says so.
+    """
     branch = short_name(pull.base_ref)
     rule = find_rule(list_rules(work, repository.id), branch)
     if rule is None:
@@ -173,14 +181,21 @@ def check_rules(work: UnitOfWork, actor: Actor, repository: Repository, pull: Pu
             f"Merging into {branch!r} takes the role {needed.value!r}.",
         )
     ]
-    return [*checks, *_check_reviews(work, rule, pull, is_exempt)]
+    return [*checks, *_check_reviews(work, rule, repository, pull, is_exempt, head)]
 
 
-def _check_reviews(work: UnitOfWork, rule: ProtectedBranch, pull: PullRequest, is_exempt: bool) -> list[MergeCheck]:
+def _check_reviews(
+    work: UnitOfWork,
+    rule: ProtectedBranch,
+    repository: Repository,
+    pull: PullRequest,
+    is_exempt: bool,
+    head: str | None,
+) -> list[MergeCheck]:
     checks = []
     exempt = " Administrators may merge all the same." if is_exempt else ""
     if rule.required_approvals:
-        count = count_approvals(work, pull)
+        count = count_approvals(work, repository, pull, head=(head or "") if rule.dismiss_stale else None)
         stale = " Those given before the last commit do not count." if rule.dismiss_stale else ""
         checks.append(
             MergeCheck(
@@ -189,6 +204,8 @@ def _check_reviews(work: UnitOfWork, rule: ProtectedBranch, pull: PullRequest, i
                 f"{count} of {rule.required_approvals} required approvals.{stale}{exempt}",
             )
         )
+        count = count_objections(work, repository, pull)
+        checks.append(MergeCheck("changes", is_exempt or not count, f"{count} reviewers ask for changes.{exempt}"))
     if rule.require_resolved:
         count = count_unresolved(work, pull)
         checks.append(
@@ -198,15 +215,21 @@ def _check_reviews(work: UnitOfWork, rule: ProtectedBranch, pull: PullRequest, i
 
 
 def require_mergeable(
-    work: UnitOfWork, actor: Actor, repository: Repository, pull: PullRequest, *, takes_drafts: bool = False
+    work: UnitOfWork,
+    actor: Actor,
+    repository: Repository,
+    pull: PullRequest,
+    *,
+    head: str,
+    takes_drafts: bool = False,
 ) -> None:
-    """Return when nothing but the commits themselves can stand against a merge.
+    """Return when nothing but the commits themselves can stand against a merge of this head.
 
     The role is left to the push's own check. Raises Conflict (``pull_request_draft``, ``merge_blocked``).
     """
     if pull.discussion.status == DiscussionStatus.DRAFT and not takes_drafts:
         raise Conflict("This pull request is a draft; mark it as ready first.", code="pull_request_draft")
-    checks = [check for check in check_rules(work, actor, repository, pull) if check.name != "role"]
+    checks = [check for check in check_rules(work, actor, repository, pull, head=head) if check.name != "role"]
     failed = [check for check in checks if not check.passed]
     if failed:
         raise Conflict(
@@ -224,7 +247,6 @@ def read_mergeability(context: Context, *, actor: Actor, repository: Repository,
     with reading(context) as work:
         pull = get_pull(work, actor=actor, repository_id=repository.id, number=number)
         settings = find_settings(work, repository.id)
-        rules = check_rules(work, actor, repository, pull)
         may_write = can(work, actor, Action.REPOSITORY_WRITE, repository)
         source = None
         if pull.source_repository_id not in (None, repository.id):
@@ -237,6 +259,8 @@ def read_mergeability(context: Context, *, actor: Actor, repository: Repository,
     path = repository_path(context.settings, repository)
     tips = offload(list_refs, path)
     base, head = tips.get(pull.base_ref), tips.get(proposal_ref(number))
+    with reading(context) as work:
+        rules = check_rules(work, actor, repository, pull, head=head)
     has_commits = base is not None and head is not None and head != pull.opened_commit
     has_commits = has_commits and not offload(holds, path, str(base), str(head))
     is_forward = has_commits and offload(holds, path, str(head), str(base))

@@ -92,7 +92,7 @@ def merge_pull(
     merge one that is a draft, as Hugging Face's clients do. Commits made by it are the actor's.
     Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``: no such method); Conflict: ``merge_conflict``
     (``paths`` names the files), ``nothing_to_merge``, ``pull_request_closed``, ``pull_request_draft``,
-    ``merge_blocked`` (``checks`` says by what), ``method_not_allowed``, ``not_forward``, ``rebase_too_long``,
+    ``merge_blocked`` (``checks`` says by what), ``merge_method_not_allowed``, ``not_forward``, ``rebase_too_long``,
     ``head_changed``, ``ref_changed``; and what a push may raise.
     """
     for tries_left in range(MAX_TRIES - 1, -1, -1):
@@ -119,7 +119,7 @@ def merge_pull(
         if begun.get("head") == head and offload(holds, path, base, str(begun.get("commit_id"))):
             return _note_merged(context, pull, _Result(**begun))
         with reading(context) as work:
-            require_mergeable(work, actor, repository, pull, takes_drafts=takes_drafts)
+            require_mergeable(work, actor, repository, pull, head=head, takes_drafts=takes_drafts)
         merged = _build(context, path, actor, pull, base, head, chosen, message)
         result = _Result(base, head, merged.commit_id, chosen.value, actor.user_id)
         _note_intent(context, pull, result)

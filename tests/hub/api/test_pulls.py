@@ -4,6 +4,7 @@ import pytest
 
 from hub.accounts.policy import Actor
 from hub.repos.files import FileEdit, commit_files
+from hub.repos.service import fork_repository
 from tests.hub.api.test_accounts import Caller, data, refusal
 
 pytestmark = pytest.mark.any_database
@@ -73,3 +74,55 @@ def test_a_pull_request_from_its_opening_to_its_merge(context, client, people, m
     assert count() == alone
     assert [one["number"] for one in data(ada.get(f"{place}?status=open&author=bob"))] == [4, 3, 2]
     assert [one["number"] for one in data(ada.get(f"{place}?status=closed"))] == [1]
+
+
+def test_what_stands_before_a_merge_and_what_follows_it(context, people, make_repository):
+    ada, bob = people.values()
+    thing = make_repository(ada.user, "thing")
+    fork = fork_repository(
+        context, actor=Actor.of_user(bob.user, via="session"), source_id=thing.id, namespace="bob", name="copy"
+    )
+    edits = [FileEdit("new file.txt", content=b"new\n")]
+    head = commit_files(
+        context,
+        actor=Actor.of_user(bob.user, via="session"),
+        repository_id=fork.id,
+        message="New",
+        edits=edits,
+        branch="main",
+    ).commit_id
+    place = "/models/ada/thing"
+    settings = data(ada.put(f"{place}/merge_settings", {"methods": ["squash", "merge"], "default_method": "squash"}))
+    assert settings == {"methods": ["merge", "squash"], "default_method": "squash", "delete_source": False}
+    assert data(bob.get(f"{place}/merge_settings")) == settings
+    opened = data(bob.post(f"{place}/pulls", {"title": "Mine", "source": "bob/copy", "is_draft": True}))
+    assert opened["source"] == {"repository": "bob/copy", "branch": "main"}
+    assert refusal(bob.post(f"{place}/pulls", {"title": "x", "source": "bob/none"}))[0] == 404
+    pull = f"{place}/pulls/1"
+    found = data(bob.get(f"{pull}/mergeability"))
+    assert (found["state"], found["head"], found["default_method"]) == ("draft", head, "squash")
+    assert [check["name"] for check in found["checks"] if not check["passed"]] == ["ready", "write"]
+    assert refusal(ada.post(f"{pull}/merge", {})) == (409, "pull_request_draft")
+    assert data(bob.put(pull, {"is_draft": False}))["status"] == "open"
+    assert refusal(bob.put(pull, {"base": "none"})) == (404, "GIT-ERR-11")
+    for files in (
+        data(bob.get(f"{pull}/files?path=new+file.txt")),
+        data(bob.get(f"{place}/compare/main...refs/pr/1/files?hunks=true")),
+        data(bob.get(f"/models/bob/copy/commit/{head}/files?hunks=1")),
+    ):
+        [file] = files["files"]
+        assert (file["path"], file["status"], file["additions"]) == ("new file.txt", "added", 1)
+        assert file["hunks"][0]["lines"][0]["text"] == "new"
+    assert refusal(bob.get(f"{pull}/files?per=101"))[0] == 400
+    assert refusal(bob.get(f"{pull}/files?path=none")) == (404, "GIT-ERR-15")
+    assert refusal(ada.post(f"{pull}/merge", {"method": "rebase"})) == (409, "merge_method_not_allowed")
+    assert refusal(ada.post(f"{pull}/merge", {"method": "none"}))[0] == 400
+    assert refusal(bob.post(f"{pull}/update_branch", {})) == (409, "up_to_date")
+    merged = data(ada.post(f"{pull}/merge", {"expected_head": head}))
+    assert (merged["status"], merged["merge_method"]) == ("merged", "squash")
+    undone = data(bob.post(f"{pull}/revert", {}))
+    assert (undone["number"], undone["title"], undone["source"]) == (2, 'Revert "Mine"', None)
+    rule = {"require_pull": True, "required_approvals": 1}
+    assert data(ada.put(f"{place}/protected_branches/main", rule)).items() >= rule.items()
+    assert refusal(ada.post(f"{place}/pulls/2/merge", {})) == (409, "merge_blocked")
+    assert data(ada.get(f"{place}/pulls/2/mergeability"))["state"] == "blocked"

@@ -114,6 +114,9 @@ def test_a_comparison_is_listed_and_its_lines_come_when_asked_for(place):
     ]
     assert [file.change.path for file in ask("start", "work", page=3, per=4).files] == ["wide.txt"]
     [long] = ask("start", "work", path="long.txt").files
+    assert {(line.origin, line.text) for hunk in long.lines.hunks for line in hunk.lines} == {("+", "x")}
+    [gone] = ask("start", "work", path="gone.txt").files
+    assert [(line.origin, line.text) for hunk in gone.lines.hunks for line in hunk.lines] == [("-", "gone")]
     assert (sum(len(hunk.lines) for hunk in long.lines.hunks), long.lines.is_truncated) == (1001, False)
     [moved] = ask("start", "work", path="moved.txt").files
     assert moved.change.new_path == "there/moved.txt"
