@@ -1,11 +1,13 @@
 """How pull requests are merged: by each method, from branches and forks, past the rules of protected branches."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select
 
 from hub.accounts.models import Role
-from hub.accounts.policy import SYSTEM
+from hub.accounts.policy import ANONYMOUS, SYSTEM
 from hub.accounts.service import set_grant
 from hub.base.errors import Conflict, Denied, Invalid, NotFound
 from hub.base.paging import PageArgs
@@ -14,14 +16,18 @@ from hub.community.service import mergeability, merging, pulls, timeline
 from hub.db.uow import reading, unit_of_work
 from hub.git import replay
 from hub.git.merge import ConflictKind
+from hub.git.pointer import format_pointer
 from hub.git.repository import get_commit, list_refs
 from hub.git.types import FileChange, RefChange, Signature
 from hub.git.write import build_commit
+from hub.jobs.models import Job, JobState
 from hub.jobs.run import run_due
 from hub.repos import branches, refs
 from hub.repos.differences import Asked
 from hub.repos.files import FileEdit, commit_files
+from hub.repos.lfs.contents import get_content, receive_object
 from hub.repos.lookup import repository_path
+from hub.repos.models import LFSLink
 from hub.repos.service import delete_repository, fork_repository
 
 
@@ -203,6 +209,14 @@ def test_a_fork_is_followed_until_it_goes(context, ada, bob, thing, commit, acto
         commit(thing, reader, {"x": b"1"}, proposal=1)
     run_due(context)
     assert refs_of(context, thing)["refs/pr/1"] == tip
+    # A large file that the fork holds is proposed with it, and becomes the owner's by the merge.
+    large = b"large" * 1000
+    oid = hashlib.sha256(large).hexdigest()
+    receive_object(context, actor=reader, repository_id=fork.id, oid=oid, size_bytes=len(large), chunks=[large])
+    tip = commit(fork, reader, {"large.bin": format_pointer(oid, len(large))}, branch="mine")
+    run_due(context)
+    assert refs_of(context, thing)["refs/pr/1"] == tip
+    assert get_content(context, actor=ANONYMOUS, repository_id=thing.id, oid=oid).size_bytes == len(large)
     # What nobody has followed yet, a merge does.
     tip = commit(fork, reader, {"mine.txt": b"3"}, branch="mine")
     with pytest.raises(Denied):
@@ -214,6 +228,8 @@ def test_a_fork_is_followed_until_it_goes(context, ada, bob, thing, commit, acto
         context, actor=writer, repository_id=thing.id, number=1, method="merge", delete_source=True
     )
     assert merged.head_commit == tip
+    with reading(context) as work:
+        assert work.session.get(LFSLink, (thing.id, oid)) is not None
     # It is not the merger's to remove.
     assert refs_of(context, fork)["refs/heads/mine"] == tip
 
@@ -237,6 +253,8 @@ def test_a_fork_is_followed_until_it_goes(context, ada, bob, thing, commit, acto
         delete_repository(work, actor=reader, repository_id=fork.id)
     run_due(context)
     assert status_of(context, thing, numbers[1]) == "closed"
+    with reading(context) as work:
+        assert work.session.scalars(select(Job.name).where(Job.state == JobState.FAILED)).all() == []
 
 
 def test_a_branch_that_takes_pull_requests_only(context, ada, bob, thing, commit, actor_of, make_user, monkeypatch):
@@ -258,7 +276,7 @@ def test_a_branch_that_takes_pull_requests_only(context, ada, bob, thing, commit
             commit(thing, actor, {"c.txt": b"1"}, branch="main")
         assert caught.value.code == "pull_required"
     pulls.open_pull(context, actor=writer, repository_id=thing.id, title="Side", revision="side")
-    monkeypatch.setattr(mergeability, "count_approvals", lambda work, pull: 1)
+    monkeypatch.setattr(mergeability, "count_approvals", lambda *_args, **_options: 1)
     with pytest.raises(Conflict, match="1 of 2 required approvals") as caught:
         merging.merge_pull(context, actor=writer, repository_id=thing.id, number=1)
     assert caught.value.code == "merge_blocked"
@@ -271,6 +289,7 @@ def test_a_branch_that_takes_pull_requests_only(context, ada, bob, thing, commit
         "write": True,
         "role": True,
         "approvals": False,
+        "changes": True,
         "conversations": True,
     }
     reader = actor_of(make_user("eve"))
