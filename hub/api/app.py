@@ -39,6 +39,7 @@ from hub.api import (
     relations,
     repositories,
     resources,
+    reviews,
     runs,
     search,
     security,
@@ -57,7 +58,7 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 MODULES = (
     *(repositories, branches, contents, edits, gates, resources, security, viewer, viewer_statistics),
     *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage, runs),
-    *(discussions, pulls, merges, differences, notifications, broadcasts, webhooks),
+    *(discussions, pulls, merges, reviews, differences, notifications, broadcasts, webhooks),
     search,
     activities,
     *(accounts, users, jwts, verifications, organizations),

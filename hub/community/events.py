@@ -62,6 +62,26 @@ class PullRequestMerged:
 
 
 @dataclass(frozen=True)
+class PullRequestReviewed:
+    """Somebody gave a review of a pull request, with whatever it says about lines."""
+
+    review_id: int
+    discussion_id: int
+    repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class ReviewRequested:
+    """Somebody was asked to review a pull request. user_id: who was."""
+
+    discussion_id: int
+    repository_id: int
+    user_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
 class CommentCreated:
     """Somebody said something in a discussion."""
 
@@ -88,6 +108,24 @@ class CommentDeleted:
     comment_id: int
     discussion_id: int
     repository_id: int
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class PeopleAssigned:
+    """Somebody asked these users to see to a discussion or pull request."""
+
+    discussion_id: int
+    user_ids: tuple[int, ...]
+    actor_id: int | None
+
+
+@dataclass(frozen=True)
+class PeopleMentioned:
+    """A comment that was changed names these users, whom the discussion did not name before."""
+
+    comment_id: int
+    user_ids: tuple[int, ...]
     actor_id: int | None
 
 

@@ -8,6 +8,7 @@ from hub.base.errors import Invalid
 
 MAX_TITLE_CHARS = 255  # the columns' width
 MAX_CONTENT_CHARS = 65_536  # as much as GitHub takes for a comment
+MAX_LINE_COMMENT_CHARS = 16_384  # about lines of a file: pages show many conversations at once
 
 _LAYOUT = "\n\r\t"
 
