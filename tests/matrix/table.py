@@ -24,6 +24,7 @@ from tests.matrix.rules import (
     DISCUSSION_OWN,
     DISCUSSION_READ,
     DISCUSSION_SAY,
+    GIT_PUSH,
     GIT_READ,
     GIT_WRITE,
     LIKES,
@@ -267,6 +268,10 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/pulls/<int:pull_number>
         GET {repo}/pulls/<int:pull_number>/files
         GET {repo}/pulls/<int:pull_number>/mergeability
+        GET {repo}/pulls/<int:pull_number>/reviews
+        GET {repo}/pulls/<int:pull_number>/reviewers
+        GET {repo}/pulls/<int:pull_number>/threads
+        GET {repo}/pulls/<int:pull_number>/threads/<int:thread_id>
         GET {repo}/merge_settings
         GET {repo}/commit/<commit_id>/files
         GET {repo}/compare/<path:base>...<path:head>/files
@@ -321,6 +326,8 @@ _GROUPS: Mapping[Rule, str] = {
         POST {repo}/discussions
         POST {repo}/pulls
         POST {repo}/pulls/<int:pull_number>/revert
+        POST {repo}/pulls/<int:pull_number>/reviews
+        POST {repo}/pulls/<int:pull_number>/threads/<int:thread_id>/comments
         POST {wire}/discussions
         POST {wire}/discussions/<int:num>/comment
         POST {wire}/preupload/<path:revision> | create_pr
@@ -339,6 +346,10 @@ _GROUPS: Mapping[Rule, str] = {
     PULL_EDIT: """
         PUT {repo}/pulls/<int:pull_number>
         POST {repo}/pulls/<int:pull_number>/update_branch
+        POST {repo}/pulls/<int:pull_number>/review_requests
+        DELETE {repo}/pulls/<int:pull_number>/review_requests/<username>
+        PUT {repo}/pulls/<int:pull_number>/threads/<int:thread_id>
+        POST {repo}/pulls/<int:pull_number>/threads/<int:thread_id>/apply
         POST {wire}/discussions/<int:num>/title
         POST {wire}/discussions/<int:num>/status
         POST {wire}/discussions/<int:num>/comment/<comment>/hide
@@ -421,6 +432,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/discussions/<int:num>/merge
         POST {wire}/super-squash/<path:branch>
         POST {repo}/pulls/<int:pull_number>/merge
+        POST {repo}/pulls/<int:pull_number>/reviews/<int:review_id>/dismiss
         POST {wire}/variables
         DELETE {wire}/variables
         POST {wire}/hardware
@@ -603,8 +615,10 @@ _GROUPS: Mapping[Rule, str] = {
         GET {lfs}/objects/<oid>
         POST {lfs}/objects/batch
     """,
-    GIT_WRITE: """
+    GIT_PUSH: """
         POST {git}/git-receive-pack
+    """,
+    GIT_WRITE: """
         POST {lfs}/locks
         POST {lfs}/locks/<lock_id>/unlock
         POST {lfs}/locks/verify
@@ -689,6 +703,8 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {hub}/api/repos/move": Sample(
         body={"fromRepo": "$path_of_repository", "toRepo": "acme/moved", "type": "model"}
     ),
+    "POST {repo}/pulls/<int:pull_number>/review_requests": Sample(body={"users": ["manager"]}),
+    "DELETE {repo}/pulls/<int:pull_number>/review_requests/<username>": Sample(values={"username": "manager"}),
     "POST {wire}/discussions/<int:num>/merge": Sample(values={"num": "$pull_number"}),
     "POST {wire}/commit/<path:revision> | create_pr": Sample(
         query="create_pr=1",

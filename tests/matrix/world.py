@@ -21,6 +21,8 @@ from hub.api.description import operations_of
 from hub.api.documentation import documentation_of
 from hub.app import build_context, create_app
 from hub.base.settings import Settings
+from hub.community.models import Comment
+from hub.community.models_reviews import ReviewThread
 from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
 from hub.repos.service import create_repository, delete_repository
@@ -153,7 +155,7 @@ class World:
                 ),
                 "num": 1,  # of the discussion, and the comment's id as the Hub's clients spell it
                 "comment": f"{comment:024x}",
-                "pull_number": self._make("reader", f"{place}/pulls", title="Better")["number"],
+                **self._make_pull(place),
                 "webhook": webhook,
                 "collection_id": collection,
                 "collection_slug": f"of-it-{collection:024x}",
@@ -169,6 +171,22 @@ class World:
         )
         self.values["watching"] = watching.get_json()["webhook"]["id"]
         self._make("site", "/users", username="person", email="person@example.org", password="correct-horse-battery")
+
+    def _make_pull(self, place: str) -> dict[str, Any]:
+        """A pull request with a review and a conversation, which a reader opened."""
+        pull = self._make("reader", f"{place}/pulls", title="Better")
+        at = f"{place}/pulls/{pull['number']}"
+        review = self._make("reader", f"{at}/reviews", state="commented", content="See.")
+        self._make("reader", f"{at}/review_requests", users=["manager"])
+        with unit_of_work(self.context) as work:  # by its route it takes lines
+            now = work.now()
+            lines = {"path": "a.txt", "side": "new", "start_line": 1, "end_line": 1, "commit_id": review["commit_id"]}
+            thread = ReviewThread(discussion_id=pull["id"], **lines, created_at=now)
+            work.session.add(thread)
+            work.session.flush()
+            said = {"content": "```suggestion\nThis\n```", "thread_id": thread.id, "created_at": now, "updated_at": now}
+            work.session.add(Comment(discussion_id=pull["id"], **said))
+            return {"pull_number": pull["number"], "review_id": review["id"], "thread_id": thread.id}
 
     def _make(self, column: str, path: str, **body: Any) -> dict[str, Any]:
         answer = self.client.post(
