@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.community import activities, deliveries, departures, jobs, notices, outbox, pulls, topics
+from hub.community import activities, deliveries, departures, jobs, mentions, notices, outbox, pulls, topics
 from hub.community.service import searching
 
 
@@ -14,6 +14,7 @@ def install(context: Context) -> None:
     topics.install(context)
     jobs.install(context)
     pulls.install(context)
+    mentions.install(context)
     notices.install(context)
     deliveries.install(context)
     outbox.install(context)

@@ -100,7 +100,17 @@ class DiscussionEventType(StrEnum):
     STATUS_CHANGE = "status-change"  # data: {"status"}
     TITLE_CHANGE = "title-change"  # data: {"from", "to"}
     COMMIT = "commit"  # data: {"oid"}, where the pull request's ref went
-    BASE_CHANGE = "base-change"  # data: {"from", "to"}, branches; not of Hugging Face's
+    # The following are not of Hugging Face's.
+    BASE_CHANGE = "base-change"  # data: {"from", "to"}, branches
+    LABELLED = "labelled"  # data: {"labels": [{"name", "color"}]}
+    UNLABELLED = "unlabelled"
+    ASSIGNED = "assigned"  # data: {"user_ids"}
+    UNASSIGNED = "unassigned"
+    LOCKED = "locked"  # data: {"reason"}
+    UNLOCKED = "unlocked"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+    REFERENCED = "referenced"  # data: {"discussion_id", "repository_id"}, where it was named
     REVIEW = "review"  # data: {"review_id", "state"}; not of Hugging Face's, as all that follow
     REVIEW_DISMISSAL = "review-dismissal"  # data: {"review_id", "user", "reason"}
     REVIEW_REQUEST = "review-request"  # data: {"user", "is_withdrawn"}

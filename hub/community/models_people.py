@@ -11,6 +11,17 @@ from hub.accounts.models import User
 from hub.db.base import Model, RowId
 
 
+class DiscussionSettings(Model):
+    """What a repository has of discussions; without a row: issues and pull requests, and no labels yet."""
+
+    __tablename__ = "discussion_settings"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    has_issues: Mapped[bool] = mapped_column(default=True)
+    has_pulls: Mapped[bool] = mapped_column(default=True)
+    has_labels: Mapped[bool] = mapped_column(default=False)  # the labels that every repository begins with were made
+
+
 class DiscussionLabel(Model):
     """A label that a repository has for its discussions and pull requests."""
 

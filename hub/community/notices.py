@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, or_, select, union
+from sqlalchemy import ColumnElement, false, or_, select
 
 from hub.accounts.events import MemberAdded, MemberChanged, MemberRemoved
-from hub.accounts.models import Grant, Member, Organization, Role, User
+from hub.accounts.models import Grant, Member, Namespace, Organization, Role, User
 from hub.base.context import Context
 from hub.community.events import (
     CommentCreated,
+    PeopleAssigned,
+    PeopleMentioned,
     PullRequestClosed,
     PullRequestMerged,
     PullRequestOpened,
     WebhookDisabled,
 )
 from hub.community.models import Comment, Discussion, NotificationType, Webhook
+from hub.community.models_people import Assignee
+from hub.community.service.marks import find_mentions
 from hub.community.service.notifications import MAX_SUMMARY_CHARS, Notice
+from hub.community.service.people import may_read, members_of, people_of, told_of, wants
 from hub.community.service.texts import MAX_TITLE_CHARS, shorten
 from hub.db.uow import UnitOfWork
 from hub.jobs.service import enqueue
@@ -83,7 +88,7 @@ def _concern_repository(work: UnitOfWork, event: RepositoryCreated | RepositoryD
 
 
 def _has_others(work: UnitOfWork, namespace_id: int, actor_id: int | None) -> bool:
-    people = select(User.id).where(_people_of(namespace_id))
+    people = select(User.id).where(people_of(namespace_id))
     if actor_id is not None:
         people = people.where(User.id != actor_id)
     return work.session.scalar(people.limit(1)) is not None
@@ -94,14 +99,14 @@ def _tell_created(work: UnitOfWork, notice: _Writer, *, repository_id: int) -> I
     if repository is not None and repository.deleted_at is None:
         words = f"created the {_kind(work, repository)} {repository.path}"
         told = notice(NotificationType.ASSET, words, repository.description, url=_address(work, repository))
-        yield told, _people_of(repository.namespace_id)
+        yield told, people_of(repository.namespace_id)
 
 
 def _tell_deleted(work: UnitOfWork, notice: _Writer, *, repository_id: int) -> Iterator[Addressed]:
     repository = work.session.get(Repository, repository_id)
     if repository is not None and repository.deleted_at is not None:
         words = f"deleted the {_kind(work, repository)} {repository.path}"
-        yield notice(NotificationType.ASSET, words), _people_of(repository.namespace_id)
+        yield notice(NotificationType.ASSET, words), people_of(repository.namespace_id)
 
 
 def _concern_moved(_work: UnitOfWork, event: RepositoryMoved) -> dict[str, Any] | None:
@@ -126,14 +131,14 @@ def _tell_moved(
     kind = _kind(work, repository)
     if repository.namespace_id == new_namespace_id:  # else where it is by now is not for those here
         words = f"transferred the {kind} {old_path} to {repository.path}"
-        yield notice(NotificationType.ASSET, words, url=_address(work, repository)), _people_of(new_namespace_id)
+        yield notice(NotificationType.ASSET, words, url=_address(work, repository)), people_of(new_namespace_id)
     if repository.namespace_id != old_namespace_id:
         # They may not see it any more, so they are not told where it is. Who is in both was told already.
         words = f"transferred the {kind} {old_path} to another owner"
-        yield notice(NotificationType.ASSET, words), _people_of(old_namespace_id)
+        yield notice(NotificationType.ASSET, words), people_of(old_namespace_id)
 
 
-# Comments: the repository's owner and those who take part, as far as they may read it.
+# Comments: those whom ``service.people`` tells of the discussion, and first, in words of their own, whom they name.
 
 
 def _concern_comment(_work: UnitOfWork, event: CommentCreated) -> dict[str, Any]:
@@ -147,24 +152,59 @@ def _tell_comment(work: UnitOfWork, notice: _Writer, *, comment_id: int) -> Iter
         return
     if comment.hidden_at is not None:
         return
+    named = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "mentioned you on"))
+    yield named, _named_in(comment.content) & wants(discussion)
+    told = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "commented on"))
+    yield told, told_of(discussion)
+
+
+def _comment_words(work: UnitOfWork, discussion: Discussion, comment: Comment, did: str) -> tuple[str, str, str, str]:
     repository = discussion.repository
-    told = notice(
-        NotificationType.COMMENT,
-        f"commented on {repository.path}: {discussion.title}",
+    return (
+        f"{did} {repository.path}: {discussion.title}",
         " ".join(comment.content.split()),
         shorten(comment.content, _EXCERPT_CHARS),
         f"{_address(work, repository)}/discussions/{discussion.id}",
     )
-    yield told, User.id.in_(_taking_part(discussion)) & _may_read(repository)
 
 
-def _taking_part(discussion: Discussion) -> CompoundSelect[int | None]:
-    return union(
-        select(User.id).where(User.namespace_id == discussion.repository.namespace_id),
-        select(Repository.created_by_id).where(Repository.id == discussion.repository_id),
-        select(Discussion.user_id).where(Discussion.id == discussion.id),
-        select(Comment.user_id).where(Comment.discussion_id == discussion.id),
-    )
+def _named_in(text: str) -> ColumnElement[bool]:
+    """Those whom a text mentions."""
+    names = find_mentions(text)
+    return User.id.in_(select(User.id).join(User.namespace).where(Namespace.path_key.in_(names))) if names else false()
+
+
+def _concern_mentioned(_work: UnitOfWork, event: PeopleMentioned) -> dict[str, Any]:
+    people = {"comment_id": event.comment_id, "user_ids": [*event.user_ids]}
+    return {"about": "people_mentioned", "actor_id": event.actor_id} | people
+
+
+def _tell_mentioned(work: UnitOfWork, notice: _Writer, *, comment_id: int, user_ids: list[int]) -> Iterator[Addressed]:
+    comment = work.session.get(Comment, comment_id)
+    discussion = work.session.get(Discussion, comment.discussion_id) if comment else None
+    if comment is None or discussion is None or discussion.repository.deleted_at is not None:
+        return
+    if comment.hidden_at is None:
+        told = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "mentioned you on"))
+        yield told, User.id.in_(user_ids) & wants(discussion)
+
+
+def _concern_assigned(_work: UnitOfWork, event: PeopleAssigned) -> dict[str, Any]:
+    people = {"discussion_id": event.discussion_id, "user_ids": [*event.user_ids]}
+    return {"about": "people_assigned", "actor_id": event.actor_id} | people
+
+
+def _tell_assigned(
+    work: UnitOfWork, notice: _Writer, *, discussion_id: int, user_ids: list[int]
+) -> Iterator[Addressed]:
+    discussion = work.session.get(Discussion, discussion_id)
+    if discussion is None or discussion.repository.deleted_at is not None:
+        return
+    repository = discussion.repository
+    words = f"assigned you on {repository.path}: {discussion.title}"
+    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/discussions/{discussion.id}")
+    assigned = select(Assignee.user_id).where(Assignee.discussion_id == discussion.id, Assignee.user_id.in_(user_ids))
+    yield told, User.id.in_(assigned) & wants(discussion)
 
 
 # Pull requests: the same people.
@@ -189,8 +229,13 @@ def _tell_pull(work: UnitOfWork, notice: _Writer, *, discussion_id: int, what: s
         return
     repository = discussion.repository
     words = f"{what} a pull request on {repository.path}: {discussion.title}"
+    first = select(Comment).where(Comment.discussion_id == discussion.id).order_by(Comment.id).limit(1)
+    comment = work.session.scalar(first) if what == _PULL_WORDS[PullRequestOpened] else None
+    if comment is not None and comment.hidden_at is None:
+        named = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "mentioned you on"))
+        yield named, _named_in(comment.content) & wants(discussion)
     told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/discussions/{discussion.id}")
-    yield told, User.id.in_(_taking_part(discussion)) & _may_read(repository)
+    yield told, told_of(discussion)
 
 
 # Access to gated repositories: who decides of a request, then who asked.
@@ -234,7 +279,7 @@ def _tell_decided(work: UnitOfWork, notice: _Writer, *, request_id: int, state: 
     }[request.state]
     text = f"{words} the {_kind(work, repository)} {repository.path}"
     told = notice(NotificationType.ASSET, text, request.reason, url=_address(work, repository))
-    yield told, (User.id == request.user_id) & _may_read(repository)
+    yield told, (User.id == request.user_id) & may_read(repository)
 
 
 def _administers(repository: Repository) -> ColumnElement[bool]:
@@ -245,7 +290,7 @@ def _administers(repository: Repository) -> ColumnElement[bool]:
         Grant.resource_id == repository.id,
         Grant.role.in_(roles),
     )
-    members = _members_of(repository.namespace_id).where(Member.role.in_(roles))
+    members = members_of(repository.namespace_id).where(Member.role.in_(roles))
     return or_(User.namespace_id == repository.namespace_id, User.id.in_(members), User.id.in_(granted))
 
 
@@ -295,6 +340,8 @@ _CONCERNS: dict[type, Callable[[UnitOfWork, Any], dict[str, Any] | None]] = {
     RepositoryDeleted: _concern_repository,
     RepositoryMoved: _concern_moved,
     CommentCreated: _concern_comment,
+    PeopleMentioned: _concern_mentioned,
+    PeopleAssigned: _concern_assigned,
     PullRequestOpened: _concern_pull,
     PullRequestClosed: _concern_pull,
     PullRequestMerged: _concern_pull,
@@ -310,6 +357,8 @@ _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "repository_deleted": _tell_deleted,
     "repository_moved": _tell_moved,
     "comment_created": _tell_comment,
+    "people_mentioned": _tell_mentioned,
+    "people_assigned": _tell_assigned,
     "pull_request": _tell_pull,
     "access_requested": _tell_requested,
     "access_decided": _tell_decided,
@@ -318,29 +367,6 @@ _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "member_removed": _member_teller("ended your membership in {organization}"),
     "webhook_disabled": _tell_webhook,
 }
-
-
-def _people_of(namespace_id: int) -> ColumnElement[bool]:
-    """The user whose namespace it is, or the members of the organisation."""
-    return or_(User.namespace_id == namespace_id, User.id.in_(_members_of(namespace_id)))
-
-
-def _members_of(namespace_id: int) -> Select[int]:
-    return (
-        select(Member.user_id)
-        .join(Organization, Organization.id == Member.organization_id)
-        .where(Organization.namespace_id == namespace_id)
-    )
-
-
-def _may_read(repository: Repository) -> ColumnElement[bool]:
-    """``policy.can`` with REPOSITORY_READ, asked of the users instead of the repositories."""
-    if not repository.is_private:
-        return User.id.is_not(None)
-    granted = select(Grant.user_id).where(
-        Grant.resource_type == Repository.resource_type, Grant.resource_id == repository.id
-    )
-    return or_(User.is_admin, _people_of(repository.namespace_id), User.id.in_(granted))
 
 
 def _kind(work: UnitOfWork, repository: Repository) -> str:

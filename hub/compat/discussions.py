@@ -35,6 +35,8 @@ _NUM = f"<int(min=1, max={2**31 - 1}):num>"
 _ID = re.compile(r"0*[0-9a-f]{1,15}\Z")
 _TYPES = {"all": None, "discussion": False, "pull_request": True}
 _IS_OPEN = {"all": None, "open": True, "closed": False}
+# Those that the Hub's clients know.
+_EVENTS = (DiscussionEventType.STATUS_CHANGE, DiscussionEventType.TITLE_CHANGE, DiscussionEventType.COMMIT)
 
 
 def _author(user: User | None) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def show_discussion(query: dict[str, Any], place: Place, num: int) -> dict[str, 
     with reading(context) as work:
         repository = place.load(work)
         discussion = _load(work, place, num)
-        events = timeline.list_events(work, discussion)
+        events = timeline.list_events(work, discussion, types=_EVENTS)
         pull = pulls.find_pull(work, repository.id, num) if discussion.is_pull_request else None
     others = [event for event in events if isinstance(event, DiscussionEvent)]
     commits = [event.data["oid"] for event in others if event.type is DiscussionEventType.COMMIT]

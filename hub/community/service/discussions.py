@@ -33,6 +33,7 @@ from hub.community.models import (
     DiscussionStatus,
 )
 from hub.community.models_reviews import ReviewThread
+from hub.community.service.switches import require_on
 from hub.community.service.texts import check_content, check_title
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
@@ -126,10 +127,11 @@ def create_discussion(
 ) -> Discussion:
     """A new discussion. description: becomes its first comment; "" for none.
 
-    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied.
+    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied (``issues_disabled``).
     """
     repository = get_readable(work, actor=actor, repository_id=repository_id)
     author = require_voice(work, actor, repository)
+    require_on(work, repository.id, is_pull_request=False)
     number = next_number(work, repository.id)
     discussion = add_discussion(work, repository, author, title=title, number=number)
     publish(work, events.DiscussionCreated(discussion.id, repository.id, actor.user_id))
@@ -193,6 +195,7 @@ def update_discussion(work: UnitOfWork, *, actor: Actor, discussion_id: int, tit
     """The discussion under another title. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied."""
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
     require_author(work, actor, discussion.repository, discussion.user_id, or_writer=True)
+    require_unlocked(work, actor, discussion)
     title = check_title(title)
     if title != discussion.title:
         was = discussion.title
@@ -268,9 +271,13 @@ def _comments(work: UnitOfWork, discussion: Discussion, page: PageArgs) -> Seque
 
 
 def create_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, content: str) -> Comment:
-    """A comment in a discussion. Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn, Denied."""
+    """A comment in a discussion.
+
+    Raises Invalid (``REQ-ERR-6``), NotFound, NotSignedIn; Denied, also where it is locked (``discussion_locked``).
+    """
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
     author = require_voice(work, actor, discussion.repository)
+    require_unlocked(work, actor, discussion)
     comment = add_comment(work, discussion, author, content=content)
     publish(work, events.CommentCreated(comment.id, discussion_id, discussion.repository_id, actor.user_id))
     log.info("comment_created", comment_id=comment.id, discussion_id=discussion_id, actor_id=actor.user_id)
@@ -298,6 +305,7 @@ def update_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, commen
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
     comment = get_comment(work, discussion, comment_id)
     require_author(work, actor, discussion.repository, comment.user_id)
+    require_unlocked(work, actor, discussion)
     content = check_content(content)
     if content != comment.content:
         changed = update(Comment).where(Comment.id == comment_id)
@@ -352,6 +360,15 @@ def require_voice(work: UnitOfWork, actor: Actor, repository: Repository) -> Use
     if repository.is_frozen:
         raise Denied("This repository is archived and can only be read.", code="archived")
     return author
+
+
+def require_unlocked(work: UnitOfWork, actor: Actor, discussion: Discussion) -> None:
+    """Return when the actor may say something although the discussion may be locked. Raises Denied."""
+    if discussion.locked_at is not None and not can(work, actor, Action.REPOSITORY_WRITE, discussion.repository):
+        raise Denied(
+            "This discussion is locked: only who may write to the repository says something in it.",
+            code="discussion_locked",
+        )
 
 
 def require_author(

@@ -28,6 +28,7 @@ from hub.base.offload import offload
 from hub.community import events
 from hub.community.models import Discussion, DiscussionEventType, DiscussionStatus, PullRequest
 from hub.community.service import discussions
+from hub.community.service.switches import require_on
 from hub.community.service.texts import check_content, check_title
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.git.history import compare
@@ -129,6 +130,7 @@ def open_pull(
         check_content(description, what="description")
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_PROPOSE, repository_id=repository_id)
+        require_on(work, repository.id, is_pull_request=True)
         require_few(work, discussions.require_voice(work, actor, repository), actor, repository)
     path = repository_path(context.settings, repository)
     base_ref = branch_ref(base or repository.default_branch)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from hub.accounts.policy import Actor
-from hub.base.errors import Conflict, Invalid
+from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.community import events
@@ -26,24 +26,33 @@ from hub.community.service.discussions import (
     require_author,
 )
 from hub.community.service.pulls import require_few
+from hub.community.service.switches import require_on
 from hub.db.uow import UnitOfWork
 
 log = get_logger(__name__)
+
+DUPLICATE = "duplicate"
+CLOSE_REASONS = ("completed", "not_planned", DUPLICATE)
 
 # Of comments and of other events each; of more, the newest are shown.
 MAX_SHOWN = 1000
 
 
-def list_events(work: UnitOfWork, discussion: Discussion) -> Sequence[Comment | DiscussionEvent]:
+def list_events(
+    work: UnitOfWork, discussion: Discussion, *, types: Sequence[DiscussionEventType] = ()
+) -> Sequence[Comment | DiscussionEvent]:
     """All that happened in a discussion that the actor may read, the oldest first, at most ``MAX_SHOWN`` of a sort.
 
-    Without what was said about lines of files: ``reviews_threads`` gives those.
+    types: only events of these; empty: of all. Without what was said about lines of files: ``reviews_threads`` gives
+    those.
     """
     found: list[Comment | DiscussionEvent] = []
     plain = (Comment.discussion_id == discussion.id, Comment.thread_id.is_(None))
     comments = select(Comment).where(*plain).options(joinedload(Comment.user))
     found += work.session.scalars(comments.order_by(Comment.id.desc()).limit(MAX_SHOWN))
     others = select(DiscussionEvent).where(DiscussionEvent.discussion_id == discussion.id)
+    if types:
+        others = others.where(DiscussionEvent.type.in_(types))
     others = others.options(joinedload(DiscussionEvent.user)).order_by(DiscussionEvent.id.desc())
     found += work.session.scalars(others.limit(MAX_SHOWN))
     return sorted(found, key=lambda one: (one.created_at, isinstance(one, DiscussionEvent), one.id))
@@ -69,19 +78,30 @@ def unchanged(
 
 
 def set_status(
-    work: UnitOfWork, *, actor: Actor, discussion_id: int, status: DiscussionStatus, comment: str = ""
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    discussion_id: int,
+    status: DiscussionStatus,
+    comment: str = "",
+    reason: str = "",
+    duplicate_of: int | None = None,
 ) -> DiscussionEvent | None:
     """Close a discussion or pull request, or open it (again): for its author and who may write to the repository.
 
-    comment: said beside it; "" for none. None: it has that status already.
-    Raises NotFound, NotSignedIn, Denied; Invalid (``REQ-ERR-6``); Conflict (``discussion_merged``,
-    ``too_many_pull_requests``).
+    comment: said beside it; "" for none. reason: why it is closed, of ``CLOSE_REASONS``; "" for none. duplicate_of: the
+    number of the one, in the same repository, that a duplicate repeats. None: it has that status already.
+    Raises NotFound, NotSignedIn; Denied, also of opening where there are none any more (``switches``); Invalid
+    (``REQ-ERR-6``); Conflict (``discussion_merged``, ``too_many_pull_requests``).
     """
     if status not in (DiscussionStatus.OPEN, DiscussionStatus.CLOSED):
         raise Invalid("'status' must be open or closed.", code="REQ-ERR-6", member="status")
     discussion = get_discussion(work, actor=actor, discussion_id=discussion_id)
     require_author(work, actor, discussion.repository, discussion.user_id, or_writer=True)
+    why = _check_reason(work, discussion, status, reason, duplicate_of)
     is_reopened = discussion.status == DiscussionStatus.CLOSED and status == DiscussionStatus.OPEN
+    if is_reopened:
+        require_on(work, discussion.repository_id, is_pull_request=discussion.is_pull_request)
     if discussion.is_pull_request and is_reopened and discussion.user is not None:
         require_few(work, discussion.user, actor, discussion.repository)
     if comment.strip():
@@ -97,7 +117,8 @@ def set_status(
         if discussion.status == DiscussionStatus.MERGED:
             raise Conflict("This pull request is merged; it stays so.", code="discussion_merged")
         return None
-    event = record(work, discussion, DiscussionEventType.STATUS_CHANGE, {"status": status.value}, user_id=actor.user_id)
+    data = {"status": status.value} | why
+    event = record(work, discussion, DiscussionEventType.STATUS_CHANGE, data, user_id=actor.user_id)
     args = (discussion.id, discussion.repository_id, actor.user_id)
     if not discussion.is_pull_request:
         publish(work, events.DiscussionUpdated(*args))
@@ -107,6 +128,25 @@ def set_status(
         publish(work, events.PullRequestOpened(*args, is_again=True))
     log.info("discussion_status_set", discussion_id=discussion_id, status=status.value, actor_id=actor.user_id)
     return event
+
+
+def _check_reason(
+    work: UnitOfWork, discussion: Discussion, status: DiscussionStatus, reason: str, duplicate_of: int | None
+) -> dict[str, Any]:
+    """What the event says of why."""
+    if not reason and duplicate_of is None:
+        return {}
+    if status != DiscussionStatus.CLOSED or reason not in CLOSE_REASONS:
+        message = f"'reason' must be one of {', '.join(CLOSE_REASONS)}, of what is closed."
+        raise Invalid(message, code="REQ-ERR-6", member="reason", allowed=list(CLOSE_REASONS))
+    if duplicate_of is None:
+        return {"reason": reason}
+    of = (Discussion.repository_id == discussion.repository_id, Discussion.number == duplicate_of)
+    if reason != DUPLICATE or duplicate_of == discussion.number:
+        raise Invalid("'duplicate_of' is for duplicates of another.", code="REQ-ERR-6", member="duplicate_of")
+    if work.session.scalar(select(Discussion.id).where(*of)) is None:
+        raise NotFound(f"There is no discussion {duplicate_of}.", code="discussion_not_found")
+    return {"reason": reason, "duplicate_of": duplicate_of}
 
 
 def hide_comment(work: UnitOfWork, *, actor: Actor, discussion_id: int, comment_id: int) -> Comment:

@@ -47,6 +47,13 @@ def upgrade() -> None:
         op.add_column("comments", sa.Column(column, type, nullable=True))
     _index("comments", "thread_id")
     op.create_table(
+        "discussion_settings",
+        _required("repository_id", _ID),
+        *(_required(name, sa.Boolean()) for name in ("has_issues", "has_pulls", "has_labels")),
+        _to("discussion_settings", "repository_id", "repositories"),
+        _keyed("discussion_settings", "repository_id"),
+    )
+    op.create_table(
         "discussion_labels",
         _required("id", _ID),
         _required("repository_id", _ID),
@@ -172,7 +179,7 @@ def _create_mails() -> None:
 
 def downgrade() -> None:
     tables = ("mails", "review_threads", "review_requests", "reviews", "comment_reactions", *reversed(_PEOPLE))
-    for table in (*tables, "labelled_discussions", "discussion_labels"):
+    for table in (*tables, "labelled_discussions", "discussion_labels", "discussion_settings"):
         op.drop_table(table)
     op.drop_index(op.f("ix_comments_thread_id"), table_name="comments")
     for column, _type in reversed(_COMMENT_COLUMNS):
