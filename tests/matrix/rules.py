@@ -67,6 +67,8 @@ REPOSITORY_ADMIN = Rule("who administers the repository", "1333++++ 33", "4433++
 UNDELETE = Rule("who may bring the repository back", "1444++++ 44", "1444++++ 44", "repository")
 GIT_READ = Rule("who may read, by Git", "++++++++ ++", "14++++++ ++", "repository")
 GIT_WRITE = Rule("who may write, by Git", "133+++++ 33", "143+++++ 33", "repository")
+# The reader's is open; where it may go, the push's own checks judge.
+GIT_PUSH = Rule("who may write, and whose pull request is open", "13++++++ 33", "14++++++ 33", "repository")
 
 NAMESPACE_CREATE = Rule("who may make things in the organisation", "133+3+++ 33")
 ORGANIZATION_ADMIN = Rule("who administers the organisation", "13333+++ 33")
