@@ -10,7 +10,6 @@ from hub.assets.heads.source import Source
 from hub.assets.heads.types import (
     MAX_KEYS,
     MAX_NAME_CHARS,
-    MAX_TENSORS,
     Head,
     HeadError,
     Tensor,
@@ -52,8 +51,6 @@ def read_gguf_head(source: Source) -> Head:
         raise HeadError("The head says that it has more in it than the file holds.") from None
     except (KeyError, ValueError, RecursionError) as error:
         raise HeadError(f"The head cannot be read: {shown_text(str(error), 200)}.") from None
-    if len(parsed.tensors) > MAX_TENSORS:
-        raise HeadError(f"The file has more than {MAX_TENSORS:,} tensors.")
     head = Head("gguf", tensors=[_tensor(*tensor) for tensor in parsed.tensors])
     pairs = list(parsed.members.items())[:MAX_KEYS]
     head.metadata = {shown_text(name, MAX_NAME_CHARS): _shown(value) for name, value in pairs}
@@ -61,7 +58,8 @@ def read_gguf_head(source: Source) -> Head:
     head.check_room(head.weight_bytes(), source.size_bytes)
     architecture = parsed.members.get("general.architecture")
     tokens = parsed.members.get("tokenizer.ggml.tokens")
-    file_type = FILE_TYPES.get(parsed.members.get("general.file_type"), "")  # type: ignore[arg-type]
+    said = parsed.members.get("general.file_type")
+    file_type = FILE_TYPES.get(said, "") if isinstance(said, int) else ""
     largest = max(counts, key=lambda dtype: counts[dtype], default="")
     head.facts = {
         "architecture": shown_text(architecture, 100) if isinstance(architecture, str) else "",

@@ -17,6 +17,7 @@ from hub.assets.heads.types import MAX_PARAMETERS, shown_text
 from hub.assets.indexing import IndexRun
 from hub.assets.models_indexing import ModelMetadata
 from hub.assets.service.modelmetadata import Brief
+from hub.assets.service.tensors import parts_of
 from hub.base.errors import Invalid, NotFound
 from hub.base.offload import offload
 from hub.db.insert import insert_new
@@ -32,6 +33,8 @@ MAX_WALKED = 1_000_000
 MAX_CONFIG_BYTES = 256 * 1024
 MAX_INDEX_BYTES = 16 * 1024 * 1024
 MAX_TOKENIZER_BYTES = 16 * 1024 * 1024
+# Of the values of such a file. The vocabularies of well-known models, with their merges, have up to a million.
+MAX_PARTS = 2_000_000
 
 _SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.\w+)\Z")
 _VARIANT = re.compile(r"\.(fp16|bf16|fp32|int8|non_ema|ema)\.")
@@ -118,7 +121,9 @@ def _read_json(path: Path, commit_id: str, name: str, limit_bytes: int = MAX_CON
             return {}
         if (entry.size_bytes or 0) > limit_bytes:
             return {}
-        found = json.loads(tree.read_blob(path, entry.oid, limit_bytes=limit_bytes).data)
+        data = tree.read_blob(path, entry.oid, limit_bytes=limit_bytes).data
+        # What it becomes in memory goes by its values: 16 MiB of empty lists would take half a gigabyte.
+        found = json.loads(data) if parts_of(data) <= MAX_PARTS else None
     except (NotFound, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -174,8 +179,8 @@ def judge(found: Found, summaries: Sequence[Summary]) -> dict[str, Any]:
         or found.vocabulary_size
         or facts.get("vocabulary_size"),
         "quantization_method": _text(method.get("quant_method"), 32) if isinstance(method, dict) else "",
-        "weight_bytes": weight_bytes or None,
-        "run_bytes": estimates.bytes_to_run(weight_bytes) or None,
+        "weight_bytes": _bounded(weight_bytes),
+        "run_bytes": _bounded(estimates.bytes_to_run(weight_bytes)),
         "finetune_bytes": _bounded(estimates.bytes_to_finetune(parameters or 0)),
         "quantizations": ggufs,
         "files": [_file_view(summary) for summary in summaries],

@@ -40,9 +40,14 @@ def read_safetensors(source: Source) -> Head:
     head = Head("safetensors", tensors=[_tensor(name, member) for name, member in members.items()])
     if isinstance(said, dict):
         pairs = list(said.items())[:MAX_KEYS]
-        head.metadata = {shown_text(str(name), MAX_NAME_CHARS): shown_text(str(value)) for name, value in pairs}
+        head.metadata = {shown_text(str(name), MAX_NAME_CHARS): _shown(value) for name, value in pairs}
     head.check_room(weight_bytes_of(head.counts()), source.size_bytes)
     return head
+
+
+def _shown(value: Any) -> Any:
+    # The format has texts only; what others have put there instead is not written out, however deep and long it is.
+    return f"[{len(value):,} values]" if isinstance(value, list | dict) else shown_text(str(value))
 
 
 def _tensor(name: str, member: Any) -> Tensor:

@@ -37,8 +37,8 @@ def read_zip(source: Source) -> Head:
     while at + _ENTRY_BYTES <= len(data) and data[at : at + 4] == b"PK\x01\x02":
         flags, method = struct.unpack_from("<HH", data, at + 8)
         small, large, name_length, extra_length, comment_length = struct.unpack_from("<IIHHH", data, at + 20)
-        name = data[at + _ENTRY_BYTES : at + _ENTRY_BYTES + name_length]
-        extra = data[at + _ENTRY_BYTES + name_length :][:extra_length]
+        extra_at = at + _ENTRY_BYTES + name_length
+        name, extra = data[at + _ENTRY_BYTES : extra_at], data[extra_at : extra_at + extra_length]
         if _MOST in (small, large):
             small, large = _long_sizes(extra, small, large)
         if len(head.tensors) >= MAX_TENSORS:

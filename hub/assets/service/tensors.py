@@ -27,6 +27,8 @@ MAX_DIMENSIONS = 32
 _MOST_PARAMETERS = 2**63 - 1
 _MAX_TYPES = 64
 _MAX_GGUF_ITEMS = 2_000_000
+# Each takes some 200 bytes of memory.
+_MAX_GGUF_TENSORS = 100_000
 # Source: llama.cpp's converter writes about a hundred.
 _MAX_GGUF_MEMBERS = 10_000
 _MAX_TEXT_CHARS = 16 * 1024
@@ -191,7 +193,7 @@ def parse_gguf(head: bytes) -> GGUF:
     if version not in (2, 3):
         raise ValueError(f"version {version} of the format is not read")
     count, members = reader.number("Q"), reader.number("Q")
-    if count > _MAX_GGUF_ITEMS or members > _MAX_GGUF_MEMBERS:
+    if count > _MAX_GGUF_TENSORS or members > _MAX_GGUF_MEMBERS:
         raise ValueError(f"it says that it has {count:,} tensors and {members:,} members")
     said = {}
     for _ in range(members):

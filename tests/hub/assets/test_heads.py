@@ -12,6 +12,7 @@ from hub.accounts.policy import SYSTEM
 from hub.assets.heads import onnx, reading
 from hub.assets.heads.estimates import GIB, bytes_to_finetune, bytes_to_run, gib
 from hub.assets.heads.gguf import read_gguf_head
+from hub.assets.heads.models import Found, judge
 from hub.assets.heads.onnx import read_onnx
 from hub.assets.heads.safetensors import read_safetensors
 from hub.assets.heads.source import Source
@@ -153,6 +154,8 @@ def test_each_format_tells_its_tensors_and_metadata_and_no_weight_is_read():
         (read_gguf_head, b"GGUX" + bytes(100), "no GGUF file"),
         (read_gguf_head, gguf([("w", (2,), 0)], counts=(2**63, 2)), "9,223,372,036,854,775,808 tensors"),
         (read_gguf_head, gguf([("w", (2,), 0)], counts=(60_000, 2)), "more in it than the file holds"),
+        (read_gguf_head, gguf([], counts=(100_001, 2)), "100,001 tensors"),
+        (read_gguf_head, gguf([], [(b"general.file_type", 9, struct.pack("<IQ", 8, 0))]), None),
         (read_gguf_head, gguf([("w", (2**40, 2**40), 0)]), "more numbers than any file"),
         (read_gguf_head, gguf([], [(b"k", 9, struct.pack("<IQ", 8, 2**60))]), "too many items"),
         (read_onnx, b"\xff" * 100, "has no end"),
@@ -160,7 +163,6 @@ def test_each_format_tells_its_tensors_and_metadata_and_no_weight_is_read():
         (read_onnx, field(1, 9), "no graph"),
         (read_onnx, field(1, 9) + field(7, b""), None),
         (read_onnx, onnx_file(initializer(b"w", 1, (2**62, 2**62))), "more numbers than any file"),
-        (read_onnx, field(1, 1) * (onnx.MAX_FIELDS + 1), "more than 1,000,000 fields"),
         (read_zip, b"PK\x03\x04" + bytes(100), "no directory"),
         (read_zip, archive({"a": b"b"})[:-12] + struct.pack("<HIIH", 9, 2**31, 0, 0), "is not read"),
     ],
@@ -184,8 +186,42 @@ def test_a_head_spread_over_a_huge_file_is_given_up():
 
     with pytest.raises(HeadError):
         read_onnx(Source(4 * 1024**4, fetch))
-    bomb = archive({"m/data.pkl": bytes(50_000_000)}, compression=zipfile.ZIP_DEFLATED)
+    bomb = archive({"m/data.pkl": bytes(20_000_000)}, compression=zipfile.ZIP_DEFLATED)
     assert "a hundred times" in read_zip(Counted(bomb)).note
+
+
+@pytest.mark.any_database
+def test_what_a_head_costs_follows_its_length(monkeypatch):
+    monkeypatch.setattr(onnx, "MAX_FIELDS", 1000)
+    with pytest.raises(HeadError, match="more than 1,000 fields"):
+        read_onnx(Counted(field(1, 1) * 1001))
+    # A long list of an archive's members: none is looked for behind all the others.
+    taken = 0
+
+    class Seen(bytes):
+        def __getitem__(self, at):
+            nonlocal taken
+            found = bytes.__getitem__(self, at)
+            taken += len(found) if isinstance(found, bytes) else 1
+            return found
+
+    class Whole(Counted):
+        def read(self, start, length):
+            return Seen(super().read(start, length))
+
+    packed = archive({f"m/data/{number}": b"" for number in range(500)})
+    assert len(read_zip(Whole(packed)).tensors) == 500
+    assert taken < 3 * len(packed)
+    # Nothing but texts belongs into a safetensors file's metadata.
+    raw = json.dumps({"__metadata__": {"a": [[1, 2], []], "b": "c"}}).encode()
+    assert read_safetensors(Counted(struct.pack("<Q", len(raw)) + raw)).metadata == {"a": "[2 values]", "b": "c"}
+
+
+@pytest.mark.any_database
+def test_a_model_of_absurd_size_has_no_size():
+    summary = reading.Summary("a.onnx", "onnx", 1, {"C128": 2**62}, 2**66, {})
+    found = judge(Found(), [summary])
+    assert (found["parameters"], found["weight_bytes"], found["run_bytes"]) == (2**62, None, None)
 
 
 @pytest.mark.any_database
