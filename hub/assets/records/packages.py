@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hub.accounts.policy import Actor
-from hub.assets.records.archives import UNREADABLE, is_link
+from hub.assets.records.archives import UNREADABLE, is_link, open_archive
 from hub.base.context import Context
 from hub.base.errors import Denied, HubError, Invalid, NotFound, NotSignedIn, TooLarge
 from hub.base.log import get_logger
@@ -165,7 +165,7 @@ def unpack(packed: Path, folder: Path) -> list[FileEdit]:
     When all are in one folder of the archive, they are taken out of it. Raises as ``create_from_package``.
     """
     try:
-        with zipfile.ZipFile(packed) as archive:
+        with packed.open("rb") as stream, open_archive(stream) as archive:
             return list(_unpack_entries(archive, folder))
     except UNREADABLE as error:
         raise Invalid(f"The ZIP archive cannot be read ({str(error)[:200]}).", code="archive_unreadable") from None

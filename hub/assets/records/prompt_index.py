@@ -59,7 +59,8 @@ def index_prompts(run: IndexRun) -> None:
         row = at_path.get(name)
         if row is None and blob_id in homeless:
             moved[homeless.pop(blob_id)] = name
-        elif row is None or row.blob_id != blob_id:
+        # One that was moved is read as well: it is found by its path, too.
+        if row is None or row.blob_id != blob_id:
             unread.append((name, blob_id))
     changed: dict[str, Reading] = {}
     for batch in _batches(unread):
@@ -67,7 +68,7 @@ def index_prompts(run: IndexRun) -> None:
         run.note(len(changed), len(unread), "prompts")
     unreadable = {name for name, _blob_id in unread} - set(changed)
     gone = [row.id for row in rows if (row.path not in found or row.path in unreadable) and row.id not in moved]
-    known = {row.path: row.id for row in rows}
+    known = {row.path: row.id for row in rows} | {name: id for id, name in moved.items()}
     with unit_of_work(run.context) as work:
         run.finish(work)
         for ids in _batches(gone):
@@ -148,7 +149,9 @@ def _write(
         if row is None:
             row = PromptRecord(repository_id=repository_id, like_count=0, created_at=now)
             work.session.add(row)
-        for name, value in (readings[path][0] | {"updated_at": now}).items():
+        if row.blob_id != readings[path][0]["blob_id"]:
+            row.updated_at = now
+        for name, value in readings[path][0].items():
             setattr(row, name, value)
         rows.append(row)
     work.session.flush()

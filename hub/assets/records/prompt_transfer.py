@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any, Literal
 
 from hub.accounts.policy import Action, Actor
-from hub.assets.records.archives import UNREADABLE, read_entry
+from hub.assets.records.archives import UNREADABLE, open_archive, read_entry
 from hub.assets.records.prompt_edits import check_path, composed, path_of_title
 from hub.assets.service.prompts import (
     MAX_PROMPT_BYTES,
@@ -26,6 +26,7 @@ from hub.assets.service.prompts import (
     prompt_of,
     write_object,
 )
+from hub.assets.service.tensors import parts_of
 from hub.base.context import Context
 from hub.base.errors import HubError, Invalid, NotFound, TooLarge
 from hub.base.offload import offload
@@ -42,6 +43,10 @@ FORMATS: tuple[Format, ...] = ("jsonl", "zip", "csv")
 MAX_IMPORT_BYTES = 20 * 1024 * 1024
 MAX_IMPORTED = 1000
 MAX_ERRORS = 100
+# Who sends more of what cannot be read than this has sent something else; the rest is not looked at.
+MAX_REFUSED = 10 * MAX_IMPORTED
+# Of commas and brackets in what is sent: what it becomes in memory goes by these, not by its bytes.
+MAX_VALUES = 2_000_000
 # Of a ZIP, files that are no prompts among them.
 MAX_ZIP_ENTRIES = 5000
 MAX_EXPORTED = 5000
@@ -67,6 +72,11 @@ class Parsed:
 
     def refuse(self, place: str, reason: str) -> None:
         self.error_count += 1
+        if self.error_count > MAX_REFUSED:
+            first = self.errors[0]
+            raise Invalid(
+                f"More than {MAX_REFUSED} items cannot be read; {first.place}: {first.reason}", code="REQ-ERR-6"
+            )
         if len(self.errors) < MAX_ERRORS:
             self.errors.append(Refused(place, reason[:500]))
 
@@ -167,6 +177,8 @@ def parse_import(data: bytes, format: Format) -> Parsed:
     Raises Invalid (``archive_unreadable``, ``REQ-ERR-6``).
     """
     parsed = Parsed()
+    if format != "zip" and parts_of(data) > MAX_VALUES:
+        raise Invalid(f"An import has at most {MAX_VALUES} values; send it in pieces.", code="REQ-ERR-6", member="file")
     if format == "zip":
         _parse_zip(data, parsed)
     elif format == "csv":
@@ -245,7 +257,7 @@ def _members_of_row(names: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
 
 def _parse_zip(data: bytes, parsed: Parsed) -> None:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with open_archive(io.BytesIO(data)) as archive:
             entries = archive.infolist()
             if len(entries) > MAX_ZIP_ENTRIES:
                 raise Invalid(f"The archive holds more than {MAX_ZIP_ENTRIES} files.", code="archive_unreadable")

@@ -6,6 +6,7 @@ Source of the shapes: CSGHub contract, sections 4.3 and 5.3.
 import base64
 import io
 import json
+import struct
 import threading
 import zipfile
 
@@ -13,6 +14,7 @@ import pytest
 
 from hub.accounts.policy import SYSTEM
 from hub.api.prompt_schemas import PromptOutputSchema
+from hub.assets.records import archives, prompt_transfer
 from hub.db.uow import unit_of_work
 from hub.repos.service import update_settings
 from tests.support.api import data, refusal
@@ -129,7 +131,7 @@ def test_a_preview_fills_values_in_and_says_what_is_wrong(ada, nobody):
 
 
 @anywhere
-def test_many_prompts_come_in_and_go_out_as_one_file(ada, nobody):
+def test_many_prompts_come_in_and_go_out_as_one_file(ada, nobody, monkeypatch):
     lines = [json.dumps({"title": f"T{at}", "content": "c", "mine": at}) for at in range(3)]
     lines[1:1] = ["", "{", json.dumps({"title": "no content"}), "[" * 100_000]
     answer = data(send(ada, "/prompts/ada/p1/prompt/import", "\n".join(lines).encode()))
@@ -150,11 +152,23 @@ def test_many_prompts_come_in_and_go_out_as_one_file(ada, nobody):
 
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("bomb.jsonl", b" " * 50_000_000)
+        archive.writestr("bomb.jsonl", b" " * 5_000_000)
         archive.writestr("../../up.jsonl", json.dumps({"title": "up", "content": "c"}))
     answer = data(send(ada, "/prompts/ada/p1/prompt/import", target.getvalue(), "p.zip"))
     assert (answer["created"], answer["errors"][0]["place"]) == (["up.jsonl"], "bomb.jsonl")
-    assert refusal(send(ada, "/prompts/ada/p1/prompt/import", b"no zip", "p.zip")) == (400, "archive_unreadable")
+    # What is made of it in memory is bounded, not only its bytes.
+    monkeypatch.setattr(archives, "MAX_LIST_BYTES", 100_000)
+    monkeypatch.setattr(prompt_transfer, "MAX_VALUES", 1000)
+    monkeypatch.setattr(prompt_transfer, "MAX_REFUSED", 10)
+    listed = b"PK\1\2" + bytes(200_000) + b"PK\5\6" + struct.pack("<4H2IH", 0, 0, 9, 9, 200_004, 0, 0)
+    for content, name, code in (
+        (b"no zip", "p.zip", "archive_unreadable"),
+        (listed, "p.zip", "archive_unreadable"),
+        (b"[" + b"[]," * 500 + b"[]]", "p.jsonl", "REQ-ERR-6"),
+        (b"title,content\n" + b"," * 1000, "p.csv", "REQ-ERR-6"),
+        (b"x\n" * 11, "p.jsonl", "REQ-ERR-6"),
+    ):
+        assert refusal(send(ada, "/prompts/ada/p1/prompt/import", content, name)) == (400, code)
 
 
 def test_the_list_over_all_repositories_tells_what_its_viewer_may_read(ada, as_user, nobody, context, count_queries):
@@ -201,7 +215,7 @@ def test_the_list_over_all_repositories_tells_what_its_viewer_may_read(ada, as_u
     data(ada.delete("/prompts/ada/p1/prompt/record/p1 0.jsonl"))
     data(ada.post("/prompts/ada/p1/raw/p1 2.jsonl", {"message": "m", "branch": "main", "content": "e30="}))
     index(context, ada)
-    assert titles(nobody) == ["p1 1"]
+    assert titles(nobody) == titles(nobody, "search=moved") == ["p1 1"]
     assert data(bob.get("/prompts/ada/p1/prompt/view/moved.jsonl"))["user_likes"]
     assert data(bob.delete("/prompts/ada/p1/prompt/like/moved.jsonl"))["like_count"] == 1
     with unit_of_work(context) as work:
