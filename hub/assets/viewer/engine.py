@@ -147,6 +147,7 @@ class Engine:
         while self._idle:
             child = self._idle.pop()
             if child.is_alive():
+                child.touch()
                 return child
             child.stop()
         return _Child(self._scratch, self.limits)
@@ -214,6 +215,11 @@ class _Child:
     def is_alive(self) -> bool:
         """Whether it waits for a question; one that was idle for long has ended."""
         return self._process.poll() is None
+
+    def touch(self) -> None:
+        """Let its folder be known as one that is in use; see ``_sweep``."""
+        with contextlib.suppress(OSError):
+            os.utime(self._folder)
 
     def send(self, head: dict[str, Any], body: bytes = b"", *, deadline: float) -> None:
         text = json.dumps(head).encode()

@@ -18,12 +18,14 @@ import os
 import re
 import resource
 import select
+import shutil
 import socket
 import struct
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 HEAD = struct.Struct("!IQ")
@@ -252,8 +254,6 @@ def _file_system(channel: Channel, sizes: list[int]) -> Any:
             return [path]
 
         def modified(self, path: str) -> Any:
-            from datetime import UTC, datetime
-
             return datetime.fromtimestamp(0, UTC)
 
     return Parts()
@@ -296,8 +296,7 @@ def _send_rows(channel: Channel, found: Any, batch: int) -> None:
     """Send rows in Arrow's form, each few of them by themselves, so that large cells do not add up."""
     import pyarrow as pa
 
-    sent = 0
-    is_cut = False
+    sent, is_cut = 0, False
     for records in found.to_arrow_reader(batch):
         if sent and sent + records.nbytes > MAX_ANSWER_BYTES:
             is_cut = True
@@ -370,11 +369,9 @@ def _values(column: Any) -> list[Any]:
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
-    return _safe(value if isinstance(value, str) else str(value) if _is_single(value) else json.dumps(_jsonable(value)))
-
-
-def _is_single(value: Any) -> bool:
-    return not isinstance(value, list | dict | bytes | tuple)
+    if isinstance(value, list | dict | bytes | tuple):
+        return _safe(json.dumps(_jsonable(value)))
+    return _safe(str(value))
 
 
 def _safe(text: str) -> str:
@@ -452,6 +449,13 @@ def _limit(options: dict[str, Any]) -> None:
         resource.setrlimit(what, (most, most))
 
 
+def _leave(options: dict[str, Any]) -> None:
+    """End the process, of which nothing stays: a parent that was killed cannot remove what was written."""
+    shutil.rmtree(options["folder"], ignore_errors=True)
+    # DuckDB's own threads and files need no farewell.
+    os._exit(0)
+
+
 def _watch(parent: int, options: dict[str, Any]) -> None:
     """End the process when its parent is gone, or when it holds more memory than it may."""
     most = options["memory_bytes"] + _EXTRA_RESIDENT_BYTES
@@ -459,7 +463,7 @@ def _watch(parent: int, options: dict[str, Any]) -> None:
     pause = threading.Event()
     while not pause.wait(_WATCH_S):
         if os.getppid() != parent:
-            os._exit(1)
+            _leave(options)
         with contextlib.suppress(OSError), open("/proc/self/statm") as stream:
             if int(stream.read().split()[1]) * page_bytes > most:
                 os._exit(137)
@@ -489,8 +493,7 @@ def main() -> None:
             except Exception as error:  # whatever it is, the parent is told, and the next question answered
                 told = {"error": type(error).__name__, "message": str(error)[:_MAX_MESSAGE_CHARS]}
                 channel.send({"done": True, **told})
-    # DuckDB's own threads and files need no farewell.
-    os._exit(0)
+    _leave(options)
 
 
 if __name__ == "__main__":
