@@ -53,7 +53,7 @@ class _Bounded(io.RawIOBase):
 @contextlib.contextmanager
 def open_archive(stream: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     """An archive whose list of files has at most ``MAX_LIST_BYTES``. Raises one of ``UNREADABLE``."""
-    with zipfile.ZipFile(_Bounded(stream)) as archive:  # type: ignore[arg-type]  # it asks for no more than these
+    with zipfile.ZipFile(_Bounded(stream)) as archive:
         yield archive
 
 
