@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import contains_eager
 
 from hub.accounts.models import Namespace
-from hub.accounts.policy import Actor
+from hub.accounts.policy import Action, Actor, can
 from hub.assets.records import skills
 from hub.assets.records.semver import check_version
 from hub.assets.records.skill_form import MAX_SKILL_BYTES, SKILL_PATH, Skill, missing_skill, parse_skill
@@ -120,8 +120,10 @@ def publish_files(
     skills.require_valid(missing_skill() if about is None else _parse(about))
     with reading(context) as work:
         found = find_repository(work, KIND, namespace, name) if namespace else None
+        # One that the actor may not see is answered like one that is not there: may they make it?
+        if found is not None and not can(work, actor, Action.REPOSITORY_READ, found):
+            found = None
         if found is not None:
-            get_readable(work, actor=actor, repository_id=found.id)
             skills.require_new_version(work, found.id, number)
     repository = found or create_repository(
         context, actor=actor, namespace=namespace, name=name, kind=KIND, private=private, nickname=display_name[:64]

@@ -211,6 +211,11 @@ def test_the_registry_publishes_finds_and_gives_skills(as_user, nobody, context,
     assert claw(nobody, "/whoami").status_code == 401
     assert publish(nobody, "weather", "1.0.0").status_code == 401
     assert publish(bob, "ada--weather", "2.0.0").status_code == 403
+    # What is private answers like what is not there.
+    refused = [
+        publish(ada, slug, "1.0.0").json | {"timestamp": "", "requestId": ""} for slug in ("bob--hidden", "bob--none")
+    ]
+    assert refused[0] == refused[1]
     assert publish(ada, "weather", "1.2.0").json["data"]["code"] == "SKILL-ERR-6"
     assert publish(ada, "weather", "1.3.0", files={"a": b"a"}).json["data"]["code"] == "SKILL-ERR-2"
     assert publish(ada, "../x", "1.3.0").status_code == 400
