@@ -16,6 +16,7 @@ from hub.base.context import Context
 from hub.base.drivers import DRIVER_GROUPS, create_driver_groups
 from hub.base.effective import ORIGINS
 from hub.base.health import HEALTH, create_health
+from hub.base.mail import MAILER, create_mailer
 from hub.base.metrics import METRICS, create_metrics
 from hub.base.outgoing import OUTGOING, create_outgoing
 from hub.base.registry import Registry
@@ -70,6 +71,7 @@ def build_context(
     licensing.install(context, keyring)
     context.provide(TOPICS, create_topics())
     context.provide(OUTGOING, create_outgoing(settings))
+    context.provide(MAILER, create_mailer(settings))
     context.provide(METRICS, create_metrics())
     context.provide(HEALTH, create_health())
     context.provide(DRIVER_GROUPS, create_driver_groups())

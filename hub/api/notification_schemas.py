@@ -90,13 +90,17 @@ class NotificationSettingBody(Body):
         metadata={"description": "what the user wants to be told"},
     )
     email_address = fields.String(metadata={"description": "empty: that of the account"})
-    is_email_notification_enabled = fields.Boolean(metadata={"description": "a wish: this hub sends no e-mail yet"})
+    is_email_notification_enabled = fields.Boolean(
+        metadata={"description": "also by e-mail, as far as the hub sends any"}
+    )
     message_ttl = fields.Integer(strict=True, validate=validate.Range(min=0, max=2**63 - 1))
     phone_number = fields.String(validate=validate.Regexp(r"[+0-9 ()-]{0,32}\Z", error="Not a telephone number."))
     is_sms_notification_enabled = fields.Boolean(metadata={"description": "a wish: this hub sends no messages"})
     do_not_disturb_start = fields.String(validate=_CLOCK, metadata={"example": "22:00"})
     do_not_disturb_end = fields.String(validate=_CLOCK, metadata={"example": "07:00"})
-    is_do_not_disturb_enabled = fields.Boolean(metadata={"description": "polls give nothing between the two"})
+    is_do_not_disturb_enabled = fields.Boolean(
+        metadata={"description": "polls give nothing between the two, and no e-mail is sent"}
+    )
     timezone = fields.String(
         validate=validate.Length(max=64), metadata={"description": "of the two times: a name of the IANA database"}
     )

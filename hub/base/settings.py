@@ -112,6 +112,13 @@ class Settings:
     notification_ttl_s: int = setting(
         7_776_000, "how long a notification is kept after its user has read it", unit="seconds"
     )
+    mail_url: str = setting(
+        "log:", "log:, smtp://USER:PASSWORD@HOST:PORT?starttls=auto|required|off, or smtps://", secret=True
+    )
+    mail_from: str = setting(
+        "", "address that e-mail comes from: Hub <hub@example.org>; empty: hub@ the base_url's host"
+    )
+    mail_ttl_s: int = setting(2_592_000, "how long it is kept which e-mail was sent", unit="seconds")
     client_event_ttl_s: int = setting(2_592_000, "how long clients' reports of their use are kept", unit="seconds")
     viewer_table_ttl_s: int = setting(
         2_592_000, "how long a table that was made Parquet for the viewer is kept unused", unit="seconds"

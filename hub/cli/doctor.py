@@ -20,8 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.assets.search.fulltext import has_full_text, has_trigrams
 from hub.base.context import Context
-from hub.base.errors import HubError
+from hub.base.errors import HubError, Unavailable
 from hub.base.health import Check, CheckStatus, fail, ok, warn
+from hub.base.mail import MAILER, LogMailer
 from hub.cli.main import load_context, print_json
 from hub.cli.redis_server import RedisMissing, find_binary
 from hub.db.engine import DATABASE
@@ -237,6 +238,18 @@ def check_search(context: Context) -> Check:
     return ok("search", "Names, cards and code are searched by indexes.")
 
 
+def check_mail(context: Context) -> Check:
+    """Whether the mail server can be used; nothing is sent."""
+    mailer = context[MAILER]
+    if isinstance(mailer, LogMailer):
+        return ok("mail", "E-mail goes into the log only; HUB_MAIL_URL names a server.")
+    try:
+        with mailer.session():
+            return ok("mail", f"{mailer.describe()} takes e-mail from {mailer.sender.address}.")
+    except Unavailable as error:
+        return warn("mail", str(error), "Correct HUB_MAIL_URL; then try `hub mail test ADDRESS`.")
+
+
 def check_license(context: Context) -> Check:
     """Whether the licence, if there is one, is in force."""
     standing = context[LICENSING].standing()
@@ -263,6 +276,7 @@ CHECKS: Sequence[Callable[[Context], Check]] = (
     check_plugins,
     check_contents,
     check_search,
+    check_mail,
     check_license,
 )
 _MARKS = {CheckStatus.OK: ("ok  ", "green"), CheckStatus.WARN: ("warn", "yellow"), CheckStatus.FAIL: ("FAIL", "red")}

@@ -34,6 +34,7 @@ COMMANDS = {
     "lineage": ("hub.cli.lineage:lineage", "Show what repositories come from, and what comes from them."),
     "run": ("hub.cli.lineage:run", "Show what was done with repositories: trainings, evaluations ..."),
     "webhook": ("hub.cli.webhook:webhook", "Set up webhooks, and see what became of their messages."),
+    "mail": ("hub.cli.mail:mail", "See whether e-mail goes out."),
     "prompt": ("hub.cli.prompt:prompt", "List the prompts of the hub, read and write many at once."),
     "license": ("hub.cli.license:license", "Show, check, import and remove the licence."),
     "db": ("hub.cli.operate:db", "Migrate the database."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.community import activities, deliveries, departures, jobs, mentions, notices, outbox, pulls, topics
+from hub.community import activities, deliveries, departures, jobs, mail, mentions, notices, outbox, pulls, topics
 from hub.community.service import searching
 
 
@@ -13,6 +13,7 @@ def install(context: Context) -> None:
     activities.install(context)
     topics.install(context)
     jobs.install(context)
+    mail.install(context)
     pulls.install(context)
     mentions.install(context)
     notices.install(context)

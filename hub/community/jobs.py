@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, delete, select, true
 
 from hub.accounts.models import User
 from hub.base.context import Context
+from hub.community.mail import prune_mails
 from hub.community.models import ClientEvent, Notification, NotificationType
 from hub.community.notices import NOTIFY_JOB, compose
 from hub.community.service.attachments import sweep_attachments
@@ -74,6 +75,7 @@ def prune(run: JobRun) -> None:
     sent_before = now - timedelta(seconds=settings.client_event_ttl_s)
     count = _prune(run, ClientEvent, ClientEvent.created_at < sent_before)
     run.log(f"Forgot {count} reports of clients.")
+    run.log(f"Forgot {prune_mails(run.context)} e-mails.")
     if count := sweep_attachments(run.context, now=now):
         run.log(f"Removed {count} attachments that nothing leads to.")
 

@@ -21,15 +21,17 @@ from hub.base.log import get_logger
 from hub.base.names import is_harmless_url
 from hub.base.paging import Page, PageArgs
 from hub.community.models import Notification, NotificationSetting, NotificationType
+from hub.community.models_reviews import Mail, MailState
 from hub.community.service.texts import check_content, check_line, check_title
 from hub.db.base import new_uuid
-from hub.db.insert import insert_new
+from hub.db.insert import insert_new, insert_new_keys
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.jobs.service import enqueue
 
 log = get_logger(__name__)
 
 SEND_JOB = "community.send"
+MAIL_JOB = "community.mail"
 
 MAX_MESSAGE_CHARS = 10_000
 MAX_SUMMARY_CHARS = 255  # the columns' widths
@@ -128,7 +130,7 @@ def poll(context: Context, *, actor: Actor, limit: int, timezone: str = "", is_l
     # Most polls find nothing: those must not wait for the one who writes.
     with reading(context) as work:
         user, now = _reader(work, actor), work.now()
-        if _is_quiet(_find_setting(work, user), now, timezone):
+        if is_quiet(_find_setting(work, user), now, timezone):
             return Polled(user.uuid, [], now + _NEXT_POLL)
         rows = work.session.scalars(
             select(Notification)
@@ -200,7 +202,8 @@ def update_setting(
 ) -> tuple[User, NotificationSetting]:
     """What the actor wants to be told from now on. None, and options that are not named, stay as they are.
 
-    wants_email is a wish: this hub sends no e-mail. options: as ``get_setting`` gives them; ``timezone`` is one of the
+    wants_email: also by e-mail, outside of the quiet hours, at ``email_address`` of the options or else the account's;
+    it goes where the setting ``mail_url`` says. options: as ``get_setting`` gives them; ``timezone`` is one of the
     IANA database. Raises NotSignedIn, Denied; Invalid (``REQ-ERR-6``).
     """
     user = _writer(work, actor)
@@ -243,7 +246,7 @@ def _new_setting(user: User) -> NotificationSetting:
     )
 
 
-def _is_quiet(setting: NotificationSetting | None, now: datetime, timezone: str) -> bool:
+def is_quiet(setting: NotificationSetting | None, now: datetime, timezone: str = "") -> bool:
     """Whether a client shall not disturb the user now. The hours are [start, end), over midnight or not."""
     zone = _zone(timezone) if timezone else None
     options = setting.options if setting else {}
@@ -304,9 +307,11 @@ def send(
 def tell(work: UnitOfWork, notice: Notice, user_ids: Sequence[int]) -> int:
     """Write a notice down for those of the users who want to be told such things; how many were not told before."""
     settings = work.session.execute(
-        select(NotificationSetting.user_id, NotificationSetting.types).where(NotificationSetting.user_id.in_(user_ids))
-    )
-    deaf = {user_id for user_id, types in settings if notice.type not in types}
+        select(NotificationSetting.user_id, NotificationSetting.types, NotificationSetting.wants_email).where(
+            NotificationSetting.user_id.in_(user_ids)
+        )
+    ).all()
+    deaf = {user_id for user_id, types, _ in settings if notice.type not in types}
     key, now = UUID(notice.key), work.now()
     message = asdict(notice)
     del message["key"]
@@ -322,7 +327,27 @@ def tell(work: UnitOfWork, notice: Notice, user_ids: Sequence[int]) -> int:
         for user_id in user_ids
         if user_id not in deaf
     ]
-    return insert_new(work.session, Notification, rows)
+    fresh = [key.id for key in insert_new_keys(work.session, Notification, rows)]
+    _mail(work, fresh, [user_id for user_id, _, wants_email in settings if wants_email and user_id not in deaf])
+    return len(fresh)
+
+
+def _mail(work: UnitOfWork, notification_ids: Sequence[int], user_ids: Sequence[int]) -> None:
+    """Have those of the new notifications sent by e-mail that are these users'; see ``hub.community.mail``."""
+    if not notification_ids or not user_ids:
+        return
+    told = work.session.execute(
+        select(Notification.uuid, Notification.user_id).where(
+            Notification.id.in_(notification_ids), Notification.user_id.in_(user_ids)
+        )
+    )
+    rows = [
+        {"user_id": user_id, "notification_uuid": uuid, "state": MailState.PENDING, "attempt": 0, "error": ""}
+        | {"created_at": work.now(), "sent_at": None}
+        for uuid, user_id in told
+    ]
+    if insert_new(work.session, Mail, rows):
+        enqueue(work, MAIL_JOB, unique_key=MAIL_JOB)
 
 
 def _check_type(type: str) -> NotificationType:

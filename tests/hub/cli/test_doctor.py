@@ -147,7 +147,7 @@ def test_the_command_names_every_check_and_fails_when_one_does(context, monkeypa
     found = {check["name"]: check["status"] for check in json.loads(done.stdout)}
     assert set(found) == {
         "git", "git-lfs", "hooks", "database", "migrations", "redis", "storage", "disk", "clock", "base-url", "plugins",
-        "contents", "license",
+        "contents", "search", "mail", "license",
     }  # fmt: skip
     assert done.exit_code == 0
     monkeypatch.setenv("PATH", os.devnull)
