@@ -3,6 +3,8 @@
 import base64
 import json
 
+import pytest
+
 from hub.api.mcp_schemas import McpLaunchSchema
 from tests.hub.assets.test_mcp_form import MANIFEST, SERVER, TOOLS
 from tests.support.api import data
@@ -61,6 +63,7 @@ def test_tools_are_listed_over_all_servers_that_one_may_read(as_user, nobody, co
     assert listed(ada)["total"] == 2
 
 
+@pytest.mark.any_database
 def test_how_a_server_is_started_is_told_by_its_files_and_its_owner(as_user, nobody, context):
     ada = as_user("ada")
     data(ada.post("/mcps", {"name": "weather"}))

@@ -30,7 +30,7 @@ nonsense: {a: b}
             "---\nlicense: mit\n",
             "---\n- a list\n---\n",
             "---\na: [\n---\n",
-            "---\n" + "[" * 5000 + "\n---\n",
+            "---\n" + "[\n" * 5000 + "\n---\n",
         ),
         *("---\na: 2026-99-99\n---\n", "---\na: !!bool x\n---\n", "---\na: !!int ''\n---\n"),
         # A number of 5,000 digits: Python does not write it in decimal, and seconds would go into some.

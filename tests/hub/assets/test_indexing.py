@@ -155,6 +155,7 @@ def test_of_two_runs_the_earlier_one_writes_nothing_and_a_deadly_step_comes_last
     assert (step.state, "ended 3 times" in step.error) == ("failed", True)
 
 
+@pytest.mark.any_database
 def test_kinds_are_whole_declarations(context, client):
     kinds = {kind["name"]: kind for kind in client.get("/api/v1/kinds").json["data"]}
     core = ["model", "dataset", "code", "space", "prompt", "skill", "mcpserver"]
@@ -248,6 +249,7 @@ def test_a_card_describes_with_its_first_plain_paragraph(body, text):
     assert len(describe_text("word " * 1000)) <= MAX_CHARS
 
 
+@pytest.mark.any_database
 def test_a_push_brings_the_cards_report_its_description_and_labels_of_files(context, thing, push, client):
     head = b"---\nlicense: mit\nlanguage: 7\nlibrary_name: safetensors\n---\n"
     card = head + b"# T\n\nA model for the smallest of machines.\n"
@@ -277,8 +279,8 @@ def test_a_push_brings_the_cards_report_its_description_and_labels_of_files(cont
     push({"README.md": None})
     gone = client.get("/api/v1/models/ada/thing/card").json["data"]
     assert (gone["path"], [problem["severity"] for problem in gone["problems"]]) == ("", ["note"])
-    # 50 MB of README are as good as any.
-    push({"README.md": b"---\nlicense: mit\n---\nA card whose text never comes to an end.\n" + b"x" * 9_000_000})
+    # A README that is longer than what is looked at is as good as any.
+    push({"README.md": b"---\nlicense: mit\n---\nA card whose text never comes to an end.\n" + b"x" * 300_000})
     assert read_report(context, row_of(context, thing), actor=SYSTEM).metadata == {"license": "mit"}
     checked = client.post("/api/v1/validate-card", json={"content": "---\nlicence: mit\n---\n", "type": "model"}).json
     assert checked["data"]["valid"] is True
@@ -287,7 +289,7 @@ def test_a_push_brings_the_cards_report_its_description_and_labels_of_files(cont
 
 # What is large, and what is cut off.
 
-MANY = 10_000
+MANY = 2_000
 
 
 def _import_many(path, count):
@@ -308,7 +310,7 @@ def safetensors_of(number):
 
 
 @pytest.mark.any_database
-def test_ten_thousand_files_take_no_memory_and_a_killed_worker_leaves_no_half_index(
+def test_many_files_take_no_memory_and_a_killed_worker_leaves_no_half_index(
     context, settings, thing, make_user, make_repository
 ):
     small = make_repository(make_user("bob"), "small")
@@ -339,7 +341,7 @@ def test_ten_thousand_files_take_no_memory_and_a_killed_worker_leaves_no_half_in
     assert settle_dead(context, job, attempt=1, reason="killed") == JobState.QUEUED
     done = subprocess.run(command, env=environment, check=True, capture_output=True)
     peaks = json.loads(done.stdout.splitlines()[-1])
-    assert peaks["all"] - peaks["first"] < 48 * 1024 * 1024
+    assert peaks["all"] - peaks["first"] < 16 * 1024 * 1024
     assert status_of(context, thing)[0].state == "done"
     with reading(context) as work:
         metadata = work.session.get(ModelMetadata, thing.id)
