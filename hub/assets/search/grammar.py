@@ -6,6 +6,7 @@ or a filter turns it round. A word with a colon that is no filter's is a word.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -150,11 +151,11 @@ def _span(value: str, text: str, key: str) -> Span:
     match how:
         case ">":
             # The least that is more: what is counted and measured in bytes is whole.
-            return Span(low=number + 1)
+            return Span(low=math.floor(number) + 1)
         case ">=":
             return Span(low=number)
         case "<":
-            return Span(high=number - 1)
+            return Span(high=math.ceil(number) - 1)
         case "<=":
             return Span(high=number)
     return Span(number, number)

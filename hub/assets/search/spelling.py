@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, literal, select, union_all
 from hub.accounts.policy import Actor
 from hub.assets.search.filters import may_read
 from hub.assets.search.fulltext import has_trigrams
-from hub.assets.search.grammar import Query
+from hub.assets.search.grammar import MAX_QUERY_CHARS, Query
 from hub.db.engine import PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
 from hub.repos.lookup import is_live
@@ -65,7 +65,7 @@ def suggest(work: UnitOfWork, actor: Actor, query: Query, *, kinds: Sequence[str
     parts = query.text
     for term in query.words:
         parts = parts.replace(term.text, re.sub(r"[A-Za-z0-9]+", put_right, term.text), 1)
-    return parts if parts != query.text else ""
+    return parts if parts != query.text and len(parts) <= MAX_QUERY_CHARS else ""
 
 
 def _candidates(work: UnitOfWork, actor: Actor, asked: Sequence[str], kinds: Sequence[str]) -> dict[str, int]:

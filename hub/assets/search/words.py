@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 # What is longer is no word: hashes, encoded data.
 MAX_WORD_CHARS = 64
-# Source: PostgreSQL, limits of tsvector: positions, and of each word.
+# Source: PostgreSQL, limits of tsvector: positions, of each word, and bytes of all together (2**20).
 _MAX_POSITION = 16_383
 _MAX_PLACES = 255
+_MAX_BYTES = 1_000_000
 # A beginning of so many characters finds what goes on; of fewer it would find nearly everything.
 PREFIX_CHARS = 4
 
@@ -47,14 +48,24 @@ def words_of(text: str, *, is_code: bool = False) -> Iterator[str]:
 
 
 def written(words: Sequence[str], *, for_sqlite: bool) -> str:
-    """Words as the column of a table takes them: one after another, or a ``tsvector`` with their places."""
+    """Words as the column of a table takes them: one after another, or a ``tsvector`` with their places.
+
+    Of what is more than a ``tsvector`` holds the first words are kept.
+    """
     if for_sqlite:
         return " ".join(words)
     places: dict[str, list[int]] = defaultdict(list)
+    left = _MAX_BYTES
     for at, word in enumerate(words, 1):
         found = places[word]
+        if not found:
+            # Each has a number of places, after an even number of bytes.
+            left -= len(word.encode()) + 3
         if len(found) < _MAX_PLACES and (at <= _MAX_POSITION or not found):
             found.append(min(at, _MAX_POSITION))
+            left -= 2
+        if left < 0:
+            break
     # They are of letters and digits only, so there is nothing to escape.
     return " ".join(f"'{word}':{','.join(map(str, found))}" for word, found in places.items())
 

@@ -33,6 +33,8 @@ def test_texts_are_cut_into_words():
     assert question(rows[2:], for_sqlite=True) == ""
     assert row_of("---") is None
     assert written(["a", "b", "a"], for_sqlite=False) == "'a':1,3 'b':2"
+    # More than a tsvector holds: UTF-16 has 130,000 pairs in a file.
+    assert written([f"{n:06x}" for n in range(131_000)], for_sqlite=False).count(":") == 90_910
 
 
 def test_what_nobody_wrote_is_not_read_and_a_card_is_shown_without_its_markup():
@@ -44,6 +46,8 @@ def test_what_nobody_wrote_is_not_read_and_a_card_is_shown_without_its_markup():
     card = "---\na: b\n---\n# Title\n![x](y.png) [link](http://z) <b>bold</b>\n```py\nf(1)\n```\n|a|\n|--|\n<!-- no -->"
     assert card_text(card) == "Title x link bold f(1) a"
     assert card_text("<script>alert(1)") == ""
+    # Which a rule within a rule would take an hour to find no rule.
+    assert card_text(" " * 200_000 + "x") == "x"
     assert snippet_of("x " * 500 + "here " + "y " * 500, ["here"]).strip("…").split().count("here") == 1
     assert lines_with("a\nfooBar = 1\nb", [row_of("foo_bar", is_code=True)]) == [(2, "fooBar = 1")]
 
