@@ -96,7 +96,16 @@ def update_run(body: dict[str, Any], uuid: Any) -> dict[str, Any]:
     """Say how a run goes on. With its success the relations that follow from it are there, too."""
     outputs = _links_in(body.pop("outputs"))
     state = RunState(body.pop("state")) if "state" in body else None
-    service.update_run(current_context(), actor=current_actor(), uuid=str(uuid), state=state, outputs=outputs, **body)
+    actor = current_actor()
+    service.update_run(
+        current_context(),
+        actor=actor,
+        uuid=str(uuid),
+        state=state,
+        outputs=outputs,
+        is_trusted=actor.is_service,
+        **body,
+    )
     return _answer(str(uuid))
 
 

@@ -289,19 +289,21 @@ class _Walk:
 
     def _edge(self, row: _Row, runs: dict[int, str]) -> Edge:
         source, target = self.ends[row.id]
+        # A private one that the card names looks as if it were not here; what a run says of it would tell.
+        is_hidden = row.target_id is not None and target.startswith("external:")
         is_open = source.startswith("repository:") and not target.startswith("private:")
         return Edge(
             id=row.id,
             source=source,
             target=target,
             type=row.type,
-            origin=origin_of(row.run_id, row.is_said, row.read_as),
-            is_trusted=row.is_trusted,
+            origin=origin_of(None if is_hidden else row.run_id, row.is_said, row.read_as),
+            is_trusted=row.is_trusted and not is_hidden,
             # What is said of a private one may name it.
             source_commit=row.source_commit if is_open else "",
-            target_commit=row.target_commit if is_open else "",
+            target_commit=row.target_commit if is_open and not is_hidden else "",
             note=row.note if is_open else "",
-            run=runs.get(row.run_id) if row.run_id is not None else None,
+            run=runs.get(row.run_id) if row.run_id is not None and not is_hidden else None,
         )
 
     def _find_runs(self) -> dict[int, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, func, select
 
 from hub.assets.models_lineage import Relation, RelationType, Run, RunLink, RunRelation
 from hub.assets.runtypes import RUN_TYPES
@@ -16,6 +16,7 @@ from hub.repos.models import Repository
 
 # Of one repository, as all its runs say; of more nothing is written.
 MAX_RECORDED = 500
+_AT_ONCE = 500
 
 
 class _Record(NamedTuple):
@@ -47,6 +48,7 @@ def record_relations(work: UnitOfWork, run: Run) -> None:
     for repository in work.session.scalars(held.with_for_update(of=Repository, key_share=True)).all():
         rows = {(row.target_id, row.type): row for row in own_rows(work, repository)}
         count = sum(row.run_id is not None for row in rows.values())
+        told: list[tuple[Relation, _Record]] = []
         for record in (record for record in records.values() if record.source_id == repository.id):
             row = rows.get((record.target_id, record.type))
             if row is None:
@@ -60,38 +62,52 @@ def record_relations(work: UnitOfWork, run: Run) -> None:
                     created_at=work.now(),
                 )
                 work.session.add(row)
-                work.session.flush()
             count += row.run_id is None
-            pins = {"source_commit": record.source_commit, "target_commit": record.target_commit}
-            insert_new(work.session, RunRelation, [{"run_id": run.id, "relation_id": row.id} | pins])
+            told.append((row, record))
             # What the platform recorded is not replaced by what somebody reports.
             if run.is_trusted or not row.is_trusted:
                 row.run_id, row.is_trusted = run.id, run.is_trusted
                 row.source_commit, row.target_commit = record.source_commit, record.target_commit
             row.is_denied = row.is_denied and not run.is_trusted
-    work.session.flush()
+        work.session.flush()
+        pinned = [
+            {"relation_id": row.id, "source_commit": record.source_commit, "target_commit": record.target_commit}
+            for row, record in told
+        ]
+        insert_new(work.session, RunRelation, [{"run_id": run.id} | each for each in pinned])
 
 
 def forget_records(work: UnitOfWork, run_ids: Sequence[int]) -> None:
     """Let relations stand as they do without these runs, which are about to be deleted."""
     told = select(RunRelation.relation_id).where(RunRelation.run_id.in_(run_ids))
-    rows = work.session.scalars(select(Relation).where(Relation.id.in_(told)).order_by(Relation.source_id)).all()
-    ids = sorted({row.source_id for row in rows})
-    held = select(Repository.id).where(Repository.id.in_(ids)).order_by(Repository.id)
+    found = work.rows(select(Relation.id, Relation.source_id).where(Relation.id.in_(told)).order_by(Relation.id))
+    sources = sorted({row.source_id for row in found})
+    held = select(Repository.id).where(Repository.id.in_(sources)).order_by(Repository.id)
     work.session.execute(held.with_for_update(key_share=True))
     work.session.execute(delete(RunRelation).where(RunRelation.run_id.in_(run_ids)))
-    for row in rows:
-        work.session.refresh(row)
-        other = work.session.execute(
-            select(Run.id, Run.is_trusted, RunRelation.source_commit, RunRelation.target_commit)
-            .join(RunRelation, RunRelation.run_id == Run.id)
-            .where(RunRelation.relation_id == row.id)
-            .order_by(Run.is_trusted.desc(), Run.id.desc())
-            .limit(1)
-        ).one_or_none()
-        row.run_id, row.is_trusted, row.source_commit, row.target_commit = other or (None, False, "", "")
-        drop_unsaid(work, row)
-    work.session.flush()
+    for first in range(0, len(found), _AT_ONCE):
+        ids = [row.id for row in found[first : first + _AT_ONCE]]
+        others = {row.relation_id: row[1:] for row in work.rows(_best_records(ids))}
+        rows = select(Relation).where(Relation.id.in_(ids)).execution_options(populate_existing=True)
+        for row in work.session.scalars(rows):
+            other = others.get(row.id, (None, False, "", ""))
+            row.run_id, row.is_trusted, row.source_commit, row.target_commit = other
+            drop_unsaid(work, row)
+        work.session.flush()
+
+
+def _best_records(relation_ids: Sequence[int]) -> Select[Any]:
+    """(relation, run, whether it is trusted, commits) of the run that counts most of those that recorded each."""
+    order = (Run.is_trusted.desc(), Run.id.desc())
+    place = func.row_number().over(partition_by=RunRelation.relation_id, order_by=order).label("place")
+    every = (
+        select(RunRelation.relation_id, Run.id, Run.is_trusted, RunRelation.source_commit, RunRelation.target_commit)
+        .add_columns(place)
+        .join(Run, Run.id == RunRelation.run_id)
+        .where(RunRelation.relation_id.in_(relation_ids))
+        .subquery()
+    )
+    return select(*[column for column in every.c if column.key != "place"]).where(every.c.place == 1)
 
 
 def _records(work: UnitOfWork, run: Run) -> Iterator[_Record]:

@@ -350,6 +350,9 @@ def _say(work: UnitOfWork, repository: Repository, rows: Sequence[Relation], wan
         if row.type == wanted.type and target_of(row) == target:
             row.is_said, row.is_denied = True, False
             row.note = wanted.note or row.note
+            if row.is_trusted:
+                # At which commits the platform knows better.
+                return row
             row.source_commit = wanted.source_commit or row.source_commit
             row.target_commit = wanted.target_commit or row.target_commit
             return row

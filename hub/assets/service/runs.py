@@ -24,7 +24,7 @@ from hub.assets.runtypes import RUN_TYPES
 from hub.assets.service.recording import forget_records, record_relations
 from hub.assets.service.relations import Target, find_readable, kind_of, paths_of
 from hub.base.context import Context
-from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
+from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import fold_name, is_harmless_url, normalise_path
@@ -91,7 +91,7 @@ def create_run(
     client_id: the actor's own id of it, one in the namespace: who sends it again gets the uuid of the first.
     is_trusted: it is the platform that records it, in the actor's name. Raises NotFound (the namespace, or a
     repository that the actor may not read), NotSignedIn, Denied (no writing there, or to an output), Invalid,
-    Conflict (``client_id_taken``: by a run of another type).
+    Conflict (``client_id_taken``: by a run of another type, or by one that the platform did, or did not, record).
     """
     if actor.is_anonymous:
         raise NotSignedIn("Sign in, or send an access token, to record a run.")
@@ -132,7 +132,8 @@ def create_run(
         if not insert_new(work.session, Run, [row | values]):
             same = select(Run).where(Run.namespace_id == owner.id, Run.client_id == client_id)
             first = work.session.scalars(same).one()
-            if first.type != type:
+            # What people record is never taken for what the platform does.
+            if first.type != type or first.is_trusted != is_trusted:
                 raise Conflict(f"Another run of {owner.path} has this client_id.", code="client_id_taken")
             return first.uuid
         run = work.session.scalars(select(Run).where(Run.uuid == row["uuid"])).one()
@@ -153,12 +154,15 @@ def update_run(
     title: str | None = None,
     log_url: str | None = None,
     error: str | None = None,
+    is_trusted: bool = False,
 ) -> None:
     """Say how a run goes on: its next state, outputs beside those it has, metrics; None: as it is.
 
     metrics, environment: members beside those it has. With success its relations are written in the same transaction.
-    Said again, the state that it has is harmless. Raises NotFound, NotSignedIn, Denied, Invalid, Conflict
-    (``run_state``: no such step; ``run_finished``: it is over, and nothing of it changes any more).
+    is_trusted: it is the platform that says so; of what it recorded nobody else does, as all of it is trusted.
+    Said again, the state that it has is harmless. Raises NotFound, NotSignedIn, Denied (``run_recorded``: it is the
+    platform's), Invalid, Conflict (``run_state``: no such step; ``run_finished``: it is over, and nothing of it
+    changes any more).
     """
     if log_url is not None:
         _check_log(log_url)
@@ -169,6 +173,8 @@ def update_run(
     with unit_of_work(context) as work:
         run = _lock(work, uuid)
         require(work, actor, Action.REPOSITORY_WRITE, run, what="run")
+        if run.is_trusted and not is_trusted:
+            raise Denied("The platform recorded this run; it alone says how it goes on.", code="run_recorded")
         changes = {"title": title, "log_url": log_url, "error": error}
         changes = {name: value for name, value in changes.items() if value is not None}
         if run.state in FINAL:

@@ -221,6 +221,13 @@ def test_a_graph_of_three_levels_takes_as_many_queries_whatever_is_in_it(
     assert many.counts == {"finetune": 2, "quantized": 10}
     assert not many.is_truncated
 
+    # A private one that is named looks as if it were nowhere: what the platform says of it would tell.
+    names = {"named_kind": "model", "named": "eve/secret", "named_key": "eve/secret", "read_as": "card"}
+    with unit_of_work(context) as work:
+        relate(work, rows["root"], secret, T.MERGE, is_said=False, is_trusted=True, target_commit="b" * 40, **names)
+    [edge] = [edge for edge in find()[0].edges if edge.type == T.MERGE]
+    assert (edge.target, edge.is_trusted, edge.target_commit) == ("external:model:eve/secret", False, "")
+
 
 def make_child(work, ada, number):
     now = work.now()

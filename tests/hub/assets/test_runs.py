@@ -60,7 +60,14 @@ def test_a_run_pins_goes_its_way_and_leaves_trusted_relations(context, ada, thin
     commit_files(context, actor=actor, repository_id=base.id, branch="main", message="Go on", edits=edit)
 
     def step(state, **options):
-        runs.update_run(context, actor=actor, uuid=uuid, state=state, **options)
+        runs.update_run(context, actor=actor, uuid=uuid, state=state, is_trusted=True, **options)
+
+    # Nobody but the platform says how its run goes on, or records one for it.
+    with pytest.raises(Denied):
+        runs.update_run(context, actor=actor, uuid=uuid, state=RunState.RUNNING, outputs=[Link("model", "ada/base")])
+    runs.create_run(context, actor=actor, type="training", client_id="finetune:1")
+    with pytest.raises(Conflict):
+        seam.create_run(context, actor=actor, type="training", client_id="finetune:1")
 
     with pytest.raises(Conflict):
         step(RunState.SUCCEEDED)
@@ -85,8 +92,12 @@ def test_a_run_pins_goes_its_way_and_leaves_trusted_relations(context, ada, thin
     seam.finish_run(context, actor=actor, uuid=uuid)
     for change in ({"state": RunState.FAILED}, {"metrics": {"x": 1}}, {"outputs": outputs}):
         with pytest.raises(Conflict):
-            runs.update_run(context, actor=actor, uuid=uuid, **change)
+            runs.update_run(context, actor=actor, uuid=uuid, is_trusted=True, **change)
     assert len(told) == 1
+    # Who says the same does not move the platform's pins.
+    relations.create_relation(context, actor=actor, repository_id=tuned.id, type=T.FINETUNE, kind="model",
+                              path="ada/base", target_revision="main")  # fmt: skip
+    assert edges(context, tuned)[T.FINETUNE, "ada/base"].target_commit == pinned["model", "ada/base"]
 
     # A second one of the same, deleted again; then the first: the card's word is left, and a rename changes nothing.
     again = seam.create_run(context, actor=actor, type="training", inputs=inputs, outputs=outputs)
@@ -102,7 +113,7 @@ def test_a_run_pins_goes_its_way_and_leaves_trusted_relations(context, ada, thin
         edge = found[T.FINETUNE, "ada/older"]
         assert (edge.run, edge.is_trusted) == (run, run is not None)
     assert set(found) == {(T.FINETUNE, "ada/older")}
-    assert found.popitem()[1].origin == RelationOrigin.CARD
+    assert found.popitem()[1].origin == RelationOrigin.PERSON
 
 
 def test_who_reports_a_run_says_no_more_than_they_may(context, ada, things, make_user, make_repository, actor_of):
