@@ -102,6 +102,7 @@ _CLOSED_READS = frozenset(
         *("hooks_list_webhooks", "hooks_show_webhook"),
         *("likes_list_liked_repositories", "likes_list_liked_collections"),
         *("notifications_list_notifications", "notifications_count_notifications", "notifications_poll_notifications"),
+        "community_list_mine",
         *("notifications_list_notification_types", "notifications_show_notification_setting"),
         *("repositories_list_collaborators", "repositories_list_repository_jobs", "organizations_get_member"),
         *("branches_list_protected_branches", "infos_check_write_access"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import BigInteger, cast, select, tuple_
 
 from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Actor, readable
@@ -91,10 +91,10 @@ def _note_references(
     known = select(DiscussionEvent.discussion_id).where(
         DiscussionEvent.discussion_id.in_([target.id for target in targets]),
         DiscussionEvent.type == DiscussionEventType.REFERENCED,
-        DiscussionEvent.data["discussion_id"].as_integer() == source.id,
+        cast(DiscussionEvent.data["discussion_id"].as_string(), BigInteger) == source.id,
     )
     have = {*work.session.scalars(known)}
-    data = {"discussion_id": source.id, "repository_id": source.repository_id}
+    data = {"discussion_id": source.id}
     for target in targets:
         if target.id not in have:
             record(work, target, DiscussionEventType.REFERENCED, data, user_id=actor_id)

@@ -110,7 +110,7 @@ class DiscussionEventType(StrEnum):
     UNLOCKED = "unlocked"
     PINNED = "pinned"
     UNPINNED = "unpinned"
-    REFERENCED = "referenced"  # data: {"discussion_id", "repository_id"}, where it was named
+    REFERENCED = "referenced"  # data: {"discussion_id"}, where it was named
     REVIEW = "review"  # data: {"review_id", "state"}; not of Hugging Face's, as all that follow
     REVIEW_DISMISSAL = "review-dismissal"  # data: {"review_id", "user", "reason"}
     REVIEW_REQUEST = "review-request"  # data: {"user", "is_withdrawn"}

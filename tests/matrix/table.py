@@ -163,6 +163,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/<int:broadcast_id> | not active
     """,
     SIGNED_IN: """
+        GET /api/v1/discussions/mine
         GET {claw}/whoami
         GET {hub}/api/whoami-v2
         GET {hub}/api/settings/repositories
@@ -267,6 +268,11 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/pulls
         GET {repo}/pulls/<int:pull_number>
         GET {repo}/pulls/<int:pull_number>/files
+        GET {repo}/community
+        GET {repo}/community/<int:thread_number>
+        GET {repo}/community/labels
+        GET {repo}/community/settings
+        GET {repo}/community/templates
         GET {repo}/pulls/<int:pull_number>/mergeability
         GET {repo}/pulls/<int:pull_number>/reviews
         GET {repo}/pulls/<int:pull_number>/reviewers
@@ -324,6 +330,12 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {prompt}/like/<path:path>
         DELETE {prompt}/like/<path:path>
         POST {repo}/discussions
+        POST {repo}/community
+        POST {repo}/community/<int:thread_number>/comments
+        POST {repo}/community/<int:thread_number>/comments/<int:comment_id>/reactions/<sign>
+        DELETE {repo}/community/<int:thread_number>/comments/<int:comment_id>/reactions/<sign>
+        PUT {repo}/community/<int:thread_number>/subscription
+        DELETE {repo}/community/<int:thread_number>/subscription
         POST {repo}/pulls
         POST {repo}/pulls/<int:pull_number>/revert
         POST {repo}/pulls/<int:pull_number>/reviews
@@ -345,6 +357,8 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     PULL_EDIT: """
         PUT {repo}/pulls/<int:pull_number>
+        PUT {repo}/community/<int:thread_number>
+        POST {repo}/community/<int:thread_number>/comments/<int:comment_id>/hide
         POST {repo}/pulls/<int:pull_number>/update_branch
         POST {repo}/pulls/<int:pull_number>/review_requests
         DELETE {repo}/pulls/<int:pull_number>/review_requests/<username>
@@ -432,6 +446,18 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/discussions/<int:num>/merge
         POST {wire}/super-squash/<path:branch>
         POST {repo}/pulls/<int:pull_number>/merge
+        POST {repo}/community/bulk
+        POST {repo}/community/labels
+        PUT {repo}/community/labels/<int:discussion_label_id>
+        DELETE {repo}/community/labels/<int:discussion_label_id>
+        POST {repo}/community/<int:thread_number>/labels
+        DELETE {repo}/community/<int:thread_number>/labels
+        POST {repo}/community/<int:thread_number>/assignees
+        DELETE {repo}/community/<int:thread_number>/assignees/<username>
+        POST {repo}/community/<int:thread_number>/lock
+        DELETE {repo}/community/<int:thread_number>/lock
+        POST {repo}/community/<int:thread_number>/pin
+        DELETE {repo}/community/<int:thread_number>/pin
         POST {repo}/pulls/<int:pull_number>/reviews/<int:review_id>/dismiss
         POST {wire}/variables
         DELETE {wire}/variables
@@ -506,6 +532,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/jobs
         PUT {repo}/protected_branches/<path:pattern>
         PUT {repo}/merge_settings
+        PUT {repo}/community/settings
         DELETE {repo}/protected_branches/<path:pattern>
         GET {repo}/webhooks
         POST {repo}/webhooks
@@ -706,6 +733,18 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST {repo}/pulls/<int:pull_number>/review_requests": Sample(body={"users": ["manager"]}),
     "DELETE {repo}/pulls/<int:pull_number>/review_requests/<username>": Sample(values={"username": "manager"}),
     "POST {wire}/discussions/<int:num>/merge": Sample(values={"num": "$pull_number"}),
+    "PUT {repo}/community/<int:thread_number>": Sample(body={"title": "Better"}),
+    "POST {repo}/community/bulk": Sample(body={"numbers": [1], "action": "close"}),
+    "POST {repo}/community/<int:thread_number>/labels": Sample(body={"labels": ["bug"]}),
+    "DELETE {repo}/community/<int:thread_number>/labels": Sample(body={"labels": ["bug"]}),
+    "POST {repo}/community/<int:thread_number>/assignees": Sample(body={"users": ["reader"]}),
+    "PUT {repo}/community/<int:thread_number>/subscription": Sample(body={"is_wanted": True}),
+    "POST {repo}/community/<int:thread_number>/comments/<int:comment_id>/reactions/<sign>": Sample(
+        values={"sign": "heart"}
+    ),
+    "DELETE {repo}/community/<int:thread_number>/comments/<int:comment_id>/reactions/<sign>": Sample(
+        values={"sign": "heart"}
+    ),
     "POST {wire}/commit/<path:revision> | create_pr": Sample(
         query="create_pr=1",
         data='{"key": "header", "value": {"summary": "Nothing"}}\n',

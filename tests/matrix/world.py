@@ -153,6 +153,8 @@ class World:
                 "comment_id": (
                     comment := self._make("reader", f"/discussions/{discussion}/comments", content="This.")["id"]
                 ),
+                "thread_number": 1,
+                "discussion_label_id": self._make("owner", f"{place}/community/labels", name="odd")["id"],
                 "num": 1,  # of the discussion, and the comment's id as the Hub's clients spell it
                 "comment": f"{comment:024x}",
                 **self._make_pull(place),

@@ -65,7 +65,8 @@ def _prose(text: str) -> Iterator[str]:
             lines = []
         if match:
             fence = match[1]
-        elif lines or not line.startswith(("    ", "\t")):  # an indented line begins code, and goes on a paragraph
+        # An indented line begins code, or goes on a paragraph.
+        elif not is_end and (lines or not line.startswith(("    ", "\t"))):
             lines.append(line)
     if lines:
         yield _without_code("\n".join(lines))
