@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from hub.base.context import Context, Key
 from hub.base.registry import Registry
-from hub.base.texts import is_storable
+from hub.base.texts import as_storable
 
 MAX_FINDINGS = 100
 MAX_IMPORTS = 200
@@ -257,10 +257,7 @@ def add_checker(context: Context, checker: Checker, owner: str = "hub") -> None:
 
 def clean(text: str) -> str:
     """A text of a stranger's file, short and such that it can be stored and shown."""
-    short = text[:MAX_TEXT_CHARS]
-    if not is_storable(short):
-        short = short.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:MAX_TEXT_CHARS]
-    return short
+    return as_storable(text[:MAX_TEXT_CHARS])[:MAX_TEXT_CHARS]
 
 
 def open_content(

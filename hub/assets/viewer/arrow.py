@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.assets.viewer.features import features_of
+from hub.base.texts import as_storable
 
 # What is read of a source at once, and about what a group of rows and a file are cut at.
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -45,7 +46,8 @@ class UnreadableTable(ValueError):
     """A table cannot be read; the text says why. at: the name of the file, where it is one of several."""
 
     def __init__(self, reason: str, at: str = "") -> None:
-        super().__init__(reason)
+        # It may quote the file.
+        super().__init__(as_storable(reason))
         self.at = at
 
 

@@ -10,9 +10,9 @@ import math
 from typing import Any
 
 MAX_CELL_BYTES = 100 * 1024
-# Of a page; what comes after has less.
+# Of a page; what comes after has less, and at last next to nothing: a page may have two million cells.
 MAX_PAGE_BYTES = 8 * 1024 * 1024
-_SCARCE_BYTES = 1024
+_LIMITS = ((0, MAX_CELL_BYTES), (-MAX_PAGE_BYTES, 1024), (-math.inf, 8))
 _SHOWN_BYTES = 48
 _MAX_DEPTH = 200
 
@@ -57,8 +57,7 @@ class Page:
             return None, 4
         if at in self._media:
             return {"_type": self._media[at], "path": _path_of(value)}, 200
-        limit = MAX_CELL_BYTES if self._left > 0 else _SCARCE_BYTES
-        return show(value, limit)
+        return show(value, next(limit for left, limit in _LIMITS if self._left > left))
 
 
 def values_of(column: Any) -> list[Any]:

@@ -128,7 +128,7 @@ class Child:
                 "Reading it takes more memory than there is for one file, or it broke what reads it.", is_passing=True
             ) from None
         except TimeoutError:
-            raise ReadingFailed(f"Reading it takes longer than {deadline_s:g} seconds.", is_passing=True) from None
+            raise ReadingFailed(f"Reading it takes longer than {deadline_s:.0f} seconds.", is_passing=True) from None
         except NotFound:
             raise ReadingFailed("Its content is not there.", is_passing=True) from None
         finally:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
+
+from hub.base.texts import is_storable
 
 _MAX_FEATURES_BYTES = 1024 * 1024
 _MAX_DEPTH = 20
@@ -28,14 +31,28 @@ def describe_columns(schema: Any) -> list[dict[str, Any]]:
 
 
 def _said(schema: Any) -> dict[str, Any]:
+    """What the library ``datasets`` wrote into a file, of those columns of which it can be told to others."""
     text = (schema.metadata or {}).get(b"huggingface", b"")
     try:
         said = json.loads(text)["info"]["features"] if text and len(text) <= _MAX_FEATURES_BYTES else None
     except (ValueError, KeyError, TypeError, RecursionError):
         said = None
-    return (
-        {name: told for name, told in said.items() if isinstance(told, dict | list)} if isinstance(said, dict) else {}
-    )
+    if not isinstance(said, dict):
+        return {}
+    return {name: told for name, told in said.items() if isinstance(told, dict | list) and _is_plain(told)}
+
+
+def _is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether JSON and databases have words for it."""
+    if depth > _MAX_DEPTH:
+        return False
+    if isinstance(value, dict):
+        return all(is_storable(name) and _is_plain(each, depth + 1) for name, each in value.items())
+    if isinstance(value, list):
+        return all(_is_plain(each, depth + 1) for each in value)
+    if isinstance(value, str):
+        return is_storable(value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def feature_of(name: str, type: Any, depth: int = 0) -> dict[str, Any] | None:
@@ -70,13 +87,13 @@ def is_media(fields: dict[str, Any]) -> bool:
 def media_of(columns: list[dict[str, Any]]) -> dict[int, str]:
     """Which columns, by their place, hold pictures ("image") or sounds ("audio")."""
     kinds = {"Image": "image", "Audio": "audio"}
-    return {
-        at: kinds[column["feature"]["_type"]]
-        for at, column in enumerate(columns)
-        if isinstance(column["feature"], dict)
-        and column["feature"].get("_type") in kinds
-        and column["type"].startswith("struct<")
-    }
+    found = {}
+    for at, column in enumerate(columns):
+        # A structure may have a member of that name.
+        told = column["feature"].get("_type") if isinstance(column["feature"], dict) else None
+        if isinstance(told, str) and told in kinds and column["type"].startswith("struct<"):
+            found[at] = kinds[told]
+    return found
 
 
 _PLAIN = re.compile(
@@ -99,12 +116,8 @@ def features_of(schema: Any) -> dict[str, Any] | None:
     """
     if schema is None:
         return None
-    try:
-        text = (schema.metadata or {}).get(b"huggingface", b"{}")
-        said = json.loads(text)["info"]["features"] if len(text) <= _MAX_FEATURES_BYTES else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        said = None
-    if isinstance(said, dict) and set(said) == set(schema.names):
+    said = _said(schema)
+    if said and set(said) == set(schema.names):
         return said
     features = {}
     for name, type in zip(schema.names, schema.types, strict=True):

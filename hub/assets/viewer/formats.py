@@ -24,6 +24,7 @@ from hub.assets.viewer.streams import (
     suffixes_of,
 )
 from hub.assets.viewer.worker import Source
+from hub.base.texts import as_storable
 
 _FORMATS = {
     ".csv": "csv",
@@ -38,6 +39,9 @@ _FORMATS = {
 }
 # Beside pictures and sounds in a WebDataset.
 _SAMPLES = frozenset({".cls", ".txt", ".text", ".npy", ".transcript", ".id"})
+# Of CSV, what the first rows are read of at most: a part of a line could be taken for a row. A list of JSON may be one
+# line, and its parts are told from wholes.
+_HELD_BYTES = {"csv": 4 * 1024 * 1024, "json": 64 * 1024}
 _IN_MEMORY_BYTES = 256 * 1024 * 1024
 _MAX_ERROR_CHARS = 500
 _WRONG_TYPE = re.compile(r"In CSV column #(\d+): CSV conversion error to (\w+)")
@@ -138,7 +142,7 @@ def _reason(text: str) -> str:
         return f"A line has more than {arrow.BLOCK_BYTES >> 20} MiB, or a quoted value does not end."
     if "recursion" in text:
         return "Its values lie too deep in each other."
-    return " ".join(text.split())[:_MAX_ERROR_CHARS] or "It cannot be read."
+    return " ".join(as_storable(text).split())[:_MAX_ERROR_CHARS] or "It cannot be read."
 
 
 def _read_source(reading: Reading, source: Source) -> Iterator[Any]:
@@ -195,7 +199,7 @@ def _read_stream(reading: Reading, name: str, suffix: str, stream: Any, *, is_se
     text, encoding = as_utf8(counted, reading.encodings.get(name, ""))
     if encoding:
         reading.notes[name] = f"It is no UTF-8; it was read as {encoding.upper()}."
-    lines = FirstLines(text, reading.limit_bytes)
+    lines = FirstLines(text, reading.limit_bytes, _HELD_BYTES[format])
     peeked = Peeked(lines)
     tables = (
         arrow.read_csv(peeked, reading.delimiter or _delimiter_of(suffix), reading.types)

@@ -8,8 +8,10 @@ left in the store is swept.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ log = get_logger(__name__)
 MAKE = "assets.make_table"
 PRUNE = "assets.prune_tables"
 PREFIX = "tables/"
+_FOLDER = "hub-table-"
 _TIMEOUT_S = 3 * 3600
 _USED_EVERY_S = 24 * 3600
 # What no table names is let alone for so long: the run that writes it may still be under way.
@@ -156,7 +159,9 @@ def make_table(
             context, repository, actor=SYSTEM, commit_id=commit_id, config=config, split=split, path=path
         )
     except NotFound as error:
-        _fail(context, digest, str(error))
+        # A commit that went meanwhile; others may have the same files, and ask again.
+        _forget(context, digest)
+        run.log(str(error))
         return
     if source.digest != digest:
         _fail(context, digest, "The content of its files is not there.")
@@ -185,10 +190,10 @@ def _make(
         run.check_cancelled()
         run.progress(done, total, "bytes")
 
-    place = context.settings.cache_path / "parquet"
+    place = _scratch(context)
     place.mkdir(parents=True, exist_ok=True)
     keys: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="hub-table-", dir=place) as folder:
+    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=place) as folder:
         arguments: dict[str, Any] = {"format": format, "delimiter": delimiter, "folder": folder}
         arguments["max_bytes"] = context.settings.viewer_table_max_bytes
         made = CHILDREN.call("convert", arguments, contents, deadline_s=_TIMEOUT_S, note=note)
@@ -206,6 +211,10 @@ def _make(
             raise
     facts = {name: made[name] for name in ("columns", "unread", "notes", "is_partial")}
     return {**facts, "parts": parts}, keys
+
+
+def _scratch(context: Context) -> Path:
+    return context.settings.cache_path / "parquet"
 
 
 def _store(context: Context, key: str, path: Path) -> dict[str, Any]:
@@ -318,6 +327,10 @@ def prune_tables(run: JobRun) -> None:
 def _sweep(run: JobRun) -> int:
     context = run.context
     before = context.clock.now() - timedelta(seconds=_STRAY_S)
+    for folder in _scratch(context).glob(f"{_FOLDER}*"):
+        with suppress(OSError):
+            if folder.stat().st_mtime < before.timestamp():
+                shutil.rmtree(folder, ignore_errors=True)
     waiting: dict[str, list[str]] = {}
     count = 0
     for info in context[STORE].list(PREFIX):

@@ -33,7 +33,7 @@ def read_folder(sources: Sequence[Source], column: str, unread: dict[str, str]) 
                 said.update(_metadata(source))
             except (pa.ArrowException, ValueError, OSError, KeyError) as error:
                 unread[source.name] = str(error)[:500]
-    paths = [source.name for source in sources if PurePosixPath(source.name).name not in METADATA]
+    paths = rows_of_folder([source.name for source in sources])
     names = sorted({key for row in said.values() for key in row} - {"file_name", column})
     labels = {PurePosixPath(path).parent.name for path in paths} if not said else set()
     is_labelled = 1 < len(labels) <= _MAX_LABELS
@@ -45,6 +45,11 @@ def read_folder(sources: Sequence[Source], column: str, unread: dict[str, str]) 
         for name in names:
             arrays[name] = pa.array([said.get(path, {}).get(name) for path in chosen])
         yield pa.table(arrays)
+
+
+def rows_of_folder(paths: Sequence[str]) -> list[str]:
+    """The files of a folder that are rows, in their order: all but those that say something of the others."""
+    return [path for path in paths if PurePosixPath(path).name not in METADATA]
 
 
 def _metadata(source: Source) -> dict[str, dict[str, Any]]:

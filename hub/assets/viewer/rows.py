@@ -13,6 +13,7 @@ from hub.assets.service.tables import FOLDERS
 from hub.assets.viewer import making
 from hub.assets.viewer.child import CHILDREN, ReadingFailed
 from hub.assets.viewer.features import media_of
+from hub.assets.viewer.media import rows_of_folder
 from hub.assets.viewer.parts import Column, Content, Table
 from hub.assets.viewer.queries import query_rows
 from hub.assets.viewer.tables import SplitSource, find_source, open_source, pending, unreadable
@@ -286,18 +287,12 @@ def _no_media() -> NotFound:
 
 
 def _in_folder(source: SplitSource, row: int) -> Content:
-    arguments = {"format": source.format, "delimiter": source.delimiter, "offset": row, "limit": 1}
-    try:
-        read = CHILDREN.call("preview", arguments, source.contents, deadline_s=_PREVIEW_S)
-    except ReadingFailed as error:
-        raise unreadable(error.told) from None
-    path = next(
-        (cell["path"] for each in read["rows"] for cell in each if isinstance(cell, dict) and "path" in cell), ""
-    )
-    for content in source.contents:
-        if content.name == path:
-            return content
-    raise _no_media()
+    # No child is asked: a page has an address for each of its pictures, and a folder thousands of them.
+    by_path = {content.name: content for content in source.contents}
+    paths = rows_of_folder([*by_path])
+    if row >= len(paths):
+        raise _no_media()
+    return by_path[paths[row]]
 
 
 def _beside(context: Context, repository: Shown, actor: Actor, table: Table, path: str) -> Content:

@@ -39,6 +39,10 @@ class NotSliceable(Exception):
     """A column must be read in another way."""
 
 
+# What heads that are made up lead to; libraries have their own word on such a file.
+_ODD = (NotSliceable, ValueError, OSError, TypeError, LookupError, ArithmeticError, RecursionError)
+
+
 @dataclass(frozen=True)
 class _Page:
     """A page of values. rows: that begin in it. is_whole: whether its first value begins a row."""
@@ -220,7 +224,7 @@ def slice_columns(source: Source, columns: list[int], first: int, count: int) ->
             try:
                 slices = [slicer.slice(span[0], column, span[1], span[2]) for span in spans]
                 found[column] = chunked_array([piece for each in slices for piece in each.chunks], slices[0].type)
-            except (NotSliceable, ValueError, OSError, TypeError, KeyError):
+            except _ODD:
                 continue
     return found
 

@@ -52,11 +52,15 @@ class Counted(io.RawIOBase):
 
 
 class FirstLines(io.RawIOBase):
-    """As many whole lines of a text as fit into so many bytes. is_cut: whether there is more."""
+    """As many whole lines of a text as fit into so many bytes. is_cut: whether there is more.
 
-    def __init__(self, stream: Any, limit: int) -> None:
+    held: no more bytes are held back until a line's end comes; of longer lines a part may be the last.
+    """
+
+    def __init__(self, stream: Any, limit: int, held: int) -> None:
         self._stream = stream
         self._left = limit
+        self._held = held
         self._ready = b""
         self._tail = b""
         self._is_over = False
@@ -83,6 +87,8 @@ class FirstLines(io.RawIOBase):
         self._left -= len(data)
         whole, newline, tail = (self._tail + data).rpartition(b"\n")
         self._ready, self._tail = whole + newline, tail
+        if len(tail) > self._held:
+            self._ready, self._tail = self._ready + tail, b""
         if not data:
             self._is_over = True
             self._ready, self._tail = self._tail, b""

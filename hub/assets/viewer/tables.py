@@ -40,11 +40,13 @@ from hub.repos.rows import Shown
 __all__ = ["Catalogue", "Column", "ConfigState", "FileFailure", "Part", "SplitState", "Table", "find_catalogue",
            "open_table"]  # fmt: skip
 
-FORMAT = "1"
+FORMAT = "2"
 _NO_LIBRARY = "This hub was installed without what reads tables (the extra 'dataset')."
 _NOT_THERE = "Its content is not there."
 _DESCRIBED_AT_ONCE = 50
+# Of one request, for the ends of all its files together.
 _DESCRIBE_S = 20.0
+_DESCRIBE_ONE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,12 @@ def find_catalogue(context: Context, repository: Shown, *, actor: Actor, revisio
         for split in config.splits
     }
     made = _Made(context, repository, [*sources.values()])
+    until = time.monotonic() + _DESCRIBE_S
     configs, failures = [], []
     for config in layout.configs:
         splits = []
         for split in config.splits:
-            state, unread = _state_of(context, sources[config.name, split.name], made)
+            state, unread = _state_of(context, sources[config.name, split.name], made, until)
             splits.append(state)
             failures += [FileFailure(config.name, split.name, path, reason) for path, reason in unread]
         configs.append(ConfigState(config.name, config.format, splits))
@@ -190,7 +193,8 @@ def open_source(context: Context, repository: Shown, source: SplitSource) -> Tab
     if not source.contents:
         raise unreadable(_NOT_THERE)
     made = _Made(context, repository, [source])
-    facts = _facts_of(context, source, made)
+    until = time.monotonic() + _DESCRIBE_S
+    facts = _facts_of(context, source, made, until)
     if facts is None:
         if source.digest in made.progress:
             raise pending()
@@ -200,7 +204,7 @@ def open_source(context: Context, repository: Shown, source: SplitSource) -> Tab
         if table.state != TableState.READY:
             raise pending()
         made.rows[source.digest] = table
-        facts = _facts_of(context, source, made)
+        facts = _facts_of(context, source, made, until)
     if facts is None or not facts["parts"]:
         raise unreadable(_reason_in(facts))
     row = made.rows.get(source.digest)
@@ -283,38 +287,37 @@ class _Made:
                 self.rows = making.find_tables(work, wanted)
                 waiting = [row for row in self.rows.values() if row.state in (TableState.PENDING, TableState.RUNNING)]
                 self.progress = making.progress_of(work, waiting) if waiting else {}
-        self._converted: Converted | None = None
         # Looked for only where a table is still to be made.
-        if any(digest not in self.rows or self.rows[digest].state != TableState.READY for digest in wanted):
-            self._converted = find_converted(context, repository)
+        left = {digest for digest in wanted if digest not in self.rows or self.rows[digest].state != TableState.READY}
+        converted = find_converted(context, repository) if left else None
+        self.splits: dict[str, ConvertedSplit] = {}
+        self._files: dict[str, TableFile] = {}
+        self._contents: dict[str, Content] = {}
+        if converted is not None:
+            splits = [split for config in converted.configs for split in config.splits if split.digest in left]
+            self.splits = {split.digest: split for split in splits}
+            self._files = self._find_files(converted, [file.path for split in splits for file in split.files])
+            self._contents = find_contents(context, repository, self._files.values(), actor=SYSTEM)
 
-    def converted_split(self, digest: str) -> ConvertedSplit | None:
-        """The split on the ref that is made of the same files."""
-        for config in self._converted.configs if self._converted else ():
-            for split in config.splits:
-                if split.digest == digest:
-                    return split
-        return None
-
-    def converted_files(self, split: ConvertedSplit) -> list[TableFile]:
-        assert self._converted is not None
+    def _find_files(self, converted: Converted, names: Sequence[str]) -> dict[str, TableFile]:
         path = repository_path(self._context.settings, self._repository)
-        names = [file.path for file in split.files]
-        _, entries = offload(tree.find_entries, path, self._converted.commit_id, names)
-        return [
-            TableFile(
-                name,
-                entry.oid,
-                entry.lfs.oid if entry.lfs else entry.oid,
-                entry.size_bytes or 0,
-                entry.lfs.oid if entry.lfs else "",
-            )
-            for name, entry in zip(names, entries, strict=True)
-            if entry is not None
-        ]
+        _, entries = offload(tree.find_entries, path, converted.commit_id, names)
+        found = {}
+        for name, entry in zip(names, entries, strict=True):
+            if entry is not None:
+                lfs_oid = entry.lfs.oid if entry.lfs else ""
+                found[name] = TableFile(name, entry.oid, lfs_oid or entry.oid, entry.size_bytes or 0, lfs_oid)
+        return found
+
+    def files_of(self, split: ConvertedSplit) -> tuple[list[TableFile], list[Content]]:
+        """The files of a split on the ref, and their contents; fewer of these where some are not there."""
+        files = [self._files[file.path] for file in split.files if file.path in self._files]
+        return files, [self._contents[file.path] for file in files if file.path in self._contents]
 
 
-def _state_of(context: Context, source: SplitSource, made: _Made) -> tuple[SplitState, list[tuple[str, str]]]:
+def _state_of(
+    context: Context, source: SplitSource, made: _Made, until: float
+) -> tuple[SplitState, list[tuple[str, str]]]:
     row = made.rows.get(source.digest)
     unread: list[tuple[str, str]] = list(source.missing)
     state, reason, facts = "pending", "", None
@@ -322,7 +325,7 @@ def _state_of(context: Context, source: SplitSource, made: _Made) -> tuple[Split
         state, reason = "failed", _NO_LIBRARY
     else:
         try:
-            facts = _facts_of(context, source, made)
+            facts = _facts_of(context, source, made, until)
         except Conflict:
             facts = None
         if facts is not None:
@@ -358,26 +361,24 @@ def _state_of(context: Context, source: SplitSource, made: _Made) -> tuple[Split
     )
 
 
-def _facts_of(context: Context, source: SplitSource, made: _Made) -> dict[str, Any] | None:
+def _facts_of(context: Context, source: SplitSource, made: _Made, until: float) -> dict[str, Any] | None:
     """What is known of a table, in words of JSON: columns, parts, is_partial, unread, notes. None: it is to be made.
 
     A part has a key in the object store, or a path of one of the files, or of one on the ref and what it is there.
-    Raises Conflict (``table_pending``) when not all of it could be read in time.
+    until: on the clock ``time.monotonic``. Raises Conflict (``table_pending``) when not all could be read by then.
     """
     if source.format == "parquet":
-        return describe(context, source.digest, source.contents) if source.contents else None
+        return _describe_all(context, source.digest, source.contents, until) if source.contents else None
     row = made.rows.get(source.digest)
     if row is not None and row.state == TableState.READY:
         return row.facts
-    split = made.converted_split(source.digest)
+    split = made.splits.get(source.digest)
     if split is None:
         return None
-    files = made.converted_files(split)
-    found = find_contents(context, made._repository, files, actor=SYSTEM)
-    there = [found[file.path] for file in files if file.path in found]
+    files, there = made.files_of(split)
     if len(there) < len(split.files) or not there:
         return None
-    facts = describe(context, rows_digest("parquet", "", files), there)
+    facts = _describe_all(context, rows_digest("parquet", "", files), there, until)
     on_ref = {content.name: content for content in there}
     parts = [{**part, "content": on_ref[part["path"]]} for part in facts["parts"]]
     return {**facts, "parts": parts, "is_partial": split.is_partial}
@@ -395,9 +396,8 @@ def _parts_of(context: Context, source: SplitSource, facts: Mapping[str, Any]) -
     return parts
 
 
-def describe(context: Context, digest: str, contents: Sequence[Content]) -> dict[str, Any]:
+def _describe_all(context: Context, digest: str, contents: Sequence[Content], until: float) -> dict[str, Any]:
     """Columns and parts of Parquet files, from their last bytes; kept. Raises Conflict (``table_pending``)."""
-    until = time.monotonic() + _DESCRIBE_S
     key = ("viewer", FORMAT, digest)
     facts: dict[str, Any] | None = derived.find(context, *key)
     if facts is not None:
@@ -407,9 +407,7 @@ def describe(context: Context, digest: str, contents: Sequence[Content]) -> dict
     unread: list[list[str]] = []
     is_passing = False
     for at in range(0, len(contents), _DESCRIBED_AT_ONCE):
-        if time.monotonic() > until:
-            raise Conflict("The ends of its files are being read; ask again.", code="table_pending")
-        found = _describe(context, contents[at : at + _DESCRIBED_AT_ONCE])
+        found = _describe(context, contents[at : at + _DESCRIBED_AT_ONCE], until)
         is_passing = is_passing or bool(found.get("is_passing"))
         unread += found["unread"]
         if columns is None:
@@ -429,26 +427,31 @@ def _types(columns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(column["name"], column["type"]) for column in columns]
 
 
-def _describe(context: Context, contents: Sequence[Content]) -> dict[str, Any]:
+def _describe(context: Context, contents: Sequence[Content], until: float) -> dict[str, Any]:
     key = ("viewer-files", FORMAT, *(f"{content.etag} {content.name}" for content in contents))
     found: dict[str, Any] | None = derived.find(context, *key)
     if found is None:
-        found = _describe_now(contents)
+        found = _describe_now(contents, until)
         if not found.get("is_passing"):
             derived.keep(context, *key, answer=found)
     return found
 
 
-def _describe_now(contents: Sequence[Content]) -> dict[str, Any]:
+def _describe_now(contents: Sequence[Content], until: float) -> dict[str, Any]:
     etags = [content.etag for content in contents]
+    left_s = until - time.monotonic()
+    if left_s <= 0:
+        raise Conflict("The ends of its files are being read; ask again.", code="table_pending")
+    # So that there is time left for each by itself.
+    deadline_s = min(left_s, _DESCRIBE_S / 2 if len(contents) > 1 else _DESCRIBE_ONE_S)
     try:
-        found: dict[str, Any] = CHILDREN.call("describe", {"etags": etags}, contents, deadline_s=_DESCRIBE_S)
+        found: dict[str, Any] = CHILDREN.call("describe", {"etags": etags}, contents, deadline_s=deadline_s)
     except ReadingFailed as error:
         if len(contents) == 1:
             unread = [[contents[0].name, str(error)]]
             return {"columns": [], "parts": [], "unread": unread, "is_passing": error.is_passing}
         # One of them breaks what reads it: each by itself tells which.
-        alone = [_describe_now([content]) for content in contents]
+        alone = [_describe_now([content], until) for content in contents]
         first: list[dict[str, Any]] = next((each["columns"] for each in alone if each["columns"]), [])
         fitting = [each for each in alone if _types(each["columns"]) == _types(first)]
         others = [each for each in alone if each["parts"] and _types(each["columns"]) != _types(first)]

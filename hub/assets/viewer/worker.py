@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.base.dotted import load_dotted
+from hub.base.texts import as_storable
 
 # Without work for so long it goes.
 IDLE_S = 300.0
@@ -147,5 +148,6 @@ def _answer(pipe: Pipe, asked: dict[str, Any]) -> dict[str, Any]:
     except RecursionError:
         return {"error": "Its values lie too deep in each other."}
     except Exception as error:
-        return {"error": f"{error}"[:_MAX_ERROR_CHARS] or type(error).__name__, "at": getattr(error, "at", "")}
+        told = as_storable(str(error)[:_MAX_ERROR_CHARS]) or type(error).__name__
+        return {"error": told, "at": getattr(error, "at", "")}
     return {"answer": answer, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}

@@ -171,7 +171,7 @@ def test_what_cannot_be_made_says_why_and_is_tried_again(context, write, look, m
         repository,
         {
             "train/1.csv": b"a,b\n1,x\n",
-            "train/2.csv": b"a,b\n2,y\n3,z,4\n",
+            "train/2.csv": b"a,b\n2,y\n3,z,\0\n",
             "test/1.csv": b"",
             "test/2.jsonl": b"{",
             "validation/1.csv": b"a\n1\n",
@@ -186,7 +186,7 @@ def test_what_cannot_be_made_says_why_and_is_tried_again(context, write, look, m
     page = look(repository)
     assert (page.rows, page.total, page.is_partial, page.is_pending) == ([[1, "x"]], 1, True, False)
     [(path, reason)] = page.unread
-    assert (path, "Row #3: Expected 2 columns, got 3" in reason) == ("train/2.csv", True)
+    assert (path, "Row #3: Expected 2 columns, got 3: 3,z,\\0" in reason) == ("train/2.csv", True)
     found = find_catalogue(context, repository, actor=SYSTEM)
     states = {split.name: (split.state, bool(split.reason)) for split in found.configs[0].splits}
     assert states == {"train": ("ready", False), "validation": ("pending", False), "test": ("failed", True)}

@@ -13,7 +13,9 @@ import pytest
 from pyarrow import ipc, parquet
 
 from hub.accounts.policy import SYSTEM, Actor
+from hub.assets.viewer.features import describe_columns, media_of
 from hub.assets.viewer.rows import Asked, open_media, read_cell, read_rows
+from hub.assets.viewer.streams import FirstLines
 from hub.assets.viewer.tables import find_catalogue
 from hub.base.errors import NotFound, Unprocessable
 from hub.jobs.run import run_due
@@ -273,3 +275,24 @@ def test_wide_tables_and_those_that_name_a_column_as_duckdb_does(write, look, co
     assert [row[599] for row in page.rows] == [5, 6, 7, 8]
     page = look("test", offset=1)
     assert ([column.name for column in page.columns], page.rows) == (["file_row_number", "A", "a"], [[8, 3, 4]])
+
+
+def test_of_an_endless_line_little_is_held():
+    source = io.BytesIO(b"a" * 20_000_000)
+    assert FirstLines(source, 1 << 62, 1_000_000).read(1) == b"a"
+    assert source.tell() < 2_000_000
+
+
+def test_what_a_file_says_of_its_columns_is_believed_where_it_can_be_told():
+    said = {"label": {"names": ["cat"], "_type": "ClassLabel"}, "odd": {"dtype": "\ud800", "_type": "Value"}}
+    said |= {"number": {"dtype": float("nan")}, "type": {"_type": ["Image"]}}
+    deep = {"x": 1}
+    for _ in range(100):
+        deep = {"x": deep}
+    text = json.dumps({"info": {"features": said | {"deep": deep}}})
+    whole = [(name, pa.int64()) for name in ("label", "odd", "number", "deep")]
+    schema = pa.schema([*whole, ("type", pa.struct([("_type", pa.int64())]))], metadata={"huggingface": text})
+    columns = describe_columns(schema)
+    plain = {"dtype": "int64", "_type": "Value"}
+    assert [column["feature"] for column in columns[:4]] == [said["label"], plain, plain, plain]
+    assert media_of(columns) == media_of(describe_columns(schema.remove_metadata())) == {}
