@@ -21,10 +21,13 @@ from hub.community.events import (
     PullRequestClosed,
     PullRequestMerged,
     PullRequestOpened,
+    PullRequestReviewed,
+    ReviewRequested,
     WebhookDisabled,
 )
 from hub.community.models import Comment, Discussion, NotificationType, Webhook
 from hub.community.models_people import Assignee
+from hub.community.models_reviews import Review, ReviewRequest, ReviewState
 from hub.community.service.marks import find_mentions
 from hub.community.service.notifications import MAX_SUMMARY_CHARS, Notice
 from hub.community.service.people import may_read, members_of, people_of, told_of, wants
@@ -238,6 +241,59 @@ def _tell_pull(work: UnitOfWork, notice: _Writer, *, discussion_id: int, what: s
     yield told, told_of(discussion)
 
 
+# Reviews: whoever was asked for one; of one that was given the same people as of comments, once, whatever it says.
+
+
+def _concern_review_request(_work: UnitOfWork, event: ReviewRequested) -> dict[str, Any]:
+    people = {"discussion_id": event.discussion_id, "user_id": event.user_id}
+    return {"about": "review_requested", "actor_id": event.actor_id} | people
+
+
+def _tell_review_request(work: UnitOfWork, notice: _Writer, *, discussion_id: int, user_id: int) -> Iterator[Addressed]:
+    discussion = work.session.get(Discussion, discussion_id)
+    if discussion is None or discussion.repository.deleted_at is not None:
+        return
+    repository = discussion.repository
+    words = f"asks you to review a pull request on {repository.path}: {discussion.title}"
+    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/discussions/{discussion.id}")
+    asked = select(ReviewRequest.user_id).where(
+        ReviewRequest.discussion_id == discussion.id, ReviewRequest.user_id == user_id
+    )
+    yield told, User.id.in_(asked) & wants(discussion)
+
+
+def _concern_review(_work: UnitOfWork, event: PullRequestReviewed) -> dict[str, Any]:
+    return {"about": "review_given", "actor_id": event.actor_id, "review_id": event.review_id}
+
+
+_REVIEW_WORDS = {
+    ReviewState.APPROVED: "approved",
+    ReviewState.CHANGES: "asks for changes of",
+    ReviewState.COMMENTED: "commented on the files of",
+}
+
+
+def _tell_review(work: UnitOfWork, notice: _Writer, *, review_id: int) -> Iterator[Addressed]:
+    review = work.session.get(Review, review_id)
+    discussion = work.session.get(Discussion, review.discussion_id) if review else None
+    if review is None or discussion is None or discussion.repository.deleted_at is not None:
+        return
+    repository = discussion.repository
+    about_lines = select(Comment.content).where(
+        Comment.discussion_id == discussion.id, Comment.review_id == review.id, Comment.hidden_at.is_(None)
+    )
+    texts = [review.content, *work.session.scalars(about_lines.order_by(Comment.id))]
+    text = "\n\n".join(said for said in texts if said)
+    rest = (
+        shorten(" ".join(text[:_EXCERPT_CHARS].split()), MAX_SUMMARY_CHARS),
+        shorten(text, _EXCERPT_CHARS),
+        f"{_address(work, repository)}/discussions/{discussion.id}",
+    )
+    where = f"a pull request on {repository.path}: {discussion.title}"
+    yield notice(NotificationType.COMMENT, f"mentioned you on {where}", *rest), _named_in(text) & wants(discussion)
+    yield notice(NotificationType.COMMENT, f"{_REVIEW_WORDS[review.state]} {where}", *rest), told_of(discussion)
+
+
 # Access to gated repositories: who decides of a request, then who asked.
 
 
@@ -345,6 +401,8 @@ _CONCERNS: dict[type, Callable[[UnitOfWork, Any], dict[str, Any] | None]] = {
     PullRequestOpened: _concern_pull,
     PullRequestClosed: _concern_pull,
     PullRequestMerged: _concern_pull,
+    ReviewRequested: _concern_review_request,
+    PullRequestReviewed: _concern_review,
     AccessRequested: _concern_request,
     AccessDecided: _concern_request,
     MemberAdded: _concern_member,
@@ -360,6 +418,8 @@ _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "people_mentioned": _tell_mentioned,
     "people_assigned": _tell_assigned,
     "pull_request": _tell_pull,
+    "review_requested": _tell_review_request,
+    "review_given": _tell_review,
     "access_requested": _tell_requested,
     "access_decided": _tell_decided,
     "member_added": _member_teller("made you a member of {organization}, with the role {role}"),

@@ -8,6 +8,7 @@ from hub.base.context import Context
 from hub.base.topics import TOPICS, Told, Topic, add_topic
 from hub.community import events
 from hub.community.models import Comment, Discussion, PullRequest
+from hub.community.models_reviews import Review
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository
 
@@ -30,6 +31,7 @@ def install(context: Context) -> None:
         Topic("pull_request.opened", "A pull request was opened.", events.PullRequestOpened, _tell_pull),
         Topic("pull_request.closed", "A pull request was closed unmerged.", events.PullRequestClosed, _tell_pull),
         Topic("pull_request.merged", "A pull request was merged.", events.PullRequestMerged, _tell_pull),
+        Topic("pull_request.reviewed", "A pull request was reviewed.", events.PullRequestReviewed, _tell_review),
         Topic("comment.created", "Somebody commented in a discussion.", events.CommentCreated, _tell_comment),
         Topic("comment.updated", "A comment was changed.", events.CommentUpdated, _tell_comment),
         Topic("comment.deleted", "A comment was deleted.", events.CommentDeleted, _tell_deleted_comment),
@@ -80,6 +82,21 @@ def _tell_pull(work: UnitOfWork, event: _PullEvent) -> Told | None:
     return _told(work, event.repository_id, {"pull_request": data})
 
 
+def _tell_review(work: UnitOfWork, event: events.PullRequestReviewed) -> Told | None:
+    pull = work.session.get(PullRequest, event.discussion_id)
+    review = work.session.get(Review, event.review_id)
+    if pull is None or review is None:
+        return None
+    said = {
+        "id": review.id,
+        "state": review.state.value,
+        "content": review.content,
+        "commit_id": review.commit_id,
+        "user": _author(review),
+    }
+    return _told(work, event.repository_id, {"pull_request": _discussion(pull.discussion), "review": said})
+
+
 def _told(work: UnitOfWork, repository_id: int, data: dict[str, Any]) -> Told | None:
     repository = work.session.get(Repository, repository_id)
     if repository is None:
@@ -96,5 +113,5 @@ def _discussion(discussion: Discussion) -> dict[str, Any]:
     }
 
 
-def _author(said: Discussion | Comment) -> dict[str, Any] | None:
+def _author(said: Discussion | Comment | Review) -> dict[str, Any] | None:
     return {"username": said.user.name, "uuid": said.user.uuid} if said.user else None

@@ -3,13 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select
 
-from hub.accounts.models import Role
+from hub.accounts.models import Role, User
 from hub.accounts.policy import SYSTEM
 from hub.accounts.service import set_grant
 from hub.base.errors import Conflict, Denied, HubError, Invalid, NotFound
 from hub.base.paging import PageArgs
-from hub.community.models import DiscussionEvent
+from hub.community.models import DiscussionEvent, Notification
 from hub.community.service import (
     discussions,
     mergeability,
@@ -25,6 +26,7 @@ from hub.community.service.reviews import LineComment
 from hub.community.service.reviews_lines import Place
 from hub.db.uow import reading, unit_of_work
 from hub.git.repository import get_commit, list_refs
+from hub.jobs.models import Job, JobState
 from hub.jobs.run import run_due
 from hub.repos.branches import set_protected_branch
 from hub.repos.contents import read_text
@@ -161,6 +163,7 @@ def test_who_is_asked_is_so_until_they_reviewed(context, people, where, actor_of
         return [(one.user.name, one.state, one.is_requested) for one in found]
 
     assert list_states() == [("wes", "requested", True)]
+    run_due(context)
     reviews.give_review(**where, actor=wes, state="approved")
     assert list_states() == [("wes", "approved", False)]
     with reading(context) as work:
@@ -173,6 +176,15 @@ def test_who_is_asked_is_so_until_they_reviewed(context, people, where, actor_of
         ("review", None),
     ]
     run_due(context)
+    with reading(context) as work:
+        told = work.session.execute(
+            select(User.name, Notification.title).join(User, User.id == Notification.user_id).order_by(Notification.id)
+        ).all()
+        assert not work.session.scalars(select(Job.error).where(Job.state == JobState.FAILED)).all()
+    on = "a pull request on ada/thing: Better"
+    assert ("wes", f"bob asks you to review {on}") in told
+    assert "wil" not in {name for name, _ in told}  # nobody asks them any more
+    assert {name for name, title in told if title == f"wes approved {on}"} == {"ada", "bob"}
 
 
 def test_conversations_about_lines(context, people, where, actor_of, pull, commit, count_queries):
