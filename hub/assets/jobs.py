@@ -22,6 +22,7 @@ def install(context: Context) -> None:
     add_indexer(context, Indexer("card_check", "Card's metadata", "hub.assets.service.cardindex:check_card"))
     names = Indexer("labels", "Labels of the files", "hub.assets.service.filelabels:read_names", kinds=LABELLED)
     add_indexer(context, names)
+    register(context, JobSpec("assets.read_head", "hub.assets.heads.reading:read_far", queue="index", timeout_s=600))
     models = frozenset({"model"})
     add_indexer(context, Indexer("model", "Model's metadata", "hub.assets.heads.models:read_model", kinds=models))
     add_indexer(context, Indexer("facts", "Facts of the files", "hub.assets.service.facts:read_all"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.accounts.policy import Actor
+from hub.accounts.policy import SYSTEM, Actor
 from hub.assets.heads.gguf import read_gguf_head
 from hub.assets.heads.onnx import read_onnx
 from hub.assets.heads.safetensors import read_safetensors
@@ -17,16 +17,21 @@ from hub.assets.heads.types import Head, HeadError
 from hub.assets.heads.zips import is_zip, read_zip
 from hub.assets.service.tensors import LENGTH_BYTES, MAX_GGUF_HEAD_BYTES, length_of_head
 from hub.base.context import Context
-from hub.base.errors import Unprocessable
+from hub.base.errors import Conflict, Unprocessable
 from hub.base.offload import offload
 from hub.base.paging import Page, PageArgs
+from hub.db.uow import reading, unit_of_work
+from hub.jobs.run import JobRun
+from hub.jobs.service import enqueue
 from hub.repos import derived
 from hub.repos.contents import OpenedFile, open_file
+from hub.repos.models import Repository
 from hub.repos.rows import Shown
 
 _FORMAT = "2"
-# Of a file that Git holds itself: it is streamed from its beginning each time.
-MAX_GIT_BYTES = 32 * 1024 * 1024
+JOB = "assets.read_head"
+# Of a file that Git holds itself, which is streamed from its beginning each time, and of one in an object store.
+MAX_WHOLE_BYTES = 32 * 1024 * 1024
 
 _READERS: dict[str, Callable[[Source], Head]] = {
     "safetensors": read_safetensors,
@@ -68,9 +73,27 @@ def summarise(context: Context, file: OpenedFile) -> Summary:
     """What the file's head says in short. It never raises for what is in the file."""
     kept = derived.find(context, "head-summary", _FORMAT, _key(file), file.etag)
     if not isinstance(kept, dict):
-        kept = _summarise(_read(file))
+        head = _read(file)
+        if _is_far(file):
+            _keep(context, file, head)
+        kept = _summarise(head)
         derived.keep(context, "head-summary", _FORMAT, _key(file), file.etag, answer=kept)
     return Summary(path=file.entry.path, size_bytes=file.size_bytes, **kept)
+
+
+def _is_far(file: OpenedFile) -> bool:
+    """Whether it takes thousands of questions to an object store to read the head: work for a job, not for a page."""
+    is_large = file.lfs is not None and file.local_path is None and file.size_bytes > MAX_WHOLE_BYTES
+    return is_large and _key(file) in ("onnx", "zip")
+
+
+def _find(context: Context, file: OpenedFile) -> dict[str, Any] | None:
+    kept = offload(derived.find, context, "head", _FORMAT, _key(file), file.etag)
+    return kept if isinstance(kept, dict) else None
+
+
+def _keep(context: Context, file: OpenedFile, head: dict[str, Any]) -> None:
+    offload(derived.keep, context, "head", _FORMAT, _key(file), file.etag, answer=head)
 
 
 def _key(file: OpenedFile) -> str:
@@ -108,11 +131,11 @@ def _read_head(file: OpenedFile, kind: str) -> dict[str, Any]:
         start = _range(file, 0, LENGTH_BYTES + (length or 0))
     elif kind == "gguf":
         start = _range(file, 0, MAX_GGUF_HEAD_BYTES)
+    elif file.size_bytes <= MAX_WHOLE_BYTES:
+        start = _range(file, 0, MAX_WHOLE_BYTES)
     elif file.lfs is None:
-        if file.size_bytes > MAX_GIT_BYTES:
-            limit = MAX_GIT_BYTES // 1024**2
-            raise HeadError(f"The file lies in Git and has more than {limit} MiB; keep it in LFS to have it read.")
-        start = _range(file, 0, MAX_GIT_BYTES)
+        limit = MAX_WHOLE_BYTES // 1024**2
+        raise HeadError(f"The file lies in Git and has more than {limit} MiB; keep it in LFS to have it read.")
     if start or not file.size_bytes:
         return offload(_read_bytes, start, file.size_bytes, kind)
     # Out of an object store: here and there, and by a connection that belongs to this thread.
@@ -172,17 +195,20 @@ def read_page(
 ) -> HeadPage:
     """A file's metadata and a page of its tensors, or of an archive's members. search: what their names hold.
 
-    Raises NotFound, Invalid (``not_a_file``), Unprocessable (``head_unreadable``, with the reason); NotSignedIn or
-    Denied (``gated_repository``).
+    Raises NotFound, Invalid (``not_a_file``), Unprocessable (``head_unreadable``, with the reason), Conflict
+    (``head_pending``: a job is reading it); NotSignedIn or Denied (``gated_repository``).
     """
     file = open_file(context, repository, actor=actor, path=path, revision=revision)
     if format_of(file.entry.path) is None:
         formats = "safetensors, GGUF, ONNX and PyTorch's archives"
         raise Unprocessable(f"Of {path!r} no head is read, only of {formats}.", code="head_unreadable")
-    head = offload(derived.find, context, "head", _FORMAT, _key(file), file.etag)
-    if not isinstance(head, dict):
+    head = _find(context, file)
+    if head is None and _is_far(file):
+        _ask(context, repository, file)
+        raise Conflict("The head of this file is being read; ask again in a moment.", code="head_pending")
+    if head is None:
         head = _read(file)
-        offload(derived.keep, context, "head", _FORMAT, _key(file), file.etag, answer=head)
+        _keep(context, file, head)
     if head["reason"]:
         raise Unprocessable(head["reason"], code="head_unreadable", path=path)
     wanted = search.lower()
@@ -197,3 +223,20 @@ def read_page(
         head["note"],
         Page(found[page.offset : page.offset + page.per], len(found)),
     )
+
+
+def _ask(context: Context, repository: Shown, file: OpenedFile) -> None:
+    with unit_of_work(context) as work:
+        args = {"repository_id": repository.id, "path": file.entry.path, "commit_id": file.commit_id}
+        enqueue(work, JOB, args=args, unique_key=f"{JOB}:{file.etag}", subject=("repository", repository.id))
+
+
+def read_far(run: JobRun, *, repository_id: int, path: str, commit_id: str) -> None:
+    """The job: read the head of a large file in an object store, and keep it. May be repeated."""
+    with reading(run.context) as work:
+        repository = work.session.get(Repository, repository_id)
+    if repository is None or repository.deleted_at is not None:
+        return
+    file = open_file(run.context, repository, actor=SYSTEM, path=path, revision=commit_id)
+    if _find(run.context, file) is None:
+        _keep(run.context, file, _read(file))

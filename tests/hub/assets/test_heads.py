@@ -1,8 +1,10 @@
 """What files of weights say at their heads, and what a model's files say together."""
 
+import dataclasses
 import io
 import json
 import math
+import shutil
 import struct
 import zipfile
 
@@ -19,6 +21,7 @@ from hub.assets.heads.source import Source
 from hub.assets.heads.types import HeadError
 from hub.assets.heads.zips import read_zip
 from hub.jobs.run import run_due
+from hub.objects.store import STORE, create_store
 from hub.repos.files import FileEdit, commit_files
 from tests.support.assets import fetch_model
 
@@ -251,6 +254,32 @@ def push(context):
         run_due(context)
 
     return commit
+
+
+@pytest.mark.any_database
+def test_the_head_of_a_large_file_in_an_object_store_is_read_by_a_job(
+    context, client, make_user, make_repository, push, s3_storage_url, monkeypatch
+):
+    context.settings = dataclasses.replace(context.settings, storage_url=s3_storage_url)
+    context._values[STORE.name] = create_store(context.settings)
+    monkeypatch.setattr(reading, "MAX_WHOLE_BYTES", 100_000)
+    ada = make_user("ada")
+    net, small = (onnx_file(initializer(b"w", 1, (4, 5), bytes(size))) for size in (200_000, 10))
+    rules = {".gitattributes": b"*.onnx filter=lfs diff=lfs merge=lfs -text\n"}
+    for kind in ("model", "code"):
+        push(make_repository(ada, kind, kind=kind), rules | {"net.onnx": net, "small.onnx": small})
+
+    def head(kind, name):
+        answer = client.get(f"/api/v1/{kind}s/ada/{kind}/header/{name}.onnx").json
+        return answer.get("code"), len((answer.get("data") or {}).get("tensors", []))
+
+    # Of a model the index has read it; of anything else a job does once somebody asks.
+    assert [head("model", name)[1] for name in ("net", "small")] == [1, 1]
+    shutil.rmtree(context.settings.cache_path / "derived")
+    assert [head("code", "net") for _ in range(2)] == [("head_pending", 0)] * 2
+    assert head("code", "small")[1] == 1
+    run_due(context)
+    assert head("code", "net")[1] == 1
 
 
 def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
