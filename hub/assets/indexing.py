@@ -7,14 +7,14 @@ commit, or failed there with a reason that leaves the others alone. A run that w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
 
-from hub.accounts.policy import SYSTEM, Action, Actor, require
+from hub.accounts.policy import SYSTEM, Action, Actor, can, require
 from hub.assets.models_indexing import IndexStep, StepState
 from hub.base.context import Context, Key
 from hub.base.dotted import load_dotted
@@ -350,7 +350,7 @@ def reason_of(error: BaseException) -> str:
 class Step:
     """One step at the default branch's commit. state: "pending", "running", "done" or "failed".
 
-    commit: at which it was last done; empty: never.
+    commit_id: at which it was last done; empty: never. error: why it failed, for those who may write.
     """
 
     name: str
@@ -376,7 +376,11 @@ def find_status(context: Context, repository: Repository, *, actor: Actor) -> In
     with reading(context) as work:
         require(work, actor, Action.REPOSITORY_READ, repository)
         rows = _steps(work, repository.id)
+        # Paths and other insides of the machine may stand in them, and in a gated repository what is in its files.
+        tells_errors = can(work, actor, Action.REPOSITORY_WRITE, repository)
     steps = [_view(each, rows.get(each.name), commit_id) for each in indexers_of(context, repository.kind)]
+    if not tells_errors:
+        steps = [replace(step, error="") for step in steps]
     states = {step.state for step in steps}
     state = "failed" if "failed" in states else "done" if states <= {"done"} else "pending"
     return IndexStatus(commit_id, state, steps)

@@ -72,6 +72,7 @@ class SkillRecord(Model):
     """What the ``SKILL.md`` of a skill repository says, and what is wrong with it."""
 
     __tablename__ = "skills"
+    __table_args__ = (Index(None, "updated_at"),)
 
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(String(64), default="")

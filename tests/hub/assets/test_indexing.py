@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub.accounts.policy import SYSTEM
+from hub.accounts.policy import ANONYMOUS, SYSTEM
 from hub.assets import indexing
 from hub.assets.indexing import INDEXERS, Indexer
 from hub.assets.models_indexing import IndexStep, ModelMetadata
@@ -91,6 +91,8 @@ def test_steps_are_done_once_at_a_commit_fail_alone_and_are_tried_again(context,
     assert {name: steps[name].state for name in "abc"} == {"a": "done", "b": "failed", "c": "done"}
     assert steps["b"].error == "OSError: postgresql://***@db\N{REPLACEMENT CHARACTER} is away"
     assert "d" not in steps
+    # Why it failed is told to those who may write.
+    assert [step.error for step in indexing.find_status(context, thing, actor=ANONYMOUS).steps if step.error] == []
     # The job is tried again after a pause, and runs what is left.
     clock.advance(60)
     run_due(context)

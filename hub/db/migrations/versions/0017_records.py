@@ -89,7 +89,8 @@ def _create_skills() -> None:
         _of("skills", "repository_id", "repositories"),
         sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_skills")),
     )
-    op.create_index(op.f("ix_skills_category"), "skills", ["category"])
+    for column in ("category", "updated_at"):
+        op.create_index(op.f(f"ix_skills_{column}"), "skills", [column])
     op.create_table(
         "skill_versions",
         sa.Column("id", _ID, nullable=False),
