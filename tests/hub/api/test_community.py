@@ -10,8 +10,6 @@ from hub.repos.files import FileEdit, commit_files
 from hub.repos.service import update_settings
 from tests.hub.api.test_accounts import Caller, data, refusal
 
-pytestmark = pytest.mark.any_database
-
 DENIED = (403, "AUTH-ERR-2")
 
 
@@ -114,6 +112,7 @@ def test_a_repository_sorts_what_is_said_of_it(client, people, make_repository, 
     assert count() == (few, 8)
 
 
+@pytest.mark.any_database
 def test_readers_answer_with_signs_and_writers_keep_order(people, make_repository, count_queries):
     ada, bob, eve = people.values()
     make_repository(ada.user, "thing")
@@ -206,6 +205,7 @@ def test_ones_own_of_all_repositories_as_far_as_they_may_be_read_by_now(context,
     assert refusal(bob.get("/models/ada/secret/community")) == (404, "REPO-ERR-3")
 
 
+@pytest.mark.any_database
 def test_switches_and_templates(context, client, people, make_repository):
     ada, bob, _eve = people.values()
     thing = make_repository(ada.user, "thing")

@@ -13,7 +13,7 @@ from hub.base.events import publish
 from hub.community import jobs
 from hub.community.events import WebhookDisabled
 from hub.community.models import ClientEvent, DiscussionStatus, Notification, Webhook
-from hub.community.service import discussions, merging, notifications, pulls, timeline
+from hub.community.service import discussions, merging, notifications, people, pulls, timeline
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import execute, run_due
@@ -283,3 +283,50 @@ def test_who_administers_hears_of_requests_for_access_and_who_asked_of_the_decis
         ("ada", "dan asked for access to the model acme/thing, and has it"),
         ("eve", "ada gave you access to the model acme/thing"),
     ]
+
+
+def test_who_is_named_assigned_or_asked_to_be_told_is_told_once_and_who_declined_is_not(
+    context, team, make_repository, inbox
+):
+    acme, users, actors = team
+    thing = make_repository(acme, "thing", private=True)
+    inbox()
+    with unit_of_work(context) as work:
+        number = discussions.create_discussion(work, actor=actors["bob"], repository_id=thing.id, title="Why?").id
+
+    def say(name, content):
+        with unit_of_work(context) as work:
+            return discussions.create_comment(work, actor=actors[name], discussion_id=number, content=content).id
+
+    comment = say("ada", "@bob: ask @dan, not @eve or `@root`")  # eve may not read it
+    named, said = "ada mentioned you on acme/thing: Why?", "ada commented on acme/thing: Why?"
+    assert inbox() == [("bob", named), ("dan", named)]
+    say("ada", "So?")
+    assert inbox() == [("bob", said), ("dan", said)]  # who was named takes part
+    # A changed comment tells those whom it did not name before; eve has come to read it since.
+    with unit_of_work(context) as work:
+        accounts.set_grant(work, actor=SYSTEM, resource=thing, user=users["eve"], role=Role.READ)
+        text = "@bob: ask @dan and @eve"
+        discussions.update_comment(work, actor=actors["ada"], discussion_id=number, comment_id=comment, content=text)
+    assert inbox() == [("eve", named)]
+    with unit_of_work(context) as work:
+        people.assign(work, actor=actors["ada"], discussion_id=number, names=["dan", "bob", "ada"])
+        people.unassign(work, actor=actors["ada"], discussion_id=number, name="bob")
+    assert inbox() == [("dan", "ada assigned you on acme/thing: Why?")]
+    for name, is_wanted in (("dan", False), ("bob", False), ("ada", True)):
+        with unit_of_work(context) as work:
+            telling = people.subscribe(work, actor=actors[name], discussion_id=number, is_wanted=is_wanted)
+            assert (telling.is_told, telling.choice) == (is_wanted, is_wanted)
+    say("eve", "@dan?")
+    assert inbox() == [("ada", "eve commented on acme/thing: Why?")]
+    with unit_of_work(context) as work:
+        telling = people.subscribe(work, actor=actors["dan"], discussion_id=number, is_wanted=None)
+        assert (telling.is_told, telling.choice) == (True, None)
+        accounts.remove_grant(work, actor=SYSTEM, resource=thing, user=users["eve"])
+        people.subscribe(work, actor=actors["bob"], discussion_id=number, is_wanted=True)
+    say("ada", "Well.")
+    assert inbox() == [("bob", said), ("dan", said)]
+    pulls.open_pull(context, actor=actors["bob"], repository_id=thing.id, title="Mend", description="For @dan.")
+    opened = inbox()
+    assert ("dan", "bob mentioned you on acme/thing: Mend") in opened
+    assert [name for name, _ in opened].count("dan") == 1
