@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import aliased
 
 from hub.accounts.service.departures import DEPARTURES, Departure
 from hub.base.context import Context
 from hub.community.models import Comment, Discussion, Webhook
+from hub.community.models_reviews import Review, ReviewThread
 from hub.community.reports import DIALECT
 from hub.community.service.attachments import forget_attachments
 from hub.db.uow import UnitOfWork
@@ -26,12 +28,20 @@ def take_discussions(work: UnitOfWork, departure: Departure) -> None:
     if not departure.with_discussions:
         return
     own = Comment.user_id == departure.user.id
-    said = select(func.count(Comment.id)).where(own, Comment.discussion_id == Discussion.id).scalar_subquery()
+    plain = (own, Comment.thread_id.is_(None))  # what is said about lines of files is not counted
+    said = select(func.count(Comment.id)).where(*plain, Comment.discussion_id == Discussion.id).scalar_subquery()
+    other = aliased(Comment)
+    answered = select(other.id).where(
+        other.thread_id == ReviewThread.id, other.user_id.is_distinct_from(departure.user.id)
+    )
+    begun = select(Comment.thread_id).where(own, Comment.thread_id.is_not(None))
     statements = (
         delete(Discussion).where(Discussion.user_id == departure.user.id, Discussion.is_pull_request.is_(False)),
         update(Discussion)
-        .where(Discussion.id.in_(select(Comment.discussion_id).where(own)))
+        .where(Discussion.id.in_(select(Comment.discussion_id).where(*plain)))
         .values(comment_count=Discussion.comment_count - said),
+        delete(ReviewThread).where(ReviewThread.id.in_(begun), ~answered.exists()),
+        delete(Review).where(Review.user_id == departure.user.id),
         delete(Comment).where(own),
     )
     forget_attachments(work, departure.user.id)

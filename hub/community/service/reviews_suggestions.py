@@ -38,16 +38,29 @@ from hub.repos.lookup import get_for, repository_path
 
 log = get_logger(__name__)
 
-# As long as the fence that opens the block; what it holds may have shorter ones.
-_BLOCK = re.compile(
-    r"^(?P<fence>`{3,})suggestion[^\n`]*\n(?P<text>.*?)^(?P=fence)`*[ \t]*\r?$", re.MULTILINE | re.DOTALL
-)
+# A line that opens or closes a block of code, and what it says of it.
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)\Z")
 
 
 def find_suggestion(content: str) -> str | None:
-    """What a comment proposes, its lines with their ends; None: nothing. Of several blocks the first counts."""
-    found = _BLOCK.search(content)
-    return found["text"].replace("\r\n", "\n") if found else None
+    """What a comment proposes, its lines with their ends; None: nothing. Of several blocks the first counts.
+
+    As in Markdown a block ends with a fence at least as long as the one that opened it; other blocks' text is theirs.
+    """
+    fence, is_suggestion = "", False
+    text: list[str] = []
+    for line in content.replace("\r\n", "\n").split("\n"):
+        found = _FENCE.match(line)
+        if not fence:
+            if found:
+                fence, is_suggestion, text = found[1], found[2].split()[:1] == ["suggestion"], []
+        elif found and found[1].startswith(fence) and not found[2].strip():
+            if is_suggestion:
+                return "".join(f"{one}\n" for one in text)
+            fence = ""
+        else:
+            text.append(line)
+    return None
 
 
 def apply_suggestion(

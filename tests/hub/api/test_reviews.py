@@ -54,5 +54,12 @@ def test_a_review_with_a_suggestion_that_is_taken(context, as_user, nobody, make
     assert [(one["state"], one["is_requested"]) for one in left] == [("dismissed", False)]
     # Clients of discussions see none of it.
     assert data(nobody.get(f"/discussions/{pull['id']}"))["comments"]["data"] == []
+    # Conversations quote the files.
+    data(ada.put("/models/ada/thing/gate", {"gated": "manual"}))
+    assert refusal(eve.get(f"{place}/threads")) == (403, "gated_repository")
+    assert refusal(eve.get(at)) == (403, "gated_repository")
+    again = {"state": "commented", "comments": [line]}
+    assert refusal(eve.post(f"{place}/reviews", again)) == (403, "gated_repository")
+    assert data(ada.get(at))["comment_count"] == 2
     data(ada.put("/models/ada/thing", {"private": True}))
     assert refusal(eve.get(f"{place}/threads"))[0] == 404

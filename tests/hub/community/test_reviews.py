@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from hub.accounts.models import Role, User
 from hub.accounts.policy import SYSTEM
-from hub.accounts.service import set_grant
+from hub.accounts.service import delete_user, set_grant
 from hub.base.errors import Conflict, Denied, HubError, Invalid, NotFound
 from hub.base.paging import PageArgs
 from hub.community.models import DiscussionEvent, Notification
@@ -29,9 +29,10 @@ from hub.git.repository import get_commit, list_refs
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import run_due
 from hub.repos.branches import set_protected_branch
-from hub.repos.contents import read_text
+from hub.repos.contents import open_file, read_text
 from hub.repos.files import FileEdit, commit_files
 from hub.repos.lookup import repository_path
+from hub.repos.service import fork_repository
 
 START = b"".join(b"line %d\n" % number for number in range(1, 9))
 
@@ -188,7 +189,7 @@ def test_who_is_asked_is_so_until_they_reviewed(context, people, where, actor_of
 
 
 def test_conversations_about_lines(context, people, where, actor_of, pull, commit, count_queries):
-    ada, wes, bob, eve = (actor_of(people[name]) for name in ("ada", "wes", "bob", "eve"))
+    wes, bob, eve = (actor_of(people[name]) for name in ("wes", "bob", "eve"))
     thing = people["thing"]
     place = {name: where[name] for name in ("repository_id", "number")}
 
@@ -213,7 +214,7 @@ def test_conversations_about_lines(context, people, where, actor_of, pull, commi
     assert (new.row.excerpt, old.row.excerpt, new.is_outdated) == ("line 3\nLINE 4", "line 4", False)
     with unit_of_work(context) as work:
         where_it_is = {"work": work, **place, "thread_id": new.row.id}
-        said = reviews_threads.reply(**where_it_is, actor=wes, content="So.")
+        reviews_threads.reply(**where_it_is, actor=wes, content="So.")
         with pytest.raises(Denied):
             reviews_threads.set_resolved(**where_it_is, actor=eve, is_resolved=True)
         reviews_threads.set_resolved(**where_it_is, actor=bob, is_resolved=True)
@@ -234,11 +235,14 @@ def test_conversations_about_lines(context, people, where, actor_of, pull, commi
     commit(START.replace(b"line 4", b"Line 4"), proposal=1)
     outdated = {one.row.side: one.is_outdated for one in threads().items[:2]}
     assert outdated == {"new": True, "old": False}
+    # Who goes takes along what they said, and what nobody answered.
+    with unit_of_work(context) as work:
+        delete_user(work, actor=SYSTEM, name="wes", with_discussions=True)
+    assert [one.comment_count for one in threads().items] == [1, 1]
     with unit_of_work(context) as work:
         ids = {"discussion_id": pull.discussion_id, "comment_id": old.comments[0].id}
         discussions.delete_comment(work, actor=eve, **ids)
         assert refused(reviews_threads.get_thread, work=work, pull=pull, thread_id=old.row.id) == "thread_not_found"
-        discussions.delete_comment(work, actor=ada, discussion_id=pull.discussion_id, comment_id=said.id)
         assert reviews_threads.get_thread(work, pull, new.row.id)
 
 
@@ -278,3 +282,48 @@ def test_suggestions_become_commits(context, people, where, actor_of, pull, comm
     assert (thread.row.resolved_by.name, thread.comments[0].applied_commit) == ("wes", list_refs(path)["refs/pr/1"])
     with pytest.raises(Conflict):
         reviews_suggestions.apply_suggestion(**again, thread_id=second)
+
+
+@pytest.mark.any_database
+def test_suggestions_go_to_the_branch_that_is_followed(context, people, where, actor_of, commit):
+    ada, bob, wes, eve = (actor_of(people[name]) for name in ("ada", "bob", "wes", "eve"))
+    thing = people["thing"]
+    commit(b"one\r\ntwo\r\nlast", by="ada", branch="main")
+    fork = fork_repository(context, actor=bob, source_id=thing.id, namespace="bob", name="copy")
+    edits = [FileEdit("a.txt", content=b"one\r\nTWO\r\nlast"), FileEdit("b.txt", content=b"\xff\n")]
+    commit_files(context, actor=bob, repository_id=fork.id, message="x", edits=edits, branch="main", new_branch="mine")
+    pulls.open_pull(context, actor=bob, repository_id=thing.id, title="Mine", revision="mine", source_id=fork.id)
+    comments = [
+        LineComment(Place("a.txt", "new", 2, 2), "```suggestion\r\n2\r\n3\r\n```"),
+        LineComment(Place("a.txt", "new", 3, 3), "~~~\n~~~\n```suggestion\nend\n```"),
+    ]
+    reviews.give_review(**where, actor=eve, state="commented", comments=comments)
+    first, last = reviews_threads.list_threads(context, actor=eve, repository=thing, number=1).items
+    # Who writes here does not, for that, write to the fork.
+    with pytest.raises(Denied):
+        reviews_suggestions.apply_suggestion(**where, actor=wes, thread_id=last.row.id)
+    # The last one first: it moves no line.
+    reviews_suggestions.apply_suggestion(**where, actor=bob, thread_id=last.row.id)
+    _, made = reviews_suggestions.apply_suggestion(**where, actor=bob, thread_id=first.row.id)
+    tips = [list_refs(repository_path(context.settings, one)) for one in (thing, fork)]
+    assert (tips[0]["refs/pr/1"], tips[1]["refs/heads/mine"]) == (made, made)
+    opened = open_file(context, thing, actor=ada, path="a.txt", revision="refs/pr/1")
+    assert b"".join(opened.open_range(0, opened.size_bytes)) == b"one\r\n2\r\n3\r\nend"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("No.", None),
+        ("```suggestion\n```", ""),
+        ("```suggestion\na\n\nb\n```\n```suggestion\nc\n```", "a\n\nb\n"),
+        ("````suggestion\n```\n````", "```\n"),
+        ("```suggestions are\n```", None),
+        ("```suggestion\nnever closed", None),
+        ("x ```suggestion\na\n```", None),
+        ("```md\n```suggestion\n```\n", None),
+        ("```md\nx\n```\n```suggestion x\na\n````", "a\n"),
+    ],
+)
+def test_a_block_is_found_in_a_comment(content, found):
+    assert reviews_suggestions.find_suggestion(content) == found
