@@ -98,7 +98,7 @@ def read_onnx(source: Source) -> Head:
             domain, version = _members(walk, value, end)
             opsets[domain or "ai.onnx"] = version
         elif kind == _BYTES and number == 14 and len(props) < MAX_KEYS:
-            texts = {n: walk.text(v, e) for n, k, v, e in walk.fields(value, end) if k == _BYTES}
+            texts = {n: walk.text(v, e) for n, k, v, e in walk.fields(value, end) if k == _BYTES and n in (1, 2)}
             props[texts.get(1, "")[:MAX_NAME_CHARS]] = texts.get(2, "")
     if not has_graph or "ir_version" not in head.metadata:
         raise HeadError("This is no ONNX file: it has no graph.")

@@ -11,7 +11,7 @@ from typing import Any
 from hub.base.texts import is_storable
 
 # Source: the largest of well-known models has 90,000 tensors in all of its files.
-MAX_TENSORS = 200_000
+MAX_TENSORS = 100_000
 MAX_KEYS = 2_000
 MAX_NAME_CHARS = 300
 # Of a value of metadata that is shown; a vocabulary is not.

@@ -23,6 +23,9 @@ from hub.repos.models import Repository
 from hub.repos.rows import RepositoryRow, Shown
 
 BILLION = 1_000_000_000
+# Of a model's variants, what lists tell: a page of a hundred models is as light as it was. Most have less than thirty.
+MAX_VARIANTS = 40
+MAX_PATH_CHARS = 200
 
 _BRIEF = select(ModelMetadata.brief).where(ModelMetadata.repository_id == Repository.id).correlate(Repository)
 
@@ -37,7 +40,7 @@ _OF_LIST = select(ModelMetadata.repository_id, ModelMetadata.brief).where(
 
 
 class Brief(NamedTuple):
-    """What lists tell of a model's files. None and empty texts: not known."""
+    """What lists tell of a model's files. None and empty texts: not known. quantizations: the smallest first."""
 
     parameters: int | None
     tensor_type: str
@@ -52,7 +55,8 @@ class Brief(NamedTuple):
     def of(cls, row: ModelMetadata) -> Brief:
         """Of a whole row."""
         members = ("name", "path", "size", "parameters")
-        variants = [{name: variant[name] for name in members} for variant in row.quantizations]
+        told = [variant for variant in row.quantizations if len(variant["path"]) <= MAX_PATH_CHARS][:MAX_VARIANTS]
+        variants = [{name: variant[name] for name in members} for variant in told]
         return cls(
             *(row.parameters, row.tensor_type, row.architecture, row.model_type, row.class_name),
             *(row.run_bytes, row.finetune_bytes),

@@ -20,6 +20,8 @@ from hub.assets.heads.safetensors import read_safetensors
 from hub.assets.heads.source import Source
 from hub.assets.heads.types import HeadError
 from hub.assets.heads.zips import read_zip
+from hub.assets.models_indexing import ModelMetadata
+from hub.assets.service.modelmetadata import Brief
 from hub.jobs.run import run_due
 from hub.objects.store import STORE, create_store
 from hub.repos.files import FileEdit, commit_files
@@ -225,6 +227,15 @@ def test_a_model_of_absurd_size_has_no_size():
     summary = reading.Summary("a.onnx", "onnx", 1, {"C128": 2**62}, 2**66, {})
     found = judge(Found(), [summary])
     assert (found["parameters"], found["weight_bytes"], found["run_bytes"]) == (2**62, None, None)
+
+
+@pytest.mark.any_database
+def test_what_lists_tell_of_many_variants_stays_short():
+    names = [f"{'x' * 200 * (number % 2)}{number}.gguf" for number in range(400)]
+    variants = [reading.Summary(name, "gguf", 10, {"F32": 1}, 4, {}) for name in names]
+    row = ModelMetadata(**judge(Found(), variants))
+    assert len(row.quantizations) == 400
+    assert len(Brief.of(row).text) < 4_000
 
 
 @pytest.mark.any_database
