@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 from hub.api.discussion_schemas import DiscussionAuthorSchema
 from hub.api.envelope import enveloped
 from hub.api.schemas import Body, PageQuery
+from hub.community.service.labels import MAX_EACH, MAX_NAME_CHARS
 from hub.community.service.texts import MAX_CONTENT_CHARS, MAX_TITLE_CHARS
 from hub.git.merge import MergeMethod
 
@@ -48,6 +49,12 @@ class NewPullBody(Body):
         metadata={"description": "a fork of the repository, as namespace/name; absent: the repository itself"},
     )
     is_draft = fields.Boolean(load_default=False)
+    labels = fields.List(
+        fields.String(validate=validate.Length(1, MAX_NAME_CHARS)),
+        load_default=list,
+        validate=validate.Length(max=MAX_EACH),
+        metadata={"description": "names of the repository's labels"},
+    )
 
 
 class PullBody(Body):

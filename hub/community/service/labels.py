@@ -196,16 +196,35 @@ def _get_label(work: UnitOfWork, actor: Actor, repository_id: int, label_id: int
     return found
 
 
+def require_labels(work: UnitOfWork, repository_id: int, names: Iterable[str]) -> None:
+    """Return when a repository has labels of those names, or is offered them. Raises as ``find_labels``."""
+    keys = _keys_of(names)
+    if not keys:
+        return
+    own = select(DiscussionLabel.name_key).where(DiscussionLabel.repository_id == repository_id)
+    known = {*work.session.scalars(own.where(DiscussionLabel.name_key.in_(keys)))}
+    if not _has_labels(work, repository_id):
+        known |= {fold_name(label.name) for label in DEFAULTS}
+    for key in keys:
+        if key not in known:
+            raise _unknown(key)
+
+
+def _keys_of(names: Iterable[str]) -> list[str]:
+    keys = list(dict.fromkeys(fold_name(check_line(name, what="labels", most=MAX_NAME_CHARS)) for name in names))
+    if len(keys) > MAX_EACH:
+        raise Invalid(f"Name at most {MAX_EACH} labels.", code="REQ-ERR-6", member="labels")
+    return keys
+
+
 def find_labels(work: UnitOfWork, repository_id: int, names: Iterable[str]) -> list[DiscussionLabel]:
     """A repository's labels of those names, in any case; what it was offered is made by that.
 
     Raises NotFound (``label_not_found``), Invalid (``REQ-ERR-6``) for more than ``MAX_EACH``.
     """
-    keys = list(dict.fromkeys(fold_name(check_line(name, what="labels", most=MAX_NAME_CHARS)) for name in names))
+    keys = _keys_of(names)
     if not keys:
         return []
-    if len(keys) > MAX_EACH:
-        raise Invalid(f"Name at most {MAX_EACH} labels.", code="REQ-ERR-6", member="labels")
     _take_defaults(work, repository_id)
     rows = work.session.scalars(
         select(DiscussionLabel).where(
@@ -215,7 +234,7 @@ def find_labels(work: UnitOfWork, repository_id: int, names: Iterable[str]) -> l
     found = {row.name_key: row for row in rows}
     for key in keys:
         if key not in found:
-            raise NotFound(f"This repository has no label {key!r}.", code="label_not_found")
+            raise _unknown(key)
     return [found[key] for key in keys]
 
 
@@ -296,6 +315,10 @@ def _check_color(color: str) -> str:
 
 def _exists() -> Conflict:
     return Conflict("The repository has a label of that name.", code="label_exists")
+
+
+def _unknown(key: str) -> NotFound:
+    return NotFound(f"This repository has no label {key!r}.", code="label_not_found")
 
 
 def _no_label() -> NotFound:

@@ -28,6 +28,7 @@ from hub.base.offload import offload
 from hub.community import events
 from hub.community.models import Discussion, DiscussionEventType, DiscussionStatus, PullRequest
 from hub.community.service import discussions
+from hub.community.service.labels import add_labels, find_labels, require_labels
 from hub.community.service.switches import require_on
 from hub.community.service.texts import check_content, check_title
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -110,6 +111,7 @@ def open_pull(
     source_id: int | None = None,
     commit_id: str = "",
     is_draft: bool = False,
+    labels: Sequence[str] = (),
     via: str = "api",
 ) -> PullRequest:
     """A new pull request, whose ref is there when this returns.
@@ -119,7 +121,8 @@ def open_pull(
     proposed, too. source_id: the fork of the repository whose branch that is ("": its default branch), which must be
     public or the actor's to write. commit_id: instead, a commit that
     ``repos.files.build_proposal`` has made: by their ids anybody could bring back commits that nothing leads to any
-    more, so ``revision`` takes none. description: its first comment.
+    more, so ``revision`` takes none. description: its first comment. labels: names of the repository's own, of which
+    whoever opens it chooses freely.
     A crash leaves at most a ref, which goes in a day or two, and a number that nothing has.
     Raises Invalid (``REQ-ERR-6``, ``nothing_to_commit``: the base holds the revision; ``not_a_fork``), NotFound
     (``branch_not_found``, ``revision_not_found``), Conflict (``too_many_pull_requests``, ``pull_request_exists``: one
@@ -131,6 +134,7 @@ def open_pull(
     with reading(context) as work:
         repository = get_for(work, actor=actor, action=Action.REPOSITORY_PROPOSE, repository_id=repository_id)
         require_on(work, repository.id, is_pull_request=True)
+        require_labels(work, repository.id, labels)
         require_few(work, discussions.require_voice(work, actor, repository), actor, repository)
     path = repository_path(context.settings, repository)
     base_ref = branch_ref(base or repository.default_branch)
@@ -182,6 +186,7 @@ def open_pull(
         if description.strip():
             discussions.add_comment(work, discussion, author, content=description)
             work.session.refresh(discussion, ["comment_count", "updated_at"])
+        add_labels(work, discussion, find_labels(work, repository_id, labels), user_id=actor.user_id)
         if start.commit_id != tip:
             oid = {"oid": start.commit_id}
             discussions.record(work, discussion, DiscussionEventType.COMMIT, oid, user_id=actor.user_id)

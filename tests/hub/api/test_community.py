@@ -72,7 +72,11 @@ def test_a_repository_sorts_what_is_said_of_it(client, people, make_repository, 
     assert sorted(names(data(ada.post(f"{one}/assignees", {"users": ["eve", "Bob"]})))) == ["bob", "eve"]
     assert names(data(ada.delete(f"{one}/assignees/bob"))) == ["eve"]
     data(eve.post(place, {"title": "Please document", "labels": ["documentation"]}))
-    data(ada.post("/models/ada/thing/pulls", {"title": "A fix", "description": "Fixes #1: it crashes no more."}))
+    pulls = "/models/ada/thing/pulls"
+    assert refusal(bob.post(pulls, {"title": "A fix", "labels": ["nope"]})) == (404, "label_not_found")
+    fix = {"title": "A fix", "description": "Fixes #1: it crashes no more.", "labels": ["enhancement"]}
+    data(bob.post(pulls, fix))
+    assert names(data(eve.get(f"{place}/3"))["labels"]) == ["enhancement"]
 
     page = data(eve.get(f"{place}?q=crashes"))
     assert (numbers(eve.get(f"{place}?q=crashes")), page["total"]) == ([3, 1], 2)
