@@ -71,7 +71,7 @@ class Child:
         environment |= {"LC_ALL": "C.UTF-8", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
         environment |= {"OMP_NUM_THREADS": "2", "ARROW_IO_THREADS": "2"}
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", start, root, str(memory_bytes)],
+            [sys.executable, "-I", "-c", start, root, str(memory_bytes), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

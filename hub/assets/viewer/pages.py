@@ -26,6 +26,8 @@ _SOURCES: dict[str, Source] = {}
 _NUMBERS = itertools.count()
 # DuckDB thinks for seconds about a statement of so many.
 _MANY_COLUMNS = 500
+# So many small files in memory are put together faster than DuckDB is started.
+_FEW_COLUMNS = 100
 _SMALL_GROUP_BYTES = 64 * 1024 * 1024
 _TOO_MUCH = re.compile(r"Out of Memory|malloc of size|realloc of size", re.IGNORECASE)
 
@@ -98,16 +100,18 @@ def _file_in(value: Any, limit_bytes: int) -> dict[str, Any]:
 def _rows_of(
     source: Source, first: int, count: int, media: Sequence[int], columns: int, *, in_pieces: bool = False
 ) -> Any:
-    """Rows as a table of pyarrow's. Of what is far away no more is read than the pages that they lie in.
+    """Rows as a table of pyarrow's. Of large groups no more is read than the pages that they lie in.
 
-    in_pieces: of what is near, too.
+    in_pieces: also where a file that is near has many columns.
     """
     import pyarrow as pa
 
     if columns > _MANY_COLUMNS and not media and (read := _read_groups(source, first, count)) is not None:
         return read
     plain = [at for at in range(columns) if at not in media]
-    sliced = slice_columns(source, plain, first, count) if in_pieces or source.path is None else {}
+    # Also of a file that is near: so a new child needs no DuckDB, whose start takes longer than the page.
+    is_sliced = in_pieces or source.path is None or len(plain) <= _FEW_COLUMNS
+    sliced = slice_columns(source, plain, first, count) if is_sliced else {}
     if not sliced:
         return _select(source, first, count, media)
     others = [at for at in range(columns) if at not in sliced]

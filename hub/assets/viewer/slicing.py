@@ -27,6 +27,8 @@ _MAX_PAGE_BYTES = 256 * 1024 * 1024
 _NEAR_BYTES, _FAR_BYTES = 64 * 1024, 1024 * 1024
 _MAX_PAGES = 100_000
 _KEPT_COLUMNS = 2_000
+# To pyarrow these are bytes; others have words for them.
+_SHOWN_AS_BYTES = frozenset({"UUID", "ENUM", "JSON", "BSON", "INTERVAL"})
 _MAGIC = b"PAR1"
 
 
@@ -86,7 +88,8 @@ class Slicer:
     def can_slice(self, column: int) -> bool:
         """Whether a column, by its place, is of one sort of values, in lists of one level at most."""
         found = self._columns[column]
-        return found.leaves == 1 and self._metadata.schema.column(found.first_leaf).max_repetition_level <= 1
+        leaf = self._metadata.schema.column(found.first_leaf)
+        return found.leaves == 1 and leaf.max_repetition_level <= 1 and leaf.logical_type.type not in _SHOWN_AS_BYTES
 
     def spans(self, first: int, count: int) -> list[tuple[int, int, int]]:
         """In which groups rows lie: group, first row in it, how many. Raises NotSliceable for small groups."""

@@ -9,6 +9,7 @@ import resource
 import select
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from hub.base.texts import as_storable
 
 # Without work for so long it goes.
 IDLE_S = 300.0
+_WATCH_S = 1.0
 _MAX_ERROR_CHARS = 1000
 _LARGEST_FILE_BYTES = 8 * 1024**3
 
@@ -122,10 +124,11 @@ class Pipe:
 
 def main() -> None:
     """Serve until the parent is gone, or nothing was asked for a while."""
-    memory_bytes = int(sys.argv[2])
+    memory_bytes, parent = int(sys.argv[2]), int(sys.argv[3])
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE_BYTES, _LARGEST_FILE_BYTES))
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     pipe = Pipe(os.dup(0), os.dup(1))
     # What a library prints must not get among the frames.
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -133,6 +136,13 @@ def main() -> None:
     os.dup2(nothing, 1)
     while pipe.wait():
         pipe.send(_answer(pipe, json.loads(pipe.receive())))
+
+
+def _watch(parent: int) -> None:
+    """End with the parent, also in the middle of work that nobody waits for any more."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os._exit(0)
 
 
 def _answer(pipe: Pipe, asked: dict[str, Any]) -> dict[str, Any]:

@@ -377,14 +377,14 @@ def test_many_small_files_take_no_more_memory(context, thing, push):
         return peak
 
     revisions_page = revisions.PAGE
-    revisions.PAGE = 50
+    revisions.PAGE = 20
     try:
-        peak_of(50)
-        few, many = peak_of(150), peak_of(600)
+        peak_of(20)
+        few, many = peak_of(60), peak_of(240)
     finally:
         revisions.PAGE = revisions_page
     assert many < few * 1.5
-    assert states_of(context, thing)[0].file_count > 750
+    assert states_of(context, thing)[0].file_count > 300
 
 
 @pytest.mark.any_database

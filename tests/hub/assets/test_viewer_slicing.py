@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from hub.assets.viewer import slicing
+from hub.assets.viewer import pages, slicing
 from hub.assets.viewer.pages import read_rows
 from hub.assets.viewer.worker import Source
 
@@ -99,3 +99,13 @@ def test_of_a_large_group_little_is_read(table, monkeypatch):
     pipe.read = 0
     assert read_rows([source], spans=[[3_999, 2]], **options)["rows"][0][0] == 3_999
     assert pipe.read < len(data) // 10
+
+
+def test_pages_of_a_near_file_do_not_start_duckdb(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(slicing, "_MIN_GROUP_BYTES", 0)
+    monkeypatch.setattr(pages, "_connect", None)
+    near = tmp_path / "x.parquet"
+    parquet.write_table(table.select(["number", "text"]), near)
+    source = Source(None, 0, {"name": "x", "size": near.stat().st_size, "path": str(near), "etag": "near"})
+    page = read_rows([source], spans=[[4_000, 2]], media={}, columns=2)
+    assert page["rows"] == [[4_000, "text 4000"], [4_001, "text 4001"]]
