@@ -212,7 +212,9 @@ def slice_columns(source: Source, columns: list[int], first: int, count: int) ->
 
     try:
         slicer = _SLICERS.pop(source.etag, None) if source.etag else None
-        slicer = slicer or Slicer(source, parquet.ParquetFile(source.open()).metadata)
+        if slicer is None:
+            with source.open() as stream:
+                slicer = Slicer(source, parquet.read_metadata(stream))
         slicer.source = source
         if source.etag:
             _SLICERS[source.etag] = slicer

@@ -271,7 +271,7 @@ HOSTILE = {
     "bomb.zip": (bomb(), "1.csv"),
     "broken.csv.gz": (b"\x1f\x8b" + b"\0" * 30, ""),
     "no.arrow": (b"ARROW1\0\0" + b"\xff" * 100, ""),
-    "quote.csv": (b'a,b\n"' + b"x\n" * 4_500_000, "MiB"),
+    "quote.csv": (b'a,b\n"' + b"x\n" * 10_000_000, "MiB"),
 }
 
 
