@@ -74,6 +74,7 @@ def test_a_model_is_for_one_task_and_free_words_are_none(card, kind, tasks):
     assert {category for category, _name in labels} <= {"task", "other"}
 
 
+@pytest.mark.any_database
 def test_a_push_to_the_default_branch_brings_what_its_card_says(context, make_user, make_repository, actor_of):
     ada = make_user("ada")
     make_repository(ada, "data", kind="dataset")

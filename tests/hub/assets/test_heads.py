@@ -22,6 +22,7 @@ from hub.assets.heads.types import HeadError
 from hub.assets.heads.zips import read_zip
 from hub.assets.models_indexing import ModelMetadata
 from hub.assets.service.modelmetadata import Brief
+from hub.db.uow import unit_of_work
 from hub.jobs.run import run_due
 from hub.objects.store import STORE, create_store
 from hub.repos.files import FileEdit, commit_files
@@ -293,9 +294,8 @@ def test_the_head_of_a_large_file_in_an_object_store_is_read_by_a_job(
     assert head("code", "net")[1] == 1
 
 
-def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
-    context, client, make_user, make_repository, push, count_queries
-):
+@pytest.mark.any_database
+def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(client, make_user, make_repository, push):
     ada = make_user("ada")
     names = ("whole", "parts", "small", "pipe", "none")
     models = {name: make_repository(ada, name) for name in names}
@@ -370,7 +370,31 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
     assert shown("pipe")["class_name"] == "StableDiffusionPipeline"
     assert shown("none")["model_params"] == 0
     assert client.get("/api/v1/models/ada/none/quantizations").json["data"] == []
-    # Filters, and as many queries however many there are.
+    # One file's head, in pages.
+    head = client.get("/api/v1/models/ada/whole/header/model.safetensors?per=1&page=2").json["data"]
+    assert (head["format"], head["total"], head["parameters"]) == ("safetensors", 2, {"BF16": 7000, "F32": 8})
+    assert head["tensors"] == [{"name": "b", "dtype": "F32", "shape": [8], "size_bytes": 32}]
+    found = client.get("/api/v1/models/ada/whole/header/pytorch_model.bin?search=PKL").json["data"]
+    assert [tensor["name"] for tensor in found["tensors"]] == ["m/data.pkl"]
+    for path, status, code in (
+        ("bad.safetensors", 422, "head_unreadable"),
+        ("config.json", 422, "head_unreadable"),
+        ("none.gguf", 404, "GIT-ERR-15"),
+    ):
+        answer = client.get(f"/api/v1/models/ada/whole/header/{path}")
+        assert (answer.status_code, answer.json["code"]) == (status, code)
+
+
+def test_models_are_found_by_their_size(context, client, make_user, make_row, count_queries):
+    ada = make_user("ada")
+    names = {"whole": 7008, "parts": 15, "pipe": 13, "small": 2048, "none": None}
+    ids = {name: make_row(ada, name).id for name in names}
+    with unit_of_work(context) as work:
+        for name, parameters in names.items():
+            row = ModelMetadata(**judge(Found(), []), repository_id=ids[name])
+            row.parameters = parameters
+            row.brief = Brief.of(row).text
+            work.session.add(row)
     for query, found in (
         ("model_params_min=0.000007&model_params_max=0.000008", ["whole"]),
         ("model_params_min=0.00001", []),
@@ -389,16 +413,3 @@ def test_a_models_metadata_stands_in_its_object_in_lists_and_file_by_file(
             client.get(f"/api/v1/models?per={per}")
         counts.append(len(queries))
     assert counts[0] == counts[1]
-    # One file's head, in pages.
-    head = client.get("/api/v1/models/ada/whole/header/model.safetensors?per=1&page=2").json["data"]
-    assert (head["format"], head["total"], head["parameters"]) == ("safetensors", 2, {"BF16": 7000, "F32": 8})
-    assert head["tensors"] == [{"name": "b", "dtype": "F32", "shape": [8], "size_bytes": 32}]
-    found = client.get("/api/v1/models/ada/whole/header/pytorch_model.bin?search=PKL").json["data"]
-    assert [tensor["name"] for tensor in found["tensors"]] == ["m/data.pkl"]
-    for path, status, code in (
-        ("bad.safetensors", 422, "head_unreadable"),
-        ("config.json", 422, "head_unreadable"),
-        ("none.gguf", 404, "GIT-ERR-15"),
-    ):
-        answer = client.get(f"/api/v1/models/ada/whole/header/{path}")
-        assert (answer.status_code, answer.json["code"]) == (status, code)
