@@ -104,6 +104,12 @@ class ApplyBody(Body):
     comment_id = row_id(
         load_default=None, allow_none=True, metadata={"description": "whose suggestion; absent: the last one"}
     )
+    seen = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=MAX_LINE_COMMENT_CHARS),
+        metadata={"description": "its 'suggestion' as it was read: with another one it is refused", "example": "1\n"},
+    )
     message = fields.String(
         load_default="",
         validate=validate.Length(max=MAX_CONTENT_CHARS),

@@ -40,6 +40,8 @@ _LOOK_AGAIN = timedelta(minutes=15)
 # Older ones are news no more.
 _MAX_AGE = timedelta(days=3)
 _BATCH = 100
+# By one run of the job, so that it ends long before its time is over.
+MAX_SENT = 1000
 MAX_CONTENT_CHARS = 10_000
 
 
@@ -88,11 +90,13 @@ def send_mails(context: Context, *, check: Callable[[], None] | None = None) -> 
                 try:
                     send = send or stack.enter_context(context[MAILER].session())
                     _send(context, send, due, due.letter, done)
+                    if done.sent + done.failed >= MAX_SENT:
+                        break
                 except Unavailable as error:
                     done.trouble = str(error)
                     log.warning("mail_unavailable", reason=str(error))
                     break
-    _ask_again(context)
+    _ask_again(context, at_once=done.sent + done.failed >= MAX_SENT)
     return done
 
 
@@ -216,7 +220,7 @@ def write_letter(context: Context, notification: Notification, address: str) -> 
     )
 
 
-def _ask_again(context: Context) -> None:
+def _ask_again(context: Context, *, at_once: bool = False) -> None:
     """Ask for the next run, where messages wait for one."""
     with reading(context) as work:
         pending = Mail.state == MailState.PENDING
@@ -224,6 +228,10 @@ def _ask_again(context: Context) -> None:
         is_waiting = work.session.scalar(select(Mail.id).where(pending).limit(1)) is not None
         oldest, now = work.session.scalar(tried), work.now()
     if not is_waiting:
+        return
+    if at_once:
+        with unit_of_work(context) as work:
+            enqueue(work, MAIL_JOB, unique_key=MAIL_JOB)
         return
     soonest = now + _LOOK_AGAIN
     if oldest is not None:

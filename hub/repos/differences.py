@@ -7,7 +7,7 @@ For repositories that ``lookup.get_readable`` gave.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,14 +96,34 @@ def list_compared_files(
     Raises as ``list_commit_files``.
     """
     check_content(context, actor, repository)
+    old, new = _find_ends(context, repository, base, head)
+    return list_files(context, repository, old=old, new=new, asked=asked)
+
+
+def find_files(
+    context: Context, repository: Repository, *, actor: Actor, base: str, head: str, paths: Collection[str]
+) -> FilesPage:
+    """Those of ``list_compared_files`` that have, or had, one of these paths; without their lines. Raises as that."""
+    check_content(context, actor, repository)
+    old, new = _find_ends(context, repository, base, head)
+    path = repository_path(context.settings, repository)
+    kept = _find(context, repository, path, old, new, False)
+    rows = [row for row in kept["files"] if row[1] in paths or row[2] in paths]
+    changes = [Change(DiffStatus(status), *rest) for status, *rest in rows]
+    measures = offload(measure_files, path, changes)
+    files = [_describe(change, measure) for change, measure in zip(changes, measures, strict=True)]
+    return FilesPage(files, old, new, len(files), None, None, is_truncated=kept["total"] > len(kept["files"]))
+
+
+def _find_ends(context: Context, repository: Repository, base: str, head: str) -> tuple[str | None, str]:
+    """The commit where ``head`` parted from ``base``, and ``head`` itself."""
     path = repository_path(context.settings, repository)
 
     def find() -> tuple[str | None, str]:
         one, other = (resolve_revision(path, name or repository.default_branch) for name in (base, head))
         return merge_base(path, one, other), other
 
-    old, new = offload(find)
-    return list_files(context, repository, old=old, new=new, asked=asked)
+    return offload(find)
 
 
 def list_files(context: Context, repository: Repository, *, old: str | None, new: str, asked: Asked) -> FilesPage:

@@ -10,7 +10,6 @@ from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.offload import offload
-from hub.base.paging import PageArgs
 from hub.community.models import PullRequest
 from hub.community.models_reviews import ReviewThread
 from hub.community.service.pulls import find_head
@@ -20,7 +19,7 @@ from hub.git.repository import find_revision
 from hub.git.tree import find_entries, read_blob
 from hub.git.types import SUBMODULE_MODE, decode_text
 from hub.repos import derived
-from hub.repos.differences import Asked, FilesPage, list_compared_files
+from hub.repos.differences import FilesPage, find_files
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 
@@ -90,14 +89,12 @@ def find_lines(
     """
     path = repository_path(context.settings, repository)
     base = pull.base_commit or offload(find_revision, path, pull.base_ref) or pull.opened_commit
-    pages: dict[str, FilesPage] = {}
-    found = []
     for place in places:
         _check_place(place)
-        if place.path not in pages:
-            asked = Asked(PageArgs(), path=place.path)
-            pages[place.path] = list_compared_files(context, repository, actor=actor, base=base, head=head, asked=asked)
-        page = pages[place.path]
+    paths = {place.path for place in places}
+    page = find_files(context, repository, actor=actor, base=base, head=head, paths=paths)
+    found = []
+    for place in places:
         commit_id, oid = _find_side(page, place)
         excerpt = offload(_read_excerpt, path, oid, place)
         found.append(FoundLines(place, commit_id, excerpt))
@@ -130,7 +127,7 @@ def _find_side(page: FilesPage, place: Place) -> tuple[str, str]:
         if mode == SUBMODULE_MODE or size > MAX_COMPARED_BYTES:
             raise _no_line(place)
         return commit_id, oid
-    raise NotFound(f"{place.path[:200]!r} has no such side.", code="entry_not_found")
+    raise NotFound(f"{place.path[:200]!r} is not among the changed files, on that side.", code="entry_not_found")
 
 
 def split_lines(data: bytes) -> list[bytes]:

@@ -71,19 +71,21 @@ def apply_suggestion(
     number: int,
     thread_id: int,
     comment_id: int | None = None,
+    seen: str | None = None,
     message: str = "",
     via: str = "api",
 ) -> tuple[PullRequest, str]:
     """A commit of a suggestion, by its author or who may write to the repository; the pull request, and the commit.
 
-    comment_id: whose suggestion; None: the last one of the conversation, which is resolved by it. message: of the
-    commit; "": one that names the file. Who made the suggestion is named in it, without
-    their e-mail address: they have not committed it to anything.
+    comment_id: whose suggestion; None: the last one of the conversation, which is resolved by it. seen: the lines that
+    the actor has read; with others, since comments can be changed, it is refused; None: whatever it says. message: of
+    the commit; "": one that names the file. Who made the suggestion is named in it, without their e-mail address: they
+    have not committed it to anything.
     A crash after the commit leaves the conversation open; applying it again is refused, as its lines are others then.
     Raises NotFound (``pull_request_not_found``, ``thread_not_found``, ``comment_not_found``), Invalid
     (``no_suggestion``), NotSignedIn, Denied; Conflict (``suggestion_outdated``: the lines are no longer what they were,
-    ``suggestion_applied``, ``nothing_to_commit``, ``pull_request_closed``, ``file_changed``), PreconditionFailed
-    (``parent_mismatch``: somebody pushed at that moment), and what a push may raise.
+    ``suggestion_applied``, ``suggestion_changed``, ``nothing_to_commit``, ``pull_request_closed``, ``file_changed``),
+    PreconditionFailed (``parent_mismatch``: somebody pushed at that moment), and what a push may raise.
     """
     if message.strip():
         check_content(message, what="message")
@@ -97,6 +99,8 @@ def apply_suggestion(
     assert suggestion is not None  # only such comments are found
     if comment.applied_commit:
         raise Conflict("This suggestion was applied already.", code="suggestion_applied")
+    if seen is not None and seen != suggestion:
+        raise Conflict("Something else is suggested by now; look at it first.", code="suggestion_changed")
     if thread.side != NEW:
         raise Invalid("Only lines that the pull request has can be changed.", code="no_suggestion")
     head = require_head(context, repository, pull)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, false, func, select, update
 from sqlalchemy.orm import aliased, joinedload
 
 from hub.accounts.policy import Action, Actor
@@ -18,6 +18,7 @@ from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.paging import Page, PageArgs
+from hub.base.texts import is_storable
 from hub.community import events
 from hub.community.models import Comment, Discussion, PullRequest
 from hub.community.models_reviews import ReviewThread
@@ -72,9 +73,9 @@ def list_threads(
     check_gate(context, actor, repository)
     with reading(context) as work:
         pull = get_pull(work, actor=actor, repository_id=repository.id, number=number)
-        wanted = [ReviewThread.discussion_id == pull.discussion_id]
-        if path:
-            wanted.append(ReviewThread.path == path)
+        wanted: list[ColumnElement[bool]] = [ReviewThread.discussion_id == pull.discussion_id]
+        if path:  # what the database could not even compare is no file's name
+            wanted.append(ReviewThread.path == path if is_storable(path) else false())
         if state:
             is_open = ReviewThread.resolved_at.is_(None)
             wanted.append(is_open if state == "open" else ~is_open)

@@ -40,7 +40,9 @@ def test_a_review_with_a_suggestion_that_is_taken(context, as_user, nobody, make
     at = f"{place}/threads/{thread['id']}"
     data(bob.post(f"{at}/comments", {"content": "Right."}))
     assert refusal(eve.put(at, {"is_resolved": True}))[0] == 403
-    made = data(bob.post(f"{at}/apply", {}))["commit_id"]
+    assert data(nobody.get(f"{place}/threads?path=%00")) == []
+    assert refusal(bob.post(f"{at}/apply", {"seen": "3\n"})) == (409, "suggestion_changed")
+    made = data(bob.post(f"{at}/apply", {"seen": "2\n"}))["commit_id"]
     shown = data(nobody.get(at))
     assert (shown["is_resolved"], shown["resolved_by"], shown["is_outdated"]) == (True, "bob", True)
     assert [one["applied_commit"] for one in shown["comments"]] == [made, None]

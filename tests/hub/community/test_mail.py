@@ -150,6 +150,18 @@ def test_what_fails_is_tried_again_until_it_is_enough(context, clock, office, to
     assert rows(context)[-1] == ("pending", 0, "")
 
 
+def test_many_are_sent_by_several_runs(context, office, told, make_user, actor_of, monkeypatch):
+    monkeypatch.setattr(mail, "MAX_SENT", 2)
+    monkeypatch.setattr(mail, "_BATCH", 1)
+    people = [make_user(f"user{number}") for number in range(5)]
+    for user in people:
+        wish(context, actor_of(user))
+    told(*people)
+    assert mail.send_mails(context).sent == 2
+    run_due(context)
+    assert len({post.receivers for post in office.posts}) == len(office.posts) == 5
+
+
 def test_two_at_once_send_one(context, office, told, make_user, actor_of):
     ada = make_user("ada")
     wish(context, actor_of(ada))
