@@ -57,6 +57,7 @@ def list_community(query: dict[str, Any], address: Address) -> dict[str, Any]:
                     for one in found.page.items
                 ],
                 "total": found.page.total,
+                "total_is_estimate": found.page.is_estimate,
                 "counts": counts_view(found.counts),
                 "settings": {"issues": found.switches.issues, "pulls": found.switches.pulls},
             }
@@ -235,6 +236,7 @@ def list_mine(query: dict[str, Any]) -> dict[str, Any]:
                     for one in found.page.items
                 ],
                 "total": found.page.total,
+                "total_is_estimate": found.page.is_estimate,
                 "counts": counts_view(found.counts),
             }
         )

@@ -100,6 +100,9 @@ class CommunitySettingsSchema(Schema):
 class CommunitySchema(Schema):
     data = fields.List(fields.Nested(CommunityThreadSchema))
     total = fields.Integer()
+    total_is_estimate = fields.Boolean(
+        metadata={"description": "true: over 10,000, of which the total and the counts tell"}
+    )
     counts = fields.Nested(ThreadCountsSchema)
     settings = fields.Nested(CommunitySettingsSchema)
 
@@ -107,6 +110,9 @@ class CommunitySchema(Schema):
 class MineSchema(Schema):
     data = fields.List(fields.Nested(MyThreadSchema))
     total = fields.Integer()
+    total_is_estimate = fields.Boolean(
+        metadata={"description": "true: over 10,000, of which the total and the counts tell"}
+    )
     counts = fields.Nested(ThreadCountsSchema)
 
 

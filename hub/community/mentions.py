@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, cast, select, tuple_
+from sqlalchemy import BigInteger, case, cast, func, select, tuple_
 
 from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Actor, readable
@@ -22,6 +22,9 @@ from hub.db.uow import UnitOfWork
 from hub.repos.kinds import find_kind
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
+
+# So many others are shown where one is named.
+MAX_REFERENCED = 100
 
 
 def install(context: Context) -> None:
@@ -88,16 +91,19 @@ def _note_references(
     ]
     if not targets:
         return
-    known = select(DiscussionEvent.discussion_id).where(
-        DiscussionEvent.discussion_id.in_([target.id for target in targets]),
-        DiscussionEvent.type == DiscussionEventType.REFERENCED,
-        cast(DiscussionEvent.data["discussion_id"].as_string(), BigInteger) == source.id,
+    is_same = cast(DiscussionEvent.data["discussion_id"].as_string(), BigInteger) == source.id
+    known = work.session.execute(
+        select(DiscussionEvent.discussion_id, func.count(), func.max(case((is_same, 1), else_=0)))
+        .where(
+            DiscussionEvent.discussion_id.in_([target.id for target in targets]),
+            DiscussionEvent.type == DiscussionEventType.REFERENCED,
+        )
+        .group_by(DiscussionEvent.discussion_id)
     )
-    have = {*work.session.scalars(known)}
-    data = {"discussion_id": source.id}
+    done = {target_id for target_id, count, has in known if has or count >= MAX_REFERENCED}
     for target in targets:
-        if target.id not in have:
-            record(work, target, DiscussionEventType.REFERENCED, data, user_id=actor_id)
+        if target.id not in done:
+            record(work, target, DiscussionEventType.REFERENCED, {"discussion_id": source.id}, user_id=actor_id)
 
 
 def _find_repositories(work: UnitOfWork, source: Discussion, paths: set[str], actor_id: int | None) -> dict[str, int]:

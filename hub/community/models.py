@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, false
+from sqlalchemy import ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, User
@@ -16,6 +16,9 @@ from hub.repos.models import Repository
 
 # What stands in the place of a comment that its author, or who may write to the repository, has hidden.
 HIDDEN_CONTENT = "This comment has been hidden."
+
+
+PINNED = "pinned_at IS NOT NULL"
 
 
 class DiscussionStatus(StrEnum):
@@ -34,6 +37,7 @@ class Discussion(Model):
     __table_args__ = (
         Index(None, "repository_id", "id"),
         Index("uq_discussions_repository_id_number", "repository_id", "number", unique=True),
+        Index("ix_discussions_pinned", "repository_id", sqlite_where=text(PINNED), postgresql_where=text(PINNED)),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

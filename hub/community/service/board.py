@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from hub.accounts.models import Namespace, User
@@ -24,6 +24,7 @@ from hub.community.service.labels import labels_of
 from hub.community.service.people import assignees_of
 from hub.community.service.switches import Switches, find_switches
 from hub.community.service.texts import check_line
+from hub.db.engine import PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS, find_kind
 from hub.repos.lookup import get_readable, is_live
@@ -34,10 +35,14 @@ MAX_SEARCH_CHARS = 200
 _MAX_WORDS = 8
 _MAX_LABELS = 5
 
-# A search looks at the titles of all, and at the beginnings of so many comments of so many of the newest.
+# A search finds so many of the newest by their titles, and as many by the beginnings of their comments, of which it
+# looks at so many.
 MAX_SEARCHED = 1_000
 MAX_SEARCHED_COMMENTS = 10_000
 _SEARCHED_CHARS = 8_000
+# So many are counted; of more, totals and counts are of these, and said to be estimates.
+MAX_COUNTED = 10_000
+_MAX_PINNED = 20  # more than there are
 
 STATES = {
     "": tuple(DiscussionStatus),
@@ -114,13 +119,23 @@ def list_community(
         where.append(Discussion.id.in_(assigned))
     where += [_carries(repository.id, name) for name in _check_labels(wanted.labels)]
     if words := _words_of(wanted.words):
-        where.append(_says(where, words))
-    query = select(Discussion).options(joinedload(Discussion.user))
-    order = (Discussion.pinned_at.is_(None), _SORTS[wanted.sort], Discussion.id.desc())
-    found, counts, total = _read(work, query, where, wanted, order, page)
+        where.append(Discussion.id.in_(_find_ids(work, where, words)))
+    counts, total, is_estimate = _count(work, where, wanted)
+    query = select(Discussion).where(*where, *_chosen(wanted)).options(joinedload(Discussion.user))
+    query = query.order_by(_SORTS[wanted.sort], Discussion.id.desc())
+    # Apart from the others, whose order an index has.
+    pinned = work.session.scalars(query.where(Discussion.pinned_at.is_not(None)).limit(_MAX_PINNED)).all()
+    found = [*pinned[page.offset : page.offset + page.per]]
+    if len(found) < page.per:
+        others = query.where(Discussion.pinned_at.is_(None)).offset(max(page.offset - len(pinned), 0))
+        found += work.session.scalars(others.limit(page.per - len(found)))
     ids = [discussion.id for discussion in found]
     return Board(
-        Page(found, total), counts, labels_of(work, ids), assignees_of(work, ids), find_switches(work, repository.id)
+        Page(found, max(total, page.offset + len(found)) if found else total, is_estimate),
+        counts,
+        labels_of(work, ids),
+        assignees_of(work, ids),
+        find_switches(work, repository.id),
     )
 
 
@@ -152,16 +167,20 @@ def list_mine(
     where = [_concerns(user, role), is_live(), may_read, Repository.kind.in_([*work.context[KINDS]])]
     if repository:
         where += _is_at(work, repository)
-    query = (
+    wanted = Wanted(type=type, state=state)
+    counts, total, is_estimate = _count(work, where, wanted)
+    found = work.session.scalars(
         select(Discussion)
         .join(Discussion.repository)
+        .where(*where, *_chosen(wanted))
         .options(contains_eager(Discussion.repository), joinedload(Discussion.user))
-    )
-    wanted = Wanted(type=type, state=state)
-    order = (Discussion.updated_at.desc(), Discussion.id.desc())
-    found, counts, total = _read(work, query, where, wanted, order, page)
+        .order_by(Discussion.updated_at.desc(), Discussion.id.desc())
+        .offset(page.offset)
+        .limit(page.per)
+    ).all()
     ids = [discussion.id for discussion in found]
-    return Board(Page(found, total), counts, labels_of(work, ids), assignees_of(work, ids))
+    total = max(total, page.offset + len(found)) if found else total
+    return Board(Page(found, total, is_estimate), counts, labels_of(work, ids), assignees_of(work, ids))
 
 
 def _concerns(user: User, role: str) -> ColumnElement[bool]:
@@ -182,22 +201,21 @@ def _is_at(work: UnitOfWork, path: str) -> list[ColumnElement[bool]]:
     return [*where, Repository.kind == kind.name] if kind else where
 
 
-def _read(
-    work: UnitOfWork,
-    query: Select[Discussion],
-    where: Sequence[ColumnElement[bool]],
-    wanted: Wanted,
-    order: Sequence[ColumnElement[Any]],
-    page: PageArgs,
-) -> tuple[Sequence[Discussion], Counts, int]:
-    """A page, and the counts, in a query each."""
-    counted = select(Discussion.status, Discussion.is_pull_request, func.count(Discussion.id))
-    counted = counted.join(Discussion.repository).where(*where)
-    rows = work.session.execute(counted.group_by(Discussion.status, Discussion.is_pull_request)).all()
+def _count(work: UnitOfWork, where: Sequence[ColumnElement[bool]], wanted: Wanted) -> tuple[Counts, int, bool]:
+    """The counts, how many are wanted, and whether there are so many that not all were counted. One query."""
+    rows = (
+        select(Discussion.status, Discussion.is_pull_request)
+        .join(Discussion.repository)
+        .where(*where)
+        .limit(MAX_COUNTED + 1)
+        .subquery()
+    )
+    grouped = select(*rows.c, func.count()).group_by(*rows.c).execution_options(**{PLANNED_EACH_TIME: True})
+    counted = work.session.execute(grouped).all()
     type, states = TYPES[wanted.type], STATES[wanted.state]
 
     def count(*, of: bool | None, at: Sequence[DiscussionStatus]) -> int:
-        return sum(number for status, is_pull, number in rows if status in at and of in (None, is_pull))
+        return sum(number for status, is_pull, number in counted if status in at and of in (None, is_pull))
 
     counts = Counts(
         open=count(of=type, at=OPEN),
@@ -205,14 +223,17 @@ def _read(
         issues=count(of=False, at=states),
         pulls=count(of=True, at=states),
     )
-    total = count(of=type, at=states)
-    conditions = [*where]
+    return counts, count(of=type, at=states), sum(number for _, _, number in counted) > MAX_COUNTED
+
+
+def _chosen(wanted: Wanted) -> list[ColumnElement[bool]]:
+    chosen: list[ColumnElement[bool]] = []
+    type = TYPES[wanted.type]
     if type is not None:
-        conditions.append(Discussion.is_pull_request.is_(type))
+        chosen.append(Discussion.is_pull_request.is_(type))
     if wanted.state:
-        conditions.append(Discussion.status.in_(states))
-    shown = query.where(*conditions).order_by(*order).offset(page.offset).limit(page.per)
-    return work.session.scalars(shown).all() if total else (), counts, total
+        chosen.append(Discussion.status.in_(STATES[wanted.state]))
+    return chosen
 
 
 def _users_named(name: str) -> Select[int]:
@@ -238,10 +259,13 @@ def _words_of(text: str) -> list[str]:
     return check_line(text, what="q", most=MAX_SEARCH_CHARS).lower().split()[:_MAX_WORDS]
 
 
-def _says(where: Sequence[ColumnElement[bool]], words: Sequence[str]) -> ColumnElement[bool]:
-    """The words are in the title, or in one comment of those that are looked at."""
+def _find_ids(work: UnitOfWork, where: Sequence[ColumnElement[bool]], words: Sequence[str]) -> list[int]:
+    """Those that have the words in the title, or in one comment of those that are looked at. Two queries."""
     patterns = [f"%{literal_pattern(word)}%" for word in words]
-    newest = select(Discussion.id).where(*where).order_by(Discussion.id.desc()).limit(MAX_SEARCHED).subquery()
+    title = func.lower(Discussion.title)
+    query = select(Discussion.id).where(*where).order_by(Discussion.id.desc()).limit(MAX_SEARCHED)
+    titled = query.where(*(title.like(each, escape="\\") for each in patterns))
+    newest = query.subquery()
     comments = (
         select(Comment.discussion_id, func.lower(func.substr(Comment.content, 1, _SEARCHED_CHARS)).label("content"))
         .where(Comment.discussion_id.in_(select(newest.c.id)), Comment.hidden_at.is_(None))
@@ -249,6 +273,7 @@ def _says(where: Sequence[ColumnElement[bool]], words: Sequence[str]) -> ColumnE
         .subquery()
     )
     said = select(comments.c.discussion_id).where(*(comments.c.content.like(each, escape="\\") for each in patterns))
-    title = func.lower(Discussion.title)
-    titled = and_(*(title.like(each, escape="\\") for each in patterns))
-    return or_(titled, Discussion.id.in_(said))
+    found: set[int] = set()
+    for each in (titled, said.distinct()):
+        found.update(work.session.scalars(each.execution_options(**{PLANNED_EACH_TIME: True})))
+    return sorted(found)

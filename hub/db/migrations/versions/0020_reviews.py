@@ -43,6 +43,10 @@ def _optional(names: Sequence[str], type: sa.types.TypeEngine[Any]) -> list[sa.C
 def upgrade() -> None:
     for column in ("locked_at", "pinned_at"):
         op.add_column("discussions", sa.Column(column, _TIME, nullable=True))
+    pinned = sa.text("pinned_at IS NOT NULL")
+    op.create_index(
+        "ix_discussions_pinned", "discussions", ["repository_id"], sqlite_where=pinned, postgresql_where=pinned
+    )
     for column, type in _COMMENT_COLUMNS:
         op.add_column("comments", sa.Column(column, type, nullable=True))
     _index("comments", "thread_id")
@@ -184,5 +188,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_comments_thread_id"), table_name="comments")
     for column, _type in reversed(_COMMENT_COLUMNS):
         op.drop_column("comments", column)
+    op.drop_index("ix_discussions_pinned", table_name="discussions")
     for column in ("pinned_at", "locked_at"):
         op.drop_column("discussions", column)
