@@ -210,7 +210,8 @@ def _count(work: UnitOfWork, where: Sequence[ColumnElement[bool]], wanted: Wante
         .limit(MAX_COUNTED + 1)
         .subquery()
     )
-    grouped = select(*rows.c, func.count()).group_by(*rows.c).execution_options(**{PLANNED_EACH_TIME: True})
+    columns = (rows.c.status, rows.c.is_pull_request)
+    grouped = select(*columns, func.count()).group_by(*columns).execution_options(**{PLANNED_EACH_TIME: True})
     counted = work.session.execute(grouped).all()
     type, states = TYPES[wanted.type], STATES[wanted.state]
 
