@@ -27,8 +27,8 @@ from hub.repos.lookup import is_live
 from hub.repos.models import Repository
 from hub.repos.searching import matches
 
-EXACT_LIMIT = 1_500
-SAMPLE_SIZE = 1_500
+EXACT_LIMIT = 1_000
+SAMPLE_SIZE = 700
 # The sample is of so many pieces; within each, neighbours.
 _WINDOWS = 20
 _FEW = 25_000
@@ -112,7 +112,7 @@ def _count(
     if is_sampled:
         sample = _sample_of(work, total)
         whole = ids.where(sample(Repository.id), *(labels.condition(sample) for labels in labels_asked))
-    base = whole.limit(2 * EXACT_LIMIT).cte("base")
+    base = whole.limit(2 * SAMPLE_SIZE if is_sampled else EXACT_LIMIT).cte("base")
     # Counted by the labels' ids first: what they are called is asked of these only.
     carried = (
         select(RepositoryTag.tag_id, func.count().label("count"))

@@ -23,7 +23,7 @@ Account = TypeVar("Account", User, Organization)
 
 
 def find_users(work: UnitOfWork, actor: Actor, query: Query, page: PageArgs) -> Page[User]:
-    """Users whose names hold every word; to be asked for who is signed in only. Two queries at most.
+    """Users whose names hold every word; to be asked for who is signed in only. Three queries at most.
 
     Accounts that are switched off are shown to site administrators.
     """
@@ -32,7 +32,7 @@ def find_users(work: UnitOfWork, actor: Actor, query: Query, page: PageArgs) -> 
 
 
 def find_organizations(work: UnitOfWork, query: Query, page: PageArgs) -> Page[Organization]:
-    """Organisations whose names hold every word. Two queries at most."""
+    """Organisations whose names hold every word. Three queries at most."""
     return _find(work, Organization, Organization.display_name, true(), query, page)
 
 
@@ -54,14 +54,17 @@ def _find(
     chosen = select(model.id, key, lower.label("shown")).join(Namespace, Namespace.id == model.namespace_id)
     chosen = chosen.where(condition)
     arms = [
-        chosen.where(key == whole).limit(1),
-        # By what begins so first, as of many parts whichever are looked at.
-        chosen.where(key.like(f"{literal_pattern(whole)}%", escape="\\")).limit(MAX_LOOKED_AT),
-        chosen.where(*(key.like(f"%{literal_pattern(word)}%", escape="\\") for word in words)).limit(MAX_LOOKED_AT),
-        chosen.where(*(lower.like(f"%{literal_pattern(word)}%", escape="\\") for word in words)).limit(MAX_LOOKED_AT),
+        chosen.where(*(column.like(f"%{literal_pattern(word)}%", escape="\\") for word in words)).limit(MAX_LOOKED_AT)
+        for column in (key, lower)
     ]
     statement: Any = union_all(*(select(arm.subquery()) for arm in arms))
-    rows = work.rows(statement.execution_options(**{PLANNED_EACH_TIME: True}))
+    rows = [*work.rows(statement.execution_options(**{PLANNED_EACH_TIME: True}))]
+    if len(rows) >= MAX_LOOKED_AT:
+        # Of many whichever were looked at: what is called so, or begins so, need not be among them.
+        exact = select(chosen.where(key == whole).limit(1).subquery())
+        begun = chosen.where(key.like(f"{literal_pattern(whole)}%", escape="\\")).limit(MAX_LOOKED_AT)
+        first: Any = union_all(exact, select(begun.subquery()))
+        rows += work.rows(first.execution_options(**{PLANNED_EACH_TIME: True}))
     names = {id: (path, name) for id, path, name in rows}
     ranked = sorted(names, key=lambda key: (_rank(*names[key], whole), len(names[key][0]), names[key][0]))
     ids = ranked[page.offset : page.offset + page.per]

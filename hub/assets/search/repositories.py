@@ -42,11 +42,8 @@ SORTS = (RELEVANCE, *LIST_SORTS)
 # What comes after is reached by narrowing the search.
 MAX_REACHED = 1_000
 # Of a kind among others, it is counted so far.
-BRIEF_COUNT_LIMIT = 100
+BRIEF_COUNT_LIMIT = 50
 _MAX_SHAPES = 500
-
-# Conditions that are there without any filter.
-_UNFILTERED = 2
 
 # What a tier's number says of where the words were found.
 NAME, TEXT, CARD = "name", "text", "card"
@@ -56,11 +53,13 @@ NAME, TEXT, CARD = "name", "text", "card"
 class Tiers:
     """What must hold of all that is found, and the ways to be found, the best first.
 
-    names: by the name. others: by what is said, and by the card. Empty: by the filters alone.
+    names: by the name; the first ones of them are likely to be enough. others: by what is said, and by the card. Empty:
+    by the filters alone.
     """
 
     common: Sequence[ColumnElement[bool]]
     names: Sequence[ColumnElement[bool]] = ()
+    first: int = 0
     others: Sequence[tuple[str, ColumnElement[bool]]] = ()
 
 
@@ -87,7 +86,10 @@ def tiers_of(
     card = _in_card(work, actor, query) if with_cards else None
     if card is not None:
         others.append((CARD, card))
-    return Tiers(common, _by_name(tuple(words)), others)
+    # Where filters, or a name of several parts, make each tier costly, what is called so, or begins so, may be enough.
+    is_costly = bool(conditions) or len(words) > 1 or "-" in words[0]
+    names = _by_name(tuple(words))
+    return Tiers(common, names, 2 if is_costly else len(names), others)
 
 
 # Built once: what is searched for is searched for again, and to build it takes longer than to find it.
@@ -235,9 +237,8 @@ def _groups(tiers: Tiers, sort: str) -> list[list[tuple[str, ColumnElement[bool]
     if sort != RELEVANCE:
         return [[*tiers.others]]
     names = [(NAME, condition) for condition in tiers.names]
-    # Where filters make each tier costly, the first ones may be enough; without any, one query costs less than two.
-    first = 2 if len(tiers.common) > _UNFILTERED else len(names)
-    return [group for group in (names[:first], names[first:], *([other] for other in tiers.others)) if group]
+    groups = (names[: tiers.first], names[tiers.first :], *([other] for other in tiers.others))
+    return [group for group in groups if group]
 
 
 @lru_cache(maxsize=_MAX_SHAPES)

@@ -112,7 +112,8 @@ def search(
     answer = Answer(query.text, type, _sections(work, actor, query, type, sort, page))
     if answer.total or page.page > 1:
         return answer
-    kinds = kinds_asked(work.context, query.filters, [*work.context[KINDS]])
+    # Of other types than repositories all names are looked at.
+    kinds = kinds_asked(work.context, query.filters, _kinds_of(work, type) or [*work.context[KINDS]])
     if right := suggest(work, actor, query, kinds=kinds):
         second = _sections(work, actor, parse_query(right), type, sort, page)
         if any(section.total for section in second):

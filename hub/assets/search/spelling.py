@@ -1,7 +1,7 @@
 """What somebody may have meant who has typed a word that nothing has.
 
-Candidates are words of names that the actor may see: those that PostgreSQL's trigrams find alike among all names, and
-those of what is trending. Of these the one with the fewest slips is taken.
+Candidates are words of names that the actor may see: those of what is trending; where none of these will do, those
+that PostgreSQL's trigrams find alike among all names. Of these the one with the fewest slips is taken.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, literal, select, union_all
 
 from hub.accounts.policy import Actor
 from hub.assets.search.filters import may_read
@@ -21,9 +21,10 @@ from hub.db.uow import UnitOfWork
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository
 
-# So many names are looked at: those that are alike for each word, and the trending ones of each kind.
+# So many names are looked at: those that are alike for each word, and the trending ones of all kinds together; where
+# nothing else can be asked, more of these.
 MAX_ALIKE = 200
-MAX_TRENDING = 1_500
+MAX_TRENDING, MAX_TRENDING_ALONE = 500, 1_500
 MAX_WORDS = 3
 _LEAST_CHARS = 4
 _WORD = re.compile(r"[a-z0-9]+")
@@ -48,15 +49,19 @@ def slips_between(one: str, other: str, most: int) -> int:
 
 
 def suggest(work: UnitOfWork, actor: Actor, query: Query, *, kinds: Sequence[str]) -> str:
-    """The query with its words put right; empty where nothing is known that it could mean. One query."""
+    """The query with its words put right; empty where nothing is known that it could mean. Two queries."""
     words = [term.text for term in query.words]
     # What holds something else than letters and digits is put right word by word, too.
     asked = [word for text in words for word in _WORD.findall(text.lower()) if len(word) >= _LEAST_CHARS][:MAX_WORDS]
     if not asked or not kinds:
         return ""
-    counts = _candidates(work, actor, asked, kinds)
-    right = {word: found for word in asked if (found := _nearest(word, counts)) and found != word}
-    if not right:
+    counts = _words_in(work, _trending(work, actor, kinds))
+    right = {word: found for word in asked if (found := _nearest(word, counts))}
+    left = [word for word in asked if word not in right]
+    if left and has_trigrams(work.context):
+        counts = _words_in(work, _alike(actor, left, kinds))
+        right |= {word: found for word in left if (found := _nearest(word, counts))}
+    if all(word == found for word, found in right.items()):
         return ""
 
     def put_right(match: re.Match[str]) -> str:
@@ -68,19 +73,21 @@ def suggest(work: UnitOfWork, actor: Actor, query: Query, *, kinds: Sequence[str
     return parts if parts != query.text and len(parts) <= MAX_QUERY_CHARS else ""
 
 
-def _candidates(work: UnitOfWork, actor: Actor, asked: Sequence[str], kinds: Sequence[str]) -> dict[str, int]:
-    """Words of names with how often they were met."""
-    is_shown = (is_live(), may_read(actor))
-    names = select(Repository.name_key).where(*is_shown)
-    arms = [
-        names.where(Repository.kind == kind)
-        .order_by(Repository.trending_score.desc(), Repository.updated_at.desc(), Repository.id.desc())
-        .limit(max(MAX_TRENDING // len(kinds), 100))
-        for kind in kinds
-    ]
-    if has_trigrams(work.context):
-        arms += [names.where(_is_alike(word), Repository.kind.in_(kinds)).limit(MAX_ALIKE) for word in asked]
-    every: Any = union_all(*(select(arm.subquery()) for arm in arms))
+def _trending(work: UnitOfWork, actor: Actor, kinds: Sequence[str]) -> list[Select[Any]]:
+    most = MAX_TRENDING if has_trigrams(work.context) else MAX_TRENDING_ALONE
+    names = select(Repository.name_key).where(is_live(), may_read(actor))
+    order = (Repository.trending_score.desc(), Repository.updated_at.desc(), Repository.id.desc())
+    return [names.where(Repository.kind == kind).order_by(*order).limit(max(most // len(kinds), 100)) for kind in kinds]
+
+
+def _alike(actor: Actor, words: Sequence[str], kinds: Sequence[str]) -> list[Select[Any]]:
+    names = select(Repository.name_key).where(is_live(), may_read(actor), Repository.kind.in_(kinds))
+    return [names.where(_is_alike(word)).limit(MAX_ALIKE) for word in words]
+
+
+def _words_in(work: UnitOfWork, queries: Sequence[Select[Any]]) -> dict[str, int]:
+    """Words of the names that the queries give, with how often they were met. One query."""
+    every: Any = union_all(*(select(query.subquery()) for query in queries))
     counts: dict[str, int] = {}
     for (name,) in work.rows(every.execution_options(**{PLANNED_EACH_TIME: True})):
         for word in _WORD.findall(name):

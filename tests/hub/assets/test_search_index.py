@@ -132,7 +132,7 @@ class _CutOff(IndexRun):
 @pytest.mark.any_database
 def test_many_files_take_little_memory_and_a_run_that_is_cut_off_shows_nothing(context, people):
     thing, push = people
-    files = [FileEdit(f"src/{n}.py", content=f"value{n}x {'q' * 60}\n".encode() * 300) for n in range(250)]
+    files = [FileEdit(f"src/{n}.py", content=f"value{n}x {'q' * 60}\n".encode() * 300) for n in range(160)]
     push(FileEdit("a.py", content=b"wombat = 1"))
     commit = push(*files, is_indexed=False)
     with reading(context) as work:
