@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any
 
 from hub.base.frontmatter import Marked, UnreadableError, find_head, load_marked, text_of_key
@@ -22,6 +23,9 @@ MAX_HEAD_BYTES = 64 * 1024
 # Of the file that is looked at: what comes behind is only shown.
 MAX_LOOK_BYTES = MAX_HEAD_BYTES + 64 * 1024
 MAX_PROBLEMS = 100
+# Of all members together, each value as often as it is referred to; and how deep they lie in each other.
+MAX_VALUES = 15_000
+_MAX_DEPTH = 16
 _MAX_NAME_CHARS = 60
 _MAX_WORDS = 200
 _MAX_WORD_CHARS = 100
@@ -126,8 +130,43 @@ def read_card_text(text: str, keys: Sequence[CardKey], *, is_whole: bool = True)
         reason = "The metadata must be members with names, such as 'license: mit'."
         return Card({}, [Problem("", 2, Severity.ERROR, reason)], *place)
     metadata = {name: value for key, value in marked.value.items() if (name := text_of_key(key)) is not None}
-    problems = [problem for problem, _ in zip(_judge(metadata, marked, keys), range(MAX_PROBLEMS), strict=False)]
-    return Card(metadata, problems, *place)
+    large = _take_out_large(metadata)
+    problems = chain(_judge_large(large, marked), _judge(metadata, marked, keys))
+    return Card(metadata, [*islice(problems, MAX_PROBLEMS)], *place)
+
+
+def _take_out_large(metadata: dict[str, Any]) -> list[str]:
+    """Remove the members that are too large to be shown, those that swell by referring to each other above all."""
+    left, known, large = MAX_VALUES, dict[int, int](), []
+    for name in list(metadata):
+        count = _count(metadata[name], known)
+        if count > left:
+            large.append(name)
+            del metadata[name]
+        else:
+            left -= count
+    return large
+
+
+def _count(value: Any, known: dict[int, int], depth: int = 0) -> int:
+    """How many values there are in one; more than ``MAX_VALUES``: that, or they lie too deep, or it holds itself."""
+    if not isinstance(value, dict | list):
+        return 1
+    if depth > _MAX_DEPTH:
+        return MAX_VALUES + 1
+    if id(value) not in known:
+        known[id(value)] = MAX_VALUES + 1
+        parts = value.values() if isinstance(value, dict) else value
+        count = 1 + sum(_count(part, known, depth + 1) for part in parts)
+        known[id(value)] = min(count, MAX_VALUES + 1)
+    return known[id(value)]
+
+
+def _judge_large(names: Sequence[str], marked: Marked) -> Iterator[Problem]:
+    for name in names:
+        lines = [line + 1 for line in marked.lines.get(name, [])]
+        reason = "It has too many values, or they lie too deep in each other; it is not read."
+        yield Problem(_shown(name), lines[-1] if lines else None, Severity.WARNING, reason)
 
 
 def _judge(metadata: Mapping[str, Any], marked: Marked, keys: Sequence[CardKey]) -> Iterator[Problem]:

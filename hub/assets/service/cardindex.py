@@ -28,7 +28,7 @@ from hub.repos.kinds import get_kind
 from hub.repos.models import Repository
 from hub.repos.service.naming import note_search_text
 
-_FORMAT = "2"
+_FORMAT = "3"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
+from itertools import pairwise
+
 import pytest
 
 from hub.accounts.policy import SYSTEM
 from hub.assets import service
+from hub.assets.service.cardcheck import read_card_text
 from hub.assets.service.cards import labels_in, read_metadata
 from hub.db.uow import reading
 from hub.jobs.run import run_due
@@ -109,3 +112,11 @@ def test_a_push_to_the_default_branch_brings_what_its_card_says(context, make_us
     for edit in (FileEdit("README.md", "delete"), FileEdit("README.md/a", content=b"x")):
         push(edit, branch="trial")
     assert shown() == ("MIT", [], [])
+
+
+def test_members_that_swell_by_referring_to_each_other_are_left_out_with_a_reason():
+    swelling = "".join(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefghi"))
+    card = read_card_text(f"---\na: &a [x]\n{swelling}self: &s [*s]\nlicense: mit\n---\n", ())
+    assert [*card.metadata] == ["a", "b", "c", "d", "license"]
+    assert [problem.key for problem in card.problems] == ["e", "f", "g", "h", "i", "self"]
+    assert [problem.line for problem in card.problems] == [*range(6, 12)]
