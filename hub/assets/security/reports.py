@@ -194,7 +194,7 @@ def _list_all(
     if report is not None and wanted:
         is_wanted = (SecurityFile.report_id == report.id, SecurityFile.path.in_(wanted))
         rows = {row.path: row for row in work.session.scalars(select(SecurityFile).where(*is_wanted))}
-    known = find_known(work, map(key_of, entries), version)
+    known = find_known(work, map(key_of, entries), version, is_any=True)
     files = [
         _of_row(rows[entry.path]) if entry.path in rows else _of_entry(entry, known.get(key_of(entry)))
         for entry in entries
@@ -221,8 +221,11 @@ def _with_findings(
     found = [file for file in files if isinstance(file, _Found)]
     scans: dict[Key, tuple[list[Any], list[Any]]] = {}
     if may_see and found:
-        query = select(ContentScan.content, ContentScan.treatment, ContentScan.findings, ContentScan.imports).where(
-            ContentScan.version == version, ContentScan.content.in_({file.key[0] for file in found})
+        # As in ``find_known``: where these checkers have not looked, what others found.
+        query = (
+            select(ContentScan.content, ContentScan.treatment, ContentScan.findings, ContentScan.imports)
+            .where(ContentScan.content.in_({file.key[0] for file in found}))
+            .order_by(ContentScan.version == version, ContentScan.scanned_at)
         )
         scans = {
             (content, treatment): (findings, imports) for content, treatment, findings, imports in work.rows(query)
@@ -265,7 +268,7 @@ def statuses_of(
         return {}
     version = checkers_version(context)
     with reading(context) as work:
-        known = find_known(work, map(key_of, files), version)
+        known = find_known(work, map(key_of, files), version, is_any=True)
         found = [_of_entry(entry, known.get(key_of(entry))) for entry in files]
         may_see = may_read_content(work, actor, repository)
         told = _with_findings(work, found, version, may_see=may_see, may_see_secrets=False)

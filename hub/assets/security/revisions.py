@@ -16,7 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import aliased
 
 from hub.accounts.policy import SYSTEM, Action, Actor, require
 from hub.assets.indexing import IndexRun
@@ -37,7 +39,7 @@ from hub.jobs.service import enqueue
 from hub.repos.contents import OpenedFile, resolve
 from hub.repos.lfs.contents import get_content
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
+from hub.repos.models import LFSObject, Repository
 from hub.repos.rows import Shown
 
 log = get_logger(__name__)
@@ -46,7 +48,7 @@ JOB = "assets.scan_revision"
 # Reports of so many revisions of a repository are kept; those in the making longer than this were given up.
 KEPT_REPORTS = 20
 GIVEN_UP_AFTER = timedelta(hours=6)
-# Results of former checkers go after this.
+# Results of former checkers go after this, where there are others.
 KEEP_OUTDATED = timedelta(days=30)
 PAGE = 5000
 _LOOKED_UP = 500
@@ -56,12 +58,15 @@ _MAX_COPIED_BYTES = 256 * 1024 * 1024
 _KEEP_ROWS, _KEEP_AFTER_S = 500, 2.0
 _EXECUTABLE = 0o111
 
+_LFS = "lfs:"
+_Current = aliased(ContentScan)
+
 Key = tuple[str, str]  # content and treatment
 
 
 def key_of(entry: TreeEntry) -> Key:
     """Under which the result of a file is kept."""
-    content = f"lfs:{entry.lfs.oid}" if entry.lfs is not None else f"git:{entry.oid}"
+    content = f"{_LFS}{entry.lfs.oid}" if entry.lfs is not None else f"git:{entry.oid}"
     return content, treatment_of(entry.path).value
 
 
@@ -74,13 +79,18 @@ class Known:
     is_script: bool
 
 
-def find_known(work: UnitOfWork, keys: Iterable[Key], version: str) -> dict[Key, Known]:
-    """What is kept of contents; those that nobody has looked through are absent. A query for every 500."""
+def find_known(work: UnitOfWork, keys: Iterable[Key], version: str, *, is_any: bool = False) -> dict[Key, Known]:
+    """What these checkers found in contents; what they have not looked through is absent. A query for every 500.
+
+    is_any: where they have not, what others found that did, the latest of them.
+    """
     wanted, found = set(keys), {}
     contents = sorted({content for content, _ in wanted})
     columns = select(
         ContentScan.content, ContentScan.treatment, ContentScan.state, ContentScan.reason, ContentScan.is_script
-    ).where(ContentScan.version == version)
+    ).order_by(ContentScan.version == version, ContentScan.scanned_at)
+    if not is_any:
+        columns = columns.where(ContentScan.version == version)
     for start in range(0, len(contents), _LOOKED_UP):
         # By one column, as SQLite reads the whole table for pairs.
         some = contents[start : start + _LOOKED_UP]
@@ -330,21 +340,40 @@ class _Keeper:
         self._rows, self._written_at = [], time.monotonic()
 
 
-def prune_scans(context: Context) -> int:
-    """Remove results of checkers that are no longer in use; returns how many."""
-    version, count = checkers_version(context), 0
+def prune_scans(context: Context, *, note: Callable[[], None] = lambda: None) -> int:
+    """Remove results that nobody needs: of contents in LFS that are gone, and of former checkers where today's have
+    looked, too. Returns how many; note: called now and then, may raise to stop.
+    """
+    version, count, last = checkers_version(context), 0, ""
+    contents = select(ContentScan.content).distinct().order_by(ContentScan.content).limit(_LOOKED_UP)
     while True:
-        with unit_of_work(context) as work:
-            outdated = (ContentScan.version != version, ContentScan.scanned_at < work.now() - KEEP_OUTDATED)
-            some = work.session.scalars(select(ContentScan.content).where(*outdated).limit(_LOOKED_UP)).all()
-            if some:
-                gone = delete(ContentScan).where(ContentScan.content.in_(some), *outdated)
-                work.session.execute(gone.execution_options(synchronize_session=False))
-        count += len(some)
-        if len(some) < _LOOKED_UP:
+        note()
+        with reading(context) as work:
+            some = work.session.scalars(contents.where(ContentScan.content > last)).all()
+            oids = [content.removeprefix(_LFS) for content in some if content.startswith(_LFS)]
+            there = set(work.session.scalars(select(LFSObject.oid).where(LFSObject.oid.in_(oids)))) if oids else set()
+            others = select(ContentScan.content).where(ContentScan.content.in_(some), ContentScan.version != version)
+            has_others = work.session.scalar(others.limit(1)) is not None
+        if not some:
             return count
+        last = some[-1]
+        gone = [f"{_LFS}{oid}" for oid in oids if oid not in there]
+        if not gone and not has_others:
+            continue
+        is_current = select(_Current.content).where(
+            _Current.content == ContentScan.content,
+            _Current.treatment == ContentScan.treatment,
+            _Current.version == version,
+        )
+        with unit_of_work(context) as work:
+            is_old = and_(ContentScan.version != version, ContentScan.scanned_at < work.now() - KEEP_OUTDATED)
+            is_replaced = and_(ContentScan.content.in_(some), is_old, is_current.exists())
+            unneeded = delete(ContentScan).where(or_(ContentScan.content.in_(gone), is_replaced))
+            result = work.session.execute(unneeded.execution_options(synchronize_session=False))
+            assert isinstance(result, CursorResult)
+        count += result.rowcount
 
 
 def prune_job(run: JobRun) -> None:
     """The job of ``prune_scans``."""
-    run.log(f"{prune_scans(run.context)} results of former checkers went.")
+    run.log(f"{prune_scans(run.context, note=run.check_cancelled)} results that nobody needs went.")

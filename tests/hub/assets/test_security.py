@@ -20,15 +20,17 @@ from hub.accounts.policy import ANONYMOUS, SYSTEM
 from hub.assets.models_security import ContentScan, ScanState, SecurityFile, SecurityReport
 from hub.assets.security import revisions
 from hub.assets.security.files import Checker, Finding, Level, Limits, Treatment, add_checker
-from hub.assets.security.reports import find_security
+from hub.assets.security.reports import find_security, statuses_of
 from hub.assets.security.revisions import prune_scans, scan_revision
 from hub.assets.security.scanning import scan_content
 from hub.assets.security.secrets import find_secrets
 from hub.base.paging import PageArgs
 from hub.db.uow import reading, unit_of_work
+from hub.git import tree
 from hub.jobs.run import run_due
 from hub.repos import refs
 from hub.repos.files import FileEdit, commit_files
+from hub.repos.lookup import repository_path
 from tests.support.cli import make_runner
 from tests.support.pushes import MAIN, Workbench
 
@@ -313,15 +315,25 @@ def test_a_push_is_looked_through_and_a_content_only_once(context, thing, push, 
             result.add(Finding("plain", Level.SUSPICIOUS, "It is plain.\0\ud800"))
 
     add_checker(context, Checker("test.plain", "1", check), owner="test")
-    assert states_of(context, thing)[0].is_current is False
+    kept = count_of(context, ContentScan)
+    monkeypatch.setattr(revisions, "KEEP_OUTDATED", -revisions.KEEP_OUTDATED)
+    assert prune_scans(context) == 0  # what nobody has looked at since stays, and is shown
+    before, states = states_of(context, thing)
+    assert (before.is_current, states["evil.bin"], states["copy.txt"]) == (False, "unsafe", "safe")
+    entries = tree.find_entries(repository_path(context.settings, thing), second, ["evil.bin", "x.txt"])[1]
+    told = statuses_of(context, thing, actor=SYSTEM, entries=[each for each in entries if each is not None])
+    assert (told["evil.bin"].state, bool(told["evil.bin"].findings)) == (ScanState.UNSAFE, True)
     scan_revision(context, thing, commit_id=second)
     found, states = states_of(context, thing)
     assert (found.is_current, states["copy.txt"]) == (True, "suspicious")
     [copy] = states_of(context, thing, path="copy.txt")[0].files
     assert copy.findings[0]["text"] == "It is plain.\\0\\ud800"
-    monkeypatch.setattr(revisions, "KEEP_OUTDATED", -revisions.KEEP_OUTDATED)
-    assert prune_scans(context) > 0
+    assert 0 < prune_scans(context) <= kept
     assert states_of(context, thing)[0].state == ScanState.UNSAFE
+    with unit_of_work(context) as work:
+        work.session.add(ContentScan(content=f"lfs:{'0' * 64}", treatment="", version="1", state=ScanState.SAFE,
+                                     findings=[], imports=[], scanned_at=work.now()))  # fmt: skip
+    assert (prune_scans(context), prune_scans(context)) == (1, 0)
 
 
 def test_a_run_that_was_cut_off_goes_on_and_a_store_that_is_away_is_no_verdict(context, thing, push, monkeypatch):
