@@ -60,6 +60,17 @@ class ReadingFailed(Exception):
         return f"{self.at_fault}: {self}" if self.at_fault else str(self)
 
 
+def _failure(message: Mapping[str, Any], contents: Sequence[Content]) -> ReadingFailed:
+    """What a child says, without the places at which the hub keeps its files."""
+    reason = str(message["error"])
+    for content in contents:
+        if content.local_path is not None:
+            if not content.local_path.exists():
+                return ReadingFailed("Its content is not there.", is_passing=True)
+            reason = reason.replace(str(content.local_path), content.name)
+    return ReadingFailed(reason, message.get("at", ""))
+
+
 class Child:
     """A process that reads. Not for two threads at once."""
 
@@ -118,7 +129,7 @@ class Child:
                     note(*message["note"])
                 elif "error" in message:
                     is_done = True
-                    raise ReadingFailed(message["error"], message.get("at", ""))
+                    raise _failure(message, contents)
                 else:
                     is_done = True
                     self.is_usable = message["memory"] < _MAX_KEPT_BYTES

@@ -14,6 +14,8 @@ from sqlalchemy import delete, func, select, update
 from hub.accounts.policy import SYSTEM, Actor
 from hub.assets.models_viewer import TableState, ViewerTable
 from hub.assets.viewer import making
+from hub.assets.viewer.child import CHILDREN, ReadingFailed
+from hub.assets.viewer.parts import Content
 from hub.assets.viewer.rows import Asked, read_rows, try_again
 from hub.assets.viewer.tables import find_catalogue
 from hub.base.errors import Conflict, Denied, NotFound, Unprocessable
@@ -294,3 +296,11 @@ def test_hostile_files_are_refused_in_words_and_spoil_nothing(context, write, lo
             assert "Traceback" not in str(refused.value)
         assert look(repository, Asked(path="good.csv")).rows == [[1]]
         run_due(context)
+
+
+@pytest.mark.any_database
+def test_what_is_away_for_now_is_not_remembered_and_where_it_lay_not_told(tmp_path):
+    away = Content("a.parquet", "e", 100, lambda *_: [], tmp_path / "gone")
+    with pytest.raises(ReadingFailed) as failed:
+        CHILDREN.call("describe", {"etags": ["e"]}, [away], deadline_s=60)
+    assert (str(failed.value), failed.value.is_passing) == ("Its content is not there.", True)
