@@ -268,7 +268,7 @@ def _concern_review(_work: UnitOfWork, event: PullRequestReviewed) -> dict[str, 
 
 _REVIEW_WORDS = {
     ReviewState.APPROVED: "approved",
-    ReviewState.CHANGES: "asks for changes of",
+    ReviewState.CHANGES: "asks for changes to",
     ReviewState.COMMENTED: "commented on the files of",
 }
 
