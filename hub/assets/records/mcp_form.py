@@ -21,6 +21,9 @@ FILES = (
     *("pyproject.toml", "package.json", "Dockerfile"),
 )
 MAX_FILE_BYTES = 1024 * 1024
+# TOML's reader takes time and memory by the square of a key's parts: a megabyte of "a.a.a" would take hours.
+MAX_TOML_BYTES = 64 * 1024
+MAX_KEY_DOTS = 200
 MAX_PROPERTIES = 1000
 MAX_VARIABLES = 200
 MAX_OPTIONS = 20
@@ -128,12 +131,18 @@ def parse_server(files: Mapping[str, bytes]) -> Server:
 
 
 def _load(server: Server, source: str, data: bytes) -> Any:
-    if len(data) > MAX_FILE_BYTES:
-        server.complain(source, f"The file is larger than {MAX_FILE_BYTES} bytes.")
+    is_toml = source.endswith(".toml")
+    most = MAX_TOML_BYTES if is_toml else MAX_FILE_BYTES
+    if len(data) > most:
+        server.complain(source, f"The file is larger than {most} bytes.")
+        return None
+    # Before each "=" of a line a name may stand, in tables within tables, too.
+    if is_toml and any(piece.count(b".") > MAX_KEY_DOTS for piece in data.replace(b"\n", b"=").split(b"=")):
+        server.complain(source, f"A line has what looks like a name of more than {MAX_KEY_DOTS} parts.")
         return None
     try:
         text = data.decode("utf-8-sig")
-        return tomllib.loads(text) if source.endswith(".toml") else json.loads(text)
+        return tomllib.loads(text) if is_toml else json.loads(text)
     except RecursionError:
         server.complain(source, "It is nested too deep.")
     except ValueError as error:

@@ -24,6 +24,7 @@ from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name, normalise_path
+from hub.base.offload import offload
 from hub.db.uow import UnitOfWork, reading
 from hub.repos.attributes import ATTRIBUTES_PATH
 from hub.repos.entries import read_snapshot
@@ -117,7 +118,7 @@ def publish_files(
     edits = [FileEdit(normalise_path(path), content=content) for path, content in files.items()]
     number = check_version(version)
     about = next((edit.content for edit in edits if edit.path == SKILL_PATH), None)
-    skills.require_valid(missing_skill() if about is None else _parse(about))
+    skills.require_valid(missing_skill() if about is None else offload(_parse, about))
     with reading(context) as work:
         found = find_repository(work, KIND, namespace, name) if namespace else None
         # One that the actor may not see is answered like one that is not there: may they make it?

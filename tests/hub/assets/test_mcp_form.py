@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from hub.assets.records.mcp_form import MAX_FILE_BYTES, MAX_PROBLEMS, parse_server
 
 # After the example of the MCP registry's schema of 2025-09-29.
@@ -124,3 +126,12 @@ def test_hostile_files_are_told_and_the_others_read():
     assert len(server.problems) <= MAX_PROBLEMS
     nothing = parse_server({"server.json": b"[]", "tools.json": b"7", "mcp.json": b"null"})
     assert (nothing.options, dict(nothing.properties)) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "data", [b"a" + b".a" * 5_000 + b" = 1", b"x = {a" + b".a" * 5_000 + b" = 1}", b"[a]\n" * 20_000]
+)
+def test_a_project_file_whose_names_would_take_hours_is_not_read(data):
+    server = parse_server({"pyproject.toml": data, "package.json": b'{"name": "n", "main": "m.js"}'})
+    assert [problem.partition(":")[0] for problem in server.problems] == ["pyproject.toml"]
+    assert (server.title, server.sources) == ("n", ["package.json"])
