@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from hub.assets.viewer.features import features_of
+from hub.assets.viewer.writing import Writer
 from hub.base.texts import as_storable
 
-# What is read of a source at once, and about what a group of rows and a file are cut at.
+# What is read of a source at once.
 BLOCK_BYTES = 8 * 1024 * 1024
-GROUP_BYTES = 32 * 1024 * 1024
-FILE_BYTES = 256 * 1024 * 1024
 # JSON that is one object, over many lines, cannot be read in parts.
 MAX_OBJECT_BYTES = 16 * 1024 * 1024
 _LIST_BYTES = 1024 * 1024
@@ -92,7 +91,7 @@ def write_parquet(
     """
     import pyarrow as pa
 
-    writer = _Writer(folder, take)
+    writer = Writer(folder, lambda path, _rows: take(path))
     read = 0
     is_partial = False
     is_too_much = sum(source.size_bytes for source in sources) > max_bytes
@@ -368,69 +367,6 @@ def _blocks_of_lines(stream: io.BufferedReader[Any]) -> Iterator[bytes]:
             raise UnreadableTable("A line of JSON has more than 16 MiB.")
     if rest.strip():
         yield rest
-
-
-class _Writer:
-    """Parquet files, one after the other, of one schema: the first table's."""
-
-    def __init__(self, folder: Path, take: Callable[[Path], None]) -> None:
-        self._folder = folder
-        self._take = take
-        self._waiting: list[Any] = []
-        self._waiting_bytes = 0
-        self._number = 0
-        self._file: Any = None
-        self.schema: Any = None
-        self.rows = 0
-        self.size_bytes = 0
-
-    @property
-    def _path(self) -> Path:
-        return self._folder / f"{self._number:04d}.parquet"
-
-    def add(self, table: Any) -> None:
-        if self.schema is None:
-            self.schema = table.schema
-        elif table.schema != self.schema:
-            table = table.select(self.schema.names).cast(self.schema)
-        self._waiting.append(table)
-        self._waiting_bytes += table.nbytes
-        self.rows += table.num_rows
-        self.size_bytes += table.nbytes
-        if self._waiting_bytes >= GROUP_BYTES:
-            self._write()
-
-    def _write(self) -> None:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        if self._file is None:
-            self._file = parquet.ParquetWriter(self._path, self.schema)
-        table = pa.concat_tables(self._waiting)
-        self._file.write_table(table, row_group_size=max(table.num_rows, 1))
-        self._waiting, self._waiting_bytes = [], 0
-        if self._path.stat().st_size >= FILE_BYTES:
-            self._finish()
-
-    def _finish(self) -> None:
-        self._file.close()
-        self._file = None
-        path = self._path
-        self._number += 1
-        self._take(path)
-
-    def close(self) -> None:
-        if self._waiting or (self._number == 0 and self._file is None and self.schema is not None):
-            self._waiting = self._waiting or [self.schema.empty_table()]
-            self._write()
-        if self._file is not None:
-            self._finish()
-
-    def abandon(self) -> None:
-        """Let go of a file that did not get whole."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 # Parquet files that are there.

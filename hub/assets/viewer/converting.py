@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.assets.viewer.arrow import FILE_BYTES, GROUP_BYTES, UnreadableTable
+from hub.assets.viewer.arrow import UnreadableTable
 from hub.assets.viewer.cells import Page
 from hub.assets.viewer.features import describe_columns, media_of
 from hub.assets.viewer.formats import MAX_TRIES, Again, Reading, read_sources
 from hub.assets.viewer.worker import Source
+from hub.assets.viewer.writing import Writer
 
 PREVIEW_BYTES = 2 * 1024 * 1024
 _MAX_NOTES = 100
@@ -34,7 +35,12 @@ def convert(
     total = sum(source.size_bytes for source in sources)
     for _ in range(MAX_TRIES):
         unread: dict[str, str] = {}
-        writer = _Writer(Path(folder))
+        files: list[dict[str, Any]] = []
+
+        def take(path: Path, rows: int, files: list[dict[str, Any]] = files) -> None:
+            files.append({"name": path.name, "num_rows": rows})
+
+        writer = Writer(Path(folder), take, has_index=True)
         is_partial = False
         try:
             for table in read_sources(reading, sources, unread):
@@ -45,11 +51,13 @@ def convert(
                     break
             writer.close()
         except Again:
-            writer.discard()
+            writer.abandon()
+            for path in Path(folder).glob("*.parquet"):
+                path.unlink()
             continue
         return {
             "columns": _with_features(writer.schema, reading),
-            "files": writer.files,
+            "files": files,
             "unread": sorted(unread.items())[:_MAX_NOTES],
             "notes": sorted(reading.notes.items())[:_MAX_NOTES],
             "is_partial": is_partial or bool(unread),
@@ -64,66 +72,6 @@ def _with_features(schema: Any, reading: Reading) -> list[dict[str, Any]]:
     for column in columns:
         column["feature"] = reading.features.get(column["name"], column["feature"])
     return columns
-
-
-class _Writer:
-    """Parquet files, one after the other, of one schema: the first table's."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._waiting: list[Any] = []
-        self._waiting_bytes = 0
-        self._file: Any = None
-        self._rows = 0
-        self.schema: Any = None
-        self.files: list[dict[str, Any]] = []
-        self.size_bytes = 0
-
-    def add(self, table: Any) -> None:
-        if self.schema is None:
-            self.schema = table.schema
-        self._waiting.append(table)
-        self._waiting_bytes += table.nbytes
-        self.size_bytes += table.nbytes
-        if self._waiting_bytes >= GROUP_BYTES:
-            self._write()
-
-    @property
-    def _path(self) -> Path:
-        return self._folder / f"{len(self.files):04d}.parquet"
-
-    def _write(self) -> None:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        if self._file is None:
-            self._file = parquet.ParquetWriter(self._path, self.schema, write_page_index=True)
-            self._rows = 0
-        table = pa.concat_tables(self._waiting)
-        self._file.write_table(table, row_group_size=max(table.num_rows, 1))
-        self._rows += table.num_rows
-        self._waiting, self._waiting_bytes = [], 0
-        if self._path.stat().st_size >= FILE_BYTES:
-            self._finish()
-
-    def _finish(self) -> None:
-        self._file.close()
-        self._file = None
-        path = self._path
-        self.files.append({"name": path.name, "num_rows": self._rows})
-
-    def close(self) -> None:
-        if self.schema is not None and (self._waiting or (not self.files and self._file is None)):
-            self._waiting = self._waiting or [self.schema.empty_table()]
-            self._write()
-        if self._file is not None:
-            self._finish()
-
-    def discard(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        for path in self._folder.glob("*.parquet"):
-            path.unlink()
 
 
 def preview(sources: Sequence[Source], *, format: str, delimiter: str, offset: int, limit: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from hub.accounts.policy import SYSTEM, Actor
 from hub.assets.service import parquet as service
-from hub.assets.viewer import arrow
+from hub.assets.viewer import arrow, writing
 from hub.db.uow import reading
 from hub.repos.contents import open_file
 from hub.repos.files import FileEdit, commit_files
@@ -232,8 +232,8 @@ def test_a_table_of_very_many_columns_is_refused_before_it_is_read(tmp_path, mon
 
 def test_large_tables_are_written_in_files_and_cut_at_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(arrow, "BLOCK_BYTES", 1000)
-    monkeypatch.setattr(arrow, "GROUP_BYTES", 2000)
-    monkeypatch.setattr(arrow, "FILE_BYTES", 1)
+    monkeypatch.setattr(writing, "GROUP_BYTES", 2000)
+    monkeypatch.setattr(writing, "FILE_BYTES", 1)
     lines = b"".join(json.dumps({"a": number}).encode() + b"\n" for number in range(2000))
     source = arrow.Source("x.jsonl", len(lines), lambda start, length: iter([lines[start : start + length]]))
 
