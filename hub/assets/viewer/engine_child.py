@@ -482,8 +482,8 @@ def main() -> None:
     threading.Thread(target=_watch, args=(options["parent"], options), daemon=True).start()
     channel = Channel(socket.socket(fileno=options["socket"]))
     tables = Tables(channel, options)
-    channel.send({"ready": True})
     with contextlib.suppress(Gone):
+        channel.send({"ready": True})
         while channel.wait(options["idle_s"]):
             asked = channel.take()
             try:
