@@ -119,7 +119,8 @@ def _write(work: UnitOfWork, repository: Repository, report: CardReport | None) 
     assert row is not None
     # What the hub took from the card before is the hub's to replace; anything else is a person's.
     work.session.refresh(repository)
-    derived_text = report.description if report is not None else ""
+    # Everybody reads a description, also where the card's text is given on request only.
+    derived_text = report.description if report is not None and not repository.gate else ""
     if repository.description in ("", row.description) and repository.description != derived_text:
         repository.description = derived_text
         note_search_text(repository)

@@ -28,7 +28,7 @@ from hub.repos.files import FileEdit, commit_files
 from hub.repos.kinds import KINDS
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
-from hub.repos.service import update_repository
+from hub.repos.service import update_repository, update_settings
 
 
 @pytest.fixture
@@ -270,7 +270,13 @@ def test_a_push_brings_the_cards_report_its_description_and_labels_of_files(cont
     push({"README.md": b"A model for quite other machines.\n", "b.safetensors": b"x", "pytorch_model-1.bin": None})
     assert labels(context, thing, "framework") == ["safetensors"]
     assert row_of(context, thing).description == "A model for quite other machines."
+    # Everybody sees a description; what a gated repository says, only those who were let in.
     with unit_of_work(context) as work:
+        update_settings(work, actor=SYSTEM, repository_id=thing.id, gate="auto")
+    push({"README.md": b"What only those know who were let in.\n"})
+    assert row_of(context, thing).description == ""
+    with unit_of_work(context) as work:
+        update_settings(work, actor=SYSTEM, repository_id=thing.id, gate="")
         repository = work.session.get(Repository, thing.id)
         set_labels(work, actor=SYSTEM, repository=repository, category="framework", names=["jax"])
         update_repository(work, actor=SYSTEM, repository_id=thing.id, description="Mine")
