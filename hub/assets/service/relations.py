@@ -7,9 +7,10 @@ nobody sees it while a writer of its source denies it. See ``hub.assets.models_l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, require
@@ -86,9 +87,15 @@ def list_related(work: UnitOfWork, *, actor: Actor, repository: Repository) -> S
     """
     require(work, actor, Action.REPOSITORY_READ, repository)
     named = select(Relation.target_id).where(Relation.source_id == repository.id, is_shown())
-    naming = select(Relation.source_id).where(Relation.target_id == repository.id, is_shown())
-    related = Repository.id.in_(named.union(naming))
+    related = Repository.id.in_(named.union(*_newest_naming(repository.id)))
     return list_repositories(work, actor=actor, where=[related], page=PageArgs(per=MAX_SHOWN)).items
+
+
+def _newest_naming(repository_id: int) -> Iterator[Select[Any]]:
+    """For each type the newest that are this to a repository: of a million, an index has them in this order."""
+    for type in RelationType:
+        query = select(Relation.source_id).where(Relation.target_id == repository_id, Relation.type == type, is_shown())
+        yield select(query.order_by(Relation.source_id.desc()).limit(MAX_SHOWN).subquery())
 
 
 # As CSGHub's routes have it: to a repository, whatever it is to this one.

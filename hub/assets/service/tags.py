@@ -32,6 +32,8 @@ from hub.repos.models import Repository
 from hub.repos.starters import DEFAULT_SPACE_SDK
 
 MAX_TAGS_ASKED = 20
+# Of models that come from one.
+MAX_COUNTED = 10_000
 
 # What stands before the colon -> the category of labels.
 CATEGORIES: Mapping[str, str] = {
@@ -191,11 +193,12 @@ def tags_of(kind: str, labels: Iterable[Label], related: Iterable[Related] = ())
     return list(dict.fromkeys(tags))
 
 
+_IS_SPACE = Repository.kind == "space"
 _PATH = (Namespace.path + literal("/") + Repository.name).label("path")
 
 
 def related_of(work: UnitOfWork, *, actor: Actor, repository_ids: Sequence[int]) -> dict[int, list[Related]]:
-    """For each repository those that it names and those that name it, as far as the actor may see them.
+    """For each repository those that it names and the spaces that use it, as far as the actor may see them.
 
     What its card names and the actor does not see here is told by that name. Of all together at most ``MAX_SHOWN`` of
     each sort, the newest first; repositories without any are absent. Once for each type of relation. One query.
@@ -205,9 +208,11 @@ def related_of(work: UnitOfWork, *, actor: Actor, repository_ids: Sequence[int])
         return {}
     ids: BindParameter[int] = bindparam("ids", repository_ids, expanding=True)
     parts = []
-    for own, other, is_named in (
-        (Relation.source_id, Relation.target_id, True),
-        (Relation.target_id, Relation.source_id, False),
+    # By an index in this order, whose end is the newest: a popular one is named by a million.
+    of_users = (Relation.target_id.desc(), Relation.source_id.desc())
+    for own, other, is_named, order, where in (
+        (Relation.source_id, Relation.target_id, True, (Repository.id.desc(),), ()),
+        (Relation.target_id, Relation.source_id, False, of_users, (Relation.type == RelationType.USES, _IS_SPACE)),
     ):
         part = (
             select(
@@ -221,9 +226,9 @@ def related_of(work: UnitOfWork, *, actor: Actor, repository_ids: Sequence[int])
             )
             .join(Repository, Repository.id == other)
             .join(Namespace, Namespace.id == Repository.namespace_id)
-            .where(own.in_(ids), is_shown(), is_live(), may_read(actor))
+            .where(own.in_(ids), is_shown(), is_live(), may_read(actor), *where)
         )
-        parts.append(select(part.order_by(Repository.id.desc()).limit(MAX_SHOWN).subquery()))
+        parts.append(select(part.order_by(*order).limit(MAX_SHOWN).subquery()))
     elsewhere = (
         select(
             Relation.source_id,
@@ -277,7 +282,8 @@ def names_any(kinds: Sequence[str]) -> ColumnElement[bool]:
 
 
 def count_children(work: UnitOfWork, *, actor: Actor, repository_id: int) -> int:
-    """How many models, of those that the actor may read, come from this one."""
-    query = select(func.count(Relation.source_id.distinct())).join(Repository, Repository.id == Relation.source_id)
-    is_such = and_(Relation.target_id == repository_id, Relation.type.in_(_CHILD_TYPES), Repository.kind == "model")
-    return work.session.scalar(query.where(is_such, is_shown(), is_live(), may_read(actor))) or 0
+    """How many models, of those that the actor may read, come from this one; ``MAX_COUNTED`` are looked at."""
+    is_such = (Relation.target_id == repository_id, Relation.type.in_(_CHILD_TYPES), is_shown())
+    first = select(Relation.source_id).where(*is_such).limit(MAX_COUNTED).subquery()
+    query = select(func.count(first.c.source_id.distinct())).join(Repository, Repository.id == first.c.source_id)
+    return work.session.scalar(query.where(Repository.kind == "model", is_live(), may_read(actor))) or 0
