@@ -10,20 +10,18 @@ import json
 import pickle
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 from tests.hub.assets.test_mcp_form import MANIFEST, SERVER, TOOLS
 from tests.support.assets import MODEL_NAME, MODEL_SIZE_BYTES
 from tests.support.checkout import Checkout
 from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer, pause, resume
+from tests.support.made import Harmful, png, safetensors, table, zip_bomb
 from tests.support.processes import wait_until
 from tests.support.servers import S3, PostgreSQL, Redis, scratch_directory
 from tests.support.venvs import make_venv
@@ -104,27 +102,6 @@ def search(account: Account, text: str, type: str) -> list[dict[str, Any]]:
     """What a search over everything finds of one type."""
     found = account.api.get(f"/api/v1/search?q={text}&type={type}").data
     return [item for section in found["sections"] for item in section["items"]]
-
-
-def png() -> bytes:
-    """A picture of one pixel."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0\xff\0\0")) + chunk(b"IEND", b"")
-
-
-def safetensors(**shapes: list[int]) -> bytes:
-    """Weights of zeros."""
-    head, start = {}, 0
-    for name, shape in shapes.items():
-        size = 4 * shape[0] * shape[1]
-        head[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, start + size]}
-        start += size
-    text = json.dumps(head).encode()
-    return struct.pack("<Q", len(text)) + text + bytes(start)
 
 
 CARD = """---
@@ -210,19 +187,6 @@ def test_a_model_is_read_after_its_push(hub, account, checkout_of, model_file):
 
     wait_until(downloads, timeout_s=LIMIT_S, what="the downloads to be counted")
     assert downloads() == [1]
-
-
-def table(count: int, *, first: int = 0) -> bytes:
-    """Rows of Parquet, in row groups as writers make them."""
-    numbers = range(first, first + count)
-    columns = {
-        "id": pa.array(numbers, pa.int64()),
-        "word": pa.array([f"word{number % 97}" for number in numbers]),
-        "share": pa.array([number / 7 for number in numbers]),
-    }
-    sink = io.BytesIO()
-    parquet.write_table(pa.table(columns), sink, row_group_size=20_000)
-    return sink.getvalue()
 
 
 def test_a_private_data_set_is_a_table_to_its_owner_alone(hub, account, checkout_of):
@@ -320,33 +284,6 @@ def test_a_private_data_set_is_a_table_to_its_owner_alone(hub, account, checkout
     for route in ("catalog", "rows?config=numbers&split=train", "statistics?config=numbers&split=train"):
         assert {asked.get(f"{place}/{route}").status for asked in (stranger.api, hub.api)} == {404}
     assert search(stranger, data.path.rpartition("/")[2], "datasets") == []
-
-
-def gguf_with_false_counts() -> bytes:
-    return b"GGUF" + struct.pack("<IQQ", 3, 2**60, 2**60) + bytes(64)
-
-
-def zip_bomb() -> bytes:
-    """Some megabytes that claim to be four gigabytes of one line, and are."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = 1 << 24
-    # After a full flush a piece stands by itself, so the same one can come again and again.
-    piece = packer.compress(b"1" * block) + packer.flush(zlib.Z_FULL_FLUSH)
-    count = (1 << 32) // block - 1
-    body = piece * count + packer.flush()
-    sizes = struct.pack("<III", 0, len(body), count * block)
-    name = b"bomb.csv"
-    local = struct.pack("<4s5H", b"PK\3\4", 20, 0, 8, 0, 33) + sizes + struct.pack("<2H", len(name), 0) + name + body
-    entry = struct.pack("<4s6H", b"PK\1\2", 20, 20, 0, 8, 0, 33) + sizes
-    entry += struct.pack("<5H2I", len(name), 0, 0, 0, 0, 0, 0) + name
-    return local + entry + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
-
-
-class Harmful:
-    def __reduce__(self) -> tuple[Any, ...]:
-        import os
-
-        return os.system, ("echo harmed",)
 
 
 def test_hostile_files_give_their_reasons_and_the_hub_goes_on(hub, account, checkout_of):
