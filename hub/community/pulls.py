@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, exists, select, update
 
+from hub.accounts.service.departures import DEPARTURES, Departure
 from hub.base.context import Context
 from hub.community.models import Discussion, DiscussionCounter, DiscussionEventType, PullRequest
 from hub.community.service.discussions import OPEN, record
@@ -39,6 +40,7 @@ def install(context: Context) -> None:
     """Watch over the refs of pull requests; done once, by ``build_context``."""
     context[CHECKS].add("pull_requests", check_proposals)
     context.events.record_with(_record)
+    context[DEPARTURES].add("community.pulls", follow_departed)
     register(context, JobSpec(SETTLE_JOB, "hub.community.pulls:settle", timeout_s=1800))
     register(context, JobSpec(FOLLOW_JOB, "hub.community.pulls:follow", timeout_s=3600))
     register(context, JobSpec(TIDY_JOB, "hub.community.pulls:tidy", timeout_s=6 * 3600))
@@ -91,7 +93,8 @@ def _has_discussions() -> ColumnElement[bool]:
 
 def _record(work: UnitOfWork, event: object) -> None:
     """In the transaction that records a move of refs, so that no crash comes between."""
-    if isinstance(event, RepositoryDeleted):
+    # With an account they all go at once: ``follow_departed`` asks once.
+    if isinstance(event, RepositoryDeleted) and not event.with_account:
         _follow_later(work, event.repository_id, None, event.actor_id)
     if not isinstance(event, RefsUpdated):
         return
@@ -130,12 +133,27 @@ def _follow_later(work: UnitOfWork, repository_id: int, refs: list[str] | None, 
     else:
         found = {*work.session.scalars(following.where(PullRequest.source_ref.in_(refs[:_REFS_AT_ONCE])))}
     if found:
-        args = {
-            "repository_id": repository_id,
-            "source_refs": sorted(found) if refs is not None else None,
-            "actor_id": actor_id,
-        }
-        enqueue(work, FOLLOW_JOB, args=args, actor_id=actor_id)
+        _enqueue_following(work, repository_id, sorted(found) if refs is not None else None, actor_id)
+
+
+def follow_departed(work: UnitOfWork, departure: Departure) -> None:
+    """Let go of what follows the branches of the account's repositories, which go with it."""
+    theirs = (
+        select(PullRequest.source_repository_id)
+        .join(PullRequest.discussion)
+        .join(Repository, Repository.id == PullRequest.source_repository_id)
+        .where(Repository.namespace_id == departure.user.namespace_id, Discussion.status.in_(OPEN))
+    )
+    for repository_id in work.session.scalars(theirs.distinct()).all():
+        if repository_id is not None:
+            _enqueue_following(work, repository_id, None, departure.actor.user_id)
+
+
+def _enqueue_following(
+    work: UnitOfWork, repository_id: int, source_refs: list[str] | None, actor_id: int | None
+) -> None:
+    args = {"repository_id": repository_id, "source_refs": source_refs, "actor_id": actor_id}
+    enqueue(work, FOLLOW_JOB, args=args, actor_id=actor_id)
 
 
 def _has_open(work: UnitOfWork, repository_id: int) -> bool:
