@@ -44,6 +44,10 @@ PRUNE = "assets.prune_tables"
 PREFIX = "tables/"
 _FOLDER = "hub-table-"
 _TIMEOUT_S = 3 * 3600
+# Rows in memory, of files of so many bytes: real tables become twenty times as large when they are unpacked, and a
+# worker has better to do than to unpack for hours what somebody packed in seconds.
+_MOST_UNPACKED = 100
+_ALWAYS_UNPACKED_BYTES = 256 * 1024 * 1024
 _USED_EVERY_S = 24 * 3600
 # What no table names is let alone for so long: the run that writes it may still be under way.
 _STRAY_S = 24 * 3600
@@ -180,6 +184,11 @@ def make_table(
     run.log(f"{sum(part['num_rows'] for part in facts['parts'])} rows.")
 
 
+def limit_of(size_bytes: int, *, most_bytes: int) -> int:
+    """How many bytes are read and kept, at most, of files that together have so many."""
+    return min(most_bytes, _ALWAYS_UNPACKED_BYTES + _MOST_UNPACKED * size_bytes)
+
+
 def _make(
     run: JobRun, format: str, delimiter: str, contents: Sequence[Content], digest: str
 ) -> tuple[dict[str, Any], list[str]]:
@@ -195,7 +204,8 @@ def _make(
     keys: list[str] = []
     with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=place) as folder:
         arguments: dict[str, Any] = {"format": format, "delimiter": delimiter, "folder": folder}
-        arguments["max_bytes"] = context.settings.viewer_table_max_bytes
+        size_bytes = sum(content.size_bytes for content in contents)
+        arguments["max_bytes"] = limit_of(size_bytes, most_bytes=context.settings.viewer_table_max_bytes)
         made = CHILDREN.call("convert", arguments, contents, deadline_s=_TIMEOUT_S, note=note)
         parts = []
         token = uuid4().hex[:12]

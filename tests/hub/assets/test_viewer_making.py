@@ -299,6 +299,12 @@ def test_hostile_files_are_refused_in_words_and_spoil_nothing(context, write, lo
 
 
 @pytest.mark.any_database
+@pytest.mark.any_database
+def test_a_small_archive_does_not_become_a_huge_table():
+    assert making.limit_of(4 * 1024**2, most_bytes=5 * 1024**3) < 1024**3
+    assert making.limit_of(1024**3, most_bytes=5 * 1024**3) == 5 * 1024**3
+
+
 def test_what_is_away_for_now_is_not_remembered_and_where_it_lay_not_told(tmp_path):
     away = Content("a.parquet", "e", 100, lambda *_: [], tmp_path / "gone")
     with pytest.raises(ReadingFailed) as failed:
