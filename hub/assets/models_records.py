@@ -111,7 +111,7 @@ class SkillVersion(Model):
 class McpServer(Model):
     """What the files of an MCP server's repository say of it, and how it would be started."""
 
-    __tablename__ = "mcp_servers"
+    __tablename__ = "server_records"
 
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
     title: Mapped[str] = mapped_column(String(255), default="")
@@ -131,7 +131,7 @@ class McpServer(Model):
 class McpProperty(Model):
     """A tool, prompt or resource that an MCP server declares in its files. Source: CSGHub contract, section 5.3."""
 
-    __tablename__ = "mcp_properties"
+    __tablename__ = "server_properties"
     __table_args__ = (UniqueConstraint("repository_id", "kind", "name"), Index(None, "kind", "id"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

@@ -19,7 +19,8 @@ _OWN = frozenset({"hub", "alembic_version"})
 # The commands of ``hub``: a plugin's group would never be reached. A test holds them together with the real ones.
 COMMANDS = frozenset(
     {"serve", "web", "worker", "scheduler", "ssh", "user", "org", "token", "license", "db", "config", "plugin"}
-    | {"doctor", "gc", "reconcile", "jobs", "openapi", "webhook", "index"}
+    | {"doctor", "gc", "reconcile", "jobs", "openapi", "webhook", "mail"}
+    | {"index", "scan", "search", "prompt", "lineage", "run"}
 )
 
 

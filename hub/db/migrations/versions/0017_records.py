@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-TABLES = ("prompts", "prompt_words", "prompt_likes", "skills", "skill_versions", "mcp_servers", "mcp_properties")
+TABLES = ("prompts", "prompt_words", "prompt_likes", "skills", "skill_versions", "server_records", "server_properties")
 
 
 def upgrade() -> None:
@@ -66,7 +66,7 @@ def upgrade() -> None:
     if connection.dialect.name == "postgresql" and connection.scalar(
         sa.text("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
     ):
-        for table in ("prompts", "skills", "mcp_properties"):
+        for table in ("prompts", "skills", "server_properties"):
             op.execute(f"CREATE INDEX ix_{table}_search_text_trigram ON {table} USING gin (search_text gin_trgm_ops)")
 
 
@@ -112,7 +112,7 @@ def _create_skills() -> None:
 
 def _create_mcp() -> None:
     op.create_table(
-        "mcp_servers",
+        "server_records",
         sa.Column("repository_id", _ID, nullable=False),
         sa.Column("title", sa.String(length=255), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
@@ -122,22 +122,22 @@ def _create_mcp() -> None:
         *(sa.Column(name, sa.JSON(), nullable=False) for name in ("launch", "sources", "problems")),
         sa.Column("commit_id", sa.String(length=64), nullable=False),
         *_moments("updated_at"),
-        _of("mcp_servers", "repository_id", "repositories"),
-        sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_mcp_servers")),
+        _of("server_records", "repository_id", "repositories"),
+        sa.PrimaryKeyConstraint("repository_id", name=op.f("pk_server_records")),
     )
     op.create_table(
-        "mcp_properties",
+        "server_properties",
         sa.Column("id", _ID, nullable=False),
         sa.Column("repository_id", _ID, nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("description", "schema", "search_text")),
         *_moments("created_at", "updated_at"),
-        _of("mcp_properties", "repository_id", "repositories"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_mcp_properties")),
-        sa.UniqueConstraint("repository_id", "kind", "name", name=op.f("uq_mcp_properties_repository_id_kind_name")),
+        _of("server_properties", "repository_id", "repositories"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_server_properties")),
+        sa.UniqueConstraint("repository_id", "kind", "name", name=op.f("uq_server_properties_repository_id_kind_name")),
     )
-    op.create_index(op.f("ix_mcp_properties_kind_id"), "mcp_properties", ["kind", "id"])
+    op.create_index(op.f("ix_server_properties_kind_id"), "server_properties", ["kind", "id"])
 
 
 def _moments(*names: str) -> list[sa.Column[Any]]:
