@@ -15,8 +15,9 @@ from hub.community.models import Comment, Discussion, DiscussionEvent, Discussio
 from hub.community.models_people import Mention
 from hub.community.models_reviews import Review
 from hub.community.service.discussions import record
-from hub.community.service.marks import find_mentions, find_references
+from hub.community.service.marks import MAX_MENTIONS, MAX_REFERENCES, find_mentions, find_references
 from hub.community.service.people import may_read
+from hub.community.service.reviews import MAX_COMMENTS
 from hub.db.insert import insert_new_keys
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import find_kind
@@ -48,7 +49,9 @@ def _record(work: UnitOfWork, event: object) -> None:
             review = work.session.get(Review, event.review_id)
             discussion = work.session.get(Discussion, event.discussion_id)
             if review is not None and discussion is not None:
-                _note(work, discussion, review.content, event.actor_id)
+                said = select(Comment.content).where(Comment.review_id == review.id).order_by(Comment.id)
+                texts = [review.content, *work.session.scalars(said.limit(MAX_COMMENTS))]
+                _note(work, discussion, texts, event.actor_id)
 
 
 def _note_comment(work: UnitOfWork, comment_id: int, actor_id: int | None) -> list[int]:
@@ -56,14 +59,15 @@ def _note_comment(work: UnitOfWork, comment_id: int, actor_id: int | None) -> li
     discussion = work.session.get(Discussion, comment.discussion_id) if comment else None
     if comment is None or discussion is None or comment.hidden_at is not None:
         return []
-    return _note(work, discussion, comment.content, actor_id)
+    return _note(work, discussion, [comment.content], actor_id)
 
 
-def _note(work: UnitOfWork, discussion: Discussion, text: str, actor_id: int | None) -> list[int]:
-    """Note whom and what a text names; the ids of the people whom the discussion did not name before."""
-    if references := find_references(text):
-        _note_references(work, discussion, references, actor_id)
-    names = find_mentions(text)
+def _note(work: UnitOfWork, discussion: Discussion, texts: Sequence[str], actor_id: int | None) -> list[int]:
+    """Note whom and what is named in texts; the ids of the people whom the discussion did not name before."""
+    references = dict.fromkeys(reference for text in texts for reference in find_references(text))
+    if references:
+        _note_references(work, discussion, [*references][:MAX_REFERENCES], actor_id)
+    names = [*dict.fromkeys(name for text in texts for name in find_mentions(text))][:MAX_MENTIONS]
     if not names:
         return []
     wanted = select(User.id).join(User.namespace).where(Namespace.path_key.in_(names), may_read(discussion.repository))

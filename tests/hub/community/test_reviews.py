@@ -11,6 +11,7 @@ from hub.accounts.service import delete_user, set_grant
 from hub.base.errors import Conflict, Denied, HubError, Invalid, NotFound
 from hub.base.paging import PageArgs
 from hub.community.models import DiscussionEvent, Notification
+from hub.community.models_people import Mention
 from hub.community.service import (
     discussions,
     mergeability,
@@ -209,7 +210,9 @@ def test_conversations_about_lines(context, people, where, actor_of, pull, commi
     ):
         with pytest.raises(error):
             speak(eve, wrong)
-    speak(eve, ("a.txt", "new", 3, 4), ("a.txt", "old", 4, 4))
+    speak(eve, ("a.txt", "new", 3, 4), ("a.txt", "old", 4, 4), content="Why, @bob?")
+    with reading(context) as work:
+        assert list(work.session.scalars(select(Mention.user_id))) == [people["bob"].id]
     new, old = threads().items
     assert (new.row.excerpt, old.row.excerpt, new.is_outdated) == ("line 3\nLINE 4", "line 4", False)
     with unit_of_work(context) as work:
@@ -223,7 +226,7 @@ def test_conversations_about_lines(context, people, where, actor_of, pull, commi
         assert reviews.count_unresolved(work, pull) == 1
     assert [one.row.id for one in threads(state="open").items] == [old.row.id]
     (resolved,) = threads(state="resolved", path="a.txt").items
-    assert ([one.content for one in resolved.comments], resolved.row.resolved_by.name) == (["Why?", "So."], "bob")
+    assert ([one.content for one in resolved.comments], resolved.row.resolved_by.name) == (["Why, @bob?", "So."], "bob")
     # A page costs the same, however much was said.
     with count_queries() as queries:
         threads()
