@@ -367,6 +367,7 @@ def test_a_worker_that_is_killed_while_it_indexes_leaves_a_whole_index(hub, acco
     own = checkout_of("killed")
     files = {f"src/part{number % 50}/word{number}.py": f"marker{number} = {number}\n" for number in range(FILES)}
     worker = hub.program("worker")[0]
+    hub.rest()
     pause(worker)
     commit = push(own, {"README.md": "---\nlicense: mit\n---\n# Many\n", **files})
     wait_until(

@@ -251,6 +251,7 @@ def job_states(hub, name):
 def test_a_job_whose_worker_is_killed_runs_again(own, hub):
     """The worker is stopped before the job is sent, and killed with what it forks as soon as it goes on."""
     worker = hub.program("worker")[0]
+    hub.rest()
     pause(worker)
     own.user.commit(own.work_tree, {"a.txt": "1\n"})
     own.user.push(own.work_tree, "main")
@@ -271,6 +272,7 @@ def test_jobs_outlive_a_redis_that_loses_everything(start_hub, redis_server, git
     hub = start_hub(redis_url=redis_server.url(2))
     own = make_checkout(hub.create_user("ada"))
     workers = hub.program("worker")
+    hub.rest()
     for worker in workers:
         pause(worker)
     own.user.commit(own.work_tree, {"a.txt": "1\n"})

@@ -200,6 +200,11 @@ class HubServer:
         with engine.connect() as connection:
             return list(connection.execute(text(query), values).all())
 
+    def rest(self) -> None:
+        """Wait until no job runs or is due. A worker that is paused before might hold SQLite's one lock for writing."""
+        busy = "SELECT 1 FROM jobs WHERE state = 'running' OR (state = 'queued' AND run_after <= created_at)"
+        wait_until(lambda: not self.rows(busy), timeout_s=120, what="the jobs that are due")
+
     def execute(self, statement: str, **values: Any) -> None:
         """Change the hub's database behind its back."""
         url = load(self.environment).settings.effective_database_url
