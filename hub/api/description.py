@@ -270,7 +270,8 @@ def _add_errors(document: Document, path: str, method: str, operation: Operation
         statuses |= {414}
     if "{" in path:
         statuses |= {405}
-    if is_write:
+    # Reads below a repository's address, too: what a file holds may be no table, prompt or head, or not read yet.
+    if is_write or "{name}/" in path:
         statuses |= {409, 422}
     if media_types:
         statuses |= {413}
