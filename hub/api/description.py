@@ -155,6 +155,8 @@ _PAGING = {
     "page": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1},
     "per": {"type": "integer", "minimum": 1, "maximum": MAX_PER, "default": DEFAULT_PER},
 }
+# What the names of the skill registry's errors begin with.
+_REGISTRY = "REGISTRY_"
 # A body or query with one of these says what the thing must be like before it is changed.
 _CONDITIONS = frozenset({"parent", "sha", "old_role"})
 
@@ -174,6 +176,7 @@ def complete(document: Document) -> Document:
     components["headers"] = {name: {"description": text, "schema": schema} for name, (text, schema) in _HEADERS.items()}
     components["parameters"] = components.get("parameters", {}) | _PARAMETERS
     components["responses"] = {HTTPStatus(status).name: _error(status) for status in _STATUSES}
+    components["responses"] |= {_REGISTRY + HTTPStatus(status).name: _registry_error(status) for status in _STATUSES}
     for path, method, operation in operations_of(document):
         _add_security(path, method, operation)
         _add_parameters(path, method, operation)
@@ -207,6 +210,14 @@ def _error(status: int) -> dict[str, Any]:
             }
         },
     }
+
+
+def _registry_error(status: int) -> dict[str, Any]:
+    """An error in the envelope of the skill registry. Source: CSGHub contract, section 4.10."""
+    members = {"code": "integer", "msg": "string", "data": "object", "timestamp": "string", "requestId": "string"}
+    properties = {name: {"type": type} for name, type in members.items()}
+    schema = {"type": "object", "required": ["code", "msg"], "properties": properties}
+    return {"description": _STATUSES[status], "content": {"application/json": {"schema": schema}}}
 
 
 def _references(headers: list[str]) -> dict[str, Any]:
@@ -282,8 +293,10 @@ def _add_errors(document: Document, path: str, method: str, operation: Operation
     if "206" in operation["responses"]:
         statuses |= {416}
         operation["responses"]["206"].setdefault("content", operation["responses"]["200"].get("content", {}))
+    dialect = _REGISTRY if path.startswith("/claw/") else ""
     for status in sorted(statuses):
-        operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{HTTPStatus(status).name}"})
+        name = dialect + HTTPStatus(status).name
+        operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{name}"})
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
