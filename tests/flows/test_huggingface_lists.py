@@ -79,7 +79,8 @@ assert f"dataset:{data}" in tags, tags
 found = api.list_models(author=me, filter=["license:mit", "en"], pipeline_tag="text-generation")
 assert [m.id for m in found] == [model]
 assert [m.id for m in api.list_models(trained_dataset=data)] == [model]
-assert list(HfApi(token=False).list_models(trained_dataset=data)) == []
+# The card names it to everybody; that there is such a data set here, a stranger does not learn by it.
+assert [m.id for m in HfApi(token=False).list_models(trained_dataset=data)] == [model]
 assert [d.id for d in api.list_datasets(author=me, search=name, gated=False)] == [data]
 assert "license" in api.get_model_tags() and "task_categories" in api.get_dataset_tags()
 
