@@ -246,7 +246,7 @@ def show_activity_map(username: str) -> Response:
 @blp.arguments(schemas.DownloadsQuery, location="query")
 @blp.response(200, enveloped(schemas.DownloadsSchema))
 def show_downloads(query: dict[str, Any], address: Address) -> Response:
-    """The downloads of the last days, and the files that were downloaded most."""
+    """The downloads of the last days, and the files that were downloaded most (in the last 30 of them)."""
     with reading(current_context()) as work:
         repository = address.show(work)
         [days] = list_days(work, repository_ids=[repository.id], days=query["days"]).values()

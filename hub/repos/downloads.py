@@ -213,9 +213,13 @@ def list_days(work: UnitOfWork, *, repository_ids: Sequence[int], days: int) -> 
     return {id: [DayCount(day, *found.get((id, day), (0, 0))) for day in span] for id in repository_ids}
 
 
+# A year of a repository with thousands of files is too much to be added up while somebody waits.
+TOP_DAYS = 30
+
+
 def list_top_files(work: UnitOfWork, *, repository_id: int, days: int, limit: int) -> list[tuple[str, int]]:
-    """The files that were downloaded most in the last days, and how often: by path. One query."""
-    first = work.now().date() - timedelta(days=days - 1)
+    """The files that were downloaded most in the last days, at most ``TOP_DAYS``, and how often: by path. One query."""
+    first = work.now().date() - timedelta(days=min(days, TOP_DAYS) - 1)
     total = func.sum(FileDownloads.count)
     query = (
         select(func.min(FileDownloads.path), total)

@@ -144,13 +144,15 @@ class Engine:
                 self._waiting -= 1
 
     def _find_child(self) -> _Child:
-        while self._idle:
-            child = self._idle.pop()
+        while True:
+            try:
+                child = self._idle.pop()
+            except IndexError:  # none, or another thread took the last one
+                return _Child(self._scratch, self.limits)
             if child.is_alive():
                 child.touch()
                 return child
             child.stop()
-        return _Child(self._scratch, self.limits)
 
 
 ENGINE: Key[Engine] = Key("assets.engine")
