@@ -350,6 +350,21 @@ def readable(
     )
 
 
+def holders(resource: Resource, *, least: Role) -> ColumnElement[bool]:
+    """Of ``User``: has at least this role on a resource, or administers the site; ``role_on`` asked of the users."""
+    roles = [role for role in Role if role.rank >= least.rank]
+    members = (
+        select(Member.user_id)
+        .join(Organization, Organization.id == Member.organization_id)
+        .where(Organization.namespace_id == resource.namespace_id, Member.role.in_(roles))
+    )
+    granted = select(Grant.user_id).where(
+        Grant.resource_type == resource.resource_type, Grant.resource_id == resource.id, Grant.role.in_(roles)
+    )
+    mine = User.namespace_id == resource.namespace_id
+    return or_(User.is_admin, mine, User.id.in_(members), User.id.in_(granted))
+
+
 def require(work: UnitOfWork, actor: Actor, action: str, resource: Resource, *, what: str = "repository") -> None:
     """Return when the actor may; raise what the actor may know otherwise.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import BigInteger, case, cast, func, select, tuple_
 
 from hub.accounts.models import Namespace, User
-from hub.accounts.policy import Actor, readable
+from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.events import publish
 from hub.community import events
@@ -16,12 +16,12 @@ from hub.community.models_people import Mention
 from hub.community.models_reviews import Review
 from hub.community.service.discussions import record
 from hub.community.service.marks import MAX_MENTIONS, MAX_REFERENCES, find_mentions, find_references
-from hub.community.service.people import may_read
+from hub.community.service.people import readers_of
 from hub.community.service.reviews import MAX_COMMENTS
 from hub.db.insert import insert_new_keys
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import find_kind
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 
 # So many others are shown where one is named.
@@ -70,7 +70,9 @@ def _note(work: UnitOfWork, discussion: Discussion, texts: Sequence[str], actor_
     names = [*dict.fromkeys(name for text in texts for name in find_mentions(text))][:MAX_MENTIONS]
     if not names:
         return []
-    wanted = select(User.id).join(User.namespace).where(Namespace.path_key.in_(names), may_read(discussion.repository))
+    wanted = (
+        select(User.id).join(User.namespace).where(Namespace.path_key.in_(names), readers_of(discussion.repository))
+    )
     now = work.now()
     rows = [
         {"discussion_id": discussion.id, "user_id": user_id, "created_at": now}
@@ -126,15 +128,7 @@ def _find_repositories(work: UnitOfWork, source: Discussion, paths: set[str], ac
         .join(Namespace, Namespace.id == Repository.namespace_id)
         .where(tuple_(Namespace.path_key, Repository.name_key).in_([tuple(parts[-2:]) for parts in split.values()]))
         .where(is_live())
-        .where(
-            readable(
-                actor,
-                resource_type=Repository.resource_type,
-                id=Repository.id,
-                namespace_id=Repository.namespace_id,
-                is_private=Repository.is_private,
-            )
-        )
+        .where(may_read(actor))
         .order_by(Repository.kind != source.repository.kind, Repository.id)
     ).all()
     found = dict(own)

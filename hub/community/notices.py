@@ -30,7 +30,7 @@ from hub.community.models_people import Assignee
 from hub.community.models_reviews import Review, ReviewRequest, ReviewState
 from hub.community.service.marks import find_mentions
 from hub.community.service.notifications import MAX_SUMMARY_CHARS, Notice
-from hub.community.service.people import may_read, members_of, people_of, told_of, wants
+from hub.community.service.people import members_of, people_of, readers_of, told_of, wants
 from hub.community.service.texts import MAX_TITLE_CHARS, shorten
 from hub.db.uow import UnitOfWork
 from hub.jobs.service import enqueue
@@ -335,7 +335,7 @@ def _tell_decided(work: UnitOfWork, notice: _Writer, *, request_id: int, state: 
     }[request.state]
     text = f"{words} the {_kind(work, repository)} {repository.path}"
     told = notice(NotificationType.ASSET, text, request.reason, url=_address(work, repository))
-    yield told, (User.id == request.user_id) & may_read(repository)
+    yield told, (User.id == request.user_id) & readers_of(repository)
 
 
 def _administers(repository: Repository) -> ColumnElement[bool]:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from hub.accounts.policy import Actor, readable
+from hub.accounts.policy import Actor
 from hub.db.uow import UnitOfWork
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 
 
 def count_by_kind(work: UnitOfWork, *, actor: Actor, namespace_id: int) -> dict[str, int]:
     """How many repositories of each kind are in a namespace, of those that the actor may read. One query."""
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
     in_namespace = Repository.namespace_id == namespace_id
-    query = select(Repository.kind, func.count()).where(in_namespace, is_live(), may_read).group_by(Repository.kind)
+    query = (
+        select(Repository.kind, func.count()).where(in_namespace, is_live(), may_read(actor)).group_by(Repository.kind)
+    )
     return dict(work.session.execute(query).all())
 
 

@@ -41,6 +41,22 @@ def is_live() -> ColumnElement[bool]:
     return and_(Repository.state == ready, Repository.deleted_at.is_(None))
 
 
+# Conditions of so many readers are kept, as they are not quick to build.
+_MAX_READERS = 1000
+
+
+@lru_cache(maxsize=_MAX_READERS)
+def may_read(actor: Actor) -> ColumnElement[bool]:
+    """The condition that the actor may read a repository, for lists. Source: ``accounts.policy.readable``."""
+    return readable(
+        actor,
+        resource_type=Repository.resource_type,
+        id=Repository.id,
+        namespace_id=Repository.namespace_id,
+        is_private=Repository.is_private,
+    )
+
+
 # What answers say of who made a repository; an account has much more.
 BRIEF_USER = (load_only(User.uuid, User.name, User.nickname, User.avatar), lazyload(User.namespace))
 
@@ -217,19 +233,12 @@ def list_by_paths(work: UnitOfWork, *, actor: Actor, kind: str, paths: Sequence[
 
 
 def _list_readable(work: UnitOfWork, actor: Actor, condition: ColumnElement[bool]) -> list[Repository]:
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
     return list(
         work.session.scalars(
             select(Repository)
             .join(Repository.namespace)
             .options(contains_eager(Repository.namespace))
-            .where(condition, is_live(), Repository.kind.in_(work.context[KINDS]), may_read)
+            .where(condition, is_live(), Repository.kind.in_(work.context[KINDS]), may_read(actor))
             .order_by(Repository.id)
         )
     )

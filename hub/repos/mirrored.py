@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import aliased
 
-from hub.accounts.policy import Action, Actor, can, readable, require
+from hub.accounts.policy import Action, Actor, can, require
 from hub.db.uow import UnitOfWork
-from hub.repos.lookup import find_shown, get_readable, is_live
+from hub.repos.lookup import find_shown, get_readable, is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.rows import ROWS, Shown, read_rows
 
@@ -37,14 +37,7 @@ def get_mirror_or_local(work: UnitOfWork, *, actor: Actor, kind: str, path: str,
     column = _PATHS.get(hub)
     found = None
     if column is not None:
-        may_read = readable(
-            actor,
-            resource_type=Repository.resource_type,
-            id=Repository.id,
-            namespace_id=Repository.namespace_id,
-            is_private=Repository.is_private,
-        )
-        query = select(Repository).where(Repository.kind == kind, column == path, is_live(), may_read)
+        query = select(Repository).where(Repository.kind == kind, column == path, is_live(), may_read(actor))
         found = work.session.scalar(query.order_by(Repository.id).limit(1))
     return found or get_readable(work, actor=actor, kind=kind, path=path)
 

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_
 
 from hub.accounts.policy import Actor
-from hub.assets.search.filters import may_read, may_read_content
-from hub.repos.lookup import is_live
+from hub.assets.search.filters import may_read_content
+from hub.repos.lookup import is_live, may_read
 
 MAX_WORDS = 8
 MAX_SEARCH_CHARS = 200

@@ -20,7 +20,6 @@ from hub.assets.records import skills
 from hub.assets.records.semver import check_version
 from hub.assets.records.skill_form import MAX_SKILL_BYTES, SKILL_PATH, Skill, missing_skill, parse_skill
 from hub.assets.records.skills import KIND, Published
-from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name, normalise_path
@@ -29,7 +28,7 @@ from hub.db.uow import UnitOfWork, reading
 from hub.repos.attributes import ATTRIBUTES_PATH
 from hub.repos.entries import read_snapshot
 from hub.repos.files import FileEdit, commit_files
-from hub.repos.lookup import find_repository, get_readable, is_live
+from hub.repos.lookup import find_repository, get_readable, is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.rows import Shown
 from hub.repos.searching import matches

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, not_, or_, select
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Actor
 from hub.assets.models_search import SearchContent, SearchFile
-from hub.assets.search.filters import may_read, may_read_content
+from hub.assets.search.filters import may_read_content
 from hub.assets.search.fulltext import content_holds, has_full_text
 from hub.assets.search.grammar import Filter, Query
 from hub.assets.search.texts import decoded, lines_with
@@ -25,7 +25,7 @@ from hub.base.paging import Page, PageArgs
 from hub.db.engine import DATABASE, PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
 from hub.git import tree
-from hub.repos.lookup import is_live, path_of_uuid
+from hub.repos.lookup import is_live, may_read, path_of_uuid
 from hub.repos.models import Repository
 from hub.repos.searching import literal_pattern
 

@@ -16,14 +16,13 @@ from sqlalchemy import ColumnElement, func, literal, or_, select, union_all
 from hub.accounts.policy import Actor
 from hub.assets.models import RepositoryTag, Tag
 from hub.assets.search.choices import Choice, Chosen, Sample, find_choices
-from hub.assets.search.filters import may_read
 from hub.assets.service.catalogue import list_categories
 from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
 from hub.db.engine import PLANNED_EACH_TIME
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.searching import matches
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, false, not_, or_, select, true
 
 from hub.accounts.models import Grant, Member, Namespace, Organization, Role
-from hub.accounts.policy import Actor, readable
+from hub.accounts.policy import Actor
 from hub.assets.models_indexing import ModelMetadata
 from hub.assets.search.choices import with_choices
 from hub.assets.search.grammar import Filter, Span
@@ -117,18 +117,6 @@ _STATES: dict[str, ColumnElement[bool]] = {
     "gated": Repository.gate != "",
     "mirror": Repository.source != "local",
 }
-
-
-@lru_cache(maxsize=_MAX_READERS)
-def may_read(actor: Actor) -> ColumnElement[bool]:
-    """The condition on ``Repository`` that the actor may read it."""
-    return readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
 
 
 @lru_cache(maxsize=_MAX_READERS)

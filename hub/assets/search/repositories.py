@@ -19,7 +19,7 @@ from sqlalchemy import union_all as all_of
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Actor
 from hub.assets.models_search import SearchCard
-from hub.assets.search.filters import may_read, may_read_content
+from hub.assets.search.filters import may_read_content
 from hub.assets.search.fulltext import card_holds, has_full_text
 from hub.assets.search.grammar import Query
 from hub.assets.search.words import Row, row_of
@@ -30,7 +30,7 @@ from hub.db.engine import DATABASE, PLANNED_EACH_TIME
 from hub.db.shapes import Shape, shape_of
 from hub.db.totals import COUNT_LIMIT, ESTIMATE_TTL_S, MAX_ESTIMATES, total_of
 from hub.db.uow import UnitOfWork
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.rows import ROWS, RepositoryRow, read_rows
 from hub.repos.searching import has_word, literal_pattern

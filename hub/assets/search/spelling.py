@@ -13,12 +13,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, literal, select, union_all
 
 from hub.accounts.policy import Actor
-from hub.assets.search.filters import may_read
 from hub.assets.search.fulltext import has_trigrams
 from hub.assets.search.grammar import MAX_QUERY_CHARS, Query
 from hub.db.engine import PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 
 # So many names are looked at: those that are alike for each word, and the trending ones of all kinds together; where

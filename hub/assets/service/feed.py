@@ -19,12 +19,11 @@ from hub.accounts.service import get_own_user
 from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
 from hub.assets.models import Collection
 from hub.assets.models_follows import CollectionFollow, NamespaceFollow
-from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork
 from hub.repos.activities import ActivityType, forget_activity, note_activity
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.models_activities import Activity
 

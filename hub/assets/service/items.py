@@ -13,12 +13,11 @@ from hub.accounts.policy import Action, Actor
 from hub.accounts.service.fields import validate_text
 from hub.assets.models import Collection, CollectionItem
 from hub.assets.service.collections import lock_collection, note_change
-from hub.assets.service.rows import may_read
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 
 # Of a collection, and of one request.

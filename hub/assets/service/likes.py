@@ -15,14 +15,13 @@ from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models import Collection, CollectionLike, Like
 from hub.assets.models_records import PromptLike, PromptRecord
-from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Denied, NotFound, NotSignedIn
 from hub.base.paging import PageArgs
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.activities import ActivityType, forget_activity, note_activity
-from hub.repos.lookup import get_readable, is_live
+from hub.repos.lookup import get_readable, is_live, may_read
 from hub.repos.models import Repository
 
 MAX_RECOUNTED = 10_000

@@ -14,10 +14,9 @@ from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models_lineage import Relation, RelationOrigin, RelationType, Run, RunLink, RunState, origin_of
 from hub.assets.service.relations import is_shown
-from hub.assets.service.rows import may_read
 from hub.assets.service.runs import may_see_run
 from hub.db.uow import UnitOfWork
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 
 MAX_DEPTH = 5

@@ -16,7 +16,7 @@ from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, require
 from hub.assets.models import Relation
 from hub.assets.models_lineage import RelationType
-from hub.assets.service.rows import hold, may_read
+from hub.assets.service.rows import hold
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.events import publish
@@ -28,7 +28,7 @@ from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.contents import resolve
 from hub.repos.events import RepositoryUpdated
 from hub.repos.kinds import KINDS, find_kind
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.rows import RepositoryRow
 from hub.repos.service import list_repositories

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
-from hub.accounts.policy import Actor, readable
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository
-
-
-def may_read(actor: Actor) -> ColumnElement[bool]:
-    """The condition on ``Repository`` that the actor may read it."""
-    return readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
 
 
 def hold(work: UnitOfWork, repository: Repository) -> bool:

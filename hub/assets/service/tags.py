@@ -19,7 +19,6 @@ from hub.assets.models import Relation, RepositoryTag, Tag
 from hub.assets.models_lineage import RelationType
 from hub.assets.service.labels import Label
 from hub.assets.service.relations import BASE_TYPES, MAX_SHOWN, Target, find_readable, is_shown, paths_of
-from hub.assets.service.rows import may_read
 from hub.base.context import Context
 from hub.base.errors import Invalid
 from hub.base.names import fold_name
@@ -27,7 +26,7 @@ from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
 from hub.repos.filters import has_detail
 from hub.repos.kinds import get_kind
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.starters import DEFAULT_SPACE_SDK
 

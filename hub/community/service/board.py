@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from hub.accounts.models import Namespace, User
-from hub.accounts.policy import Action, Actor, readable, require
+from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import get_own_user
 from hub.base.errors import Invalid
 from hub.base.names import fold_name
@@ -27,7 +27,7 @@ from hub.community.service.texts import check_line
 from hub.db.engine import PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS, find_kind
-from hub.repos.lookup import get_readable, is_live
+from hub.repos.lookup import get_readable, is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.searching import literal_pattern
 
@@ -157,14 +157,7 @@ def list_mine(
     page = page or PageArgs()
     user = get_own_user(work, actor=actor)
     require(work, actor, Action.ACCOUNT_READ, user, what="user")
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
-    where = [_concerns(user, role), is_live(), may_read, Repository.kind.in_([*work.context[KINDS]])]
+    where = [_concerns(user, role), is_live(), may_read(actor), Repository.kind.in_([*work.context[KINDS]])]
     if repository:
         where += _is_at(work, repository)
     wanted = Wanted(type=type, state=state)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, cast, func, literal, or_, sele
 from sqlalchemy.orm import joinedload
 
 from hub.accounts.models import User
-from hub.accounts.policy import Actor, readable
+from hub.accounts.policy import Actor
 from hub.base.paging import Page, PageArgs
 from hub.community.models import Comment, Discussion, DiscussionEvent, DiscussionEventType, DiscussionStatus
 from hub.community.models_people import DiscussionLabel
@@ -19,7 +19,7 @@ from hub.community.service.people import Participants, Telling
 from hub.community.service.reactions import Reactions, reactions_of
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 
 
@@ -134,13 +134,7 @@ def _may_see(work: UnitOfWork, actor: Actor) -> ColumnElement[bool]:
             Discussion.id == cast(DiscussionEvent.data["discussion_id"].as_string(), BigInteger),
             is_live(),
             Repository.kind.in_([*work.context[KINDS]]),
-            readable(
-                actor,
-                resource_type=Repository.resource_type,
-                id=Repository.id,
-                namespace_id=Repository.namespace_id,
-                is_private=Repository.is_private,
-            ),
+            may_read(actor),
         )
     )
     return or_(DiscussionEvent.type != DiscussionEventType.REFERENCED, there.correlate(DiscussionEvent).exists())

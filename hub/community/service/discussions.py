@@ -15,7 +15,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import contains_eager, joinedload
 
 from hub.accounts.models import Namespace, User
-from hub.accounts.policy import Action, Actor, can, readable, require
+from hub.accounts.policy import Action, Actor, can, require
 from hub.accounts.service import get_own_user
 from hub.base.errors import Conflict, Denied, NotFound, NotSignedIn
 from hub.base.events import publish
@@ -37,6 +37,7 @@ from hub.community.service.switches import require_on
 from hub.community.service.texts import check_content, check_title
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
+from hub.repos.lookup import may_read
 from hub.repos.models import Repository
 from hub.repos.service import get_readable, is_live
 
@@ -86,15 +87,8 @@ def list_discussions(
 
 def count_opened(work: UnitOfWork, *, actor: Actor, user: User) -> int:
     """How many discussions and pull requests a user opened, of those that the actor may see. One query."""
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
     query = select(func.count(Discussion.id)).join(Discussion.repository)
-    return work.session.scalar(query.where(Discussion.user_id == user.id, is_live(), may_read)) or 0
+    return work.session.scalar(query.where(Discussion.user_id == user.id, is_live(), may_read(actor))) or 0
 
 
 def get_discussion(work: UnitOfWork, *, actor: Actor, discussion_id: int) -> Discussion:

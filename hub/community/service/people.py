@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, delete, func, or_, select, union, update
 
-from hub.accounts.models import Grant, Member, Namespace, Organization, User
-from hub.accounts.policy import Action, Actor, require
+from hub.accounts.models import Member, Namespace, Organization, Role, User
+from hub.accounts.policy import Action, Actor, holders, require
 from hub.accounts.service import get_own_user
 from hub.base.errors import Conflict, NotFound
 from hub.base.events import publish
@@ -45,14 +45,9 @@ def members_of(namespace_id: int) -> Select[int]:
     )
 
 
-def may_read(repository: Repository) -> ColumnElement[bool]:
+def readers_of(repository: Repository) -> ColumnElement[bool]:
     """Of ``User``: ``policy.can`` with REPOSITORY_READ, asked of the users instead of the repositories."""
-    if not repository.is_private:
-        return User.id.is_not(None)
-    granted = select(Grant.user_id).where(
-        Grant.resource_type == Repository.resource_type, Grant.resource_id == repository.id
-    )
-    return or_(User.is_admin, people_of(repository.namespace_id), User.id.in_(granted))
+    return holders(repository, least=Role.READ) if repository.is_private else User.id.is_not(None)
 
 
 def taking_part(discussion: Discussion) -> CompoundSelect[int | None]:
@@ -76,7 +71,7 @@ def wants(discussion: Discussion) -> ColumnElement[bool]:
     refused = select(Subscription.user_id).where(
         Subscription.discussion_id == discussion.id, Subscription.is_wanted.is_(False)
     )
-    return User.id.not_in(refused) & may_read(discussion.repository)
+    return User.id.not_in(refused) & readers_of(discussion.repository)
 
 
 def told_of(discussion: Discussion) -> ColumnElement[bool]:
@@ -136,7 +131,7 @@ def find_readers(work: UnitOfWork, repository: Repository, names: Sequence[str])
     """
     keys = list(dict.fromkeys(fold_name(check_line(name, what="users", most=_MAX_NAME_CHARS)) for name in names))
     rows = work.session.scalars(
-        select(User).join(User.namespace).where(Namespace.path_key.in_(keys), may_read(repository))
+        select(User).join(User.namespace).where(Namespace.path_key.in_(keys), readers_of(repository))
     )
     found = {fold_name(user.name): user for user in rows}
     for key in keys:

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import joinedload
 
-from hub.accounts.models import Grant, Member, Organization, Role, User
-from hub.accounts.policy import Action, Actor, can, require
+from hub.accounts.models import Role, User
+from hub.accounts.policy import Action, Actor, can, holders, require
 from hub.base.context import Context
 from hub.base.errors import Conflict, Denied, Invalid, NotFound
 from hub.base.events import publish
@@ -117,18 +117,8 @@ def _last_words(discussion_id: int, states: Sequence[ReviewState]) -> Select[int
 
 
 def has_weight(repository: Repository) -> ColumnElement[bool]:
-    """``policy.can`` with REPOSITORY_WRITE, asked of the users; frozen or not."""
-    roles = [role for role in Role if role.rank >= Role.WRITE.rank]
-    members = (
-        select(Member.user_id)
-        .join(Organization, Organization.id == Member.organization_id)
-        .where(Organization.namespace_id == repository.namespace_id, Member.role.in_(roles))
-    )
-    granted = select(Grant.user_id).where(
-        Grant.resource_type == Repository.resource_type, Grant.resource_id == repository.id, Grant.role.in_(roles)
-    )
-    mine = User.namespace_id == repository.namespace_id
-    return User.is_active & or_(User.is_admin, mine, User.id.in_(members), User.id.in_(granted))
+    """Of ``User``: ``policy.can`` with REPOSITORY_WRITE, asked of the users; frozen or not."""
+    return User.is_active & holders(repository, least=Role.WRITE)
 
 
 # Reviewing.

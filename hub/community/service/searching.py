@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from hub.accounts.models import Namespace, User
-from hub.accounts.policy import Actor, readable
+from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.paging import Page, PageArgs
 from hub.community.models import Discussion
@@ -15,6 +15,7 @@ from hub.db.engine import PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
 from hub.repos.finding import Hit, Provider, Wanted, add_provider
 from hub.repos.kinds import KINDS
+from hub.repos.lookup import may_read
 from hub.repos.models import Repository
 from hub.repos.searching import literal_pattern
 from hub.repos.service import is_live
@@ -36,19 +37,12 @@ def find_discussions(work: UnitOfWork, actor: Actor, wanted: Wanted, page: PageA
     if not wanted.words:
         return Page((), 0)
     title = func.lower(Discussion.title)
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
     found = (
         select(Discussion.id, Discussion.title, Discussion.number, Discussion.status, Discussion.updated_at)
         .add_columns(Discussion.user_id, Repository.kind, Repository.name, Namespace.path.label("owner"))
         .join(Repository, Repository.id == Discussion.repository_id)
         .join(Namespace, Namespace.id == Repository.namespace_id)
-        .where(is_live(), may_read, Repository.kind.in_([*work.context[KINDS]]))
+        .where(is_live(), may_read(actor), Repository.kind.in_([*work.context[KINDS]]))
         .where(*(title.like(f"%{literal_pattern(word)}%", escape="\\") for word in wanted.words))
         .where(*(title.not_like(f"%{literal_pattern(word)}%", escape="\\") for word in wanted.refused))
         .order_by(Discussion.id.desc())

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import contains_eager
 
 from hub.accounts.models import User
-from hub.accounts.policy import Action, Actor, readable
+from hub.accounts.policy import Action, Actor
 from hub.base.context import Context
 from hub.base.errors import Conflict, HubError
 from hub.base.events import publish
@@ -29,7 +29,7 @@ from hub.git.repository import find_revision, list_refs
 from hub.git.types import ZERO_OID, RefChange
 from hub.repos import refs
 from hub.repos.checks import Purpose
-from hub.repos.lookup import get_for, is_live, repository_path
+from hub.repos.lookup import get_for, is_live, may_read, repository_path
 from hub.repos.models import Repository
 from hub.repos.proposals import proposal_ref
 from hub.repos.transplants import bring_commits
@@ -47,14 +47,7 @@ def sources_of(work: UnitOfWork, actor: Actor, pulls: Sequence[PullRequest]) -> 
     ids = {pull.source_repository_id for pull in pulls if pull.source_repository_id is not None}
     if not ids:
         return {}
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
-    found = work.session.scalars(select(Repository).where(Repository.id.in_(ids), is_live(), may_read))
+    found = work.session.scalars(select(Repository).where(Repository.id.in_(ids), is_live(), may_read(actor)))
     return {repository.id: repository.path for repository in found}
 
 

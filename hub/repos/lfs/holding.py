@@ -11,14 +11,14 @@ from itertools import islice
 
 from sqlalchemy import Select, func, select, update
 
-from hub.accounts.policy import Action, Actor, readable
+from hub.accounts.policy import Action, Actor
 from hub.base.context import Context
 from hub.base.errors import Invalid, TooLarge
 from hub.db.uow import UnitOfWork, reading
 from hub.objects.store import STORE
 from hub.repos.lfs.holdings import object_key, register_objects, sizes_of_held, stored_objects, validate_oid
 from hub.repos.lfs.proposed import check_room, register_for
-from hub.repos.lookup import get_for, is_live
+from hub.repos.lookup import get_for, is_live, may_read
 from hub.repos.models import LFSLink, LFSObject, Repository
 
 _AT_ONCE = 1000
@@ -95,13 +95,6 @@ def readable_contents(work: UnitOfWork, actor: Actor, oids: Iterable[str]) -> se
 
     Gated repositories give nothing away here, not even to those who were let in.
     """
-    may_read = readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
     found: set[str] = set()
     remaining = iter(dict.fromkeys(oids))
     while batch := list(islice(remaining, _AT_ONCE)):
@@ -110,7 +103,7 @@ def readable_contents(work: UnitOfWork, actor: Actor, oids: Iterable[str]) -> se
                 select(LFSLink.oid)
                 .distinct()
                 .join(Repository, Repository.id == LFSLink.repository_id)
-                .where(LFSLink.oid.in_(batch), is_live(), may_read, Repository.gate == "")
+                .where(LFSLink.oid.in_(batch), is_live(), may_read(actor), Repository.gate == "")
             )
         )
     return found

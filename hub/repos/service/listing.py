@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Integer, Select, Subquery, UnaryExpression
 from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.accounts.models import Namespace
-from hub.accounts.policy import Action, Actor, can_each, readable
+from hub.accounts.policy import Action, Actor, can_each
 from hub.base.errors import Invalid
 from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
@@ -20,7 +20,7 @@ from hub.db.shapes import Shape, shape_of
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
-from hub.repos.lookup import is_live
+from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.rows import ROWS, RepositoryRow, Shown, read_rows
 from hub.repos.searching import matches
@@ -45,8 +45,6 @@ SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
 
 # Of lists that differ in the values only, the statements are built once.
 _MAX_SHAPES = 500
-# Nor is the condition of what somebody may see built anew for each of their lists.
-_MAX_READERS = 1000
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def list_repositories(
     page = page or PageArgs()
     # A kind whose plugin does not run is as if it did not exist: its repositories have no address.
     kinds = tuple(known.name for known in work.context[KINDS].values()) if kind is None else (kind,)
-    shape, values = shape_of([_may_read(actor), *matches(search), *where])
+    shape, values = shape_of([may_read(actor), *matches(search), *where])
     values |= {"kind": kinds[0], "source": source}
     values |= {"offset": page.offset, "per": page.per, "last": page.offset + page.per}
     if namespace is not None:
@@ -156,14 +154,3 @@ def _ids_of_page(query: Select[Any], kinds: tuple[str, ...], order: tuple[UnaryE
     all_first = union_all(*(select(first.where(Repository.kind == kind).subquery()) for kind in kinds)).subquery()
     merged = select(all_first.c.id).order_by(*(all_first.c[str(column.key)].desc() for column in columns))
     return merged.offset(offset).limit(per).subquery()
-
-
-@lru_cache(maxsize=_MAX_READERS)
-def _may_read(actor: Actor) -> ColumnElement[bool]:
-    return readable(
-        actor,
-        resource_type=Repository.resource_type,
-        id=Repository.id,
-        namespace_id=Repository.namespace_id,
-        is_private=Repository.is_private,
-    )
