@@ -19,6 +19,7 @@ from typing import Any
 
 from hub.assets.viewer.features import features_of
 from hub.assets.viewer.writing import Writer
+from hub.base.streams import RangedStream
 from hub.base.texts import as_storable
 
 # What is read of a source at once.
@@ -372,35 +373,16 @@ def _blocks_of_lines(stream: io.BufferedReader[Any]) -> Iterator[bytes]:
 # Parquet files that are there.
 
 
-class _Seekable(io.RawIOBase):
+class _Seekable(RangedStream):
     """A source that can be read anywhere, as a file: the end of a Parquet file says where the rest is."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._at = 0
+        self.size_bytes = source.size_bytes
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size_bytes}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        length = min(len(buffer), max(0, self._source.size_bytes - self._at))
-        if not length:
-            return 0
-        data = b"".join(self._source.open_range(self._at, length))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    def read_range(self, start: int, length: int) -> bytes:
+        length = min(length, self.size_bytes - start)
+        return b"".join(self._source.open_range(start, length)) if length > 0 else b""
 
 
 def _check_footer(source: Source) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 from hub.accounts.policy import Actor
 from hub.assets.service.tables import TableFile
 from hub.base.context import Context
+from hub.base.streams import RangedStream
 from hub.db.uow import reading
 from hub.git import tree
 from hub.objects.store import STORE
@@ -89,32 +90,15 @@ class Table:
     notes: Sequence[tuple[str, str]] = field(default=())
 
 
-class PartStream(io.RawIOBase):
+class PartStream(RangedStream):
     """A content as a file that can be read anywhere."""
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._at = 0
+        self.size_bytes = content.size_bytes
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._content.size_bytes}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._content.read(self._at, len(buffer))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    def read_range(self, start: int, length: int) -> bytes:
+        return self._content.read(start, length)
 
 
 _HELD = select(LFSObject.oid, LFSObject.size_bytes, LFSObject.created_at, LFSObject.source).where(

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.base.dotted import load_dotted
+from hub.base.streams import RangedStream
 from hub.base.texts import as_storable
 
 # Without work for so long it goes.
@@ -31,37 +32,16 @@ OPERATIONS = {
 }
 
 
-class Source(io.RawIOBase):
+class Source(RangedStream):
     """A content that the parent holds, as a file that can be read anywhere. path: of the same as a plain file."""
 
     def __init__(self, pipe: Pipe, number: int, told: dict[str, Any]) -> None:
         self._pipe = pipe
         self._number = number
-        self._at = 0
         self.name: str = told["name"]
         self.size_bytes: int = told["size"]
         self.path: str | None = told["path"]
         self.etag: str = told.get("etag", "")
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.size_bytes}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.read_range(self._at, len(buffer))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
     def read_range(self, start: int, length: int) -> bytes:
         """These bytes, or those before the end."""
