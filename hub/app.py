@@ -40,6 +40,7 @@ from hub.repos import jobs as repos_jobs
 from hub.repos import metrics as repos_metrics
 from hub.repos import topics as repos_topics
 from hub.repos.checks import CHECKS, DELETE_CHECKS, create_checks
+from hub.repos.downloads import DOWNLOADS, DownloadCounter
 from hub.repos.kinds import KINDS, create_kinds
 from hub.repos.lfs.sources import SOURCES, create_sources
 from hub.repos.revisions import FOUND_FILES
@@ -88,6 +89,7 @@ def build_context(
     context.provide(DELETE_CHECKS, Registry("delete checks"))
     context.provide(FOUND_FILES, {})
     context.provide(SOURCES, create_sources())
+    context.provide(DOWNLOADS, DownloadCounter(context))
     repos_jobs.install(context)
     garbage.install(context)
     repos_topics.install(context)

@@ -43,6 +43,7 @@ from hub.db import migrate
 from hub.db.engine import DATABASE, Database
 from hub.db.uow import UnitOfWork, unit_of_work
 from hub.plugin.discovery import find_installed
+from hub.repos.downloads import DOWNLOADS
 from hub.repos.models import Repository
 from tests.support.assets import fetch_model
 from tests.support.git import GitUser
@@ -171,6 +172,7 @@ def context(request: pytest.FixtureRequest, settings: Settings, database_url: st
     if "clock" in request.fixturenames:
         context.clock = request.getfixturevalue("clock")
     yield context
+    context[DOWNLOADS].close()
     context[DATABASE].dispose()
 
 

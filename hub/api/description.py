@@ -294,9 +294,12 @@ def _add_errors(document: Document, path: str, method: str, operation: Operation
         statuses |= {416}
         operation["responses"]["206"].setdefault("content", operation["responses"]["200"].get("content", {}))
     dialect = _REGISTRY if path.startswith("/claw/") else ""
+    # What checks a body or query has written its own status down already, in the words of the platform's errors.
+    statuses |= {status for status in _STATUSES if dialect and "$ref" in operation["responses"].get(str(status), {})}
     for status in sorted(statuses):
-        name = dialect + HTTPStatus(status).name
-        operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{name}"})
+        reference = {"$ref": f"#/components/responses/{dialect}{HTTPStatus(status).name}"}
+        if "$ref" in operation["responses"].get(str(status), reference):
+            operation["responses"][str(status)] = reference
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 

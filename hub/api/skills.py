@@ -21,10 +21,10 @@ from hub.base.errors import Invalid
 from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
-from hub.http.files import download_counter
 from hub.http.paging import page_args
 from hub.http.ranges import disposition
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
+from hub.repos.downloads import DOWNLOADS
 from hub.repos.models import Repository
 
 blp = RepositoryBlueprint("skills", __name__, url_prefix=PREFIX, description="Skills and their versions")
@@ -107,7 +107,7 @@ def send_version(repository: Repository, version: str) -> Response:
     }
     response = Response(pieces, mimetype="application/zip", headers=headers)
     response.direct_passthrough = True
-    download_counter().count(repository.id)
+    current_context()[DOWNLOADS].count(repository.id)
     return response
 
 

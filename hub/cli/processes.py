@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import os
@@ -37,6 +38,7 @@ def _load_app(ask_reload: Callable[[], None]) -> Any:
     from hub import app as application
     from hub.http.context import context_of
     from hub.plugin.states import PluginError
+    from hub.repos.downloads import DOWNLOADS
     from hub.repos.refs import start_reconciling
 
     application.preload()
@@ -52,6 +54,7 @@ def _load_app(ask_reload: Callable[[], None]) -> Any:
         # By this status the server knows that trying again is of no use.
         sys.exit(_APP_LOAD_ERROR)
     context = context_of(app)
+    atexit.register(context[DOWNLOADS].close)
     start_reconciling(context)
     _watch(context, ask_reload, pages=True)
     # What is loaded now stays to the end; the collector need not walk through it with every generation.

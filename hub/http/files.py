@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from flask import Response, current_app, redirect, request
+from flask import Response, redirect, request
 
 from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.http.actor import client_address, current_actor
-from hub.http.context import current_context
 from hub.http.ranges import Content, disposition, send_content
 from hub.repos.contents import OpenedFile
-from hub.repos.downloads import DownloadCounter
-
-_COUNTER = "hub_download_counter"
+from hub.repos.downloads import DOWNLOADS
 
 
 def send_file(
@@ -49,7 +46,7 @@ def send_file(
         content = Content(file.size_bytes, file.etag, file.open_range, file.local_path, file.modified_at)
         response = send_content(content, headers=told)
     if request.method == "GET" and response.status_code != 304 and _is_from_start():
-        download_counter().count(repository_id, path=file.entry.path, client=client_of(current_actor()))
+        context[DOWNLOADS].count(repository_id, path=file.entry.path, client=client_of(current_actor()))
     return response
 
 
@@ -61,11 +58,3 @@ def client_of(actor: Actor) -> str:
 def _is_from_start() -> bool:
     ranges = request.range.ranges if request.range is not None and request.range.units == "bytes" else []
     return len(ranges) != 1 or ranges[0][0] == 0
-
-
-def download_counter() -> DownloadCounter:
-    """This process's counter of downloads of files."""
-    counter: DownloadCounter | None = current_app.extensions.get(_COUNTER)
-    if counter is None:
-        counter = current_app.extensions.setdefault(_COUNTER, DownloadCounter(current_context()))
-    return counter

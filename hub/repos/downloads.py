@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, func, insert, literal, select, union_a
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.policy import Actor, require_site_admin
-from hub.base.context import Context
+from hub.base.context import Context, Key
 from hub.base.log import get_logger
 from hub.base.secrets import SECRET
 from hub.db.insert import insert_new, insert_new_keys
@@ -101,6 +101,13 @@ class DownloadCounter:
                 self._timer.daemon = True
                 self._timer.start()
 
+    def close(self) -> None:
+        """Write what is left, at the end of the process."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+        self.write()
+
     def write(self) -> None:
         """Add what was counted since the last time to the rows. A failure is logged, and the counts are kept."""
         with self._lock:
@@ -124,6 +131,9 @@ class DownloadCounter:
             with self._lock:
                 self._counts.update(counts)
                 self._seen |= seen
+
+
+DOWNLOADS: Key[DownloadCounter] = Key("repos.downloads")
 
 
 def _add_by_day(work: UnitOfWork, seen: Collection[_Seen]) -> None:

@@ -44,7 +44,7 @@ from hub.http.errors import speak
 from hub.http.files import client_of
 from hub.http.ranges import FileChunks
 from hub.repos import refs
-from hub.repos.downloads import DownloadCounter
+from hub.repos.downloads import DOWNLOADS
 from hub.transport.access import (
     RECEIVE_PACK,
     UPLOAD_PACK,
@@ -137,7 +137,7 @@ def upload_pack(address: RepositoryAddress) -> Response:
     if isinstance(asked, LsRefs):
         return _respond(answer_ls_refs(_list_refs(access), asked), content_type)
     if isinstance(asked, PlainFetch):
-        _tools().downloads.count(access.repository_id, client=client_of(access.actor))
+        current_context()[DOWNLOADS].count(access.repository_id, client=client_of(access.actor))
         if _tools().packs.takes(access.git_size_bytes):
             return _answer_from_cache(access, asked, start, content_type)
     return _respond(_start(access, UPLOAD_PACK, body=start), content_type)
@@ -236,7 +236,6 @@ class _Tools:
     slots: GitSlots
     packs: PackCache
     advertisement: Advertisement
-    downloads: DownloadCounter
     ref_counts: dict[str, int]  # by repository uuid, as last seen
 
 
@@ -248,7 +247,7 @@ def _tools() -> _Tools:
         packs = PackCache(
             settings.cache_path / "packs", settings.pack_cache_size_bytes, min_free_bytes=settings.min_free_disk_bytes
         )
-        tools = _Tools(GitSlots(settings.git_concurrency), packs, Advertisement(), DownloadCounter(context), {})
+        tools = _Tools(GitSlots(settings.git_concurrency), packs, Advertisement(), {})
         tools = current_app.extensions.setdefault(_TOOLS, tools)
     return tools
 

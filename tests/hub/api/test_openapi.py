@@ -150,3 +150,15 @@ def test_the_command_writes_the_description_and_needs_nothing_that_runs(tmp_path
     validate(document)
     assert document["openapi"] == "3.0.3"
     assert not (tmp_path / "none").exists()
+
+
+def test_errors_of_the_skill_registry_are_described_in_its_own_envelope(document: Document) -> None:
+    errors = {
+        (path, status): answer["$ref"]
+        for path, _, operation in operations_of(document)
+        if path.startswith("/claw/")
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    }
+    assert ("/claw/api/v1/resolve", "400") in errors
+    assert [where for where, name in errors.items() if "/REGISTRY_" not in name] == []

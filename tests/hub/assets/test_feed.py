@@ -14,10 +14,16 @@ from hub.assets.service import feed, follows
 from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
 from hub.base.paging import PageArgs
 from hub.db.uow import reading, unit_of_work
-from hub.http.files import download_counter
 from hub.repos.activities import ActivityType, note_activity, prune_activities
 from hub.repos.branches import create_tag
-from hub.repos.downloads import DownloadCounter, list_days, list_top_files, prune_downloads, set_day_downloads
+from hub.repos.downloads import (
+    DOWNLOADS,
+    DownloadCounter,
+    list_days,
+    list_top_files,
+    prune_downloads,
+    set_day_downloads,
+)
 from hub.repos.files import FileEdit, commit_files
 from hub.repos.models import Repository
 from hub.repos.models_activities import Activity, DownloadMark, FileDownloads
@@ -274,8 +280,7 @@ def test_the_routes_of_follows_feeds_and_downloads(
     for start in (0, 0, 1, 2, 3):
         client.get(f"/hf{address}", headers={"Range": f"bytes={start}-{start}"}).close()
     client.get(f"/hf{address}").close()
-    with client.application.app_context():
-        download_counter().write()
+    context[DOWNLOADS].write()
     found = call("GET", "/api/v1/models/ada/thing/downloads?days=2", None)["data"]
     assert found["days"][-1] | {"downloads": 1, "clients": 1} == found["days"][-1]
     assert (found["recent"], found["total"], len(found["days"])) == (1, 3, 2)

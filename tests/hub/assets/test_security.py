@@ -394,10 +394,11 @@ def test_many_small_files_take_no_more_memory(context, thing, push):
     revisions.PAGE = 20
     try:
         peak_of(20)
-        few, many = peak_of(60), peak_of(240)
+        few, many = peak_of(60), peak_of(960)
     finally:
         revisions.PAGE = revisions_page
-    assert many < few * 1.5
+    # A page of files takes 100 kB; what is kept of each file, its row or its name, would take this much and more.
+    assert (many - few) / 900 < 250
     assert states_of(context, thing)[0].file_count > 300
 
 
