@@ -123,7 +123,7 @@ def _mount(context: Context) -> Flask:
 
     from hub.api import app as api
     from hub.compat import app as compat
-    from hub.http import actor, conditional, cors, errors, health, idempotency, limits
+    from hub.http import actor, conditional, cors, errors, health, idempotency, limits, routing
     from hub.http import context as http_context
     from hub.plugin import admin, mounting
     from hub.transport import git_http, internal, lfs
@@ -131,6 +131,7 @@ def _mount(context: Context) -> Flask:
 
     actor.check_settings(context.settings)
     app = Flask("hub", static_folder=None)
+    app.url_rule_class = routing.LazyRule
     app.config["MAX_FORM_MEMORY_SIZE"] = context.settings.request_body_limit_bytes
     http_context.install(app, context)
     errors.install(app)

