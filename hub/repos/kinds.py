@@ -49,6 +49,7 @@ class RepositoryKind:
 
     collection: the segment of its Git and page addresses; aliases: further segments that mean the same.
     api_collection: the segment that the REST API's own links use.
+    pages: the beginning of its pages' addresses, when that is not the collection. icon: of the theme's, for its pages.
     starter_files: what a new repository holds besides ``.gitattributes``, path to content.
     details: members that only this kind has.
     taken_code: of the refusal when another of the kind has the path already.
@@ -62,6 +63,8 @@ class RepositoryKind:
     title: str
     aliases: tuple[str, ...] = ()
     api_collection: str = ""
+    pages: str = ""
+    icon: str = "package"
     lfs_patterns: tuple[str, ...] = STANDARD_LFS_PATTERNS
     starter_files: Callable[[starters.NewRepository], Mapping[str, bytes]] = field(default=starters.card_only)
     details: tuple[DetailField, ...] = ()
@@ -75,6 +78,11 @@ class RepositoryKind:
     def segments(self) -> tuple[str, ...]:
         """Every address segment that means this kind, the canonical one first."""
         return (self.collection, *self.aliases)
+
+    @property
+    def page_path(self) -> str:
+        """The beginning of the addresses of its pages, without slashes around it: "models", "mcp/servers"."""
+        return self.pages or self.collection
 
     def first_files(self, new: starters.NewRepository) -> dict[str, bytes]:
         """The files of the first commit, path to content. Source: CSGHub contract, section 5.1."""
@@ -121,20 +129,23 @@ _MCP_DETAILS = (
 CORE_KINDS = (
     RepositoryKind(
         *("model", "models", "Model"),
+        icon="box",
         details=_MODEL_DETAILS,
         card=MODEL_KEYS,
         actions=USUAL_ACTIONS | {"deploy", "finetune", "evaluate"},
     ),
     RepositoryKind(
         *("dataset", "datasets", "Dataset"),
+        icon="database",
         details=_DATASET_DETAILS,
         card=DATASET_KEYS,
         tabs=(CARD, VIEWER, FILES, LINEAGE, COMMUNITY, SETTINGS),
         actions=USUAL_ACTIONS | {"preview", "evaluate"},
     ),
-    RepositoryKind("code", "codes", "Code"),
+    RepositoryKind("code", "codes", "Code", icon="code"),
     RepositoryKind(
         *("space", "spaces", "Space"),
+        icon="app-window",
         starter_files=starters.space_files,
         details=_SPACE_DETAILS,
         taken_code="SPACE-ERR-1",  # source: CSGHub contract, section 1.6
@@ -142,13 +153,20 @@ CORE_KINDS = (
         tabs=(APP, CARD, FILES, LOGS, LINEAGE, COMMUNITY, SETTINGS),
         actions=USUAL_ACTIONS | {"run"},
     ),
-    RepositoryKind("prompt", "prompts", "Prompt", actions=USUAL_ACTIONS | {"run"}),
-    RepositoryKind("skill", "skills", "Skill"),
+    RepositoryKind(
+        *("prompt", "prompts", "Prompt"),
+        pages="prompts/library",
+        icon="message-square-text",
+        actions=USUAL_ACTIONS | {"run"},
+    ),
+    RepositoryKind("skill", "skills", "Skill", icon="sparkles"),
     # Git addresses say "mcpservers", the REST API "mcps"; both work in both. Source: CSGHub contract, 1.10 and 6.1.
     RepositoryKind(
         *("mcpserver", "mcpservers", "MCP server"),
         aliases=("mcps",),
         api_collection="mcps",
+        pages="mcp/servers",
+        icon="plug",
         details=_MCP_DETAILS,
         tabs=(CARD, SCHEMA, FILES, LINEAGE, COMMUNITY, SETTINGS),
         actions=USUAL_ACTIONS | {"deploy"},

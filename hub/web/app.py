@@ -1,44 +1,32 @@
-"""The pages as a part of the application: templates, static files, and the home page."""
+"""The pages as a part of the application: templates, translations, and one blueprint a group of pages."""
 
 from __future__ import annotations
 
-import contextlib
+from importlib import import_module
 
-from flask import Blueprint, Flask, Response, abort, send_from_directory
-from werkzeug.exceptions import NotFound
+from flask import Flask
 
 from hub.base.context import Context
-from hub.http.context import current_context
-from hub.http.errors import speak, speak_elsewhere
+from hub.http.errors import speak_elsewhere, speak_in
+from hub.web import i18n, pages
 from hub.web.errors import render_html_error
-from hub.web.pages import create_loader, page_values, render_page
-from hub.web.themes import theme_folders
+from hub.web.routing import pages_converter
 
-_STATIC_MAX_AGE_S = 3600
-
-blueprint = Blueprint("site", __name__)
-speak(blueprint, render_html_error)
+# Each has a ``blueprint``. What stands before is asked first where two addresses fit alike.
+MODULES = (
+    "hub.web.site",
+    "hub.web.views.home",
+    "hub.web.views.card",
+)
 
 
 def install(app: Flask, context: Context) -> None:
     """Mount the pages; done once, by ``create_app``."""
-    app.jinja_loader = create_loader(context.settings.theme)
-    app.context_processor(page_values)
-    app.register_blueprint(blueprint)
+    app.url_map.converters["pages"] = pages_converter(context)
+    i18n.install(app)
+    pages.install(app, context)
+    for name in MODULES:
+        blueprint = import_module(name).blueprint
+        speak_in(app, blueprint.name, render_html_error)
+        app.register_blueprint(blueprint)
     speak_elsewhere(app, render_html_error)
-
-
-@blueprint.get("/")
-def show_home() -> Response:
-    """The first page."""
-    return render_page("hub/home.html")
-
-
-@blueprint.get("/-/static/<path:name>")
-def send_static(name: str) -> Response:
-    """A file of the theme: style sheets, scripts, pictures."""
-    for folder in theme_folders(current_context().settings.theme):
-        # What it does not find, or no file can be called, it answers with 404 itself.
-        with contextlib.suppress(NotFound):
-            return send_from_directory(folder / "static", name, max_age=_STATIC_MAX_AGE_S)
-    abort(404)

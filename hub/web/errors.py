@@ -33,4 +33,6 @@ def render_html_error(status: int, code: str, message: str, details: dict[str, A
     if not wants_html():
         return render_platform_json(status, code, message, details)
     title = _TITLES.get(status, "This cannot be done")
-    return render_page("hub/error.html", status=status, title=title, message=message, request_id=request_id())
+    return render_page(
+        "hub/error.html", status=status, page="X1", state="error", title=title, message=message, request_id=request_id()
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hub.accounts.policy import Actor
@@ -48,8 +48,10 @@ class Slot(StrEnum):
 class NavItem:
     """One entry of the navigation.
 
-    endpoint: of the page, as ``url_for`` takes it. weight: lighter items come first, equal ones by label.
-    kinds: for repository tabs, the kinds of asset that have it; empty: all.
+    label: in English; pages show it in the viewer's language where the catalogues have it. icon: of the theme's.
+    endpoint: of the page, as ``url_for`` takes it; arguments: what its address needs beside that.
+    weight: lighter items come first, equal ones by label. kinds: for repository tabs, the kinds of asset that have it;
+    empty: all.
     """
 
     label: str
@@ -58,6 +60,8 @@ class NavItem:
     weight: int = 100
     audience: Audience = Audience.EVERYONE
     kinds: tuple[str, ...] = ()
+    icon: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,19 @@ class Panel:
     audience: Audience = Audience.EVERYONE
 
 
+# The hub's own. A repository's tabs are its kind's.
+OWN_ITEMS: tuple[NavItem, ...] = ()
+
 NAVIGATION: Key[Registry[NavItem]] = Key("web.navigation")
 PANELS: Key[Registry[Panel]] = Key("web.panels")
 
 
 def install(context: Context) -> None:
-    """Provide the registries, empty; done once, by ``build_context``."""
+    """Provide the registries with the hub's own items; done once, by ``build_context``."""
     context.provide(NAVIGATION, Registry[NavItem]("navigation"))
     context.provide(PANELS, Registry[Panel]("panels"))
+    for item in OWN_ITEMS:
+        add_nav_item(context, item)
 
 
 def add_nav_item(context: Context, item: NavItem, *, owner: str = "hub") -> None:

@@ -2,38 +2,91 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-from flask import Response, current_app, render_template, url_for
+from flask import Flask, Response, current_app, render_template, request, url_for
+from flask_babel import get_locale, gettext
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
 from werkzeug.routing import BuildError
 
 from hub import __version__
 from hub.accounts.policy import ANONYMOUS, Actor
+from hub.base.context import Context
 from hub.base.dotted import load_dotted
 from hub.base.errors import HubError
 from hub.base.log import get_logger
-from hub.http.actor import current_actor
+from hub.http.actor import csrf_token, current_actor
 from hub.http.context import current_context
 from hub.licensing.service import LICENSING
+from hub.repos.kinds import KINDS
+from hub.web.assets import asset_url, icon
+from hub.web.i18n import LANGUAGES
 from hub.web.navigation import NavItem, Section, Slot, list_nav_items, list_panels
 from hub.web.themes import theme_folders
 
 log = get_logger(__name__)
 
-# Scripts and styles come from the hub itself; nothing may frame its pages.
-_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+THEME_COOKIE = "theme"
+_THEMES = ("light", "dark")
+
+# Scripts come from the hub itself and from nowhere else, none from within a page; nothing may frame its pages.
+# Styles within a page set widths and colours of charts and labels; what users write carries none.
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:{store}; media-src 'self' blob:{store}; connect-src 'self'{store}; "
+    "style-src 'self' 'unsafe-inline'; object-src 'self'; worker-src 'self' blob:; frame-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+def install(app: Flask, context: Context) -> None:
+    """Let the application's templates be the theme's, and give them what every page shows; once, by the room."""
+    theme = context.settings.theme
+    app.jinja_loader = create_loader(theme)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        asset=partial(asset_url, theme),
+        icon=partial(icon, theme),
+        languages=LANGUAGES,
+        hub_version=__version__,
+        with_query=with_query,
+        kinds=lambda: list(context[KINDS].values()),
+        own_styles=(theme_folders(theme)[0] / "static" / "theme.css").is_file(),
+    )
+    app.context_processor(page_values)
 
 
 def render_page(template: str, *, status: int = 200, **values: Any) -> Response:
-    """A page. Templates see the viewer, the navigation, the licence's notices, and ``panels(slot)``."""
+    """A page. Templates see what ``page_values`` tells, beside the given values.
+
+    page: the page's id in the contract of the pages ("D1"), which tests find it by.
+    state: "ready", "empty", "error" or "loading".
+    """
     response = Response(render_template(template, **values), status=status, mimetype="text/html")
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Content-Security-Policy"] = _POLICY.format(store=_store_origin())
     response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Vary"] = "Cookie, HX-Request"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def wants_part() -> bool:
+    """Whether a page on the screen asks for a part of itself (htmx), and not a browser for the whole."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def _store_origin() -> str:
+    """Where browsers fetch contents from when the object store sends them itself; with a space before it."""
+    settings = current_context().settings
+    if not settings.storage_direct or not settings.storage_url.startswith("s3:"):
+        return ""
+    told = urlsplit(settings.storage_public_url or settings.storage_url)
+    scheme = told.scheme if settings.storage_public_url else "http" if "secure=false" in told.query else "https"
+    host = told.netloc.rpartition("@")[2]
+    return f" {scheme}://{host}"
 
 
 def find_viewer() -> Actor:
@@ -49,32 +102,57 @@ def create_loader(theme: str) -> ChoiceLoader:
     return ChoiceLoader([FileSystemLoader(folder / "templates") for folder in theme_folders(theme)])
 
 
+def is_own_address(address: str) -> bool:
+    """Whether it is a path on this site, which one may send a browser to."""
+    is_path = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return is_path and address.isprintable() and "\\" not in address
+
+
+def with_query(**changes: Any) -> str:
+    """The address of this page with some members of its query changed; None takes one away. Its page is the first.
+
+    A list stands for several values.
+    """
+    query: dict[str, list[str]] = {name: values for name, values in request.args.lists() if name != "page"}
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value is not None and value != "":
+            query[name] = [str(item) for item in value] if isinstance(value, list | tuple | set) else [str(value)]
+    text = urlencode(query, doseq=True)
+    return f"{request.path}?{text}" if text else request.path
+
+
 def page_values() -> dict[str, Any]:
     """What every template sees."""
     context = current_context()
     licensing = context[LICENSING]
     viewer = find_viewer()
     standing = licensing.standing()
+    theme = request.cookies.get(THEME_COOKIE, "")
     return {
         "viewer": viewer,
-        "hub_version": __version__,
+        "csrf": csrf_token() or "",
+        "theme": theme if theme in _THEMES else "system",
+        "locale": str(get_locale() or "en"),
+        "here": request.full_path if request.query_string else request.path,
         "edition": licensing.edition,
         "notices": [
             notice.text for notice in standing.notices if viewer.is_admin or notice.audience.value == "everyone"
         ],
-        "navigation": {section.value: _links(section, viewer) for section in (Section.MAIN, Section.ADMIN)},
+        "navigation": lambda section: list_links(Section(section), viewer),
         "panels": lambda slot, **subject: render_panels(Slot(slot), viewer=viewer, **subject),
     }
 
 
-def _links(section: Section, viewer: Actor) -> list[dict[str, str]]:
+def list_links(section: Section, viewer: Actor) -> list[dict[str, str]]:
+    """The items of a section as links: ``label``, ``url``, ``icon``."""
     items = list_nav_items(current_context(), section, viewer=viewer)
-    return [{"label": item.label, "url": url} for item in items if (url := _url_of(item))]
+    return [{"label": gettext(item.label), "url": url, "icon": item.icon} for item in items if (url := _url_of(item))]
 
 
 def _url_of(item: NavItem) -> str:
     try:
-        return url_for(item.endpoint)
+        return url_for(item.endpoint, **dict[str, Any](item.arguments))
     except BuildError:
         log.error("nav_item_leads_nowhere", endpoint=item.endpoint)
         return ""

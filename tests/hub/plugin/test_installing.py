@@ -181,7 +181,7 @@ def test_a_module_of_tables_that_is_not_there_is_the_reason(context, bring):
         ),
         ({"metrics": [Metric("hub_notes", "Notes.", read_nothing)]}, "'hub_notes' does not begin with 'hub_alpha_'"),
         ({"metrics": [Metric("alpha_notes", "Notes.", read_nothing)]}, "does not begin with 'hub_alpha_'"),
-        ({"nav_items": [NavItem("Notes", "site.show_home")]}, "does not begin with 'alpha_web'"),
+        ({"nav_items": [NavItem("Notes", "home.show_home")]}, "does not begin with 'alpha_web'"),
         ({"panels": [Panel("latest", Slot.HOME, do_nothing)]}, "panels(): 'latest' does not begin with 'alpha.'"),
         ({"panels": [Panel("alphabet.latest", Slot.HOME, do_nothing)]}, "does not begin with 'alpha.'"),
     ],

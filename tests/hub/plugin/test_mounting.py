@@ -52,7 +52,7 @@ def make_pages(name="alpha_web", prefix="/alpha", **routes):
 
     @pages.get("")
     def show():
-        return render_page("hub/home.html")
+        return render_page("home.html")
 
     for path, view in routes.items():
         pages.add_url_rule(f"/{path}", path, view)
@@ -206,7 +206,7 @@ def test_a_strict_start_fails_when_pages_cannot_be_mounted(mount):
 def test_the_registries_are_closed_once_the_application_stands(context, mount):
     mount(make_alpha())
     with pytest.raises(RegistryError):
-        context[NAVIGATION].add("main/Later", NavItem("Later", "site.show_home"))
+        context[NAVIGATION].add("main/Later", NavItem("Later", "home.show_home"))
 
 
 def test_navigation_shows_what_a_plugin_adds(mount):

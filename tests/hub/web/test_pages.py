@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from importlib import import_module
 
@@ -51,7 +52,7 @@ def sign_in(make_user, make_token):
 
 @pytest.mark.settings(theme="night")
 def test_a_theme_replaces_single_templates_and_keeps_the_rest(context, themes):
-    themes({"night/templates/hub/home.html": '{% extends "base.html" %}{% block content %}At night{% endblock %}'})
+    themes({"night/templates/home.html": '{% extends "base.html" %}{% block content %}At night{% endblock %}'})
     page = open_client(context).get("/", headers=HTML).text
     assert "At night" in page
     assert "Skip to the content" in page
@@ -59,9 +60,9 @@ def test_a_theme_replaces_single_templates_and_keeps_the_rest(context, themes):
 
 @pytest.mark.settings(theme="night")
 def test_a_theme_replaces_single_static_files_and_keeps_the_rest(context, themes):
-    themes({"night/static/hub.css": "body { color: white }", "night/static/moon.svg": "<svg/>"})
+    themes({"night/static/favicon.svg": "<svg>night</svg>", "night/static/moon.svg": "<svg/>"})
     client = open_client(context)
-    assert client.get("/-/static/hub.css", buffered=True).text == "body { color: white }"
+    assert client.get("/-/static/favicon.svg", buffered=True).text == "<svg>night</svg>"
     assert client.get("/-/static/moon.svg", buffered=True).text == "<svg/>"
 
 
@@ -73,13 +74,13 @@ def test_a_theme_may_dress_a_plugin_and_a_plugin_may_not_dress_the_hub(context, 
         "blueprint = create_pages('alpha_web', __name__, url_prefix='/alpha')\n"
         "blueprint.add_url_rule('', 'notes', lambda: render_page('alpha/notes.html'))\n"
         "blueprint.add_url_rule('/own', 'own', lambda: render_page('alpha/own.html'))\n"
-        "blueprint.add_url_rule('/home', 'home', lambda: render_page('hub/home.html'))\n"
+        "blueprint.add_url_rule('/home', 'home', lambda: render_page('home.html'))\n"
     )
     files = {
         "web.py": source,
         "templates/alpha/notes.html": "by the plugin",
         "templates/alpha/own.html": "its own",
-        "templates/hub/home.html": "taken over",
+        "templates/home.html": "taken over",
         "static/alpha.css": "p {}",
     }
 
@@ -113,12 +114,23 @@ def test_without_a_word_the_default_theme_is_meant():
 # Static files.
 
 
-def test_a_style_sheet_is_served_and_kept_for_a_while(client):
-    answer = client.get("/-/static/hub.css", buffered=True)
-    assert (answer.status_code, answer.mimetype) == (200, "text/css")
+def test_a_picture_is_served_and_kept_for_a_while(client):
+    answer = client.get("/-/static/favicon.svg", buffered=True)
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
     assert "max-age=3600" in answer.headers["Cache-Control"]
     known = {"If-None-Match": answer.headers["ETag"]}
-    assert client.get("/-/static/hub.css", headers=known, buffered=True).status_code == 304
+    assert client.get("/-/static/favicon.svg", headers=known, buffered=True).status_code == 304
+
+
+def test_what_is_built_is_named_by_its_content_sent_compressed_and_kept_for_a_year(client):
+    page = client.get("/", headers=HTML).text
+    [address] = re.findall(r'href="(/-/static/built/site-[^"]+\.css)"', page)
+    plain = client.get(address, buffered=True)
+    small = client.get(address, headers={"Accept-Encoding": "br"}, buffered=True)
+    assert (plain.mimetype, small.mimetype) == ("text/css", "text/css")
+    assert small.headers["Content-Encoding"] == "br"
+    assert len(small.data) < len(plain.data) / 2
+    assert "immutable" in small.headers["Cache-Control"]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +166,8 @@ def test_every_page_says_where_scripts_may_come_from_and_is_kept_by_nobody(clien
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith(POLICY)
     assert "frame-ancestors 'none'" in policy
-    assert "unsafe" not in policy
+    # A page may carry styles, and no scripts.
+    assert "unsafe" not in policy.replace("style-src 'self' 'unsafe-inline'", "")
     assert answer.headers["Cache-Control"] == "private, no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -199,7 +212,7 @@ def refusing(context, bring):
 
     pages.add_url_rule("/refuse", "refuse", refuse)
     pages.add_url_rule("/break", "break", break_down)
-    pages.add_url_rule("/show", "show", lambda: render_page("hub/home.html"))
+    pages.add_url_rule("/show", "show", lambda: render_page("home.html"))
     bring(make_plugin("alpha", url_prefixes=("/alpha",), web_blueprints=(pages,)))
     start_host(context, plugins="alpha")
     return open_client(context, testing=False)
@@ -223,11 +236,12 @@ def test_what_nobody_expected_is_shown_with_the_number_of_the_request_alone(refu
 def test_a_bad_credential_does_not_spoil_the_page_that_tells_of_it(client):
     answer = client.get("/", headers={**HTML, "Authorization": "Bearer nonsense"})
     assert answer.status_code == 200
-    assert 'class="viewer"' not in answer.text
+    assert 'data-testid="bar.user"' not in answer.text
 
 
 def test_who_is_signed_in_is_named(client, sign_in):
-    assert '<span class="viewer">ada</span>' in client.get("/", headers=sign_in()).text
+    page = client.get("/", headers=sign_in()).text
+    assert '<span class="label">ada</span>' in page[page.index('data-testid="bar.user"') :]
 
 
 # Navigation.
@@ -240,7 +254,7 @@ def test_items_stand_in_order_for_those_whom_they_concern(context, make_user, ac
         ("A", 100, Audience.EVERYONE),
         ("Root", 1, Audience.ADMINS),
     ):
-        add_nav_item(context, NavItem(label, "site.show_home", weight=weight, audience=audience))
+        add_nav_item(context, NavItem(label, "home.show_home", weight=weight, audience=audience))
 
     def labels(viewer):
         return [item.label for item in list_nav_items(context, Section.MAIN, viewer=viewer)]
@@ -261,7 +275,7 @@ def test_a_tab_stands_on_the_kinds_of_asset_that_it_names(context, make_user, ac
 
 def test_an_item_that_leads_nowhere_is_left_out(context):
     add_nav_item(context, NavItem("Nowhere", "nobody.home"))
-    add_nav_item(context, NavItem("Somewhere", "site.show_home"))
+    add_nav_item(context, NavItem("Somewhere", "home.show_home"))
     page = open_client(context).get("/", headers=HTML).text
     assert "Nowhere" not in page
     assert "Somewhere" in page

@@ -1,0 +1,124 @@
+"""What every page of a repository has in common: opening it, its head and its tabs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, request, url_for
+from flask_babel import gettext
+from werkzeug.routing import RequestRedirect
+
+from hub.assets.service.likes import liked_by
+from hub.base.names import fold_name
+from hub.db.uow import UnitOfWork, reading
+from hub.http.actor import current_actor
+from hub.http.context import current_context
+from hub.repos.addresses import CloneAddresses
+from hub.repos.kinds import RepositoryKind
+from hub.repos.rows import Shown
+from hub.repos.service import get_shown
+from hub.repos.service.listing import Access, access_of
+from hub.web.navigation import Section, list_nav_items
+from hub.web.pages import render_page
+from hub.web.routing import repository_url
+
+
+@dataclass(frozen=True)
+class TabLink:
+    """A tab of a repository. count: what stands beside its title; None: nothing."""
+
+    name: str
+    title: str
+    url: str
+    is_active: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class RepositoryPage:
+    """A repository as its pages show it: ``repo`` in their templates."""
+
+    kind: RepositoryKind
+    shown: Shown
+    access: Access
+    is_liked: bool
+    tab: str
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> int:
+        return self.shown.id
+
+    @property
+    def path(self) -> str:
+        """``namespace/name``."""
+        return self.shown.path
+
+    def url(self, *rest: str, revision: str = "", **query: Any) -> str:
+        """The address of one of its pages: ``repo.url("blob", "a/b.txt", revision="main")``; of the first without."""
+        return repository_url(current_context(), self.shown.kind, self.path, *rest, revision=revision, **query)
+
+    @property
+    def api(self) -> str:
+        """The beginning of its addresses in the REST API."""
+        return f"/api/v1/{self.kind.api_collection or self.kind.collection}/{self.path}"
+
+    @property
+    def clone_urls(self) -> tuple[str, str]:
+        """The addresses for ``git clone`` over HTTP and SSH."""
+        return CloneAddresses(current_context()).of(self.shown)
+
+    def tabs(self) -> list[TabLink]:
+        """The tabs that the viewer may open, in order; plugins' after those of the kind."""
+        viewer = current_actor()
+        found = [
+            TabLink(tab.name, gettext(tab.title), self.url(*_segments(tab.name, is_first)), tab.name == self.tab)
+            for is_first, tab in ((tab is self.kind.tabs[0], tab) for tab in self.kind.tabs)
+            if tab.name != "settings" or self.access.can_manage
+        ]
+        arguments: dict[str, Any] = {"kind": self.kind, "namespace": self.shown.namespace.path, "name": self.shown.name}
+        for item in list_nav_items(current_context(), Section.REPOSITORY, viewer=viewer, kind=self.kind.name):
+            found.append(
+                TabLink(item.label, gettext(item.label), url_for(item.endpoint, **arguments), item.label == self.tab)
+            )
+        return found
+
+
+def _segments(tab: str, is_first: bool) -> tuple[str, ...]:
+    return () if is_first else (tab,)
+
+
+def open_page(kind: RepositoryKind, namespace: str, name: str, *, tab: str) -> RepositoryPage:
+    """The repository at an address, for a page of it. tab: the name of the one that the page belongs to.
+
+    Raises NotFound, also where the viewer may not read it; RequestRedirect to where it is today, or to how its name
+    is written.
+    """
+    with reading(current_context()) as work:
+        return open_page_in(work, kind, namespace, name, tab=tab)
+
+
+def open_page_in(work: UnitOfWork, kind: RepositoryKind, namespace: str, name: str, *, tab: str) -> RepositoryPage:
+    """As ``open_page``, in a unit of work that the page reads more in."""
+    actor = current_actor()
+    asked = f"{namespace}/{name}"
+    shown = get_shown(work, actor=actor, kind=kind.name, path=asked)
+    if shown.path != asked and request.method == "GET":
+        raise RequestRedirect(_moved(kind, asked, shown.path))
+    access = access_of(work, actor=actor, repositories=[shown])[shown.id]
+    is_liked = shown.id in liked_by(work, actor=actor, repository_ids=[shown.id])
+    return RepositoryPage(kind, shown, access, is_liked, tab)
+
+
+def _moved(kind: RepositoryKind, asked: str, path: str) -> str:
+    """The page's own address with the repository's path of today in it."""
+    begin, now = f"/{kind.page_path}/{asked}", f"/{kind.page_path}/{path}"
+    rest = request.full_path if request.query_string else request.path
+    assert fold_name(rest).startswith(fold_name(begin))
+    return now + rest[len(begin) :]
+
+
+def render_repository_page(template: str, repo: RepositoryPage, **values: Any) -> Response:
+    """A page whose template extends ``repository/base.html``."""
+    return render_page(template, repo=repo, **values)

@@ -1,0 +1,58 @@
+"""The addresses of a repository's pages: a converter for the kind, and the writing of links."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from werkzeug.routing import BaseConverter, Map
+
+from hub.base.context import Context
+from hub.repos.kinds import KINDS, RepositoryKind, get_kind
+
+# Below a kind's pages: ``/models/ada/bert``.
+KIND = "/<pages:kind>"
+REPOSITORY = f"{KIND}/<namespace>/<name>"
+
+
+class PagesConverter(BaseConverter):
+    """The beginning of a page's address that names a kind of asset ("models", "mcp/servers")."""
+
+    context: Context
+    part_isolating = False
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map)
+        self.kinds = {kind.page_path: kind for kind in self.context[KINDS].values()}
+        self.regex = f"(?:{'|'.join(re.escape(path) for path in self.kinds)})"
+
+    def to_python(self, value: str) -> RepositoryKind:
+        return self.kinds[value]
+
+    def to_url(self, value: RepositoryKind) -> str:
+        return value.page_path
+
+
+def pages_converter(context: Context) -> type[PagesConverter]:
+    """The converter class for the kinds that this hub knows."""
+    return type("PagesConverter", (PagesConverter,), {"context": context})
+
+
+def quote_revision(revision: str) -> str:
+    """A revision as one segment of an address: its slashes are percent-encoded."""
+    return quote(revision, safe="")
+
+
+def repository_url(context: Context, kind: str, path: str, *rest: str, revision: str = "", **query: Any) -> str:
+    """The address of a repository's page.
+
+    path: ``namespace/name``. rest: what follows, a page's name and a file's path (``"blob", "a/b.txt"``); revision
+    stands between the two. query: what is None or "" is left out.
+    """
+    parts = [get_kind(context, kind).page_path, quote(path)]
+    if rest:
+        page, *paths = rest
+        parts += [page, *([quote_revision(revision)] if revision else []), *(quote(path) for path in paths if path)]
+    text = urlencode({name: value for name, value in query.items() if value not in (None, "")}, doseq=True)
+    return f"/{'/'.join(parts)}{f'?{text}' if text else ''}"

@@ -1,0 +1,77 @@
+"""The site itself: static files, and the choices that every page keeps (theme, language, time zone)."""
+
+from __future__ import annotations
+
+import contextlib
+import mimetypes
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, redirect, request, send_from_directory
+from werkzeug.exceptions import NotFound
+
+from hub.base.errors import Invalid
+from hub.http.context import current_context
+from hub.web.assets import BUILT, STATIC
+from hub.web.i18n import LANGUAGES, LOCALE_COOKIE
+from hub.web.pages import THEME_COOKIE, is_own_address
+from hub.web.themes import theme_folders
+
+_STATIC_MAX_AGE_S = 3600
+# What is built has a name that changes with it.
+_BUILT_MAX_AGE_S = 365 * 24 * 3600
+_CHOICE_MAX_AGE_S = 365 * 24 * 3600
+_CODINGS = {"br": "br", "gzip": "gz"}
+
+blueprint = Blueprint("site", __name__)
+
+
+@blueprint.get(f"{STATIC}/<path:name>")
+def send_static(name: str) -> Response:
+    """A file of the theme: style sheets, scripts, pictures; compressed where that was done when it was built."""
+    is_built = name.startswith(f"{BUILT}/")
+    for folder in theme_folders(current_context().settings.theme):
+        static = folder / "static"
+        # What it does not find, or no file can be called, it answers with 404 itself.
+        with contextlib.suppress(NotFound):
+            return _send_built(static, name) if is_built else _send(static, name, _STATIC_MAX_AGE_S)
+    abort(404)
+
+
+def _send(static: Path, name: str, max_age_s: int) -> Response:
+    response = send_from_directory(static, name, max_age=max_age_s)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _send_built(static: Path, name: str) -> Response:
+    for coding, ending in _CODINGS.items():
+        if request.accept_encodings[coding]:
+            with contextlib.suppress(NotFound):
+                response = _send(static, f"{name}.{ending}", _BUILT_MAX_AGE_S)
+                response.mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+                response.headers["Content-Encoding"] = coding
+                return _immutable(response)
+    return _immutable(_send(static, name, _BUILT_MAX_AGE_S))
+
+
+def _immutable(response: Response) -> Response:
+    response.headers["Vary"] = "Accept-Encoding"
+    response.cache_control.immutable = True
+    return response
+
+
+@blueprint.post("/-/choices")
+def set_choices() -> Response:
+    """Remember the theme ("light", "dark", "system") or the language of this browser, and return to the page.
+
+    It changes nothing but this browser's own cookies, so it needs no sign-in.
+    """
+    back = request.form.get("back", "/")
+    response = redirect(back if is_own_address(back) else "/", 303)
+    theme, language = request.form.get("theme", ""), request.form.get("language", "")
+    if (theme and theme not in ("light", "dark", "system")) or (language and language not in LANGUAGES):
+        raise Invalid("There is no such choice.", code="choice_unknown")
+    for name, value in ((THEME_COOKIE, theme), (LOCALE_COOKIE, language)):
+        if value:
+            response.set_cookie(name, value, max_age=_CHOICE_MAX_AGE_S, samesite="Lax", httponly=False)
+    return response  # type: ignore[return-value]  # werkzeug's type is wider

@@ -1,0 +1,1 @@
+"""The pages themselves, a module for each group: parse, ask services, render."""

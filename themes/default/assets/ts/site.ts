@@ -1,0 +1,24 @@
+// What every page loads.
+import htmx from "htmx.org";
+import "./lib/menus";
+import "./lib/copy";
+import "./lib/forms";
+import "./lib/keys";
+import "./lib/theme";
+import "./lib/times";
+import "./lib/toasts";
+
+// Pages ask for parts of themselves (hx-get); nothing in an attribute is run as a script.
+htmx.config.allowEval = false;
+htmx.config.includeIndicatorStyles = false;
+htmx.config.selfRequestsOnly = true;
+htmx.config.historyCacheSize = 0;
+htmx.config.scrollBehavior = "instant";
+
+declare global {
+  interface Window {
+    htmx: typeof htmx;
+  }
+}
+window.htmx = htmx;
+document.documentElement.dataset["scripts"] = "ready";
