@@ -12,6 +12,7 @@ from hub.base.settings import environment_of
 from hub.cli import doctor
 from hub.cli.main import cli
 from hub.db.uow import unit_of_work
+from hub.http import checks
 from hub.jobs.queue import REDIS
 from hub.repos.models import LFSObject
 
@@ -38,37 +39,37 @@ def programs(tmp_path, monkeypatch):
 
 
 def test_a_git_that_is_there_and_new_enough_is_well(context):
-    assert doctor.check_git(context).status == CheckStatus.OK
+    assert checks.check_git(context).status == CheckStatus.OK
 
 
 @pytest.mark.parametrize("line", [None, "git version 2.20.1"])
 def test_a_git_that_is_missing_or_old_is_a_failure(context, programs, line):
     programs(**({"git": line} if line else {}))
-    found = doctor.check_git(context)
+    found = checks.check_git(context)
     assert found.status == CheckStatus.FAIL
     assert "Install git 2.34" in found.advice
 
 
 def test_git_lfs_may_be_missing(context, programs):
     programs()
-    assert doctor.check_git_lfs(context).status == CheckStatus.WARN
+    assert checks.check_git_lfs(context).status == CheckStatus.WARN
     programs(git_lfs="git-lfs/3.6.1 (GitHub; linux amd64; go 1.23)")
-    assert doctor.check_git_lfs(context).status == CheckStatus.OK
+    assert checks.check_git_lfs(context).status == CheckStatus.OK
 
 
 def test_the_hook_scripts_can_be_executed(context, tmp_path, monkeypatch):
-    assert doctor.check_hooks(context).status == CheckStatus.OK
-    monkeypatch.setattr(doctor, "hooks_path", lambda: tmp_path)
-    assert doctor.check_hooks(context).status == CheckStatus.FAIL
+    assert checks.check_hooks(context).status == CheckStatus.OK
+    monkeypatch.setattr(checks, "hooks_path", lambda: tmp_path)
+    assert checks.check_hooks(context).status == CheckStatus.FAIL
     for name in ("pre-receive", "post-receive"):
         (tmp_path / name).touch(mode=0o644)
-    found = doctor.check_hooks(context)
+    found = checks.check_hooks(context)
     assert "cannot be executed" in found.message
     assert "chmod +x" in found.advice
 
 
 def test_storage_is_written_read_and_cleaned(context):
-    assert doctor.check_storage_works(context).status == CheckStatus.OK
+    assert checks.check_storage_works(context).status == CheckStatus.OK
     left = list(Path(context.settings.home, "objects").rglob("*doctor*"))
     assert left == []
 
@@ -78,30 +79,30 @@ def test_storage_that_cannot_be_written_is_a_failure(context, tmp_path):
     (home / "objects").mkdir(parents=True, exist_ok=True)
     (home / "objects" / "staging").rmdir() if (home / "objects" / "staging").exists() else None
     (home / "objects" / "staging").write_text("in the way")
-    assert doctor.check_storage_works(context).status == CheckStatus.FAIL
+    assert checks.check_storage_works(context).status == CheckStatus.FAIL
 
 
 def test_a_full_disk_is_a_failure(context):
-    assert doctor.check_disk(context).status == CheckStatus.OK
+    assert checks.check_disk(context).status == CheckStatus.OK
     context.settings = dataclasses.replace(context.settings, min_free_disk_bytes=2**60)
-    found = doctor.check_disk(context)
+    found = checks.check_disk(context)
     assert found.status == CheckStatus.FAIL
     assert "hub gc" in found.advice
 
 
 def test_clocks_that_agree_are_well_and_others_are_told_apart(context, monkeypatch):
-    assert doctor.check_clock(context).status == CheckStatus.OK
+    assert checks.check_clock(context).status == CheckStatus.OK
 
     class Late(datetime):
         @classmethod
         def now(cls, zone=None):
             return datetime.now(UTC) + timedelta(seconds=skew_s)
 
-    monkeypatch.setattr(doctor, "datetime", Late)
+    monkeypatch.setattr(checks, "datetime", Late)
     skew_s = 20
-    assert doctor.check_clock(context).status == CheckStatus.WARN
+    assert checks.check_clock(context).status == CheckStatus.WARN
     skew_s = 200
-    assert doctor.check_clock(context).status == CheckStatus.FAIL
+    assert checks.check_clock(context).status == CheckStatus.FAIL
 
 
 def test_redis_that_does_not_answer_is_a_failure_only_where_it_was_set(context):
@@ -114,7 +115,7 @@ def test_redis_that_does_not_answer_is_a_failure_only_where_it_was_set(context):
 
 def test_the_base_url_leads_here(hub_server, context):
     context.settings = dataclasses.replace(context.settings, base_url=hub_server.url)
-    found = doctor.check_base_url(context)
+    found = checks.check_base_url(context)
     assert found.status == CheckStatus.FAIL
     assert "Another hub" in found.message
     answer = hub_server.cli("doctor", "--json", check=False)
@@ -124,12 +125,12 @@ def test_the_base_url_leads_here(hub_server, context):
 
 def test_a_base_url_where_nothing_answers_is_a_warning(context):
     context.settings = dataclasses.replace(context.settings, base_url="http://127.0.0.1:1")
-    assert doctor.check_base_url(context).status == CheckStatus.WARN
+    assert checks.check_base_url(context).status == CheckStatus.WARN
 
 
 def test_a_base_url_of_something_else_is_a_failure(context, s3_server):
     context.settings = dataclasses.replace(context.settings, base_url=f"http://127.0.0.1:{s3_server.port}")
-    assert "no hub" in doctor.check_base_url(context).message
+    assert "no hub" in checks.check_base_url(context).message
 
 
 def test_contents_of_a_plugin_that_is_gone_are_a_failure(context):

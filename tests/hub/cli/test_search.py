@@ -5,9 +5,9 @@ from sqlalchemy import text
 
 from hub.base.errors import Invalid
 from hub.base.health import CheckStatus
-from hub.cli import doctor
 from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
+from hub.http import checks
 from hub.jobs.run import run_due
 from tests.support.cli import make_runner
 
@@ -41,7 +41,7 @@ def test_without_its_indexes_the_search_finds_names_and_the_doctor_says_so(
     with unit_of_work(context) as work:
         for statement in gone:
             work.session.execute(text(statement))
-    found = doctor.check_search(context)
+    found = checks.check_search(context)
     assert found.status == CheckStatus.WARN
     assert ("FTS5" if context[DATABASE].is_sqlite else "pg_trgm") in found.message
     make_repository(make_user("ada"), "wombat")

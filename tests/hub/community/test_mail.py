@@ -15,7 +15,6 @@ from hub.base.errors import Unavailable
 from hub.base.health import CheckStatus
 from hub.base.mail import MAILER, Letter, MailRefused, create_mailer
 from hub.base.settings import Settings, SettingsError
-from hub.cli.doctor import check_mail
 from hub.community import mail
 from hub.community.models import Notification, NotificationType
 from hub.community.models_reviews import Mail
@@ -23,6 +22,7 @@ from hub.community.service import notifications
 from hub.community.service.notifications import Notice, tell
 from hub.db.base import new_uuid
 from hub.db.uow import reading, unit_of_work
+from hub.http.checks import check_mail
 from hub.jobs.models import Job
 from hub.jobs.run import run_due
 from tests.support.cli import make_runner
