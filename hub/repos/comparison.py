@@ -20,7 +20,7 @@ from hub.git.types import BlameHunk, Commit, Comparison, Diff, DiffLimits, DiffS
 from hub.repos.contents import resolve
 from hub.repos.gates import check_content
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 # Enough for the list of changed paths; no line is needed for it.
 _PATHS_ONLY = DiffLimits(files=3000, lines_per_file=0, bytes_per_file=0, lines=0)
@@ -45,7 +45,7 @@ class ChangedPaths:
     is_truncated: bool
 
 
-def read_commit(context: Context, repository: Repository, revision: str, *, actor: Actor) -> CommitView:
+def read_commit(context: Context, repository: Shown, revision: str, *, actor: Actor) -> CommitView:
     """One commit with its changes.
 
     Raises NotFound (``revision_not_found``); NotSignedIn or Denied (``gated_repository``).
@@ -60,12 +60,12 @@ def read_commit(context: Context, repository: Repository, revision: str, *, acto
     return offload(read)
 
 
-def read_last_commit(context: Context, repository: Repository, revision: str = "") -> Commit:
+def read_last_commit(context: Context, repository: Shown, revision: str = "") -> Commit:
     """The commit that a revision names; "" is the default branch. Raises NotFound (``revision_not_found``)."""
     return offload(get_commit, repository_path(context.settings, repository), revision or repository.default_branch)
 
 
-def read_changed_paths(context: Context, repository: Repository, *, left: str, right: str = "") -> ChangedPaths:
+def read_changed_paths(context: Context, repository: Shown, *, left: str, right: str = "") -> ChangedPaths:
     """What to do to ``left`` to get ``right`` ("": the default branch). Raises NotFound (``revision_not_found``)."""
     path = repository_path(context.settings, repository)
 
@@ -88,7 +88,7 @@ def read_changed_paths(context: Context, repository: Repository, *, left: str, r
     return ChangedPaths(added, removed, modified, found.is_truncated)
 
 
-def compare(context: Context, repository: Repository, *, actor: Actor, base: str, head: str) -> Comparison:
+def compare(context: Context, repository: Shown, *, actor: Actor, base: str, head: str) -> Comparison:
     """What ``head`` holds that ``base`` does not.
 
     Raises NotFound (``revision_not_found``); NotSignedIn or Denied (``gated_repository``).
@@ -100,7 +100,7 @@ def compare(context: Context, repository: Repository, *, actor: Actor, base: str
 
 def blame_file(
     context: Context,
-    repository: Repository,
+    repository: Shown,
     *,
     actor: Actor,
     path: str,
@@ -125,7 +125,7 @@ def blame_file(
 
 
 def archive_revision(
-    context: Context, repository: Repository, *, actor: Actor, revision: str, format: ArchiveFormat
+    context: Context, repository: Shown, *, actor: Actor, revision: str, format: ArchiveFormat
 ) -> tuple[str, Iterator[bytes]]:
     """The commit and the stream of an archive whose files lie in a folder ``name-revision``.
 

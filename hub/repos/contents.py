@@ -24,7 +24,6 @@ from hub.git.types import Blob, Commit, EntryKind, TreeEntry, TreePage
 from hub.repos.gates import check_content
 from hub.repos.lfs.contents import LFSContent, get_content
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
 from hub.repos.revisions import find_at
 from hub.repos.rows import Shown
 
@@ -132,7 +131,7 @@ def _read_directory(path: Path, revision: str, tree_path: str, limit: int, curso
 
 
 def read_all_files(
-    context: Context, repository: Repository, *, revision: str = "", limit: int = 100, cursor: str | None = None
+    context: Context, repository: Shown, *, revision: str = "", limit: int = 100, cursor: str | None = None
 ) -> Directory:
     """A page of everything below the root, directories included, each before what it holds."""
     path = repository_path(context.settings, repository)
@@ -142,7 +141,7 @@ def read_all_files(
 
 def read_file(
     context: Context,
-    repository: Repository,
+    repository: Shown,
     *,
     actor: Actor,
     path: str,
@@ -170,7 +169,7 @@ def _read_file(path: Path, revision: str, file_path: str, limit_bytes: int) -> R
     return ReadFile(commit_id, entry, tree.read_blob(path, entry.oid, limit_bytes=limit_bytes))
 
 
-def read_text(context: Context, repository: Repository, *, actor: Actor, path: str, revision: str = "") -> str:
+def read_text(context: Context, repository: Shown, *, actor: Actor, path: str, revision: str = "") -> str:
     """A file's whole content as text; bytes that are no UTF-8 become U+FFFD. Raises also TooLarge."""
     read = read_file(context, repository, actor=actor, path=path, revision=revision)
     if not read.blob.is_whole:
@@ -237,7 +236,7 @@ def _get_file(path: Path, commit_id: str, file_path: str) -> TreeEntry:
 
 
 def read_history(
-    context: Context, repository: Repository, *, revision: str = "", path: str = "", offset: int = 0, limit: int = 50
+    context: Context, repository: Shown, *, revision: str = "", path: str = "", offset: int = 0, limit: int = 50
 ) -> History:
     """A page of a revision's commits, or of those that touched a path. Raises NotFound (``revision_not_found``)."""
     disk_path = repository_path(context.settings, repository)
@@ -249,7 +248,7 @@ def read_history(
     return History(commits, count_commits(disk_path, commit_id, file_path=file_path))
 
 
-def measure_files(context: Context, repository: Repository, *, revision: str = "") -> int:
+def measure_files(context: Context, repository: Shown, *, revision: str = "") -> int:
     """The bytes of all files of a revision, LFS content counted with its real size.
 
     Raises NotFound (``revision_not_found``), TooLarge for a revision of more than 200,000 entries.

@@ -24,7 +24,7 @@ from hub.git.types import DiffStatus
 from hub.repos import derived
 from hub.repos.gates import check_content
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 # Source of the three: web-ui.md, section 7.5.
 MAX_OPEN_LINES = 1000
@@ -52,12 +52,16 @@ class ChangedFile:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is wanted of a diff. path: one file, whose lines come with it; hunks: those of a page's files, too."""
+    """What is wanted of a diff. path: one file, whose lines come with it; hunks: those of a page's files, too.
+
+    max_lines: of how many lines at most; the file at which they end has the beginning of its own.
+    """
 
     page: PageArgs
     path: str = ""
     hunks: bool = False
     ignore_whitespace: bool = False
+    max_lines: int = MAX_LINES
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,7 @@ class FilesPage:
     is_truncated: bool
 
 
-def list_commit_files(
-    context: Context, repository: Repository, revision: str, *, actor: Actor, asked: Asked
-) -> FilesPage:
+def list_commit_files(context: Context, repository: Shown, revision: str, *, actor: Actor, asked: Asked) -> FilesPage:
     """What a commit changed against its first parent.
 
     Raises NotFound (``revision_not_found``, ``entry_not_found``); NotSignedIn or Denied (``gated_repository``).
@@ -89,7 +91,7 @@ def list_commit_files(
 
 
 def list_compared_files(
-    context: Context, repository: Repository, *, actor: Actor, base: str, head: str, asked: Asked
+    context: Context, repository: Shown, *, actor: Actor, base: str, head: str, asked: Asked
 ) -> FilesPage:
     """What ``head`` changed since it parted from ``base``: all that it holds, where the two share no history.
 
@@ -101,7 +103,7 @@ def list_compared_files(
 
 
 def find_files(
-    context: Context, repository: Repository, *, actor: Actor, base: str, head: str, paths: Collection[str]
+    context: Context, repository: Shown, *, actor: Actor, base: str, head: str, paths: Collection[str]
 ) -> FilesPage:
     """Those of ``list_compared_files`` that have, or had, one of these paths; without their lines. Raises as that."""
     check_content(context, actor, repository)
@@ -115,7 +117,7 @@ def find_files(
     return FilesPage(files, old, new, len(files), None, None, is_truncated=kept["total"] > len(kept["files"]))
 
 
-def _find_ends(context: Context, repository: Repository, base: str, head: str) -> tuple[str | None, str]:
+def _find_ends(context: Context, repository: Shown, base: str, head: str) -> tuple[str | None, str]:
     """The commit where ``head`` parted from ``base``, and ``head`` itself."""
     path = repository_path(context.settings, repository)
 
@@ -126,7 +128,7 @@ def _find_ends(context: Context, repository: Repository, base: str, head: str) -
     return offload(find)
 
 
-def list_files(context: Context, repository: Repository, *, old: str | None, new: str, asked: Asked) -> FilesPage:
+def list_files(context: Context, repository: Shown, *, old: str | None, new: str, asked: Asked) -> FilesPage:
     """A page of what leads from one commit to another, by full ids; the right to the content was judged."""
     path = repository_path(context.settings, repository)
     kept = _find(context, repository, path, old, new, asked.ignore_whitespace)
@@ -145,7 +147,7 @@ def list_files(context: Context, repository: Repository, *, old: str | None, new
         lines: Mapping[str, ChangedLines] = {}
         if shown:
             changes = [file.change for file in shown]
-            lines = read_lines(path, changes, ignore_whitespace=asked.ignore_whitespace, max_lines=MAX_LINES)
+            lines = read_lines(path, changes, ignore_whitespace=asked.ignore_whitespace, max_lines=asked.max_lines)
         return [replace(file, lines=lines.get(file.change.path)) for file in files]
 
     return FilesPage(
@@ -157,6 +159,14 @@ def list_files(context: Context, repository: Repository, *, old: str | None, new
         deletions=kept["deletions"],
         is_truncated=kept["total"] > len(kept["files"]),
     )
+
+
+def list_changes(
+    context: Context, repository: Shown, *, old: str | None, new: str, ignore_whitespace: bool = False
+) -> list[Change]:
+    """All files that ``list_files`` has pages of, in their order, without a look at what is in them."""
+    kept = _find(context, repository, repository_path(context.settings, repository), old, new, ignore_whitespace)
+    return [Change(DiffStatus(status), *rest) for status, *rest in kept["files"]]
 
 
 def _describe(change: Change, measure: Measure) -> ChangedFile:
@@ -177,7 +187,7 @@ def _why_collapsed(measure: Measure) -> str:
 
 
 def _find(
-    context: Context, repository: Repository, path: Path, old: str | None, new: str, ignore_whitespace: bool
+    context: Context, repository: Shown, path: Path, old: str | None, new: str, ignore_whitespace: bool
 ) -> dict[str, Any]:
     """``Changes`` as they are kept, each file as the list of its members."""
     key = ("changes", repository.uuid, old or "", new, str(ignore_whitespace))

@@ -22,7 +22,6 @@ from hub.repos.contents import Directory
 from hub.repos.gates import check_content
 from hub.repos.lastcommits import read_last_commits
 from hub.repos.lookup import repository_path
-from hub.repos.models import Repository
 from hub.repos.rows import Shown
 
 # A list of more files than these is for pages of the tree, or for git.
@@ -88,7 +87,7 @@ def _read_entries(path: Path, revision: str, wanted: Sequence[str]) -> tuple[str
 
 def read_small_files(
     context: Context,
-    repository: Repository,
+    repository: Shown,
     *,
     actor: Actor,
     suffix: str,
@@ -177,13 +176,13 @@ def last_commits_of(
     return found
 
 
-def read_refs(context: Context, repository: Repository) -> tuple[Sequence[Branch], Sequence[Tag]]:
+def read_refs(context: Context, repository: Shown) -> tuple[Sequence[Branch], Sequence[Tag]]:
     """The branches and the tags, at most ``MAX_REFS`` of each."""
     path = repository_path(context.settings, repository)
     return offload(list_branches, path, limit=MAX_REFS).items, offload(list_tags, path, limit=MAX_REFS).items
 
 
-def read_other_refs(context: Context, repository: Repository, *, prefix: str) -> list[tuple[str, str]]:
+def read_other_refs(context: Context, repository: Shown, *, prefix: str) -> list[tuple[str, str]]:
     """Refs that are neither branches nor tags, such as ``refs/pr/7``, and their commits; the last ``MAX_REFS``."""
     found = offload(list_refs, repository_path(context.settings, repository), prefix=prefix)
     in_order = sorted(found.items(), key=lambda item: (len(item[0]), item[0]))
@@ -191,7 +190,7 @@ def read_other_refs(context: Context, repository: Repository, *, prefix: str) ->
 
 
 def read_commits(
-    context: Context, repository: Repository, *, revision: str, offset: int, limit: int
+    context: Context, repository: Shown, *, revision: str, offset: int, limit: int
 ) -> tuple[Sequence[Commit], bool]:
     """Some commits that lead to a revision, newest first, and whether there are more.
 
