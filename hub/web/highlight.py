@@ -6,7 +6,7 @@ What is too long, or takes too long, stays plain: nobody's file keeps a process 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ from hub.repos import derived
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
+
+# The short name of what it is, "" for nothing of note, and its text.
+Piece = tuple[str, str]
 
 MAX_CHARS = 1024 * 1024
 # Longer lines are data or were made small by a program, and some languages' patterns take long over them.
@@ -57,11 +60,39 @@ def highlight(text: str, *, path: str = "", language: str = "") -> list[Markup]:
 
     Plain where the language is unknown, or the text is over ``MAX_CHARS`` or has a line over ``MAX_LINE_CHARS``.
     """
+    return [join_pieces(line) for line in find_pieces(text, path=path, language=language)]
+
+
+def find_pieces(text: str, *, path: str = "", language: str = "") -> list[list[Piece]]:
+    """As ``highlight``, before it is made HTML: of each line the pieces that it consists of."""
     lines = split_lines(text)
     lexer = _find_lexer(language, path.rpartition("/")[2]) if lines and len(text) <= MAX_CHARS else None
     if lexer is None or max(map(len, lines), default=0) > MAX_LINE_CHARS:
-        return [escape(line) for line in lines]
-    return [Markup(line) for line in _colour(lexer, "\n".join(lines))]  # noqa: S704 - escaped piece by piece
+        return [[("", line)] for line in lines]
+    return _colour(lexer, "\n".join(lines))
+
+
+def join_pieces(line: Sequence[Piece], marks: Sequence[tuple[int, int]] = ()) -> Markup:
+    """A line as HTML. marks: from and to which of its characters something is marked, in order."""
+    made: list[str] = []
+    at = 0
+    for name, words in line:
+        inner = _mark(words, at, marks) if marks else str(escape(words))
+        made.append(f'<span class="{name}">{inner}</span>' if name else inner)
+        at += len(words)
+    return Markup("".join(made))  # noqa: S704 - escaped piece by piece
+
+
+def _mark(words: str, at: int, marks: Sequence[tuple[int, int]]) -> str:
+    """The words, which begin at that character of their line, with what is marked of them in <mark>."""
+    made: list[str] = []
+    done = 0
+    for start, end in marks:
+        first, last = max(start - at, done), min(end - at, len(words))
+        if first < last:
+            made += [escape(words[done:first]), "<mark>", escape(words[first:last]), "</mark>"]
+            done = last
+    return "".join((*made, escape(words[done:])))
 
 
 def highlight_blob(context: Context, oid: str, text: str, *, path: str) -> list[Markup]:
@@ -111,21 +142,20 @@ def _alias_of(name: str) -> str:
     return found.aliases[0] if found is not None and found.aliases else ""
 
 
-def _colour(lexer: Lexer, text: str) -> list[str]:
-    done: list[str] = []
-    line: list[str] = []
+def _colour(lexer: Lexer, text: str) -> list[list[Piece]]:
+    done: list[list[Piece]] = []
+    line: list[Piece] = []
     for name, words in _pieces(lexer, text):
         for at, part in enumerate(words.split("\n")):
             if at:
-                done.append("".join(line))
+                done.append(line)
                 line = []
             if part:
-                safe = str(escape(part))
-                line.append(f'<span class="{name}">{safe}</span>' if name else safe)
-    return [*done, "".join(line)]
+                line.append((name, part))
+    return [*done, line]
 
 
-def _pieces(lexer: Lexer, text: str) -> Iterator[tuple[str, str]]:
+def _pieces(lexer: Lexer, text: str) -> Iterator[Piece]:
     """(class, text) of successive pieces, neighbours of the same class joined. Together they are exactly the text."""
     end = time.monotonic() + _BUDGET_S
     reached = 0
