@@ -15,7 +15,16 @@ from hub.api.ids import ROW_ID
 from hub.api.schemas import PageQuery
 from hub.base.errors import Invalid
 from hub.community.models import Discussion, DiscussionStatus
-from hub.community.service import board, conversation, discussions, moderation, switches, templates, timeline
+from hub.community.service import (
+    board,
+    completion,
+    conversation,
+    discussions,
+    moderation,
+    switches,
+    templates,
+    timeline,
+)
 from hub.community.service.board import Wanted
 from hub.community.service.reactions import Reactions
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -195,6 +204,35 @@ def show_templates(address: Address) -> dict[str, Any]:
             name: {"path": one.path, "content": one.content} if one else None
             for name, one in (("issue", found.issue), ("pull", found.pull))
         }
+    )
+
+
+@blp.at("/community/people")
+@blp.arguments(schemas.CompletionQuery, location="query")
+@blp.response(200, schemas.FoundPeopleEnvelope)
+def complete_people(query: dict[str, Any], address: Address) -> dict[str, Any]:
+    """Users who may read the repository and whose names begin so, for those who write a text; 8 at most."""
+    with reading(current_context()) as work:
+        found = completion.find_people(
+            work, actor=current_actor(), repository_id=address.load(work).id, beginning=query["q"]
+        )
+    return ok([person._asdict() for person in found])
+
+
+@blp.at("/community/references")
+@blp.arguments(schemas.CompletionQuery, location="query")
+@blp.response(200, schemas.FoundThreadsEnvelope)
+def complete_references(query: dict[str, Any], address: Address) -> dict[str, Any]:
+    """Issues and pull requests whose numbers begin so, or with that in their titles; 8 at most."""
+    with reading(current_context()) as work:
+        found = completion.find_threads(
+            work, actor=current_actor(), repository_id=address.load(work).id, beginning=query["q"]
+        )
+    return ok(
+        [
+            {"number": one.number, "title": one.title, "type": "pull" if one.is_pull_request else "issue"}
+            for one in found
+        ]
     )
 
 

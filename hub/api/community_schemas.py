@@ -10,6 +10,7 @@ from hub.api.discussion_schemas import DiscussionAuthorSchema
 from hub.api.envelope import enveloped
 from hub.api.schemas import Body, PageQuery, text
 from hub.community.service.board import MAX_SEARCH_CHARS, ROLES, SORTS, STATES, TYPES
+from hub.community.service.completion import MAX_BEGINNING_CHARS
 from hub.community.service.labels import MAX_DESCRIPTION_CHARS, MAX_EACH, MAX_NAME_CHARS
 from hub.community.service.moderation import ACTIONS, MAX_AT_ONCE, MAX_REASON_CHARS
 from hub.community.service.people import MAX_ASSIGNEES
@@ -39,6 +40,34 @@ class CommunityQuery(PageQuery):
         metadata={"description": "words of the title, or of one comment"},
     )
     sort = _one_of(SORTS, "newest")
+
+
+class LabelsQuery(PageQuery):
+    q = fields.String(
+        load_default="",
+        validate=validate.Length(max=MAX_NAME_CHARS),
+        metadata={"description": "words of the name"},
+    )
+
+
+class CompletionQuery(Schema):
+    q = fields.String(
+        load_default="",
+        validate=validate.Length(max=MAX_BEGINNING_CHARS),
+        metadata={"description": "how it begins"},
+    )
+
+
+class FoundPersonSchema(Schema):
+    name = fields.String()
+    nickname = fields.String()
+    avatar = fields.String()
+
+
+class FoundThreadSchema(Schema):
+    number = fields.Integer()
+    title = fields.String()
+    type = fields.String(metadata={"description": "issue or pull"})
 
 
 class MineQuery(PageQuery):
@@ -275,4 +304,6 @@ LabelsEnvelope = enveloped(DiscussionLabelSchema, many=True)
 CountedLabelsEnvelope = enveloped(CountedLabelSchema, many=True)
 AssigneesEnvelope = enveloped(DiscussionAuthorSchema, many=True)
 CommunitySettingsEnvelope = enveloped(CommunitySettingsSchema)
+FoundPeopleEnvelope = enveloped(FoundPersonSchema, many=True)
+FoundThreadsEnvelope = enveloped(FoundThreadSchema, many=True)
 ThreadTemplatesEnvelope = enveloped(ThreadTemplatesSchema)

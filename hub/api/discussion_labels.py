@@ -14,6 +14,7 @@ from hub.community.service import labels as service
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.paging import page_args
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 
 blp = RepositoryBlueprint("discussion_labels", __name__, url_prefix=PREFIX, description="Labels of discussions")
@@ -22,18 +23,22 @@ _LABEL = f"/community/labels/<{ROW_ID}:discussion_label_id>"
 
 
 @blp.at("/community/labels")
+@blp.arguments(schemas.LabelsQuery, location="query")
 @blp.response(200, schemas.CountedLabelsEnvelope)
-def list_labels(address: Address) -> dict[str, Any]:
-    """The labels of a repository by name, all of them; before it has any, those that it is offered."""
+def list_labels(query: dict[str, Any], address: Address) -> dict[str, Any]:
+    """The labels of a repository by name; before it has any, those that it is offered."""
     with reading(current_context()) as work:
-        found = service.list_labels(work, actor=current_actor(), repository_id=address.load(work).id)
+        repository_id = address.load(work).id
+        found = service.list_labels(
+            work, actor=current_actor(), repository_id=repository_id, words=query["q"], page=page_args()
+        )
     return ok(
         [
             label_view(one)
             | {"open_count": found.open_counts.get(one.id, 0) if isinstance(one, DiscussionLabel) else 0}
             for one in found.items
         ],
-        total=len(found.items),
+        total=found.total,
     )
 
 

@@ -167,7 +167,7 @@ def _comment_words(work: UnitOfWork, discussion: Discussion, comment: Comment, d
         f"{did} {repository.path}: {discussion.title}",
         " ".join(comment.content.split()),
         shorten(comment.content, _EXCERPT_CHARS),
-        f"{_address(work, repository)}/discussions/{discussion.id}",
+        f"{_address(work, repository)}/community/{discussion.number}",
     )
 
 
@@ -205,7 +205,7 @@ def _tell_assigned(
         return
     repository = discussion.repository
     words = f"assigned you on {repository.path}: {discussion.title}"
-    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/discussions/{discussion.id}")
+    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
     assigned = select(Assignee.user_id).where(Assignee.discussion_id == discussion.id, Assignee.user_id.in_(user_ids))
     yield told, User.id.in_(assigned) & wants(discussion)
 
@@ -237,7 +237,7 @@ def _tell_pull(work: UnitOfWork, notice: _Writer, *, discussion_id: int, what: s
     if comment is not None and comment.hidden_at is None:
         named = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "mentioned you on"))
         yield named, _named_in(comment.content) & wants(discussion)
-    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/discussions/{discussion.id}")
+    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
     yield told, told_of(discussion)
 
 
@@ -255,7 +255,7 @@ def _tell_review_request(work: UnitOfWork, notice: _Writer, *, discussion_id: in
         return
     repository = discussion.repository
     words = f"asks you to review a pull request on {repository.path}: {discussion.title}"
-    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/discussions/{discussion.id}")
+    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
     asked = select(ReviewRequest.user_id).where(
         ReviewRequest.discussion_id == discussion.id, ReviewRequest.user_id == user_id
     )
@@ -287,7 +287,7 @@ def _tell_review(work: UnitOfWork, notice: _Writer, *, review_id: int) -> Iterat
     rest = (
         shorten(" ".join(text[:_EXCERPT_CHARS].split()), MAX_SUMMARY_CHARS),
         shorten(text, _EXCERPT_CHARS),
-        f"{_address(work, repository)}/discussions/{discussion.id}",
+        f"{_address(work, repository)}/community/{discussion.number}",
     )
     where = f"a pull request on {repository.path}: {discussion.title}"
     yield notice(NotificationType.COMMENT, f"mentioned you on {where}", *rest), _named_in(text) & wants(discussion)
@@ -438,4 +438,4 @@ def _kind(work: UnitOfWork, repository: Repository) -> str:
 def _address(work: UnitOfWork, repository: Repository) -> str:
     """The path of the repository's page; empty while the plugin that has its kind does not run."""
     kind = work.context[KINDS].find(repository.kind)
-    return f"/{kind.collection}/{repository.path}" if kind else ""
+    return f"/{kind.page_path}/{repository.path}" if kind else ""

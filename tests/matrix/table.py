@@ -271,6 +271,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/community
         GET {repo}/community/<int:thread_number>
         GET {repo}/community/labels
+        GET {repo}/community/people
+        GET {repo}/community/references
         GET {repo}/community/settings
         GET {repo}/community/templates
         GET {repo}/pulls/<int:pull_number>/mergeability

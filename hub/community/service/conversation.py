@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, cast, func, literal, or_, select, union_all
 from sqlalchemy.orm import joinedload
 
 from hub.accounts.models import User
 from hub.accounts.policy import Actor
+from hub.base.errors import Invalid
 from hub.base.paging import Page, PageArgs
 from hub.community.models import Comment, Discussion, DiscussionEvent, DiscussionEventType, DiscussionStatus
 from hub.community.models_people import DiscussionLabel
@@ -46,6 +49,24 @@ def open_issue(
     return discussion
 
 
+class Cursor(NamedTuple):
+    """How far somebody has read a discussion: the last comment and the last event that they were shown."""
+
+    comment_id: int = 0
+    event_id: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """What ``str()`` wrote. Raises Invalid (``REQ-ERR-6``)."""
+        found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", text, re.ASCII)
+        if found is None:
+            raise Invalid("'since' must be what the page gave.", code="REQ-ERR-6", query="since")
+        return cls(int(found[1]), int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.comment_id}-{self.event_id}"
+
+
 @dataclass(frozen=True)
 class Conversation:
     """A discussion and a page of what happened in it, the oldest first, with all that is shown beside them.
@@ -67,11 +88,39 @@ class Conversation:
     sources: dict[int, Discussion] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class News:
+    """What came into a discussion since a cursor. cursor: at the end of it."""
+
+    count: int
+    cursor: Cursor
+
+
+def count_news(work: UnitOfWork, discussion: Discussion, *, actor: Actor, since: Cursor | None = None) -> News:
+    """How much came into a discussion that the actor may read, and where it ends by now. One query."""
+    said, done = _of(work, discussion, actor, since)
+    row = work.session.execute(
+        select(
+            select(func.count(Comment.id)).where(*said).scalar_subquery(),
+            select(func.count(DiscussionEvent.id)).where(*done).scalar_subquery(),
+            select(func.max(Comment.id)).where(*said).scalar_subquery(),
+            select(func.max(DiscussionEvent.id)).where(*done).scalar_subquery(),
+        )
+    ).one()
+    start = since or Cursor()
+    return News(row[0] + row[1], Cursor(row[2] or start.comment_id, row[3] or start.event_id))
+
+
 def read_conversation(
-    work: UnitOfWork, discussion: Discussion, *, actor: Actor, page: PageArgs | None = None
+    work: UnitOfWork,
+    discussion: Discussion,
+    *,
+    actor: Actor,
+    page: PageArgs | None = None,
+    since: Cursor | None = None,
 ) -> Conversation:
-    """A discussion that the actor may read. As many queries for any page."""
-    shown = _read_page(work, discussion, actor, page or PageArgs())
+    """A discussion that the actor may read. since: only what came after it. As many queries for any page."""
+    shown = _read_page(work, discussion, actor, page or PageArgs(), since)
     events = [one for one in shown.items if isinstance(one, DiscussionEvent)]
     comments = [one.id for one in shown.items if isinstance(one, Comment)]
     closing = None
@@ -94,11 +143,9 @@ def read_conversation(
 
 
 def _read_page(
-    work: UnitOfWork, discussion: Discussion, actor: Actor, page: PageArgs
+    work: UnitOfWork, discussion: Discussion, actor: Actor, page: PageArgs, since: Cursor | None
 ) -> Page[Comment | DiscussionEvent]:
-    """What was said about lines is shown there, not here."""
-    said = (Comment.discussion_id == discussion.id, Comment.thread_id.is_(None))
-    done = (DiscussionEvent.discussion_id == discussion.id, _may_see(work, actor))
+    said, done = _of(work, discussion, actor, since)
     counts = select(
         select(func.count(Comment.id)).where(*said).scalar_subquery(),
         select(func.count(DiscussionEvent.id)).where(*done).scalar_subquery(),
@@ -122,6 +169,18 @@ def _read_page(
     # Between two queries of a reader something may have gone.
     items = [rows[sort, id] for sort, id in found if (sort, id) in rows]
     return Page(items, comment_count + event_count)
+
+
+def _of(
+    work: UnitOfWork, discussion: Discussion, actor: Actor, since: Cursor | None
+) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
+    """Which comments and which events are shown. What was said about lines is shown there, not here."""
+    said = [Comment.discussion_id == discussion.id, Comment.thread_id.is_(None)]
+    done = [DiscussionEvent.discussion_id == discussion.id, _may_see(work, actor)]
+    if since is not None:
+        said.append(Comment.id > since.comment_id)
+        done.append(DiscussionEvent.id > since.event_id)
+    return said, done
 
 
 def _may_see(work: UnitOfWork, actor: Actor) -> ColumnElement[bool]:

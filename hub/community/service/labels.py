@@ -18,6 +18,7 @@ from hub.accounts.policy import Action, Actor, require
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.log import get_logger
 from hub.base.names import fold_name
+from hub.base.paging import MAX_PER, PageArgs
 from hub.community.models import Discussion, DiscussionEventType
 from hub.community.models_people import DiscussionLabel, DiscussionSettings, LabelledDiscussion
 from hub.community.service.discussions import OPEN, count_of, get_discussion, record
@@ -26,12 +27,13 @@ from hub.community.service.texts import check_line
 from hub.db.insert import insert_new, insert_new_keys
 from hub.db.uow import UnitOfWork
 from hub.repos.lookup import get_for, get_readable
+from hub.repos.searching import literal_pattern
 
 log = get_logger(__name__)
 
 MAX_NAME_CHARS = 64  # the columns' widths
 MAX_DESCRIPTION_CHARS = 255
-MAX_LABELS = 200  # of a repository
+MAX_LABELS = 10_000  # of a repository
 MAX_EACH = 20  # on one discussion
 
 _COLOR = re.compile(r"#[0-9a-f]{6}\Z")
@@ -60,30 +62,42 @@ DEFAULTS = (
 
 @dataclass(frozen=True)
 class Labels:
-    """A repository's labels by name, or those that it is offered; open_counts: open discussions with each, by id."""
+    """A repository's labels by name, or those that it is offered; open_counts: open discussions with each, by id.
+
+    total: how many there are by the same words.
+    """
 
     items: Sequence[DiscussionLabel | Offered]
     open_counts: dict[int, int]
+    total: int
 
 
-def list_labels(work: UnitOfWork, *, actor: Actor, repository_id: int) -> Labels:
-    """The labels of a repository. Raises NotFound."""
+def list_labels(
+    work: UnitOfWork, *, actor: Actor, repository_id: int, words: str = "", page: PageArgs | None = None
+) -> Labels:
+    """A page of the labels of a repository. words: all in the name. Raises NotFound; Invalid (``REQ-ERR-6``)."""
+    page = page or PageArgs(per=MAX_PER)
     repository = get_readable(work, actor=actor, repository_id=repository_id)
+    wanted = check_line(words, what="q", most=MAX_NAME_CHARS).lower().split()
+    where = [DiscussionLabel.repository_id == repository.id]
+    where += [DiscussionLabel.name_key.like(f"%{literal_pattern(word)}%", escape="\\") for word in wanted]
     rows = work.session.scalars(
-        select(DiscussionLabel)
-        .where(DiscussionLabel.repository_id == repository.id)
-        .order_by(DiscussionLabel.name_key)
-        .limit(MAX_LABELS)
+        select(DiscussionLabel).where(*where).order_by(DiscussionLabel.name_key).offset(page.offset).limit(page.per)
     ).all()
+    total = page.offset + len(rows)
+    if len(rows) == page.per or (not rows and page.page > 1):
+        total = work.session.scalar(select(func.count(DiscussionLabel.id)).where(*where)) or 0
     if not rows:
-        return Labels(() if _has_labels(work, repository.id) else DEFAULTS, {})
+        offered = () if total or _has_labels(work, repository.id) else DEFAULTS
+        found = [label for label in offered if all(word in fold_name(label.name) for word in wanted)]
+        return Labels(found[page.offset : page.offset + page.per], {}, total or len(found))
     counts = work.session.execute(
         select(LabelledDiscussion.label_id, func.count())
         .join(Discussion, Discussion.id == LabelledDiscussion.discussion_id)
         .where(LabelledDiscussion.label_id.in_([row.id for row in rows]), Discussion.status.in_(OPEN))
         .group_by(LabelledDiscussion.label_id)
     )
-    return Labels(rows, dict(counts.all()))
+    return Labels(rows, dict(counts.all()), total)
 
 
 def _has_labels(work: UnitOfWork, repository_id: int) -> bool:

@@ -59,11 +59,13 @@ def list_threads(
     number: int,
     path: str = "",
     state: str = "",
+    review_ids: Sequence[int] = (),
     page: PageArgs | None = None,
 ) -> Page[Thread]:
     """The conversations of a pull request in the order in which they began, each with its first comments.
 
-    path: only those about this file; "": all. state: "open" or "resolved" ones; "": both. Queries: constant.
+    path: only those about this file; "": all. state: "open" or "resolved" ones; "": both. review_ids: only those that
+    these reviews began; none: all. Queries: constant.
     Raises NotFound (``pull_request_not_found``), Invalid (``REQ-ERR-6``), NotSignedIn or Denied (``gated_repository``):
     they quote the files.
     """
@@ -79,6 +81,11 @@ def list_threads(
         if state:
             is_open = ReviewThread.resolved_at.is_(None)
             wanted.append(is_open if state == "open" else ~is_open)
+        if review_ids:
+            begun = select(Comment.thread_id).where(
+                Comment.discussion_id == pull.discussion_id, Comment.review_id.in_(review_ids)
+            )
+            wanted.append(ReviewThread.id.in_(begun))
         total = work.session.scalar(select(func.count(ReviewThread.id)).where(*wanted)) or 0
         rows = work.session.scalars(
             select(ReviewThread)

@@ -245,3 +245,25 @@ def test_switches_and_templates(context, client, people, make_repository):
     data(ada.put(settings, {"issues": True, "pulls": False}))
     assert refusal(bob.post("/models/ada/thing/pulls", {"title": "P"})) == (403, "pull_requests_disabled")
     data(bob.put(f"{place}/1", {"status": "open"}))
+
+
+@pytest.mark.any_database
+def test_what_is_written_is_completed_and_many_labels_are_found_by_words(people, make_repository):
+    ada, bob, eve = people.values()
+    make_repository(ada.user, "thing")
+    make_repository(ada.user, "secret", private=True)
+    place = "/models/ada/thing/community"
+    assert names(data(bob.get(f"{place}/people?q=B"))) == ["bob"]
+    assert {"ada", "bob", "eve"} <= set(names(data(eve.get(f"{place}/people"))))
+    assert data(bob.get(f"{place}/people?q=%25")) == data(bob.get(f"{place}/people?q=%00")) == []
+    assert names(data(ada.get("/models/ada/secret/community/people?q=b"))) == []
+    assert bob.get("/models/ada/secret/community/people").status_code == 404
+    for title in ["One", "Two", "It 100% fails", *["More"] * 8]:
+        data(bob.post(place, {"title": title}))
+    assert [one["number"] for one in data(eve.get(f"{place}/references?q=1"))] == [11, 10, 1]
+    assert [one["title"] for one in data(eve.get(f"{place}/references?q=100%25"))] == ["It 100% fails"]
+    assert data(eve.get(f"{place}/references?q=2147483649")) == []
+    for number in range(3):
+        data(ada.post(f"{place}/labels", {"name": f"area {number}"}))
+    found = ada.get(f"{place}/labels?q=area&per=2&page=2").json
+    assert (names(found["data"]), found["total"]) == (["area 2"], 3)

@@ -147,7 +147,7 @@ def test_those_who_take_part_are_told_of_comments_while_they_may_read_them(conte
         assert (told.summary, told.content, told.url) == (
             "One two",
             "One\n\ntwo",
-            f"/models/acme/thing/discussions/{number}",
+            "/models/acme/thing/community/1",
         )
         assert told.sender_uuid == users["bob"].uuid
     inbox()
