@@ -17,6 +17,7 @@ MODULES = (
     "hub.web.site",
     "hub.web.views.home",
     "hub.web.views.card",
+    "hub.web.views.markdown",
 )
 
 

@@ -56,6 +56,8 @@ def _send_built(static: Path, name: str) -> Response:
 
 def _immutable(response: Response) -> Response:
     response.headers["Vary"] = "Accept-Encoding"
+    # Scripts of a frame without rights come from another origin, as browsers see it.
+    response.headers["Access-Control-Allow-Origin"] = "*"
     response.cache_control.immutable = True
     return response
 

@@ -65,7 +65,7 @@ const { metafile } = await build({
 });
 const manifest = buildSprite();
 for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) {
-  if (entryPoint) manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = basename(path);
+  if (entryPoint && entryPoints.includes(resolve(entryPoint))) manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = basename(path);
 }
 for (const name of readdirSync(output).filter((name) => COMPRESSED.test(name))) {
   const content = readFileSync(join(output, name));

@@ -1,6 +1,7 @@
 // What every page loads.
 import htmx from "htmx.org";
 import "./lib/menus";
+import "./lib/anchors";
 import "./lib/copy";
 import "./lib/forms";
 import "./lib/keys";
