@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import request
 from werkzeug.routing import BaseConverter
@@ -18,6 +18,7 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.origin import hub_url
 from hub.http.routing import ApiBlueprint
+from hub.http.words import raw_path, words_from
 from hub.repos.kinds import RepositoryKind, get_kind
 from hub.repos.mirrored import branch_meant, get_mirror_or_local, show_mirror_or_local
 from hub.repos.models import Repository
@@ -119,19 +120,6 @@ def dialect() -> str:
     return prefix() or _AT_ROOT
 
 
-def words_from(argument: str) -> list[str]:
-    """The words of the request's path from an argument of its rule on, cut at the slashes that were sent as such.
-
-    A revision's slashes are sent encoded, and what the rule was matched against is decoded already.
-    """
-    assert request.url_rule is not None  # a view runs
-    rule = request.url_rule.rule.split("/")
-    place = next(index for index, part in enumerate(rule) if part.endswith((f"<{argument}>", f":{argument}>")))
-    raw = [unquote(word) for word in _raw_path().split("/")]
-    words = raw if "/".join(raw) == request.path else request.path.split("/")
-    return [word for word in words[place:] if word] or [""]
-
-
 def revision_and_path(context: Context, repository: Shown) -> tuple[str, str]:
     """The revision, and the path behind it, of an address ``…/<revision>/<path>``."""
     revision, path = split_revision(context, repository, words_from("revision"))
@@ -161,11 +149,4 @@ def page_url(repository_id: str, kind: RepositoryKind) -> str:
 def next_link(**changed: str) -> str:
     """The header that leads to the next page: this request's address with some of its query changed."""
     query = [(name, value) for name, value in request.args.items(multi=True) if name not in changed]
-    return f'<{hub_url()}{_raw_path()}?{urlencode([*query, *changed.items()])}>; rel="next"'
-
-
-def _raw_path() -> str:
-    """The path as it was sent; gunicorn and werkzeug tell it by different names."""
-    raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path)
-    path = raw.partition("?")[0]
-    return path if path.startswith("/") else urlsplit(path).path
+    return f'<{hub_url()}{raw_path()}?{urlencode([*query, *changed.items()])}>; rel="next"'

@@ -20,13 +20,13 @@ from hub.community.service.texts import MAX_CONTENT_CHARS, MAX_TITLE_CHARS, shor
 from hub.compat import schemas
 from hub.compat.addresses import CompatBlueprint, Place, dialect, page_url, revision_only
 from hub.compat.discussions import discussion_url
-from hub.compat.ndjson import Copied, Linked, Removed, Step, Written, line_limit, read_commit
 from hub.db.uow import reading
 from hub.git.pointer import format_pointer
 from hub.git.repository import is_empty
 from hub.git.types import EntryKind, TreeEntry
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.ndjson import Copied, Linked, Removed, Step, Written, line_limit, read_commit
 from hub.repos import contents, entries, quotas, uploads
 from hub.repos.files import MAX_EDITS, FileEdit, build_proposal, commit_files
 from hub.repos.gates import check_content

@@ -17,12 +17,13 @@ from hub.community.models import Comment, Discussion, DiscussionEvent, Discussio
 from hub.community.service import discussions as service
 from hub.community.service import merging, pulls, timeline
 from hub.compat import discussion_schemas as schemas
-from hub.compat.addresses import CompatBlueprint, Place, page_url, words_from
+from hub.compat.addresses import CompatBlueprint, Place, page_url
 from hub.compat.views import time_text
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.git.repository import find_commits
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.words import words_from
 from hub.repos import branches
 from hub.repos.comparison import unified_text
 from hub.repos.lookup import repository_path

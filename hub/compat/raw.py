@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from hub.compat.addresses import CompatBlueprint, Place, words_from
+from hub.compat.addresses import CompatBlueprint, Place
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.ranges import Content, disposition, send_content
+from hub.http.words import words_from
 from hub.repos import contents
 
 blp = CompatBlueprint("raw", __name__, description="Files as Git holds them")

@@ -13,11 +13,12 @@ from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name
 from hub.compat import schemas
-from hub.compat.addresses import CompatBlueprint, Place, page_url, words_from
+from hub.compat.addresses import CompatBlueprint, Place, page_url
 from hub.compat.gate_schemas import is_private
 from hub.db.uow import UnitOfWork, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.words import words_from
 from hub.repos import branches, service
 from hub.repos.kinds import KINDS, RepositoryKind, find_kind
 from hub.repos.models import Repository

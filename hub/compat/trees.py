@@ -14,13 +14,14 @@ from hub.assets.security.reports import FileSecurity, statuses_of
 from hub.base.context import Context
 from hub.base.errors import Invalid, TooLarge
 from hub.compat import schemas, views
-from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_and_path, revision_only, words_from
+from hub.compat.addresses import CompatBlueprint, Place, next_link, revision_and_path, revision_only
 from hub.compat.xet import fetch_headers
 from hub.git.types import Commit, TreeEntry
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.files import send_file
 from hub.http.ranges import disposition
+from hub.http.words import words_from
 from hub.repos import contents, entries
 from hub.repos.lfs.pieces import ids_of_pieces
 from hub.repos.rows import Shown

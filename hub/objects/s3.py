@@ -24,6 +24,7 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 from hub.base.errors import HubError, NotFound, PreconditionFailed, TooLarge, Unavailable, Unprocessable
 from hub.base.log import get_logger
 from hub.base.settings import MIB, Settings, SettingsError
+from hub.objects.s3_pages import allow_pages_of
 from hub.objects.s3_ranges import sign_range
 from hub.objects.store import STAGING, ObjectInfo, ObjectStore, PartInfo, Swept, validate_key
 from hub.objects.stream import CHUNK_BYTES, Source, Verifier, hash_mismatch, pass_through
@@ -107,6 +108,8 @@ class S3Store(ObjectStore):
         self._client = address.client(self._pool)
         self._public = address.client(self._pool, public_url=public_url)
         self._has_bucket = False
+        # Origin to what the server said of it.
+        self._allowed: dict[str, bool] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> S3Store:
@@ -338,6 +341,14 @@ class S3Store(ObjectStore):
                 if not page.is_truncated:
                     return uploads
                 key_marker, id_marker = page.next_key_marker, page.next_upload_id_marker
+
+    def allows_pages_of(self, origin: str) -> bool:
+        if origin not in self._allowed:
+            self._ensure_bucket()
+            with explain_s3_errors():
+                address = self._address("PUT", f"{STAGING}cors")
+                self._allowed[origin] = allow_pages_of(origin, self._client, self._pool, self._bucket, address)
+        return self._allowed[origin]
 
     def presign_get(self, key: str, *, expires_s: int, filename: str | None = None, method: str = "GET") -> str:
         query = {}

@@ -188,6 +188,13 @@ class ObjectStore(ABC):
         """How much more the store can take; None when it cannot tell."""
         return None
 
+    def allows_pages_of(self, origin: str) -> bool:
+        """Whether scripts of pages of that origin ("https://hub.example.com") may PUT to presigned addresses.
+
+        A store that can be told to allow it is told. Raises Unavailable.
+        """
+        return False
+
     def presign_get(self, key: str, *, expires_s: int, filename: str | None = None, method: str = "GET") -> str:
         """An address by which anyone may read the object for a while; the answer names the file so."""
         raise self._not_direct()

@@ -75,6 +75,9 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
+        POST /api/v1/setup/administrator
+        POST /api/v1/password_resets
+        PUT /api/v1/password_resets
         GET /api/v1/runs
         GET /api/v1/runs/types
         GET {hub}/api/<collection:kind>
@@ -201,6 +204,7 @@ _GROUPS: Mapping[Rule, str] = {
         PUT /api/v1/notifications/setting
     """,
     CREDENTIALS: """
+        POST /api/v1/setup/samples
         POST /api/v1/token/<app>/<name>
         PUT /api/v1/token/<app>/<name>
         DELETE /api/v1/token/<app>/<name>
@@ -346,6 +350,11 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/discussions/<int:num>/comment
         POST {wire}/preupload/<path:revision> | create_pr
         POST {wire}/commit/<path:revision> | create_pr
+        POST {repo}/changes | as a pull request
+        POST {repo}/uploads/check | for a pull request
+        POST {repo}/uploads/objects | for a pull request
+        POST {repo}/uploads/objects/finish | for a pull request
+        POST {repo}/uploads/commit/<path:branch> | as a pull request
     """,
     DISCUSSION_READ: """
         GET /api/v1/discussions/<int:discussion_id>
@@ -502,6 +511,11 @@ _GROUPS: Mapping[Rule, str] = {
         PUT {repo}/raw/<path:path>
         DELETE {repo}/raw/<path:path>
         POST {repo}/upload_file
+        POST {repo}/changes
+        POST {repo}/uploads/check
+        POST {repo}/uploads/objects
+        POST {repo}/uploads/objects/finish
+        POST {repo}/uploads/commit/<path:branch>
         POST {skill}/publish
         POST {prompt}/record
         PUT {prompt}/record/<path:path>
@@ -548,6 +562,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/duplicate
         POST {hub}/api/collections
         POST /api/v1/<collection:kind>
+        GET /api/v1/<collection:kind>/check_name
         POST {repo}/fork
         POST /api/v1/collections
         POST /api/v1/runs
@@ -572,6 +587,8 @@ _GROUPS: Mapping[Rule, str] = {
     ACCOUNT: """
         GET /api/v1/user/verify/<reference>
         POST /api/v1/user/<username>/ssh_keys
+        DELETE /api/v1/user/<username>/sessions
+        DELETE /api/v1/user/<username>/sessions/<int:session_id>
         DELETE /api/v1/user/<username>/ssh_key/<name>
         PUT /api/v1/user/<username>/password
         PUT /api/v1/user/<uuid>
@@ -580,6 +597,7 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     ACCOUNT_READ: """
         GET /api/v1/user/<username>/ssh_keys
+        GET /api/v1/user/<username>/sessions
         GET /api/v1/user/<username>/tokens
     """,
     SITE: """
@@ -757,6 +775,28 @@ _SAMPLES: Mapping[str, Sample] = {
         data='{"key": "header", "value": {"summary": "Nothing"}}\n',
         headers={"Content-Type": "application/x-ndjson"},
     ),
+    "POST {repo}/changes": Sample(body={"message": "Nothing", "files": [{"path": "x.md", "content": "x"}]}),
+    "POST {repo}/changes | as a pull request": Sample(
+        body={"message": "Nothing", "files": [{"path": "x.md", "content": "x"}], "create_pr": True}
+    ),
+    "POST {repo}/uploads/check": Sample(body={"files": [{"path": "x.md"}]}),
+    "POST {repo}/uploads/check | for a pull request": Sample(body={"files": [{"path": "x.md"}], "for_proposal": True}),
+    "POST {repo}/uploads/objects": Sample(body={"objects": [{"oid": "0" * 64, "size": 1}]}),
+    "POST {repo}/uploads/objects | for a pull request": Sample(
+        body={"objects": [{"oid": "0" * 64, "size": 1}], "for_proposal": True}
+    ),
+    "POST {repo}/uploads/objects/finish": Sample(body={"oid": "0" * 64, "size": 1}),
+    "POST {repo}/uploads/objects/finish | for a pull request": Sample(
+        body={"oid": "0" * 64, "size": 1, "for_proposal": True}
+    ),
+    "POST {repo}/uploads/commit/<path:branch>": Sample(
+        data='{"key": "header", "value": {"summary": "Nothing"}}\n', headers={"Content-Type": "application/x-ndjson"}
+    ),
+    "POST {repo}/uploads/commit/<path:branch> | as a pull request": Sample(
+        query="create_pr=1",
+        data='{"key": "header", "value": {"summary": "Nothing"}}\n',
+        headers={"Content-Type": "application/x-ndjson"},
+    ),
     "POST {wire}/preupload/<path:revision> | create_pr": Sample(query="create_pr=1"),
     "GET {wire}/xet-write-token/<path:revision> | create_pr": Sample(query="create_pr=1"),
     "POST {wire}/lfs-files/duplicate": Sample(
@@ -794,6 +834,7 @@ _SAMPLES: Mapping[str, Sample] = {
     "PUT /api/v1/organization/<namespace>/members/<username>": Sample(values={"username": "guest"}),
     "DELETE /api/v1/organization/<namespace>/members/<username>": Sample(values={"username": "guest"}),
     "POST /api/v1/<collection:kind>": Sample(body={"namespace": "acme", "name": "fresh"}),
+    "GET /api/v1/<collection:kind>/check_name": Sample(query="namespace=acme&name=fresh"),
     "POST {repo}/fork": Sample(body={"namespace": "acme", "name": "fresh"}),
 }
 

@@ -268,10 +268,13 @@ def _register(
 # Uploads in parts.
 
 
-def part_size_of(context: Context, size_bytes: int) -> int:
-    """How large each part of such an object is, the last one excepted. Source: CSGHub contract, section 6.4."""
-    smallest = max(context.settings.lfs_part_size_bytes, context[STORE].min_part_size_bytes)
-    return max(smallest, -(-size_bytes // MAX_PARTS))
+def part_size_of(context: Context, size_bytes: int, *, least_bytes: int | None = None) -> int:
+    """How large each part of such an object is, the last one excepted. Source: CSGHub contract, section 6.4.
+
+    least_bytes: None: as the setting has it.
+    """
+    least = context.settings.lfs_part_size_bytes if least_bytes is None else least_bytes
+    return max(least, context[STORE].min_part_size_bytes, -(-size_bytes // MAX_PARTS))
 
 
 def part_count_of(upload: LFSUpload) -> int:
@@ -280,11 +283,17 @@ def part_count_of(upload: LFSUpload) -> int:
 
 
 def prepare_uploads(
-    context: Context, *, actor: Actor, repository_id: int, sizes: dict[str, int]
+    context: Context,
+    *,
+    actor: Actor,
+    repository_id: int,
+    sizes: dict[str, int],
+    least_part_bytes: int | None = None,
 ) -> dict[str, LFSUpload]:
     """An upload in parts for each oid: the one that is under way, else a new one.
 
-    Rights must have been judged. Two queries and one write, whatever the number.
+    least_part_bytes: as in ``part_size_of``. Rights must have been judged. Two queries and one write, whatever the
+    number.
     """
     with reading(context) as work:
         found = _find_uploads(work, repository_id, [*sizes])
@@ -294,11 +303,12 @@ def prepare_uploads(
     stale = []
     for oid, size_bytes in sizes.items():
         upload = found.get(oid)
-        if upload is not None and _is_usable(context, upload, size_bytes, now):
+        part_bytes = part_size_of(context, size_bytes, least_bytes=least_part_bytes)
+        if upload is not None and _is_usable(context, upload, size_bytes, part_bytes, now):
             continue
         if upload is not None:
             stale.append(upload)
-        rows.append(_begin_upload(context, actor, repository_id, oid, size_bytes, now, expires_at))
+        rows.append(_begin_upload(context, actor, repository_id, oid, size_bytes, part_bytes, now, expires_at))
     with unit_of_work(context) as work:
         if stale:
             work.session.execute(delete(LFSUpload).where(LFSUpload.id.in_([upload.id for upload in stale])))
@@ -326,12 +336,14 @@ def _find_uploads(work: UnitOfWork, repository_id: int, oids: Sequence[str]) -> 
     return {upload.oid: upload for upload in rows}
 
 
-def _is_usable(context: Context, upload: LFSUpload, size_bytes: int, now: datetime) -> bool:
-    if (
-        upload.size_bytes != size_bytes
-        or upload.part_size_bytes != part_size_of(context, size_bytes)
-        or upload.expires_at <= now
-    ):
+def find_upload(work: UnitOfWork, repository_id: int, oid: str) -> LFSUpload | None:
+    """The upload in parts that is under way for a content; None: there is none, or it has expired."""
+    upload = _find_uploads(work, repository_id, [oid]).get(oid)
+    return upload if upload is not None and upload.expires_at > work.now() else None
+
+
+def _is_usable(context: Context, upload: LFSUpload, size_bytes: int, part_size_bytes: int, now: datetime) -> bool:
+    if upload.size_bytes != size_bytes or upload.part_size_bytes != part_size_bytes or upload.expires_at <= now:
         return False
     try:
         context[STORE].list_parts(upload.object_key, upload.upload_id)
@@ -346,11 +358,11 @@ def _begin_upload(
     repository_id: int,
     oid: str,
     size_bytes: int,
+    part_size_bytes: int,
     now: datetime,
     expires_at: datetime,
 ) -> dict[str, object]:
     key = f"{STAGING}{uuid4()}"
-    part_size_bytes = part_size_of(context, size_bytes)
     return {
         "repository_id": repository_id,
         "user_id": actor.user_id,

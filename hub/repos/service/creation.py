@@ -10,11 +10,9 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from hub.accounts.models import Namespace
-from hub.accounts.policy import Action, Actor, require
-from hub.accounts.service import find_namespace
+from hub.accounts.policy import Actor
 from hub.base.context import Context
-from hub.base.errors import Invalid, NotFound, NotSignedIn
+from hub.base.errors import Invalid
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import branch_ref, fold_name, normalise_path
@@ -31,7 +29,14 @@ from hub.repos.kinds import get_kind
 from hub.repos.lfs.holdings import copy_links
 from hub.repos.lookup import get_readable, repository_path
 from hub.repos.models import Push, PushState, Repository, RepositoryState
-from hub.repos.service.naming import check_repository_name, check_texts, drop_redirect, flush_name, note_search_text
+from hub.repos.service.naming import (
+    check_repository_name,
+    check_texts,
+    drop_redirect,
+    flush_name,
+    get_namespace_for_new,
+    note_search_text,
+)
 from hub.repos.starters import NewRepository
 
 log = get_logger(__name__)
@@ -192,20 +197,6 @@ def reserve(work: UnitOfWork, *, actor: Actor, namespace: str, row: Repository, 
     work.session.add(row)
     flush_name(work, row)
     return row
-
-
-def get_namespace_for_new(work: UnitOfWork, *, actor: Actor, namespace: str) -> Namespace:
-    """The namespace, when the actor may put a new repository into it.
-
-    Raises NotFound (``REPO-ERR-2``), NotSignedIn or Denied.
-    """
-    if actor.is_anonymous:
-        raise NotSignedIn("Sign in, or send an access token, to create a repository.")
-    owner = find_namespace(work, namespace)
-    if owner is None:
-        raise NotFound(f"There is no user or organization {namespace[:80]!r}.", code="REPO-ERR-2")
-    require(work, actor, Action.NAMESPACE_CREATE, owner, what="namespace")
-    return owner
 
 
 def _write_first_commit(path: Path, branch: str, content: Mapping[str, bytes], signature: Signature) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from hub.base.errors import Conflict, Invalid
+from hub.accounts.models import Namespace
+from hub.accounts.policy import Action, Actor, require
+from hub.accounts.service import find_namespace
+from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
 from hub.base.names import fold_name, validate_name
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
@@ -23,6 +26,38 @@ def check_repository_name(name: str) -> str:
         return validate_name(name, what="repository name")
     except Invalid as error:
         raise Invalid(str(error), code="REPO-ERR-1") from None
+
+
+def find_name_fault(work: UnitOfWork, *, actor: Actor, kind: str, namespace: str, name: str) -> str:
+    """Why the actor cannot give a new repository this name; "": nothing stands against it.
+
+    Raises NotFound (``REPO-ERR-2``), NotSignedIn, Denied: of others' namespaces nothing is told.
+    """
+    owner = get_namespace_for_new(work, actor=actor, namespace=namespace)
+    try:
+        check_repository_name(name)
+    except Invalid as error:
+        return str(error)
+    taken = select(Repository.id).where(
+        Repository.kind == kind, Repository.namespace_id == owner.id, Repository.name_key == fold_name(name)
+    )
+    if work.session.scalar(taken.where(Repository.deleted_at.is_(None)).limit(1)) is not None:
+        return f"There is already a {kind} named {owner.path}/{name}."
+    return ""
+
+
+def get_namespace_for_new(work: UnitOfWork, *, actor: Actor, namespace: str) -> Namespace:
+    """The namespace, when the actor may put a new repository into it.
+
+    Raises NotFound (``REPO-ERR-2``), NotSignedIn or Denied.
+    """
+    if actor.is_anonymous:
+        raise NotSignedIn("Sign in, or send an access token, to create a repository.")
+    owner = find_namespace(work, namespace)
+    if owner is None:
+        raise NotFound(f"There is no user or organization {namespace[:80]!r}.", code="REPO-ERR-2")
+    require(work, actor, Action.NAMESPACE_CREATE, owner, what="namespace")
+    return owner
 
 
 def check_texts(**texts: str | None) -> None:

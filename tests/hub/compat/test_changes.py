@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.base.errors import HubError
-from hub.compat import ndjson
-from hub.compat.ndjson import read_commit
+from hub.http import ndjson
+from hub.http.ndjson import read_commit
 from hub.repos.uploads import _root
 from tests.hub.compat.conftest import LFS_NAME, WEIGHTS, inline, refusal
 

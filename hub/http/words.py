@@ -1,0 +1,27 @@
+"""The words of an address as they were sent: a revision's slashes come encoded, those of a path do not."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from flask import request
+
+
+def raw_path() -> str:
+    """The path as it was sent; gunicorn and werkzeug tell it by different names."""
+    raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path)
+    path = raw.partition("?")[0]
+    return path if path.startswith("/") else urlsplit(path).path
+
+
+def words_from(argument: str) -> list[str]:
+    """The words of the request's path from an argument of its rule on, cut at the slashes that were sent as such.
+
+    A revision's slashes are sent encoded, and what the rule was matched against is decoded already.
+    """
+    assert request.url_rule is not None  # a view runs
+    rule = request.url_rule.rule.split("/")
+    place = next(index for index, part in enumerate(rule) if part.endswith((f"<{argument}>", f":{argument}>")))
+    raw = [unquote(word) for word in raw_path().split("/")]
+    words = raw if "/".join(raw) == request.path else request.path.split("/")
+    return [word for word in words[place:] if word] or [""]
