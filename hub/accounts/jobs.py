@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.accounts import topics
+from hub.accounts.service import resets
 from hub.accounts.service.departures import (
     DEPARTURES,
     ORGANIZATION_DEPARTURES,
@@ -12,6 +13,7 @@ from hub.accounts.service.departures import (
 from hub.accounts.service.jwts import delete_expired_jwts
 from hub.accounts.service.renaming import RENAMES
 from hub.accounts.service.sessions import delete_expired_sessions
+from hub.accounts.service.setup import SET_UP, SetUp
 from hub.accounts.service.users import count_active_users
 from hub.base.context import Context
 from hub.base.registry import Registry
@@ -39,6 +41,8 @@ def install(context: Context) -> None:
     context.provide(DEPARTURES, create_departures())
     context.provide(ORGANIZATION_DEPARTURES, Registry("organization departures"))
     context.provide(RENAMES, Registry("renames"))
+    context.provide(SET_UP, SetUp())
+    resets.install(context)
     topics.install(context)
     context[USAGE].add("users", count_active_users)
 

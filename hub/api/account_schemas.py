@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import MAX_PASSWORD_LENGTH
+from hub.accounts.service.fields import MAX_EMAIL_LENGTH
 from hub.accounts.service.users import LABELS
 from hub.api.schemas import Body, PageQuery
 
@@ -162,6 +163,45 @@ class RegistrationBody(Body):
 class SignInBody(Body):
     username = fields.String(required=True, metadata={"description": "the user's name or e-mail address"})
     password = fields.String(required=True, load_only=True)
+
+
+class SessionSchema(Schema):
+    id = fields.Integer()
+    user_agent = fields.String(metadata={"description": "what the browser called itself when it signed in"})
+    address = fields.String(metadata={"description": "the network address that it signed in from"})
+    created_at = fields.DateTime()
+    last_seen_at = fields.DateTime()
+    expires_at = fields.DateTime(metadata={"description": "when it ends if it is not used"})
+    is_current = fields.Boolean(metadata={"description": "whether it is the one that asks"})
+
+
+class EndedSessionsSchema(Schema):
+    ended = fields.Integer(metadata={"description": "how many sessions were ended"})
+
+
+class ResetRequestBody(Body):
+    login = fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=MAX_EMAIL_LENGTH),
+        metadata={"description": "the account's name or e-mail address", "example": "ada"},
+    )
+
+
+class ResetBody(Body):
+    token = fields.String(required=True, metadata={"description": "from the link in the e-mail"})
+    new_password = fields.String(required=True, load_only=True)
+
+
+class SetUpBody(RegistrationBody):
+    code = fields.String(
+        load_default="",
+        load_only=True,
+        metadata={"description": "what `hub serve` prints; not asked for on the machine itself"},
+    )
+
+
+class AskedJobSchema(Schema):
+    job = fields.String(metadata={"description": "the job's uuid"})
 
 
 class PasswordBody(Body):

@@ -47,7 +47,10 @@ from hub.api import (
     runs,
     search,
     security,
+    sessions,
+    setting_up,
     skills,
+    uploads,
     users,
     verifications,
     viewer,
@@ -60,13 +63,13 @@ from hub.http.routing import CollectionConverter, collection_converter, describe
 
 # Every module here that has a ``blp``.
 MODULES = (
-    *(repositories, branches, contents, edits, gates, resources, security, viewer, viewer_statistics),
+    *(repositories, branches, contents, edits, uploads, gates, resources, security, viewer, viewer_statistics),
     *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage, runs),
     *(discussions, pulls, merges, reviews, differences, notifications, broadcasts, webhooks),
     *(community, discussion_labels, discussion_people, reactions),
     search,
     activities,
-    *(accounts, users, jwts, verifications, organizations),
+    *(accounts, sessions, setting_up, users, jwts, verifications, organizations),
     *(admin, administration, licenses),
     *(prompts, mcps, skills, claw),
 )

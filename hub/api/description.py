@@ -95,6 +95,7 @@ _WRITERS: list[dict[str, list[str]]] = [{"token": []}, {"password": []}, {"sessi
 _CLOSED_READS = frozenset(
     {
         *("account_whoami", "accounts_whoami", "accounts_list_tokens", "accounts_list_ssh_keys"),
+        *("sessions_list_sessions",),
         *("users_list_users", "users_export", "jwts_show_token", "claw_show_registry_user"),
         *("lineage_list_own_relations", "activities_show_feed", "community_list_mine"),
         *("gates_show_own_request", "gates_list_access_requests", "spaces_list_secrets"),
@@ -118,6 +119,7 @@ _CLOSED_READS = frozenset(
 _OPEN_WRITES = frozenset(
     {
         *("accounts_open_session", "accounts_close_session", "accounts_register"),
+        *("setup_create_administrator", "setup_ask_for_reset", "setup_reset_password"),
         *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths", "account_validate_card"),
         *("prompts_show_preview", "cards_check_card"),
     }

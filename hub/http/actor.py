@@ -176,13 +176,13 @@ def session_key() -> str:
     return request.cookies.get(SESSION_COOKIE, "")
 
 
-def set_session_cookie(response: Response, key: str) -> None:
-    """Hand the browser its session. The cookie may live as long as the browser; the row says when it ends."""
+def set_session_cookie(response: Response, key: str, *, is_kept: bool = True) -> None:
+    """Hand the browser its session; the row says when it ends. is_kept: not only until the browser is closed."""
     settings = current_context().settings
     response.set_cookie(
         SESSION_COOKIE,
         key,
-        max_age=settings.session_ttl_s,
+        max_age=settings.session_ttl_s if is_kept else None,
         httponly=True,
         samesite="Lax",
         secure=settings.effective_base_url.startswith("https://"),

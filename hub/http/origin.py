@@ -5,10 +5,13 @@ Source: Hugging Face contract, section 1.1.
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from flask import request
 
+from hub.base.errors import Denied
 from hub.http.actor import comes_from_trusted_proxy
 
 _SCHEMES = ("http", "https")
@@ -30,6 +33,37 @@ def hub_url() -> str:
     scheme = scheme if scheme in _SCHEMES else request.scheme
     host = host if _HOST.match(host) else request.host
     return f"{scheme}://{host}{prefix if _PREFIX.match(prefix) else ''}"
+
+
+def require_own_origin() -> None:
+    """Return unless a browser says that the request was made by another site's page; for forms without a session.
+
+    Raises Denied (``origin_foreign``).
+    """
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "same-origin")
+    if (origin is not None and origin.lower() != _origin_of(hub_url())) or site not in ("same-origin", "none"):
+        raise Denied(
+            "This form was sent from another site's page. Open it here and send it again.", code="origin_foreign"
+        )
+
+
+def is_local() -> bool:
+    """Whether it comes from a browser or program on this very machine, that means this machine, and no proxy's.
+
+    A page elsewhere whose name was made to lead here still names itself as the host.
+    """
+    try:
+        is_loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+    is_relayed = any(name in request.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"))
+    host = urlsplit(f"//{request.host}").hostname or ""
+    return is_loopback and not is_relayed and host in ("localhost", "127.0.0.1", "::1")
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def _said(member: str) -> str:

@@ -29,7 +29,10 @@ from hub.accounts.service.sessions import (
     close_all_sessions,
     close_session,
     delete_expired_sessions,
+    end_other_sessions,
+    end_session,
     find_session,
+    list_sessions,
     open_session,
 )
 from hub.accounts.service.tokens import create_token, find_token, list_tokens, refresh_token, revoke_token
@@ -64,6 +67,8 @@ __all__ = [
     "delete_expired_sessions",
     "delete_organization",
     "delete_user",
+    "end_other_sessions",
+    "end_session",
     "find_member",
     "find_namespace",
     "find_namespace_by_uuid",
@@ -82,6 +87,7 @@ __all__ = [
     "list_grants",
     "list_members",
     "list_organizations",
+    "list_sessions",
     "list_ssh_keys",
     "list_tokens",
     "list_user_organizations",

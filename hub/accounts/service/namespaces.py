@@ -6,12 +6,16 @@ from typing import NoReturn
 
 from sqlalchemy import or_, select
 
-from hub.accounts.models import Namespace, NamespaceKind, Organization, User
+from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, Role, User
+from hub.accounts.policy import Actor
 from hub.base.context import Key
 from hub.base.errors import Conflict, Invalid, NotFound
 from hub.base.names import fold_name
 from hub.base.registry import Registry
 from hub.db.uow import UnitOfWork
+
+# More than anybody would look through in a list.
+MAX_NAMESPACES = 200
 
 
 def find_namespace(work: UnitOfWork, path: str) -> Namespace | None:
@@ -42,6 +46,23 @@ def get_namespace(work: UnitOfWork, path: str) -> Namespace:
     if namespace is None:
         raise NotFound(f"There is no namespace {path!r}.", code="namespace_not_found")
     return namespace
+
+
+def list_namespaces_for_new(work: UnitOfWork, *, actor: Actor) -> list[Namespace]:
+    """Where the actor may put something new: their own namespace, then those of organisations by name."""
+    if actor.user_id is None:
+        return []
+    own = work.session.scalars(select(Namespace).join(User).where(User.id == actor.user_id)).all()
+    may_write = Member.role.in_([role for role in Role if role.rank >= Role.WRITE.rank])
+    others = (
+        select(Namespace)
+        .join(Organization, Organization.namespace_id == Namespace.id)
+        .join(Member, Member.organization_id == Organization.id)
+        .where(Member.user_id == actor.user_id, may_write)
+        .order_by(Namespace.path_key)
+        .limit(MAX_NAMESPACES)
+    )
+    return [*own, *work.session.scalars(others)]
 
 
 # First segments of plugins' pages, in lower case: a namespace of that name would be hidden by them.

@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete, select
 
 from hub.accounts.models import User, WebSession
 from hub.accounts.policy import Action, Actor, require
+from hub.base.errors import NotFound
+from hub.base.log import get_logger
 from hub.db.uow import UnitOfWork
 
+log = get_logger(__name__)
+
 MAX_KEY_LENGTH = 128
+# More browsers nobody looks through; the others end with the password, or all at once.
+MAX_LISTED = 200
 
 
 def hash_session_key(key: str) -> str:
@@ -62,6 +69,35 @@ def find_session(work: UnitOfWork, key: str) -> WebSession | None:
 def close_session(work: UnitOfWork, key: str) -> None:
     """Sign out: the key is good no more. Harmless when it was not."""
     work.session.execute(delete(WebSession).where(WebSession.key_hash == hash_session_key(key)))
+
+
+def list_sessions(work: UnitOfWork, *, actor: Actor, user: User) -> Sequence[WebSession]:
+    """The user's sessions that are good, the one used last first. Raises NotSignedIn, Denied."""
+    require(work, actor, Action.ACCOUNT_READ, user, what="user")
+    return work.session.scalars(
+        select(WebSession)
+        .where(WebSession.user_id == user.id, WebSession.expires_at > work.now())
+        .order_by(WebSession.last_seen_at.desc(), WebSession.id.desc())
+        .limit(MAX_LISTED)
+    ).all()
+
+
+def end_session(work: UnitOfWork, *, actor: Actor, user: User, session_id: int) -> None:
+    """Sign the user out of one browser. Raises NotSignedIn, Denied; NotFound (``session_not_found``)."""
+    require(work, actor, Action.ACCOUNT_CREDENTIALS, user, what="user")
+    ended = delete(WebSession).where(WebSession.user_id == user.id, WebSession.id == session_id)
+    if work.session.scalar(ended.returning(WebSession.id)) is None:
+        raise NotFound("This session has ended already.", code="session_not_found")
+    log.info("session_ended", user_id=user.id, session_id=session_id, actor_id=actor.user_id)
+
+
+def end_other_sessions(work: UnitOfWork, *, actor: Actor, user: User, key: str) -> int:
+    """Sign the user out of every browser but the one with this key; how many there were. Raises NotSignedIn, Denied."""
+    require(work, actor, Action.ACCOUNT_CREDENTIALS, user, what="user")
+    ended = delete(WebSession).where(WebSession.user_id == user.id, WebSession.key_hash != hash_session_key(key))
+    count = len(work.session.scalars(ended.returning(WebSession.id)).all())
+    log.info("other_sessions_ended", user_id=user.id, count=count, actor_id=actor.user_id)
+    return count
 
 
 def close_all_sessions(work: UnitOfWork, *, actor: Actor, user: User) -> None:
