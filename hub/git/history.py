@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -44,20 +46,53 @@ _PIECE_BYTES = 64 * 1024
 _BLAME_HEADER = re.compile(rb"([0-9a-f]{40}) (\d+) (\d+) (\d+)\Z")
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which commits of a history are looked for. Empty: all.
+
+    author: in the author's name or address. words: in the message; both in any case, wherever they stand. since, until:
+    days of the commit, both included. is_following: also those that changed the file under the names it had before.
+    """
+
+    author: str = ""
+    words: str = ""
+    since: date | None = None
+    until: date | None = None
+    is_following: bool = False
+
+    def arguments(self) -> list[str]:
+        """What ``git log`` is to be told."""
+        told = ["--fixed-strings", "--regexp-ignore-case"] if self.author or self.words else []
+        told += [f"--author={self.author}"] if self.author else []
+        told += [f"--grep={self.words}"] if self.words else []
+        told += [f"--since={self.since.isoformat()}T00:00:00Z"] if self.since else []
+        told += [f"--until={self.until.isoformat()}T23:59:59Z"] if self.until else []
+        return [*told, "--follow"] if self.is_following else told
+
+
+EVERYTHING = Wanted()
+
+
 def log(
-    path: Path, revision: str, *, file_path: str = "", offset: int = 0, limit: int = 50
+    path: Path,
+    revision: str,
+    *,
+    file_path: str = "",
+    offset: int = 0,
+    limit: int = 50,
+    wanted: Wanted = EVERYTHING,
 ) -> tuple[list[Commit], bool]:
     """Some commits that lead to a revision, newest first, and whether there are more.
 
-    file_path: only those that changed this file or directory ("" is everything); renames are not followed.
+    file_path: only those that changed this file or directory ("" is everything); renames are not followed unless it is
+    wanted, and then it must be a file.
     Raises NotFound (code ``revision_not_found``), Unavailable (code ``git_timeout``).
     """
     limit = max(1, min(limit, MAX_LOG_LIMIT))
     with open_repository(path) as repository:
         start = str(commit_of(repository, revision).id)
-    output = run_git(
-        path, "log", "--format=%H", f"--skip={max(offset, 0)}", f"--max-count={limit + 1}", start, *_only(file_path)
-    )
+    bounds = (f"--skip={max(offset, 0)}", f"--max-count={limit + 1}")
+    output = run_git(path, "log", "--format=%H", *bounds, *wanted.arguments(), start, *_only(file_path))
     ids = output.decode().split()
     return _describe(path, ids[:limit]), len(ids) > limit
 
@@ -67,6 +102,15 @@ def count_commits(path: Path, revision: str, *, file_path: str = "") -> int:
     with open_repository(path) as repository:
         start = str(commit_of(repository, revision).id)
     return int(run_git(path, "rev-list", "--count", start, *_only(file_path)))
+
+
+def refs_containing(path: Path, commit_id: str, *, limit: int) -> list[str]:
+    """The branches and tags, by their full names, from which a commit is reached; at most so many.
+
+    Raises Unavailable (code ``git_timeout``).
+    """
+    told = (f"--contains={commit_id}", f"--count={limit}", "--format=%(refname)", "refs/heads", "refs/tags")
+    return decode_text(run_git(path, "for-each-ref", *told)).splitlines()
 
 
 def has_at_most(path: Path, revision: str, count: int) -> bool:
@@ -205,6 +249,37 @@ def merge_base(path: Path, one: str, other: str) -> str | None:
         return str(found) if found is not None else None
 
 
+@dataclass(frozen=True)
+class Relation:
+    """How far two commits are from each other: ``Comparison`` without the files."""
+
+    base: str
+    head: str
+    merge_base: str | None
+    ahead: int
+    behind: int
+    commits: Sequence[Commit]
+
+
+def relate(path: Path, base: str, head: str, *, commit_limit: int) -> Relation:
+    """What commits ``head`` has that ``base`` has not, and how many each way.
+
+    Raises NotFound (code ``revision_not_found``).
+    """
+    with open_repository(path) as repository:
+        return _relate(repository, commit_of(repository, base), commit_of(repository, head), commit_limit)
+
+
+def _relate(repository: pygit2.Repository, ours: pygit2.Commit, theirs: pygit2.Commit, limit: int) -> Relation:
+    ancestor = repository.merge_base(ours.id, theirs.id)
+    ahead, behind = repository.ahead_behind(theirs.id, ours.id)
+    walk = repository.walk(theirs.id, SortMode.TOPOLOGICAL | SortMode.TIME)
+    walk.hide(ours.id)
+    commits = [describe_commit(commit) for commit in islice(walk, limit)]
+    merged = str(ancestor) if ancestor is not None else None
+    return Relation(str(ours.id), str(theirs.id), merged, ahead, behind, commits)
+
+
 def compare(
     path: Path, base: str, head: str, *, commit_limit: int = 250, limits: DiffLimits = DEFAULT_DIFF_LIMITS
 ) -> Comparison:
@@ -214,18 +289,14 @@ def compare(
     """
     with open_repository(path) as repository:
         ours, theirs = commit_of(repository, base), commit_of(repository, head)
-        ancestor = repository.merge_base(ours.id, theirs.id)
-        ahead, behind = repository.ahead_behind(theirs.id, ours.id)
-        walk = repository.walk(theirs.id, SortMode.TOPOLOGICAL | SortMode.TIME)
-        walk.hide(ours.id)
-        commits = [describe_commit(commit) for _, commit in zip(range(commit_limit), walk, strict=False)]
-        old = repository[ancestor].peel(pygit2.Tree) if ancestor is not None else None
+        found = _relate(repository, ours, theirs, commit_limit)
+        old = repository[pygit2.Oid(hex=found.merge_base)].peel(pygit2.Tree) if found.merge_base else None
         return Comparison(
-            base=str(ours.id),
-            head=str(theirs.id),
-            merge_base=str(ancestor) if ancestor is not None else None,
-            ahead=ahead,
-            behind=behind,
-            commits=commits,
+            base=found.base,
+            head=found.head,
+            merge_base=found.merge_base,
+            ahead=found.ahead,
+            behind=found.behind,
+            commits=found.commits,
             diff=diff_trees(repository, old, theirs.tree, limits),
         )

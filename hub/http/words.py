@@ -22,6 +22,10 @@ def words_from(argument: str) -> list[str]:
     assert request.url_rule is not None  # a view runs
     rule = request.url_rule.rule.split("/")
     place = next(index for index, part in enumerate(rule) if part.endswith((f"<{argument}>", f":{argument}>")))
+    return [word for word in path_words()[place:] if word] or [""]
+
+
+def path_words() -> list[str]:
+    """What stands between the slashes of the request's path that were sent as such, decoded; the first is empty."""
     raw = [unquote(word) for word in raw_path().split("/")]
-    words = raw if "/".join(raw) == request.path else request.path.split("/")
-    return [word for word in words[place:] if word] or [""]
+    return raw if "/".join(raw) == request.path else request.path.split("/")

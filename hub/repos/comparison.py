@@ -15,6 +15,7 @@ from hub.base.offload import offload
 from hub.git import history
 from hub.git.archive import ArchiveFormat, archive
 from hub.git.diff import diff, diff_commit
+from hub.git.history import Relation
 from hub.git.repository import get_commit, resolve_revision
 from hub.git.types import BlameHunk, Commit, Comparison, Diff, DiffLimits, DiffStatus, FileDiff
 from hub.repos.contents import resolve
@@ -25,6 +26,7 @@ from hub.repos.rows import Shown
 # Enough for the list of changed paths; no line is needed for it.
 _PATHS_ONLY = DiffLimits(files=3000, lines_per_file=0, bytes_per_file=0, lines=0)
 MAX_BLAME_LINES = 2000
+MAX_CONTAINING = 30
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,31 @@ def read_changed_paths(context: Context, repository: Shown, *, left: str, right:
         else:
             modified.append(file.new_path)
     return ChangedPaths(added, removed, modified, found.is_truncated)
+
+
+def list_containing(context: Context, repository: Shown, commit_id: str) -> tuple[Sequence[str], Sequence[str], bool]:
+    """The branches and the tags from which a commit is reached, and whether there are more than these.
+
+    Raises Unavailable (``git_timeout``).
+    """
+    path = repository_path(context.settings, repository)
+    found = history.refs_containing(path, commit_id, limit=MAX_CONTAINING + 1)
+    shown = found[:MAX_CONTAINING]
+    named = [
+        [ref.removeprefix(prefix) for ref in shown if ref.startswith(prefix)]
+        for prefix in ("refs/heads/", "refs/tags/")
+    ]
+    return named[0], named[1], len(found) > MAX_CONTAINING
+
+
+def relate(context: Context, repository: Shown, *, base: str, head: str, limit: int) -> Relation:
+    """What commits ``head`` has that ``base`` has not, ``limit`` of them, and how many each way; no files.
+
+    Raises NotFound (``revision_not_found``).
+    """
+    path = repository_path(context.settings, repository)
+    ends = (base or repository.default_branch, head or repository.default_branch)
+    return offload(history.relate, path, *ends, commit_limit=limit)
 
 
 def compare(context: Context, repository: Shown, *, actor: Actor, base: str, head: str) -> Comparison:

@@ -17,8 +17,9 @@ from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
 from hub.base.names import normalise_path
 from hub.base.offload import offload
+from hub.base.texts import is_storable
 from hub.git import tree
-from hub.git.history import count_commits, log
+from hub.git.history import Wanted, count_commits, log
 from hub.git.repository import resolve_revision
 from hub.git.types import Blob, Commit, EntryKind, TreeEntry, TreePage
 from hub.repos.gates import check_content
@@ -32,6 +33,7 @@ MAX_TREE_PAGE = 500
 # A walk over more entries than these is not done inside a request.
 _MAX_WALKED = 200_000
 _WALK_PAGE = 10_000
+MAX_SOUGHT_CHARS = 200
 _FILES = (EntryKind.FILE, EntryKind.LINK)
 
 
@@ -246,6 +248,20 @@ def read_history(
     if not has_more and (commits or not offset):
         return History(commits, offset + len(commits))
     return History(commits, count_commits(disk_path, commit_id, file_path=file_path))
+
+
+def search_history(
+    context: Context, repository: Shown, *, commit_id: str, path: str = "", wanted: Wanted, offset: int, limit: int
+) -> tuple[Sequence[Commit], bool]:
+    """Some of those commits that are wanted, newest first, and whether there are more; they are not counted.
+
+    Raises Invalid (``path_invalid``, ``REQ-ERR-4``: words that cannot be looked for), Unavailable (``git_timeout``).
+    """
+    if not all(is_storable(words) and len(words) <= MAX_SOUGHT_CHARS for words in (wanted.author, wanted.words)):
+        raise Invalid(f"What is looked for has at most {MAX_SOUGHT_CHARS} characters.", code="REQ-ERR-4")
+    disk_path = repository_path(context.settings, repository)
+    file_path = normalise_path(path, allow_root=True)
+    return log(disk_path, commit_id, file_path=file_path, offset=offset, limit=limit, wanted=wanted)
 
 
 def measure_files(context: Context, repository: Shown, *, revision: str = "") -> int:

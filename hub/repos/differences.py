@@ -54,14 +54,14 @@ class ChangedFile:
 class Asked:
     """What is wanted of a diff. path: one file, whose lines come with it; hunks: those of a page's files, too.
 
-    max_lines: of how many lines at most; the file at which they end has the beginning of its own.
+    max_lines: of how many lines at most; None: ``MAX_LINES``; the file at which they end has the beginning of its own.
     """
 
     page: PageArgs
     path: str = ""
     hunks: bool = False
     ignore_whitespace: bool = False
-    max_lines: int = MAX_LINES
+    max_lines: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,10 @@ def list_files(context: Context, repository: Shown, *, old: str | None, new: str
         files = [_describe(change, measure) for change, measure in zip(wanted, measures, strict=True)]
         shown = files if asked.path else [file for file in files if asked.hunks and not file.collapsed]
         lines: Mapping[str, ChangedLines] = {}
+        most = MAX_LINES if asked.max_lines is None else asked.max_lines
         if shown:
             changes = [file.change for file in shown]
-            lines = read_lines(path, changes, ignore_whitespace=asked.ignore_whitespace, max_lines=asked.max_lines)
+            lines = read_lines(path, changes, ignore_whitespace=asked.ignore_whitespace, max_lines=most)
         return [replace(file, lines=lines.get(file.change.path)) for file in files]
 
     return FilesPage(
