@@ -47,6 +47,7 @@ from hub.plugin.discovery import find_installed
 from hub.repos.downloads import DOWNLOADS
 from hub.repos.models import Repository
 from tests.support.assets import fetch_model
+from tests.support.databases import Databases
 from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer
 from tests.support.licenses import KEYRING
@@ -61,6 +62,8 @@ from tests.support.servers import S3, PostgreSQL, Redis, run_postgresql, run_red
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server."""
     with run_postgresql() as server:
+        # What it knows of a test's rows must not depend on when it last looked.
+        server.switch_off("autovacuum")
         yield server
 
 
@@ -102,7 +105,7 @@ def _log_level() -> Iterator[None]:
     root.setLevel(level)
 
 
-# Databases: migrated once, then copied for each test.
+# Databases: migrated once; each test has a copy of its own.
 
 
 @pytest.fixture(scope="session")
@@ -114,11 +117,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql: PostgreSQL) -> str:
-    """The name of a migrated PostgreSQL database with no rows."""
+def postgresql_databases(postgresql: PostgreSQL) -> Iterator[Databases]:
+    """Migrated PostgreSQL databases with no rows, to be lent."""
     name = postgresql.create_database()
     _migrate(postgresql.url(name).replace("postgresql://", "postgresql+psycopg://", 1))
-    return name
+    databases = Databases(postgresql, template=name)
+    yield databases
+    databases.close()
 
 
 def _migrate(url: str) -> None:
@@ -139,10 +144,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    name = server.create_database(template=request.getfixturevalue("postgresql_template"))
-    yield server.url(name)
-    server.drop_database(name)
+    databases: Databases = request.getfixturevalue("postgresql_databases")
+    with databases.lend() as url:
+        yield url
 
 
 # One hub inside the test's process.

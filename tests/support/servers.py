@@ -62,6 +62,11 @@ class PostgreSQL:
         """Remove a database and whoever is still connected to it."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def switch_off(self, setting: str) -> None:
+        """Set one of the server's settings to off, for all databases."""
+        self._execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        self._execute(sql.SQL("SELECT pg_reload_conf()"))
+
     def _execute(self, statement: sql.Composed | sql.SQL) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
@@ -81,8 +86,7 @@ def run_postgresql(data: Path | None = None) -> Iterator[PostgreSQL]:
         found = PostgreSQL(server.get_postmaster_info().socket_dir)
         # The data is thrown away at the end; what a power cut would do to it is nobody's concern.
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
-            found._execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
-        found._execute(sql.SQL("SELECT pg_reload_conf()"))
+            found.switch_off(name)
         try:
             yield found
         finally:
