@@ -15,9 +15,15 @@ from hub.web.routing import pages_converter
 # Each has a ``blueprint``. What stands before is asked first where two addresses fit alike.
 MODULES = (
     "hub.web.site",
+    "hub.web.views.setup",
+    "hub.web.views.sign_in",
     "hub.web.views.home",
+    "hub.web.views.writing",
     "hub.web.views.card",
+    "hub.web.views.history",
     "hub.web.views.markdown",
+    "hub.web.views.community",
+    "hub.web.views.threads",
 )
 
 
