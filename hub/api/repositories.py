@@ -14,7 +14,7 @@ from hub.accounts.models import Grant
 from hub.accounts.policy import Action, require
 from hub.api import repository_schemas as schemas
 from hub.api.envelope import enveloped, messaged, ok, paged, send_json
-from hub.api.queries import check_count, conditions_of, source_asked
+from hub.api.queries import check_count, conditions_of
 from hub.api.schemas import JobSchema, PageQuery
 from hub.api.shapes import shape_of
 from hub.api.views import (
@@ -27,6 +27,7 @@ from hub.api.views import (
     repository_views,
 )
 from hub.assets.records.packages import create_from_package
+from hub.assets.search.listing import source_asked
 from hub.assets.service import labels_of, read_prompts
 from hub.assets.service.modelmetadata import ALSO
 from hub.base.errors import Invalid

@@ -13,12 +13,13 @@ from hub.api import search_schemas as schemas
 from hub.api.account_views import organization_view, public_user_view
 from hub.api.collection_views import MAX_SHOWN_IN_LIST, collection_views
 from hub.api.envelope import enveloped, ok, send_json
-from hub.api.queries import choices_of, conditions_of, source_asked
+from hub.api.queries import conditions_of
 from hub.api.repository_schemas import FacetsQuery
 from hub.api.views import brief_repository_view, repository_views
 from hub.assets.search.choices import values_of
 from hub.assets.search.code import CodeHit
 from hub.assets.search.facets import find_facets
+from hub.assets.search.listing import choices_of, source_asked
 from hub.assets.search.service import ALL, Answer, Section, search, search_quickly
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor

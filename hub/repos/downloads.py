@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import Date, bindparam, delete, func, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.policy import Actor, require_site_admin
@@ -221,6 +221,30 @@ def list_days(work: UnitOfWork, *, repository_ids: Sequence[int], days: int) -> 
         found[repository_id, day] = (before[0] + downloads, before[1] + clients)
     span = [first + timedelta(days=number) for number in range(days)]
     return {id: [DayCount(day, *found.get((id, day), (0, 0))) for day in span] for id in repository_ids}
+
+
+# Of the number that lists tell.
+RECENT_DAYS = 30
+_IDS = bindparam("ids", expanding=True)
+_SINCE = bindparam("since", type_=Date)
+_RECENT = union_all(
+    select(RepositoryDownloads.repository_id, func.sum(RepositoryDownloads.downloads))
+    .where(RepositoryDownloads.repository_id.in_(_IDS), RepositoryDownloads.day >= _SINCE)
+    .group_by(RepositoryDownloads.repository_id),
+    select(DayDownloads.repository_id, func.sum(DayDownloads.count))
+    .where(DayDownloads.repository_id.in_(_IDS), DayDownloads.day >= _SINCE)
+    .group_by(DayDownloads.repository_id),
+)
+
+
+def count_recent(work: UnitOfWork, *, repository_ids: Sequence[int]) -> dict[int, int]:
+    """The downloads of each repository in the last ``RECENT_DAYS``; those without any are absent. One query at most."""
+    found: dict[int, int] = {}
+    if repository_ids:
+        since = work.now().date() - timedelta(days=RECENT_DAYS - 1)
+        for id, count in work.rows(_RECENT, {"ids": [*repository_ids], "since": since}):
+            found[id] = found.get(id, 0) + int(count)
+    return found
 
 
 # A year of a repository with thousands of files is too much to be added up while somebody waits.

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, func, literal, or_, select, union_all
 from hub.accounts.policy import Actor
 from hub.assets.models import RepositoryTag, Tag
 from hub.assets.search.choices import Choice, Chosen, Sample, find_choices
-from hub.assets.service.catalogue import list_categories
+from hub.assets.service.catalogue import MAX_SEARCH_CHARS, list_categories
 from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
 from hub.db.engine import PLANNED_EACH_TIME
@@ -72,11 +72,13 @@ def find_facets(
     where: Sequence[ColumnElement[bool]] = (),
     choices: Sequence[Choice] = (),
     categories: Sequence[str] = (),
+    containing: str = "",
 ) -> list[Facet]:
     """The facets of a list of repositories of a kind. where, choices: its filters.
 
     categories: none for the usual ones and those in which something is chosen. Four queries at most for all categories
-    without a choice together, and for each one with a choice. Raises Invalid (``REQ-ERR-6``: too many categories).
+    without a choice together, and for each one with a choice. containing: only labels whose name has this in it, in any
+    case. Raises Invalid (``REQ-ERR-6``: too many categories).
     """
     asked = list(dict.fromkeys(categories or (*USUAL, *(category for category, _names in choices))))
     if len(asked) > MAX_CATEGORIES:
@@ -92,7 +94,7 @@ def find_facets(
     plain = [category for category in asked if category not in chosen]
     for group in ([plain] if plain else []) + [[category] for category in asked if category in chosen]:
         left = [labels for (category, _names), labels in found_choices if [category] != group]
-        found |= _count(work, kind, base, left, group, chosen)
+        found |= _count(work, kind, base, left, group, chosen, containing)
     return [found[category] for category in asked]
 
 
@@ -103,6 +105,7 @@ def _count(
     labels_asked: Sequence[Chosen],
     categories: Sequence[str],
     chosen: dict[str, set[str]],
+    containing: str,
 ) -> dict[str, Facet]:
     ids = select(Repository.id).where(*conditions)
     whole = ids.where(*(labels.condition() for labels in labels_asked))
@@ -124,6 +127,9 @@ def _count(
         .join(carried, carried.c.tag_id == Tag.id)
         .where(Tag.scope == kind, Tag.category.in_(categories))
     )
+    if wanted := containing.strip().lower()[:MAX_SEARCH_CHARS]:
+        names = (Tag.name, func.lower(Tag.show_name))
+        labels = labels.where(or_(*(name.contains(wanted, autoescape=True) for name in names)))
     size = select(literal(""), literal(""), literal(""), literal(""), func.count()).select_from(base)
     rows = work.rows(union_all(labels, size).execution_options(**{PLANNED_EACH_TIME: True}))
     # No label's category is empty.

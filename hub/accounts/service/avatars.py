@@ -1,0 +1,24 @@
+"""Pictures of users and organisations, for lists of what they own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import bindparam, func, select
+
+from hub.accounts.models import Namespace, Organization, User
+from hub.db.uow import UnitOfWork
+
+_PICTURES = (
+    select(Namespace.id, func.coalesce(User.avatar, Organization.logo, ""))
+    .outerjoin(User, User.namespace_id == Namespace.id)
+    .outerjoin(Organization, Organization.namespace_id == Namespace.id)
+    .where(Namespace.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+def avatars_of(work: UnitOfWork, namespace_ids: Collection[int]) -> dict[int, str]:
+    """The address of each namespace's picture; those without one are absent. One query at most."""
+    if not namespace_ids:
+        return {}
+    return {id: picture for id, picture in work.rows(_PICTURES, {"ids": [*namespace_ids]}) if picture}
