@@ -18,6 +18,8 @@ from sqlalchemy import inspect, text
 
 from hub.db.engine import Database
 
+# Of each repository, the labels that it carries.
+_BESIDE_ROWS = ("label_ids", "label_bits")
 # An index of words, and the tables in which SQLite's FTS5 keeps one.
 _FULL_TEXT = re.compile(r"_fts(_data|_idx|_docsize|_config|_content)?\Z")
 
@@ -48,8 +50,8 @@ CORE = Branch("hub", Path(__file__).parent / "migrations" / "versions", "alembic
 
 
 def is_of_database(name: str) -> bool:
-    """Whether a migration makes the index or table of that name on one kind of database only, beside the models."""
-    return name.endswith("_trigram") or _FULL_TEXT.search(name) is not None
+    """Whether a migration makes the index, table or column of that name on one kind of database only."""
+    return name in _BESIDE_ROWS or name.endswith("_trigram") or _FULL_TEXT.search(name) is not None
 
 
 @dataclass(frozen=True)

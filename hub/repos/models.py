@@ -59,6 +59,7 @@ class Repository(Model):
         _listed_by("updated_at"),
         _listed_by("download_count", "updated_at"),
         _listed_by("like_count", "updated_at"),
+        # On PostgreSQL with names and labels, too, for the search: migration 0021.
         _listed_by("trending_score", "updated_at"),
         Index(None, "namespace_id", "kind", "updated_at", "id"),
         Index(None, "kind", "hf_path"),

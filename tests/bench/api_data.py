@@ -258,8 +258,24 @@ def _fill_repositories(
     weights = {category: _zipf(len(names)) for category, names in CATEGORIES.items()}
     likes = [min(int(generator.paretovariate(1.6)) - 1, size.users // 5) for _ in counts]
 
+    def labels() -> Iterator[set[int]]:
+        own = random.Random(SEED + 2)
+        pick = {category: iter(_endless(own, len(names), weights[category])) for category, names in CATEGORIES.items()}
+        for id, kind in zip(counts, kinds, strict=True):
+            known = tags[kind]
+            ids = {
+                known["task"][next(pick["task"])],
+                known["license"][id % 12],
+                known["language"][next(pick["language"])],
+            }
+            if id % 4:
+                ids.add(known["framework"][next(pick["framework"])])
+            if id % 3 == 0:
+                ids.add(known["language"][next(pick["language"])])
+            yield ids
+
     def rows() -> Iterator[Sequence[Any]]:
-        for id, kind, like_count in zip(counts, kinds, likes, strict=True):
+        for id, kind, like_count, label_ids in zip(counts, kinds, likes, labels(), strict=True):
             is_of_organization = generator.random() < 0.4
             owner = _skewed(generator, size.organizations if is_of_organization else size.users)
             path = organization_name(owner) if is_of_organization else user_name(owner)
@@ -278,35 +294,21 @@ def _fill_repositories(
                 *(int(generator.paretovariate(0.6)) - 1, like_count, generator.random() ** 8 * 100),
                 *(f"{path}/{name}\n{nickname}\n{description}".lower(), "{}", ("local", "huggingface")[id % 9 == 0]),
                 *("", "", "", "", deleted, when, when, when),
+                # What triggers would write, which do not run meanwhile.
+                *(() if loader.is_sqlite else (f"{{{','.join(map(str, sorted(label_ids)))}}}",)),
             )
 
     loader.load(
         "repositories",
         "id uuid kind namespace_id name name_key nickname description license is_private default_branch storage state "
         "created_by_id git_size_bytes lfs_size_bytes download_count like_count trending_score search_text details "
-        "source sync_status hf_path ms_path csg_path deleted_at pushed_at created_at updated_at",
+        "source sync_status hf_path ms_path csg_path deleted_at pushed_at created_at updated_at"
+        + ("" if loader.is_sqlite else " label_ids"),
         rows(),
     )
 
-    def labels() -> Iterator[Sequence[Any]]:
-        pick = {
-            category: iter(_endless(generator, len(names), weights[category])) for category, names in CATEGORIES.items()
-        }
-        for id, kind in zip(counts, kinds, strict=True):
-            known = tags[kind]
-            ids = {
-                known["task"][next(pick["task"])],
-                known["license"][id % 12],
-                known["language"][next(pick["language"])],
-            }
-            if id % 4:
-                ids.add(known["framework"][next(pick["framework"])])
-            if id % 3 == 0:
-                ids.add(known["language"][next(pick["language"])])
-            for tag in ids:
-                yield id, tag, "person"
-
-    loader.load("repository_tags", "repository_id tag_id origin", labels())
+    carried = ((id, tag, "person") for id, ids in zip(counts, labels(), strict=True) for tag in ids)
+    loader.load("repository_tags", "repository_id tag_id origin", carried)
     now = _moment(_NOW, loader.is_sqlite)
     loader.load(
         "likes",

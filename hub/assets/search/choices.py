@@ -6,7 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, bindparam, false, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    SQLColumnExpression,
+    bindparam,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from hub.assets.models import RepositoryTag, Tag
 from hub.base.errors import Invalid
@@ -60,6 +73,33 @@ def values_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip().lower())))
 
 
+# Source of both: migration 0021. PostgreSQL alone has the column.
+_LABEL_IDS = literal_column("repositories.label_ids", ARRAY(BigInteger))
+_LABEL_BITS = 62
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What a filter leaves, as conditions on ``Repository``.
+
+    by_index: finds what is left. by_row: says the same of a row that was found another way, and tempts no planner to
+    look for all of them. bits: what is left has one of these in its ``label_bits``; 0 where nothing is known.
+    """
+
+    by_index: ColumnElement[bool]
+    by_row: ColumnElement[bool]
+    bits: int = 0
+
+    @classmethod
+    def of(cls, condition: ColumnElement[bool]) -> Narrowing:
+        """A condition that serves both ways."""
+        return cls(condition, condition)
+
+    def inverted(self) -> Narrowing:
+        """What leaves the others."""
+        return Narrowing(not_(self.by_index), not_(self.by_row))
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The labels of a choice, by their ids. or_none: a repository without a licence has it, too."""
@@ -75,6 +115,16 @@ class Chosen:
         if self.or_none:
             found.append(Repository.license == "")
         return or_(*found) if found else false()
+
+    def narrowing(self) -> Narrowing:
+        """As ``condition``, by the labels that PostgreSQL keeps beside the repositories."""
+        if not self.tag_ids:
+            return Narrowing.of(self.condition())
+        by_index, by_row, bits = _kept(self.tag_ids)
+        if self.or_none:
+            is_free = Repository.license == ""
+            return Narrowing(or_(by_index, is_free), or_(by_row, is_free))
+        return Narrowing(by_index, by_row, bits)
 
 
 def find_choices(work: UnitOfWork, *, scopes: Sequence[str], choices: Sequence[Choice]) -> list[Chosen]:
@@ -108,6 +158,17 @@ def carries(tag_ids: tuple[int, ...]) -> ColumnElement[bool]:
     # Not IN for one: a comparison lets the database use what it knows of that very value.
     is_such = RepositoryTag.tag_id == tag_ids[0] if len(tag_ids) == 1 else RepositoryTag.tag_id.in_(tag_ids)
     return Repository.id.in_(select(RepositoryTag.repository_id).where(is_such))
+
+
+@lru_cache(maxsize=1000)
+def _kept(tag_ids: tuple[int, ...]) -> tuple[ColumnElement[bool], ColumnElement[bool], int]:
+    asked = literal([*tag_ids], ARRAY(BigInteger))
+    by_index = _LABEL_IDS.op("&&", is_comparison=True)(asked)
+    by_row = or_(*(func.array_position(_LABEL_IDS, literal(tag_id, BigInteger)).is_not(None) for tag_id in tag_ids))
+    bits = 0
+    for tag_id in tag_ids:
+        bits |= 1 << tag_id % _LABEL_BITS
+    return by_index, by_row, bits
 
 
 def carries_within(tag_ids: tuple[int, ...], sample: Sample) -> ColumnElement[bool]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, false, not_, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, false, or_, select, true
 
 from hub.accounts.models import Grant, Member, Namespace, Organization, Role
 from hub.accounts.policy import Actor
 from hub.assets.models_indexing import ModelMetadata
-from hub.assets.search.choices import with_choices
+from hub.assets.search.choices import Narrowing, find_choices
+from hub.assets.search.fulltext import has_trigrams
 from hub.assets.search.grammar import Filter, Span
 from hub.base.context import Context, Key
 from hub.base.registry import Registry
@@ -70,18 +71,21 @@ def _kinds_named(context: Context, values: Sequence[str]) -> set[str]:
     return {kind.name for kind in context[KINDS].values() if {kind.name, *kind.segments} & set(values)}
 
 
-def conditions_of(work: UnitOfWork, filters: Sequence[Filter], kinds: Sequence[str]) -> list[ColumnElement[bool]]:
+def conditions_of(work: UnitOfWork, filters: Sequence[Filter], kinds: Sequence[str]) -> list[Narrowing]:
     """For each filter its condition on ``Repository``; ``true`` for what is no matter of its row. Two queries."""
     labels = [wanted for wanted in filters if wanted.key.startswith("label:")]
     choices = [(wanted.key.removeprefix("label:"), wanted.values) for wanted in labels]
-    labelled = dict(zip(labels, with_choices(work, scopes=kinds, choices=choices), strict=True))
+    chosen = dict(zip(labels, find_choices(work, scopes=kinds, choices=choices), strict=True))
     owners = _owners_in(work, filters)
-    found: list[ColumnElement[bool]] = []
+    # Of no use without the index that finds words and labels together.
+    are_kept = bool(labels) and has_trigrams(work.context)
+    found: list[Narrowing] = []
     for wanted in filters:
-        condition = labelled.get(wanted)
-        if condition is None:
-            condition = _condition_of(work, wanted, owners)
-        found.append(not_(condition) if wanted.is_negated and wanted.key not in _NOT_OF_ROWS else condition)
+        if wanted not in chosen:
+            narrowing = Narrowing.of(_condition_of(work, wanted, owners))
+        else:
+            narrowing = chosen[wanted].narrowing() if are_kept else Narrowing.of(chosen[wanted].condition())
+        found.append(narrowing.inverted() if wanted.is_negated and wanted.key not in _NOT_OF_ROWS else narrowing)
     return found
 
 

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal_column, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy import union_all as all_of
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Actor
 from hub.assets.models_search import SearchCard
+from hub.assets.search.choices import Narrowing
 from hub.assets.search.filters import may_read_content
 from hub.assets.search.fulltext import card_holds, has_full_text
 from hub.assets.search.grammar import Query
+from hub.assets.search.ranking import CARD, NAME, TEXT, Hit, Tiers, first_of_many, look_through, order_of
 from hub.assets.search.words import Row, row_of
 from hub.assets.service.labels import LABEL_IDS
 from hub.base.errors import Invalid
@@ -41,26 +44,11 @@ RELEVANCE = "relevance"
 SORTS = (RELEVANCE, *LIST_SORTS)
 # What comes after is reached by narrowing the search.
 MAX_REACHED = 1_000
+# What else is kept of a search beside its total: that by what is said alone more than the limit are found.
+_MANY = "many"
 # Of a kind among others, it is counted so far.
 BRIEF_COUNT_LIMIT = 50
 _MAX_SHAPES = 500
-
-# What a tier's number says of where the words were found.
-NAME, TEXT, CARD = "name", "text", "card"
-
-
-@dataclass(frozen=True)
-class Tiers:
-    """What must hold of all that is found, and the ways to be found, the best first.
-
-    names: by the name; the first ones of them are likely to be enough. others: by what is said, and by the card. Empty:
-    by the filters alone.
-    """
-
-    common: Sequence[ColumnElement[bool]]
-    names: Sequence[ColumnElement[bool]] = ()
-    first: int = 0
-    others: Sequence[tuple[str, ColumnElement[bool]]] = ()
 
 
 @dataclass(frozen=True)
@@ -74,22 +62,23 @@ class Found:
 
 
 def tiers_of(
-    work: UnitOfWork, actor: Actor, query: Query, conditions: Sequence[ColumnElement[bool]], *, with_cards: bool = True
+    work: UnitOfWork, actor: Actor, query: Query, narrowings: Sequence[Narrowing], *, with_cards: bool = True
 ) -> Tiers:
-    """How a query finds repositories. conditions: of its filters."""
+    """How a query finds repositories. narrowings: of its filters."""
     words = [term.text.lower() for term in query.words]
-    common = [_LIVE, may_read(actor), *conditions]
-    common += [~has_word(term.text.lower()) for term in query.refused]
+    seen = [_LIVE, may_read(actor)]
+    refused = [Narrowing.of(~has_word(term.text.lower())) for term in query.refused]
     if not words:
-        return Tiers(common)
-    others = [(TEXT, _by_text(tuple(words)))]
+        return Tiers(seen, [*narrowings, *refused])
+    names, said = _by_name(tuple(words)), _by_text(tuple(words))
+    # What names have is part of what is said; but for a row of words, which names write without spaces.
+    others = [(TEXT, or_(said, *names) if any(" " in word for word in words) else said)]
     card = _in_card(work, actor, query) if with_cards else None
     if card is not None:
         others.append((CARD, card))
     # Where filters, or a name of several parts, make each tier costly, what is called so, or begins so, may be enough.
-    is_costly = bool(conditions) or len(words) > 1 or "-" in words[0]
-    names = _by_name(tuple(words))
-    return Tiers(common, names, 2 if is_costly else len(names), others)
+    is_costly = bool(narrowings) or len(words) > 1 or "-" in words[0]
+    return Tiers(seen, [*narrowings, *refused], names, 2 if is_costly else len(names), others)
 
 
 # Built once: what is searched for is searched for again, and to build it takes longer than to find it.
@@ -138,21 +127,20 @@ def _has_such_card(actor: Actor, asked: tuple[Row, ...], is_sqlite: bool) -> Col
     return and_(Repository.id.in_(holding), may_read_content(actor))
 
 
-def find_repositories(
-    work: UnitOfWork, tiers: Tiers, *, kinds: Sequence[str], sort: str = RELEVANCE, page: PageArgs
-) -> Found:
-    """A page of what the tiers find. Nine queries at most, whatever they find.
+def find_repositories(work: UnitOfWork, tiers: Tiers, *, kind: str, sort: str = RELEVANCE, page: PageArgs) -> Found:
+    """A page of what the tiers find of a kind. Six queries at most, whatever they find.
 
     Raises Invalid (``REQ-ERR-6``) for an unknown sort, and for a page beyond ``MAX_REACHED``.
     """
     check_page(sort, page)
-    if not kinds:
-        return Found((), 0)
     last = page.offset + page.per
-    found = _ranked(work, tiers, kinds=tuple(kinds), sort=sort, most=last)
+    if sort == RELEVANCE:
+        found, total, is_estimate = _most_relevant(work, tiers, kind, page)
+    else:
+        found = _ranked(work, tiers, kinds=(kind,), sort=sort, most=last)
+        total, is_estimate = _count(work, tiers, kind, page, len(found[page.offset :]))
     hits = found[page.offset : last]
     rows = _rows_of(work, [hit.id for hit in hits])
-    total, is_estimate = _count(work, tiers, tuple(kinds), page, len(hits))
     # What went meanwhile is left out.
     return Found(
         [rows[hit.id] for hit in hits if hit.id in rows],
@@ -160,6 +148,36 @@ def find_repositories(
         is_estimate,
         {hit.id: hit.match for hit in hits},
     )
+
+
+def _most_relevant(work: UnitOfWork, tiers: Tiers, kind: str, page: PageArgs) -> tuple[list[Hit], int, bool]:
+    """The first hits up to the page's last, how many there are, and whether that is estimated. Four queries at most."""
+    most = page.offset + page.per
+    estimates, key = work.context[DATABASE].estimates, _key_of(tiers, kind)
+    # Of the words that many have: the total, as far as it is known, is one of more than the limit.
+    total, good_until = estimates.get(key, (0, 0.0))
+    is_estimate = time.monotonic() <= good_until
+    is_many = is_estimate and time.monotonic() <= estimates.get((key, _MANY), (0, 0.0))[1]
+    hits: list[Hit] = []
+    counted = 0
+    for way in range(len(tiers.ways)):
+        if is_many and way == 0:
+            hits = first_of_many(work, tiers, kind=kind, most=most)
+            counted = COUNT_LIMIT + 1
+        else:
+            found, count = look_through(work, tiers, kind=kind, way=way, most=max(most - len(hits), 1))
+            counted += count
+            if way == 0 and count > COUNT_LIMIT:
+                is_many = True
+                found = first_of_many(work, tiers, kind=kind, most=most)
+            hits += found
+        if counted > COUNT_LIMIT or (is_estimate and len(hits) >= most):
+            break
+    if not is_estimate and counted <= COUNT_LIMIT:
+        return hits[:most], counted, False
+    if not is_estimate:
+        total = _estimate(work, tiers, kind, key, counted, is_many=is_many)
+    return hits[:most], max(total, len(hits)), True
 
 
 def check_page(sort: str, page: PageArgs) -> None:
@@ -190,21 +208,14 @@ def find_of_each_kind(
     return found
 
 
-@dataclass(frozen=True)
-class _Hit:
-    id: int
-    kind: str
-    match: str
-
-
 def _ranked(
     work: UnitOfWork, tiers: Tiers, *, kinds: tuple[str, ...], sort: str, most: int, of_each: bool = False
-) -> list[_Hit]:
+) -> list[Hit]:
     """The first hits in their order; of_each: so many of each kind. Four queries, or one where names are enough."""
     order = "trending" if sort == RELEVANCE else sort
     common, values = shape_of(tiers.common, "c")
     values |= {"most": most}
-    hits: dict[int, _Hit] = {}
+    hits: dict[int, Hit] = {}
     for group in _groups(tiers, sort):
         shapes = []
         for at, (_match, condition) in enumerate(group):
@@ -216,7 +227,7 @@ def _ranked(
         if sort == RELEVANCE:
             rows.sort(key=lambda row: row[0])
         for tier, id, kind, *_ in rows:
-            hits.setdefault(id, _Hit(id, kind, group[tier][0]))
+            hits.setdefault(id, Hit(id, kind, group[tier][0]))
         # What is full looks no further.
         counts = Counter(hit.kind for hit in hits.values())
         kinds = tuple(kind for kind in kinds if counts[kind] < most) if of_each else kinds
@@ -224,7 +235,7 @@ def _ranked(
             break
     if not of_each:
         return [*hits.values()][:most]
-    of_kinds: dict[str, list[_Hit]] = defaultdict(list)
+    of_kinds: dict[str, list[Hit]] = defaultdict(list)
     for hit in hits.values():
         of_kinds[hit.kind].append(hit)
     return [hit for found in of_kinds.values() for hit in found[:most]]
@@ -233,7 +244,7 @@ def _ranked(
 def _groups(tiers: Tiers, sort: str) -> list[list[tuple[str, ColumnElement[bool]]]]:
     """Tiers that are asked for in one query each; a common word finds enough in the first one."""
     if not tiers.others:
-        return [[(TEXT, true())]]
+        return [[*tiers.ways]]
     if sort != RELEVANCE:
         return [[*tiers.others]]
     names = [(NAME, condition) for condition in tiers.names]
@@ -243,58 +254,70 @@ def _groups(tiers: Tiers, sort: str) -> list[list[tuple[str, ColumnElement[bool]
 
 @lru_cache(maxsize=_MAX_SHAPES)
 def _tiers_statement(common: Shape, tiers: tuple[Shape, ...], kinds: tuple[str, ...], sort: str) -> Any:
-    order = LIST_SORTS[sort]
-    columns = [expression.element for expression in order]
+    order, columns = order_of(sort)
     most = bindparam("most", type_=Integer)
     arms = []
     for at, tier in enumerate(tiers):
         # Numbers of our own, which need not be values of the statement.
         chosen = select(literal_column(str(at), Integer).label("tier"), Repository.id, Repository.kind)
-        chosen = chosen.add_columns(*(one.label(f"by_{number}") for number, one in enumerate(columns)))
-        chosen = chosen.where(common.condition("c"), tier.condition(f"t{at}_"))
+        chosen = chosen.add_columns(*columns).where(common.condition("c"), tier.condition(f"t{at}_"))
         for kind in kinds:
             arm = chosen.where(Repository.kind == kind).order_by(*order).limit(most)
             arms.append(select(arm.subquery()))
     return all_of(*arms).execution_options(**{PLANNED_EACH_TIME: True})
 
 
-_BY_IDS = (
-    ROWS.add_columns(LABEL_IDS)
-    .where(Repository.id.in_(bindparam("ids", expanding=True)))
-    .execution_options(**{PLANNED_EACH_TIME: True})
-)
+_BY_IDS = ROWS.add_columns(LABEL_IDS).where(Repository.id.in_(bindparam("ids", expanding=True)))
+# With one value, whatever their number, PostgreSQL plans it once.
+_IDS = bindparam("ids", type_=ARRAY(BigInteger))
+_BY_ARRAY = ROWS.add_columns(LABEL_IDS).where(Repository.id == func.any(_IDS, type_=BigInteger))
 
 
 def _rows_of(work: UnitOfWork, ids: Sequence[int]) -> dict[int, RepositoryRow]:
-    return {row.id: row for row in read_rows(work, _BY_IDS, {"ids": [*ids]})} if ids else {}
+    if not ids:
+        return {}
+    statement = _BY_IDS if work.context[DATABASE].is_sqlite else _BY_ARRAY
+    return {row.id: row for row in read_rows(work, statement, {"ids": [*ids]})}
 
 
-def _count(work: UnitOfWork, tiers: Tiers, kinds: tuple[str, ...], page: PageArgs, found: int) -> tuple[int, bool]:
+def _count(work: UnitOfWork, tiers: Tiers, kind: str, page: PageArgs, found: int) -> tuple[int, bool]:
     """As ``total_of``, for all ways to be found together: an estimate serves again for a minute."""
     if found < page.per and (found or page.page == 1):
         return page.offset + found, False
-    ways = [condition for _match, condition in tiers.others] or [true()]
-    common, values = shape_of(tiers.common, "c")
-    # What names have is part of what is said.
-    shape, more = shape_of(ways[:1], "t0_")
-    estimates = work.context[DATABASE].estimates
-    key = ("search", common, shape, kinds, repr(sorted((values | more).items())))
-    value, good_until = estimates.get(key, (0, 0.0))
+    key = _key_of(tiers, kind)
+    value, good_until = work.context[DATABASE].estimates.get(key, (0, 0.0))
     if time.monotonic() > good_until:
-        counted = sum(_count_each(work, tiers, kinds, limit=COUNT_LIMIT).values())
-        if counted <= COUNT_LIMIT:
+        counted, is_over = count_found(work, tiers, [kind])
+        if not is_over:
             return counted, False
-        statement = _all_statement(common, shape, kinds)
-        value = max(counted, total_of(work, statement, page, found, values=values | more, limit=0)[0])
-        if len(estimates) < MAX_ESTIMATES:
-            estimates[key] = (value, time.monotonic() + ESTIMATE_TTL_S)
+        value = _estimate(work, tiers, kind, key, counted)
     return max(value, page.offset + found), True
 
 
+def _key_of(tiers: Tiers, kind: str) -> Hashable:
+    common, values = shape_of(tiers.common, "c")
+    # What names have is part of what is said.
+    shape, more = shape_of([tiers.ways[0][1]], "t0_")
+    return ("search", common, shape, kind, repr(sorted((values | more).items())))
+
+
+def _estimate(work: UnitOfWork, tiers: Tiers, kind: str, key: Hashable, counted: int, *, is_many: bool = False) -> int:
+    """How many are found, by the planner; so many were counted. is_many: by what is said alone, which is kept, too."""
+    common, values = shape_of(tiers.common, "c")
+    shape, more = shape_of([tiers.ways[0][1]], "t0_")
+    statement, page = _all_statement(common, shape, kind), PageArgs(per=1)
+    value = max(counted, total_of(work, statement, page, 1, values=values | more, limit=0)[0])
+    estimates, good_until = work.context[DATABASE].estimates, time.monotonic() + ESTIMATE_TTL_S
+    if len(estimates) < MAX_ESTIMATES:
+        estimates[key] = (value, good_until)
+        if is_many:
+            estimates[key, _MANY] = (value, good_until)
+    return value
+
+
 @lru_cache(maxsize=_MAX_SHAPES)
-def _all_statement(common: Shape, tier: Shape, kinds: tuple[str, ...]) -> Select[Any]:
-    is_of = Repository.kind == kinds[0] if len(kinds) == 1 else Repository.kind.in_(kinds)
-    return select(Repository.id).where(common.condition("c"), tier.condition("t0_"), is_of)
+def _all_statement(common: Shape, tier: Shape, kind: str) -> Select[Any]:
+    return select(Repository.id).where(common.condition("c"), tier.condition("t0_"), Repository.kind == kind)
 
 
 def _count_each(
@@ -304,7 +327,7 @@ def _count_each(
 
     Two queries at most: a kind of which enough was found one way is not looked at for the others.
     """
-    ways = [condition for _match, condition in tiers.others] or [true()]
+    ways = [condition for _match, condition in tiers.ways]
     common, values = shape_of(tiers.common, "c")
     values |= {"most": limit + 1}
     counts: dict[str, int] = dict.fromkeys(kinds, 0)

@@ -14,8 +14,8 @@ from hub.assets.search.code import find_code
 from hub.assets.search.filters import conditions_of, kinds_asked
 from hub.assets.search.grammar import Query, parse_query
 from hub.assets.search.people import find_organizations, find_users
+from hub.assets.search.ranking import CARD
 from hub.assets.search.repositories import (
-    CARD,
     RELEVANCE,
     Found,
     check_page,
@@ -172,7 +172,8 @@ def _section(type: str, page: Page[Any], title: str = "") -> Section:
 def _repositories(work: UnitOfWork, actor: Actor, query: Query, kind: str, sort: str, page: PageArgs) -> Section:
     kinds = kinds_asked(work.context, query.filters, [kind])
     tiers = tiers_of(work, actor, query, conditions_of(work, query.filters, kinds))
-    found = find_repositories(work, tiers, kinds=kinds, sort=sort, page=page)
+    # A filter may ask for others than this kind.
+    found = find_repositories(work, tiers, kind=kind, sort=sort, page=page) if kinds else Found((), 0)
     return _section_of(work, query, kind, found)
 
 
@@ -234,7 +235,8 @@ def _accounts(work: UnitOfWork, actor: Actor, query: Query, page: PageArgs) -> l
 def _code(work: UnitOfWork, actor: Actor, query: Query, page: PageArgs) -> Section:
     kinds = kinds_asked(work.context, query.filters, [*work.context[KINDS]])
     conditions = conditions_of(work, query.filters, kinds)
-    return _section("code", find_code(work, actor, query, conditions, kinds=kinds, page=page))
+    found = find_code(work, actor, query, [one.by_index for one in conditions], kinds=kinds, page=page)
+    return _section("code", found)
 
 
 def _of_provider(work: UnitOfWork, actor: Actor, query: Query, name: str, page: PageArgs) -> Section:

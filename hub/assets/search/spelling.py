@@ -1,12 +1,14 @@
 """What somebody may have meant who has typed a word that nothing has.
 
-Candidates are words of names that the actor may see: those of what is trending; where none of these will do, those
-that PostgreSQL's trigrams find alike among all names. Of these the one with the fewest slips is taken.
+Candidates are words of names that the actor may see: those of what is trending, which are kept for a minute where
+others can be asked for; where none of these will do, those that PostgreSQL's trigrams find alike among all names. Of
+these the one with the fewest slips is taken.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, literal, select, union_all
 from hub.accounts.policy import Actor
 from hub.assets.search.fulltext import has_trigrams
 from hub.assets.search.grammar import MAX_QUERY_CHARS, Query
-from hub.db.engine import PLANNED_EACH_TIME
+from hub.db.engine import DATABASE, PLANNED_EACH_TIME
 from hub.db.uow import UnitOfWork
 from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
@@ -26,7 +28,13 @@ MAX_ALIKE = 200
 MAX_TRENDING, MAX_TRENDING_ALONE = 500, 1_500
 MAX_WORDS = 3
 _LEAST_CHARS = 4
+# For so long the trending words that somebody may see serve again, in one process, and those of so many.
+_KEPT_S = 60.0
+_MAX_KEPT = 50
 _WORD = re.compile(r"[a-z0-9]+")
+
+# For each word how often it was met, and the set of its letters.
+Words = dict[str, tuple[int, int]]
 
 
 def slips_between(one: str, other: str, most: int) -> int:
@@ -54,12 +62,12 @@ def suggest(work: UnitOfWork, actor: Actor, query: Query, *, kinds: Sequence[str
     asked = [word for text in words for word in _WORD.findall(text.lower()) if len(word) >= _LEAST_CHARS][:MAX_WORDS]
     if not asked or not kinds:
         return ""
-    counts = _words_in(work, _trending(work, actor, kinds))
-    right = {word: found for word in asked if (found := _nearest(word, counts))}
+    known = _trending_words(work, actor, tuple(kinds))
+    right = {word: found for word in asked if (found := _nearest(word, known))}
     left = [word for word in asked if word not in right]
     if left and has_trigrams(work.context):
-        counts = _words_in(work, _alike(actor, left, kinds))
-        right |= {word: found for word in left if (found := _nearest(word, counts))}
+        known = _words_in(work, _alike(actor, left, kinds))
+        right |= {word: found for word in left if (found := _nearest(word, known))}
     if all(word == found for word, found in right.items()):
         return ""
 
@@ -70,6 +78,22 @@ def suggest(work: UnitOfWork, actor: Actor, query: Query, *, kinds: Sequence[str
     for term in query.words:
         parts = parts.replace(term.text, re.sub(r"[A-Za-z0-9]+", put_right, term.text), 1)
     return parts if parts != query.text and len(parts) <= MAX_QUERY_CHARS else ""
+
+
+def _trending_words(work: UnitOfWork, actor: Actor, kinds: tuple[str, ...]) -> Words:
+    if not has_trigrams(work.context):
+        return _words_in(work, _trending(work, actor, kinds))
+    key = (str(work.context[DATABASE].url), actor, kinds)
+    words, good_until = _KEPT.get(key, ({}, 0.0))
+    if time.monotonic() > good_until:
+        words = _words_in(work, _trending(work, actor, kinds))
+        if len(_KEPT) >= _MAX_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = (words, time.monotonic() + _KEPT_S)
+    return words
+
+
+_KEPT: dict[tuple[str, Actor, tuple[str, ...]], tuple[Words, float]] = {}
 
 
 def _trending(work: UnitOfWork, actor: Actor, kinds: Sequence[str]) -> list[Select[Any]]:
@@ -84,15 +108,15 @@ def _alike(actor: Actor, words: Sequence[str], kinds: Sequence[str]) -> list[Sel
     return [names.where(_is_alike(word)).limit(MAX_ALIKE) for word in words]
 
 
-def _words_in(work: UnitOfWork, queries: Sequence[Select[Any]]) -> dict[str, int]:
-    """Words of the names that the queries give, with how often they were met. One query."""
+def _words_in(work: UnitOfWork, queries: Sequence[Select[Any]]) -> Words:
+    """Words of the names that the queries give. One query."""
     every: Any = union_all(*(select(query.subquery()) for query in queries))
     counts: dict[str, int] = {}
     for (name,) in work.rows(every.execution_options(**{PLANNED_EACH_TIME: True})):
         for word in _WORD.findall(name):
             if len(word) >= _LEAST_CHARS - 1:
                 counts[word] = counts.get(word, 0) + 1
-    return counts
+    return {word: (count, _letters(word)) for word, count in counts.items()}
 
 
 def _is_alike(word: str) -> ColumnElement[bool]:
@@ -100,15 +124,15 @@ def _is_alike(word: str) -> ColumnElement[bool]:
     return literal(word).op("<<%", is_comparison=True)(Repository.name_key)
 
 
-def _nearest(word: str, counts: dict[str, int]) -> str:
-    if word in counts:
+def _nearest(word: str, known: Words) -> str:
+    if word in known:
         return word
     most = 1 if len(word) <= 5 else 2
     letters = _letters(word)
     best: tuple[int, int, str] | None = None
-    for other, count in counts.items():
+    for other, (count, its_letters) in known.items():
         # Each slip changes two letters of the set at most; to compare sets is a hundred times faster.
-        if abs(len(other) - len(word)) > most or (_letters(other) ^ letters).bit_count() > 2 * most:
+        if abs(len(other) - len(word)) > most or (its_letters ^ letters).bit_count() > 2 * most:
             continue
         slips = slips_between(word, other, most)
         if slips <= most and (best is None or (slips, -count, other) < best):

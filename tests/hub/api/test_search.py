@@ -70,7 +70,8 @@ def _repositories_are_found_by_name_then_by_what_is_said_then_by_their_cards(lib
     assert (section["total"], section["total_is_estimate"], found["total"]) == (4, False, 4)
     assert "ada/secret-llama" in _names(ada.get("/search?q=llama&type=models"))
     assert _names(nobody.get("/search?q=llama&type=models&per=2&page=2")) == ["ada/tiny-llama", "ada/other"]
-    assert _names(nobody.get("/search?q=llama%207b&type=models")) == ["ada/llama-7b"]
+    for row in ("llama%207b", '"llama%207b"'):
+        assert _names(nobody.get(f"/search?q={row}&type=models")) == ["ada/llama-7b"]
     assert _names(nobody.get("/search?q=ada/llama&type=models"))[:2] == ["ada/llama", "ada/llama-7b"]
 
     # By the card; the private one's is its owner's alone.
