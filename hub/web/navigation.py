@@ -79,7 +79,22 @@ class Panel:
 
 
 # The hub's own. A repository's tabs are its kind's.
-OWN_ITEMS: tuple[NavItem, ...] = ()
+OWN_ITEMS: tuple[NavItem, ...] = (
+    *(
+        NavItem(title, "writing.new_repository", Section.NEW, weight, icon=icon, arguments={"kind": path})
+        for weight, (title, path, icon) in enumerate(
+            (
+                ("Model", "models", "box"),
+                ("Dataset", "datasets", "database"),
+                ("Space", "spaces", "app-window"),
+                ("Code", "codes", "code"),
+                ("Prompt library", "prompts/library", "message-square-text"),
+                ("Skill", "skills", "sparkles"),
+                ("MCP server", "mcp/servers", "plug"),
+            )
+        )
+    ),
+)
 
 NAVIGATION: Key[Registry[NavItem]] = Key("web.navigation")
 PANELS: Key[Registry[Panel]] = Key("web.panels")

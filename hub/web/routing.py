@@ -30,8 +30,9 @@ class PagesConverter(BaseConverter):
     def to_python(self, value: str) -> RepositoryKind:
         return self.kinds[value]
 
-    def to_url(self, value: RepositoryKind) -> str:
-        return value.page_path
+    def to_url(self, value: RepositoryKind | str) -> str:
+        # Items of the navigation name it by its path.
+        return value if isinstance(value, str) else value.page_path
 
 
 def pages_converter(context: Context) -> type[PagesConverter]:

@@ -23,7 +23,23 @@ export interface Call {
   key?: string;
 }
 
-const csrf = (): string => document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
+const meta = (root: Document = document) => root.querySelector<HTMLMetaElement>('meta[name="csrf-token"]');
+const csrf = (): string => meta()?.content ?? "";
+
+/** Take over the session of who signed in again in another window: this page still has the word of the ended one. */
+async function renewCsrf(): Promise<boolean> {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const fresh = meta(new DOMParser().parseFromString(await answer.text(), "text/html"))?.content;
+  if (!fresh || fresh === csrf()) return false;
+  let own = meta();
+  if (!own) {
+    own = document.createElement("meta");
+    own.name = "csrf-token";
+    document.head.append(own);
+  }
+  own.content = fresh;
+  return true;
+}
 
 /** Send a request; return the answer's `data`, or the whole body where it has none. Raises ApiError. */
 export async function call<T = unknown>(
@@ -43,6 +59,7 @@ export async function call<T = unknown>(
 export async function callWhole<T = unknown>(
   url: string,
   { method = "GET", body, headers, signal, key }: Call = {},
+  isRepeated = false,
 ): Promise<T> {
   const sent: Record<string, string> = { Accept: "application/json", ...headers };
   let payload: BodyInit | undefined;
@@ -67,6 +84,13 @@ export async function callWhole<T = unknown>(
   }
   const answer = response.headers.get("Content-Type")?.includes("json") ? await response.json() : undefined;
   if (response.ok) return answer as T;
+  if (answer?.code === "csrf_failed" && !isRepeated && (await renewCsrf())) {
+    return callWhole<T>(
+      url,
+      { method, body, ...(headers && { headers }), ...(signal && { signal }), ...(key && { key }) },
+      true,
+    );
+  }
   throw new ApiError(
     answer?.msg || response.statusText || String(response.status),
     response.status,

@@ -1,4 +1,4 @@
-// Which language a file is in, by its path; each is loaded when it is first wanted.
+// The languages of the editor; each is loaded when it is first wanted.
 import { LanguageSupport, StreamLanguage } from "@codemirror/language";
 import type { Extension } from "@codemirror/state";
 
@@ -28,54 +28,6 @@ const LANGUAGES: Record<string, Load> = {
   xml: async () => (await import("@codemirror/lang-xml")).xml(),
   yaml: async () => (await import("@codemirror/lang-yaml")).yaml(),
 };
-
-const BY_ENDING: Record<string, string> = {
-  bash: "shell",
-  c: "cpp",
-  cc: "cpp",
-  cfg: "ini",
-  cjs: "javascript",
-  conf: "ini",
-  cpp: "cpp",
-  css: "css",
-  cu: "cpp",
-  go: "go",
-  h: "cpp",
-  hpp: "cpp",
-  htm: "html",
-  html: "html",
-  ini: "ini",
-  ipynb: "json",
-  java: "java",
-  js: "javascript",
-  json: "json",
-  jsx: "javascript",
-  markdown: "markdown",
-  md: "markdown",
-  mdx: "markdown",
-  mjs: "javascript",
-  py: "python",
-  pyi: "python",
-  rs: "rust",
-  sh: "shell",
-  sql: "sql",
-  svg: "xml",
-  toml: "toml",
-  ts: "typescript",
-  tsx: "typescript",
-  xml: "xml",
-  yaml: "yaml",
-  yml: "yaml",
-  zsh: "shell",
-};
-
-/** The name of the language that a file is in; "" for none that the editor knows. */
-export function languageOf(path: string): string {
-  const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase();
-  if (/^(dockerfile|containerfile)/.test(name)) return "dockerfile";
-  if (name === "makefile") return "shell";
-  return BY_ENDING[name.slice(name.lastIndexOf(".") + 1)] ?? "";
-}
 
 /** What the editor needs to know of a language; nothing where there is none or it cannot be loaded. */
 export async function loadLanguage(name: string): Promise<Extension> {

@@ -2,7 +2,8 @@
 import { MergeView, unifiedMergeView } from "@codemirror/merge";
 import { EditorState } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
-import { languageOf, loadLanguage } from "./languages";
+import { languageOf } from "../language_names";
+import { loadLanguage } from "./languages";
 import { basics, habits } from "./setup";
 
 export interface Merging {
@@ -11,16 +12,31 @@ export interface Merging {
   destroy(): void;
 }
 
-/** Show theirs beside ours; pieces of theirs can be taken over. labels: what the two sides are called. */
+/** Show theirs beside ours; pieces of theirs can be taken over. labels: of the two sides. changed: ours was. */
 export async function mergeVersions(
   place: HTMLElement,
-  { theirs, ours, path, labels }: { theirs: string; ours: string; path: string; labels: [string, string] },
+  {
+    theirs,
+    ours,
+    path,
+    labels,
+    changed,
+  }: { theirs: string; ours: string; path: string; labels: [string, string]; changed: () => void },
 ): Promise<Merging> {
   const language = await loadLanguage(languageOf(path));
   const sides = habits().wraps ? [language, EditorView.lineWrapping] : [language];
   const view = new MergeView({
     a: { doc: theirs, extensions: [basics(labels[0]), EditorState.readOnly.of(true), sides] },
-    b: { doc: ours, extensions: [basics(labels[1]), sides] },
+    b: {
+      doc: ours,
+      extensions: [
+        basics(labels[1]),
+        sides,
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged) changed();
+        }),
+      ],
+    },
     parent: place,
     revertControls: "a-to-b",
     collapseUnchanged: { margin: 3, minSize: 6 },

@@ -2,8 +2,9 @@
 import { Compartment, EditorState } from "@codemirror/state";
 import { EditorView, keymap } from "@codemirror/view";
 import { make } from "../dom";
-import { languageOf, loadLanguage } from "./languages";
-import { basics, type Habits, habitual, keepHabits } from "./setup";
+import { languageOf } from "../language_names";
+import { loadLanguage } from "./languages";
+import { basics, type Habits, habits, habitual, keepHabits } from "./setup";
 
 export interface EditorOptions {
   /** Of the file, by which its language is known. */
@@ -23,6 +24,7 @@ export interface Editor {
   setPath(path: string): void;
   /** Break long lines or not, a tab's width: remembered in this browser. */
   setHabits(changed: Partial<Habits>): void;
+  habits(): Habits;
 }
 
 const labelOf = (textarea: HTMLTextAreaElement): string =>
@@ -91,5 +93,6 @@ export async function mount(textarea: HTMLTextAreaElement, options: EditorOption
       });
     },
     setHabits: (changed) => habit.change(view, keepHabits(changed)),
+    habits,
   };
 }
