@@ -309,6 +309,18 @@ def labels_of(work: UnitOfWork, discussion_ids: Sequence[int]) -> dict[int, list
     return found
 
 
+def keys_on(work: UnitOfWork, *, repository_id: int, number: int) -> set[str]:
+    """The folded names of what a discussion of a repository carries; nothing where there is none. One query."""
+    return set(
+        work.session.scalars(
+            select(DiscussionLabel.name_key)
+            .join(LabelledDiscussion, LabelledDiscussion.label_id == DiscussionLabel.id)
+            .join(Discussion, Discussion.id == LabelledDiscussion.discussion_id)
+            .where(Discussion.repository_id == repository_id, Discussion.number == number)
+        )
+    )
+
+
 def _told(labels: Sequence[DiscussionLabel]) -> dict[str, list[dict[str, str]]]:
     # As they were: a label of the past may have gone since.
     return {"labels": [{"name": label.name, "color": label.color} for label in labels]}

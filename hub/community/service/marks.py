@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 MAX_MENTIONS = 50
 MAX_REFERENCES = 20
@@ -47,6 +48,28 @@ def find_references(text: str) -> list[tuple[str, int]]:
             if len(found) == MAX_REFERENCES:
                 return [*found]
     return [*found]
+
+
+class Spot(NamedTuple):
+    """A piece of plain text that names something, from the start to before the end.
+
+    name: of a person, in lower case, or the path of a repository ("": the text's own). number: None for a person.
+    """
+
+    start: int
+    end: int
+    name: str
+    number: int | None = None
+
+
+def locate(text: str) -> Iterator[Spot]:
+    """Where a piece of prose, without code and the like, names people and discussions."""
+    for match in _MENTION.finditer(text):
+        name = match[1].rstrip("._-").lower()
+        if 2 <= len(name) <= _MAX_NAME_CHARS:
+            yield Spot(match.start(), match.start() + 1 + len(name), name)
+    for match in _REFERENCE.finditer(text):
+        yield Spot(match.start(), match.end(), (match[1] or "").lower(), int(match[2]))
 
 
 def _prose(text: str) -> Iterator[str]:

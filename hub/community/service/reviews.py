@@ -310,6 +310,18 @@ def list_reviews(
     return Page(_with_counts(work, pull, rows), total)
 
 
+def find_reviews(work: UnitOfWork, *, discussion_id: int, ids: Sequence[int]) -> dict[int, Review]:
+    """Reviews of a discussion that one may read, by id, with who gave and who dismissed them. One query."""
+    if not ids:
+        return {}
+    rows = work.session.scalars(
+        select(Review)
+        .where(Review.discussion_id == discussion_id, Review.id.in_(ids))
+        .options(joinedload(Review.user), joinedload(Review.dismissed_by))
+    )
+    return {review.id: review for review in rows}
+
+
 def _with_counts(work: UnitOfWork, pull: PullRequest, reviews: Sequence[Review]) -> list[Given]:
     ids = [review.id for review in reviews]
     counted = work.session.execute(

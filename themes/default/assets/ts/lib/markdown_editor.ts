@@ -43,7 +43,7 @@ function showPreview(editor: HTMLElement, field: HTMLTextAreaElement, preview: H
     .ajax("post", "/-/preview", {
       target: preview,
       swap: "innerHTML",
-      values: { text: field.value, base: editor.dataset["base"] ?? "" },
+      values: { text: field.value, base: editor.dataset["base"] ?? "", breaks: editor.dataset["breaks"] ?? "" },
       headers: { "X-CSRF-Token": csrf() },
     })
     .catch(tellError);
