@@ -54,6 +54,10 @@ fmt: test-tools ## Format the code and mend what ruff can mend.
 bench: $(VENV)/.installed-bench ## Measure speed against other servers; ROW=clone runs one row, ROW=list names them.
 	python -m tests.bench $(if $(ROW),--row $(ROW)) $(ARGS)
 
+.PHONY: screenshots
+screenshots: test-tools ## Take a picture of every page, in both themes, wide and narrow; FOLDER=... says where to.
+	python -m tests.support.screenshots $(or $(FOLDER),build/screenshots)
+
 .PHONY: fuzz
 fuzz: test-tools ## Try Xet's formats and the whole API with what is generated, for a quarter of an hour; ARGS="--examples 500" for longer.
 	python -m tests.support.fuzz_formats

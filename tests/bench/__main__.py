@@ -16,6 +16,7 @@ from tests.bench import (
     git_rows,
     hf_rows,
     lfs_rows,
+    page_rows,
     plugin_rows,
     pull_rows,
     start_rows,
@@ -31,7 +32,7 @@ ROWS: dict[str, Row] = {
     row.name: row
     for rooms in (
         *(git_rows, lfs_rows, hf_rows, xet_rows, start_rows),
-        *(plugin_rows, pull_rows, api_rows, viewer_rows, viewer_query_rows),
+        *(plugin_rows, pull_rows, api_rows, viewer_rows, viewer_query_rows, page_rows),
     )
     for row in rooms.ROWS
 }
