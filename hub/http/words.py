@@ -22,6 +22,9 @@ def words_from(argument: str) -> list[str]:
     assert request.url_rule is not None  # a view runs
     rule = request.url_rule.rule.split("/")
     place = next(index for index, part in enumerate(rule) if part.endswith((f"<{argument}>", f":{argument}>")))
+    # A kind's pages may begin with more than one word ("mcp/servers").
+    kind = (request.view_args or {}).get("kind")
+    place += kind.page_path.count("/") if kind is not None and "<pages:" in request.url_rule.rule else 0
     return [word for word in path_words()[place:] if word] or [""]
 
 
