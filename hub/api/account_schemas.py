@@ -200,6 +200,10 @@ class SetUpBody(RegistrationBody):
     )
 
 
+class TestMailBody(Body):
+    address = fields.String(required=True, validate=validate.Length(max=MAX_EMAIL_LENGTH))
+
+
 class AskedJobSchema(Schema):
     job = fields.String(metadata={"description": "the job's uuid"})
 

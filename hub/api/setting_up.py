@@ -6,13 +6,15 @@ from typing import Any
 
 from flask import Response, after_this_request, request
 
-from hub.accounts.policy import Actor
+from hub.accounts.policy import Actor, require_site_admin
 from hub.accounts.service import resets, setup
+from hub.accounts.service.fields import validate_email
 from hub.accounts.service.sessions import csrf_token_of
 from hub.api import account_schemas as schemas
 from hub.api.account_views import user_view
 from hub.api.envelope import enveloped, ok
 from hub.base.errors import Conflict
+from hub.base.mail import MAILER, send_test
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import client_address, current_actor, set_session_cookie
 from hub.http.context import current_context
@@ -84,4 +86,17 @@ def ask_for_reset(body: dict[str, Any]) -> dict[str, Any]:
 def reset_password(body: dict[str, Any]) -> dict[str, Any]:
     """Choose a new password by the token of such a link; the account is signed out of every browser."""
     resets.reset_password(current_context(), token=body["token"], new_password=body["new_password"])
+    return ok()
+
+
+@blp.post("/admin/mail/test")
+@blp.arguments(schemas.TestMailBody)
+@blp.response(200, enveloped())
+def send_test_mail(body: dict[str, Any]) -> dict[str, Any]:
+    """Send a message to an address, now, to see whether e-mail goes out; for site administrators."""
+    context = current_context()
+    with reading(context) as work:
+        require_site_admin(work, current_actor())
+    to = validate_email(body["address"])
+    send_test(context[MAILER], to=to, base_url=context.settings.effective_base_url)
     return ok()

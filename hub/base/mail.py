@@ -18,6 +18,7 @@ from datetime import datetime
 from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import uuid4
 
 from hub.base.context import Key
 from hub.base.errors import HubError, Unavailable
@@ -248,6 +249,19 @@ def _reason(error: Exception) -> str:
 
 
 MAILER: Key[Mailer] = Key("base.mailer")
+
+
+def send_test(mailer: Mailer, *, to: str, base_url: str) -> None:
+    """Send a message that says that this hub sends e-mail, now. Raises MailRefused, Unavailable."""
+    letter = Letter(
+        to=to,
+        subject="A test of the hub's e-mail",
+        text=f"This hub sends e-mail:\n\n{base_url}\n",
+        html=f'<!DOCTYPE html><html lang="en"><body><p>This hub sends e-mail: {base_url}</p></body></html>\n',
+        message_id=mailer.message_id(f"test-{uuid4()}"),
+    )
+    with mailer.session() as send:
+        send(letter)
 
 
 def create_mailer(settings: Settings) -> Mailer:

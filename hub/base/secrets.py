@@ -46,6 +46,24 @@ def load_secret(settings: Settings) -> bytes:
     return path.read_bytes()
 
 
+# The code by which a new hub is set up; `hub serve` prints it.
+SET_UP_PURPOSE = "set-up"
+# Neither 0 and O nor 1, I and L: people type it off a screen.
+_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_GROUPS, _GROUP = 4, 4  # 79 bits
+
+
+def spell_code(secret: bytes, purpose: str) -> str:
+    """The code of the installation for one purpose, for people to type: ``ABCD-EFGH-JKMN-PQRS``."""
+    number = int.from_bytes(hmac.new(secret, f"hub:code:{purpose}".encode(), hashlib.sha256).digest())
+    letters = []
+    for _ in range(_GROUPS * _GROUP):
+        number, at = divmod(number, len(_LETTERS))
+        letters.append(_LETTERS[at])
+    text = "".join(letters)
+    return "-".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))
+
+
 class Sealer:
     """Encrypts texts that must be read again, for one purpose; nothing sealed for another purpose opens."""
 

@@ -56,11 +56,23 @@ def _load_app(ask_reload: Callable[[], None]) -> Any:
     context = context_of(app)
     atexit.register(context[DOWNLOADS].close)
     start_reconciling(context)
+    if not gate:  # `hub serve` says it itself
+        _tell_set_up(context)
     _watch(context, ask_reload, pages=True)
     # What is loaded now stays to the end; the collector need not walk through it with every generation.
     gc.collect()
     gc.freeze()
     return app
+
+
+def _tell_set_up(context: Context) -> None:
+    from hub.accounts.service.setup import SET_UP
+    from hub.base.secrets import SECRET, SET_UP_PURPOSE, spell_code
+
+    with contextlib.suppress(Exception):  # the database may still be on its way
+        if context[SET_UP].is_open(context):
+            url, code = f"{context.settings.effective_base_url}/setup", spell_code(context[SECRET], SET_UP_PURPOSE)
+            get_logger(__name__).warning("set_up_open", url=url, code=code)
 
 
 @click.command()

@@ -20,6 +20,7 @@ import click
 
 import hub
 from hub.base import log
+from hub.base.secrets import SET_UP_PURPOSE, load_secret, spell_code
 from hub.base.settings import Settings, environment_of
 from hub.cli import redis_server
 from hub.cli.main import load_settings
@@ -179,14 +180,25 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _answers(settings: Settings) -> bool:
+    return _status_of(settings, "/-/health") > 0
+
+
+def _waits_for_set_up(settings: Settings) -> bool:
+    """Whether there is no administrator: then the page of the set-up leads somewhere."""
+    return _status_of(settings, "/setup") in (200, 303)
+
+
+def _status_of(settings: Settings, path: str) -> int:
+    """The status that the web server answers with; 0 without an answer."""
     parts = urlsplit(dataclasses.replace(settings, internal_url="").effective_internal_url)
     try:
         with socket.create_connection((parts.hostname, parts.port), timeout=0.2) as connection:
             connection.settimeout(2.0)
-            connection.sendall(b"GET /-/health HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return connection.recv(12).startswith(b"HTTP/1.")
-    except OSError:
-        return False
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            line = connection.recv(12).split(b" ")
+            return int(line[1]) if line[0].startswith(b"HTTP/1.") and len(line) > 1 else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def _command() -> str:
@@ -199,13 +211,17 @@ def _greet(settings: Settings) -> None:
     url = settings.effective_base_url
     default_home = Settings().home
     hub = _command() if settings.home == default_home else f"HUB_HOME={settings.home} {_command()}"
-    lines = [
-        "",
-        f"  The hub answers at  {url}",
-        f"  Its data lies in    {settings.home}",
-        "",
-        "  Create the first account:",
-        f"    echo PASSWORD | {hub} user create NAME --email NAME@example.org --password-stdin --admin",
+    lines = ["", f"  The hub answers at  {url}", f"  Its data lies in    {settings.home}", ""]
+    if _waits_for_set_up(settings):
+        code = spell_code(load_secret(settings), SET_UP_PURPOSE)
+        lines += [
+            f"  Set it up in a browser:  {url}/setup",
+            f"  Its code, where the browser is on another machine:  {code}",
+            "  Or create the first account here:",
+            f"    echo PASSWORD | {hub} user create NAME --email NAME@example.org --password-stdin --admin",
+            "",
+        ]
+    lines += [
         "  Get a token to push with (it is the password that git asks for):",
         f"    {hub} token create NAME --name laptop --scope write",
         "  Clone a model:",

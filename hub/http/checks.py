@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -84,6 +85,35 @@ def check_hooks(context: Context) -> Check:
         if not os.access(path, os.X_OK):
             return fail("hooks", f"The hook script {name} cannot be executed.", f"chmod +x {path}")
     return ok("hooks", "The hook scripts can be executed.")
+
+
+def check_home(context: Context) -> Check:
+    """Whether the data directory can be written to."""
+    home = context.settings.home
+    if not os.access(home, os.W_OK | os.X_OK):
+        return fail("data directory", f"{home} cannot be written to.", "Give it to the user that the hub runs as.")
+    return ok("data directory", f"{home} can be written to.")
+
+
+def check_ssh(context: Context) -> Check:
+    """Whether something answers like an SSH server where the hub's should."""
+    settings = context.settings
+    if not settings.ssh_port:
+        return warn("ssh", "SSH is switched off; Git works over HTTP.", "Set HUB_SSH_PORT to offer it.")
+    where = f"{settings.ssh_host}:{settings.ssh_port}"
+    host = "127.0.0.1" if settings.ssh_host == "0.0.0.0" else "::1" if settings.ssh_host == "::" else settings.ssh_host
+    try:
+        with socket.create_connection((host, settings.ssh_port), timeout=_REQUEST_TIMEOUT_S) as connection:
+            connection.settimeout(_REQUEST_TIMEOUT_S)
+            is_ssh = connection.recv(8).startswith(b"SSH-2.0")
+    except OSError:
+        return warn("ssh", f"Nothing answers at {where}.", "Start `hub serve` or `hub ssh`.")
+    if not is_ssh:
+        return fail("ssh", f"What answers at {where} is no SSH server.", "Choose another HUB_SSH_PORT.")
+    if settings.ssh_host in ("127.0.0.1", "::1", "localhost"):
+        return warn("ssh", f"The SSH server answers at {where}, which only this machine reaches.",
+                    "Set HUB_SSH_HOST to 0.0.0.0 to offer it to others.")  # fmt: skip
+    return ok("ssh", f"The SSH server answers at {where}.")
 
 
 def check_storage_works(context: Context) -> Check:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from hub.base.errors import Denied
+from hub.base.errors import Denied, Invalid
 from hub.http.actor import comes_from_trusted_proxy
 
 _SCHEMES = ("http", "https")
@@ -59,6 +59,21 @@ def is_local() -> bool:
     is_relayed = any(name in request.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"))
     host = urlsplit(f"//{request.host}").hostname or ""
     return is_loopback and not is_relayed and host in ("localhost", "127.0.0.1", "::1")
+
+
+def parse_origin(text: str) -> str:
+    """What stands before the path of an address by which a hub may be reached: ``https://hub.example.com:8443``.
+
+    Raises Invalid (``address_invalid``) for what is no such address, or has a path, a query or a credential.
+    """
+    scheme, _, rest = text.strip().rstrip("/").partition("://")
+    if scheme.lower() not in _SCHEMES or not _HOST.match(rest):
+        raise Invalid(
+            "An address begins with http:// or https:// and has a host name, and a port where it is not the usual one.",
+            code="address_invalid",
+            member="base_url",
+        )
+    return f"{scheme.lower()}://{rest.lower()}"
 
 
 def _origin_of(url: str) -> str:

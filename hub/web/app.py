@@ -18,6 +18,7 @@ MODULES = (
     "hub.web.views.setup",
     "hub.web.views.sign_in",
     "hub.web.views.home",
+    "hub.web.views.lists",
     "hub.web.views.writing",
     "hub.web.views.card",
     "hub.web.views.history",

@@ -76,6 +76,20 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
         POST /api/v1/setup/administrator
+        GET /login
+        POST /login
+        GET /login/back
+        GET /login/reset
+        POST /logout
+        GET /signup
+        GET /setup
+        POST /setup
+        POST /setup/address
+        GET /setup/environment/checks
+        GET /setup/address/server
+        GET /setup/content/progress
+        GET /setup/hub.toml
+        GET /setup/<step>
         POST /api/v1/password_resets
         PUT /api/v1/password_resets
         GET /api/v1/runs
@@ -602,6 +616,7 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     SITE: """
         GET /api/v1/admin/organizations
+        POST /api/v1/admin/mail/test
         GET /api/v1/admin/queues
         GET /api/v1/admin/schedules
         GET /api/v1/admin/settings
@@ -737,6 +752,8 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET /api/v1/runs/<uuid:uuid>": _RUN,
     "PATCH /api/v1/runs/<uuid:uuid>": _RUN,
     "DELETE /api/v1/runs/<uuid:uuid>": _RUN,
+    "POST /login": Sample(data={"username": "person", "password": "correct-horse-battery"}),
+    "POST /api/v1/admin/mail/test": Sample(body={"address": "ada@example.org"}),
     "POST /api/v1/session": Sample(body={"username": "person", "password": "correct-horse-battery"}),
     "POST /api/v1/users": Sample(body={"username": "fresh", "email": "f@example.org", "password": "correct-horse"}),
     "DELETE /api/v1/notifications": Sample(body={"mark_all": True}),

@@ -289,4 +289,5 @@ _VALUES: Mapping[str, Any] = {
     "limit": 10,
     "verification_id": 1,
     "relation_id": 1,
+    "session_id": 1,
 }

@@ -7,7 +7,6 @@ nowhere, and it is good for nothing once there is an administrator.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 from sqlalchemy import select
@@ -21,7 +20,7 @@ from hub.accounts.service.users import create_user
 from hub.base.context import Context, Key
 from hub.base.errors import Conflict, Denied
 from hub.base.log import get_logger
-from hub.base.secrets import SECRET
+from hub.base.secrets import SECRET, SET_UP_PURPOSE, spell_code
 from hub.db.engine import advisory_lock
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 
@@ -29,9 +28,6 @@ log = get_logger(__name__)
 
 # Two who finish at once must do so one after the other; any fixed number serves.
 _LOCK_KEY = 0x68756203
-# Neither 0 and O nor 1, I and L: people type it off a screen.
-_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-_GROUPS, _GROUP = 4, 4  # 79 bits
 
 
 class SetUp:
@@ -56,17 +52,6 @@ def has_administrator(work: UnitOfWork) -> bool:
     return work.session.scalar(select(User.id).where(User.is_admin, User.is_active).limit(1)) is not None
 
 
-def set_up_code(secret: bytes) -> str:
-    """The code that opens the set-up of the hub with this secret: ``ABCD-EFGH-JKMN-PQRS``."""
-    number = int.from_bytes(hmac.new(secret, b"hub:set-up", hashlib.sha256).digest())
-    letters = []
-    for _ in range(_GROUPS * _GROUP):
-        number, at = divmod(number, len(_LETTERS))
-        letters.append(_LETTERS[at])
-    text = "".join(letters)
-    return "-".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))
-
-
 def check_set_up_code(context: Context, code: str, *, address: str) -> None:
     """Return for the right code. address: who tries it. Raises Denied (``set_up_code_wrong``), RateLimited."""
     count_attempt(context[ATTEMPTS], " set-up", address)
@@ -77,7 +62,7 @@ def check_set_up_code(context: Context, code: str, *, address: str) -> None:
 
 def is_set_up_code(context: Context, code: str) -> bool:
     """Whether it is the code, in any spelling of case; compared in constant time."""
-    wanted = set_up_code(context[SECRET])
+    wanted = spell_code(context[SECRET], SET_UP_PURPOSE)
     return hmac.compare_digest(wanted.encode(), code.strip().upper().encode(errors="replace"))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
+
 from hub.accounts.models import User
 from hub.accounts.policy import Action, Actor, require
 from hub.accounts.service import get_own_user
@@ -57,6 +59,12 @@ def ask_for_samples(work: UnitOfWork, *, actor: Actor) -> Job:
     user = get_own_user(work, actor=actor)
     require(work, actor, Action.NAMESPACE_CREATE, user.namespace, what="namespace")
     return enqueue(work, JOB, args={"user_id": user.id}, unique_key=f"{JOB}:{user.id}", actor_id=user.id)
+
+
+def find_asked(work: UnitOfWork, *, actor: Actor) -> Job | None:
+    """The job that was asked for last to make the actor's samples; None: none was."""
+    mine = (Job.name == JOB, Job.actor_id == actor.user_id)
+    return work.session.scalar(select(Job).where(*mine).order_by(Job.id.desc()).limit(1))
 
 
 def run_job(run: JobRun, *, user_id: int) -> None:

@@ -128,7 +128,7 @@ async function submit(form: HTMLFormElement, submitter: HTMLElement | null): Pro
         // What was typed stays here: one signs in elsewhere and sends it again.
         const link = make(
           "a",
-          { href: "/login", target: "_blank", class: "button tiny" },
+          { href: "/login?next=/login/back", target: "_blank", class: "button tiny", "data-testid": "form.login" },
           text("Sign in in a new window"),
         );
         box.append(link);

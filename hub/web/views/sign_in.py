@@ -1,0 +1,138 @@
+"""Signing in and up, out, and a new password for who has lost theirs.
+
+Signing in works without scripts, so it is one of the few POSTs of the pages: sent by a page of this very site.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, request
+from flask_babel import gettext
+
+from hub.accounts.authentication import sign_in
+from hub.accounts.passwords import MIN_PASSWORD_LENGTH
+from hub.accounts.service import close_session
+from hub.accounts.service.resets import can_reset, check_reset_token
+from hub.base.errors import Invalid, NotSignedIn, RateLimited
+from hub.db.uow import reading, unit_of_work
+from hub.http.actor import (
+    clear_session_cookie,
+    client_address,
+    session_key,
+    set_session_cookie,
+)
+from hub.http.context import current_context
+from hub.http.errors import status_of
+from hub.http.origin import require_own_origin
+from hub.web.pages import find_viewer, is_own_address, render_page
+
+blueprint = Blueprint("sign_in", __name__)
+
+_MAX_LOGIN_CHARS = 300
+
+
+def _next() -> str:
+    address = request.values.get("next", "/")
+    return address if is_own_address(address) else "/"
+
+
+@blueprint.get("/login")
+def show_login() -> Response:
+    """The form; who is signed in goes on at once."""
+    if not find_viewer().is_anonymous:
+        return redirect(_next(), 303)  # type: ignore[return-value]  # werkzeug's type is wider
+    return _render_login(request.args.get("name", ""))
+
+
+@blueprint.post("/login")
+def sign_in_by_form() -> Response:
+    """Sign in by name and password, and go to the page that was asked for."""
+    require_own_origin()
+    login = request.form.get("username", "")[:_MAX_LOGIN_CHARS]
+    try:
+        _, key = sign_in(
+            current_context(),
+            login=login,
+            password=request.form.get("password", ""),
+            address=client_address(),
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+    except (NotSignedIn, RateLimited) as error:
+        response = _render_login(login, fault=_words(error), status=status_of(error))
+        if isinstance(error, RateLimited):
+            response.headers["Retry-After"] = str(error.details["retry_after_s"])
+        return response
+    response = redirect(_next(), 303)  # type: ignore[assignment]
+    set_session_cookie(response, key, is_kept="remember" in request.form)
+    return response
+
+
+def _words(error: NotSignedIn | RateLimited) -> str:
+    if isinstance(error, RateLimited):
+        minutes = -(-int(error.details["retry_after_s"]) // 60)
+        return str(gettext("Too many attempts from your address. Try again in %(minutes)s minutes.", minutes=minutes))
+    return str(gettext("The name or the password is wrong."))
+
+
+def _render_login(login: str, *, fault: str = "", status: int = 200) -> Response:
+    return render_page(
+        "people/login.html",
+        status=status,
+        page="L1",
+        state="error" if fault else "ready",
+        login=login[:_MAX_LOGIN_CHARS],
+        fault=fault,
+        next=_next(),
+        can_register=current_context().settings.registration,
+    )
+
+
+@blueprint.get("/login/back")
+def show_back() -> Response:
+    """Where a window ends that was opened to sign in for a form in another."""
+    return render_page("people/back.html", page="L1")
+
+
+@blueprint.post("/logout")
+def sign_out_by_form() -> Response:
+    """Sign out without scripts; harmless for who is not signed in."""
+    require_own_origin()
+    with unit_of_work(current_context()) as work:
+        close_session(work, session_key())
+    response = redirect("/", 303)
+    clear_session_cookie(response)  # type: ignore[arg-type]
+    return response  # type: ignore[return-value]
+
+
+@blueprint.get("/signup")
+def show_signup() -> Response:
+    """The form for a new account, or who makes one here."""
+    is_open = current_context().settings.registration
+    return render_page(
+        "people/signup.html",
+        page="L3",
+        state="ready" if is_open else "empty",
+        is_open=is_open,
+        next=_next(),
+        least=MIN_PASSWORD_LENGTH,
+    )
+
+
+@blueprint.get("/login/reset")
+def show_reset() -> Response:
+    """Asking for a link, or, behind the link, the form for the new password."""
+    token, fault = request.args.get("token", ""), ""
+    if token:
+        try:
+            with reading(current_context()) as work:
+                check_reset_token(work, token)
+        except Invalid:
+            token, fault = "", gettext("This link is good no more: it was used, or an hour has passed.")
+    return render_page(
+        "people/reset.html",
+        page="L3",
+        state="error" if fault else "ready",
+        token=token,
+        fault=fault,
+        can_reset=can_reset(current_context()),
+        least=MIN_PASSWORD_LENGTH,
+    )

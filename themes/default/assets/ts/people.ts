@@ -1,0 +1,93 @@
+// Accounts, settings and the set-up: what a form shows when it is done, and what a browser can try out.
+import { call } from "./lib/api";
+import { icon, on, onEach } from "./lib/dom";
+import { text } from "./lib/texts";
+import { tellError } from "./lib/toasts";
+
+type Answer = Record<string, unknown>;
+
+// data-show="ID": what stands there becomes visible, with members of the answer in its [data-answer="member"].
+document.addEventListener("hub:done", (event) => {
+  const element = event.target as HTMLElement;
+  const answer = (event as CustomEvent<Answer | undefined>).detail;
+  const shown = document.getElementById(element.dataset["show"] ?? "");
+  if (shown) {
+    for (const place of shown.querySelectorAll<HTMLElement>("[data-answer]")) {
+      place.textContent = String(answer?.[place.dataset["answer"] ?? ""] ?? "");
+    }
+    shown.hidden = false;
+    if (element instanceof HTMLFormElement) element.hidden = true;
+    shown.closest("dialog") ?? shown.scrollIntoView({ block: "nearest" });
+  }
+  if (element.dataset["once"] !== undefined) {
+    element.replaceChildren(icon("check"));
+    element.setAttribute("aria-disabled", "true");
+  }
+  if (element instanceof HTMLFormElement && element.dataset["signIn"] !== undefined) void signIn(element);
+});
+
+/** Who has just made an account is signed in by it. */
+async function signIn(form: HTMLFormElement): Promise<void> {
+  const { username, password } = Object.fromEntries(new FormData(form)) as Record<string, string>;
+  const { signIn: next } = form.dataset;
+  try {
+    await call("/api/v1/session", { method: "POST", body: { username, password } });
+    location.assign(next || "/");
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+// A file's text goes into a field: data-fill="ID".
+on("change", "input[data-fill]", (input) => {
+  const [file] = (input as HTMLInputElement).files ?? [];
+  const field = document.getElementById(input.dataset["fill"] ?? "") as HTMLTextAreaElement | null;
+  if (file && field) void file.text().then((words) => (field.value = words.trim()));
+});
+
+// The set-up: whether this browser reaches an address, and the same hub there.
+
+function settle(row: HTMLElement, status: "ok" | "warn" | "fail", words: string): void {
+  const [name, kind] = { ok: ["circle-check", "good"], warn: ["triangle-alert", "wait"], fail: ["circle-x", "bad"] }[
+    status
+  ] as [string, string];
+  const mark = row.querySelector<HTMLElement>(".mark");
+  mark?.replaceChildren(icon(name));
+  mark?.setAttribute("class", `mark ${kind}`);
+  row.dataset["status"] = status;
+  const place = row.querySelector(".words");
+  if (place) place.textContent = words;
+}
+
+const PATIENCE_MS = 8000;
+
+onEach<HTMLElement>("[data-probe]", (row) => {
+  const { probe = "", instance = "" } = row.dataset;
+  fetch(`${probe}/-/health`, { signal: AbortSignal.timeout(PATIENCE_MS), credentials: "omit" })
+    .then((answer) => answer.json() as Promise<{ instance?: string }>)
+    .then(
+      (found) =>
+        found.instance === instance
+          ? settle(row, "ok", text("It leads to this hub."))
+          : settle(row, "fail", text("Another hub answers there.")),
+      () => settle(row, "fail", text("No hub answers there. Check the name, the port and the proxy.")),
+    );
+});
+
+onEach<HTMLElement>("[data-probe-store]", (row) => {
+  const url = row.dataset["probeStore"] ?? "";
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  fetch(url, { signal, credentials: "omit" })
+    .then((answer) => (answer.ok ? "ok" : "fail"))
+    .catch(() => fetch(url, { signal, mode: "no-cors" }).then(() => "warn" as const))
+    .then(
+      (found) => {
+        if (found === "ok") settle(row, "ok", text("It answers."));
+        else if (found === "warn")
+          settle(row, "warn", text("It answers, but lets no page read from it: allow this hub's address by CORS."));
+        else settle(row, "fail", text("It answers, but refuses the hub's signed address. Check its keys and clock."));
+      },
+      () =>
+        settle(row, "fail", text("This browser does not reach it. Set storage_public_url, or storage_direct = false.")),
+    );
+});
