@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, request, url_for
 from flask_babel import gettext
 from werkzeug.routing import RequestRedirect
 
+from hub.assets.search.choices import SHORT_KEYS
+from hub.assets.service.known import KnownLabel
+from hub.assets.service.labels import labels_of
 from hub.assets.service.likes import liked_by
 from hub.base.names import fold_name
+from hub.community.service.board import count_open
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.repos.addresses import CloneAddresses
-from hub.repos.kinds import RepositoryKind
+from hub.repos.kinds import COMMUNITY, RepositoryKind
 from hub.repos.rows import Shown
 from hub.repos.service import get_shown
 from hub.repos.service.listing import Access, access_of
 from hub.web.navigation import Section, list_nav_items
 from hub.web.pages import render_page
 from hub.web.routing import repository_url
+
+_NEW_FOR = timedelta(days=14)
+# What a head shows of them, in this order; those of others only as many as there is room for.
+_TAG_ORDER = ("task", "framework", "license", "language", "size", "modality", "format", "industry")
+_QUERY_OF = {category: key for key, category in SHORT_KEYS.items()}
+# Where mirrors come from, as people say it.
+SOURCES = {"opencsg": "OpenCSG", "huggingface": "Hugging Face", "modelscope": "ModelScope"}
+
+
+@dataclass(frozen=True)
+class TagLink:
+    """A label of a repository. url: of the list of all that carry it."""
+
+    category: str
+    name: str
+    title: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +68,8 @@ class RepositoryPage:
     access: Access
     is_liked: bool
     tab: str
+    labels: Sequence[KnownLabel] = ()
+    open_threads: int = 0
     more: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,6 +91,35 @@ class RepositoryPage:
         return f"/api/v1/{self.kind.api_collection or self.kind.collection}/{self.path}"
 
     @property
+    def can_edit(self) -> bool:
+        """Whether the viewer may change its files."""
+        return self.access.can_write and self.shown.archived_at is None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was made in the last two weeks."""
+        return datetime.now(UTC) - self.shown.created_at.astimezone(UTC) < _NEW_FOR
+
+    @property
+    def origin(self) -> str:
+        """The hub that it mirrors, in words; "" for one that is at home here."""
+        return SOURCES.get(self.shown.source, "")
+
+    def tags(self) -> list[TagLink]:
+        """Its labels, those first that people look for first."""
+        found = [
+            TagLink(label.category, label.name, label.show_name or label.name, self.list_url(label))
+            for label in self.labels
+        ]
+        order = {category: rank for rank, category in enumerate(_TAG_ORDER)}
+        return sorted(found, key=lambda tag: order.get(tag.category, len(order)))
+
+    def list_url(self, label: KnownLabel) -> str:
+        """The list of the kind's repositories that carry a label."""
+        key = _QUERY_OF.get(label.category, "task")
+        return f"/{self.kind.page_path}?{key}={quote(label.name, safe='')}"
+
+    @property
     def clone_urls(self) -> tuple[str, str]:
         """The addresses for ``git clone`` over HTTP and SSH."""
         return CloneAddresses(current_context()).of(self.shown)
@@ -73,7 +128,10 @@ class RepositoryPage:
         """The tabs that the viewer may open, in order; plugins' after those of the kind."""
         viewer = current_actor()
         found = [
-            TabLink(tab.name, gettext(tab.title), self.url(*_segments(tab.name, is_first)), tab.name == self.tab)
+            TabLink(
+                *(tab.name, gettext(tab.title), self.url(*_segments(tab.name, is_first)), tab.name == self.tab),
+                count=self.open_threads or None if tab is COMMUNITY else None,
+            )
             for is_first, tab in ((tab is self.kind.tabs[0], tab) for tab in self.kind.tabs)
             if tab.name != "settings" or self.access.can_manage
         ]
@@ -108,7 +166,8 @@ def open_page_in(work: UnitOfWork, kind: RepositoryKind, namespace: str, name: s
         raise RequestRedirect(_moved(kind, asked, shown.path))
     access = access_of(work, actor=actor, repositories=[shown])[shown.id]
     is_liked = shown.id in liked_by(work, actor=actor, repository_ids=[shown.id])
-    return RepositoryPage(kind, shown, access, is_liked, tab)
+    labels = labels_of(work, [shown.id]).get(shown.id, [])
+    return RepositoryPage(kind, shown, access, is_liked, tab, labels, count_open(work, shown.id))
 
 
 def _moved(kind: RepositoryKind, asked: str, path: str) -> str:

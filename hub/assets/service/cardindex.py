@@ -60,10 +60,15 @@ def read_report(context: Context, repository: Repository, *, actor: Actor, revis
         problem = Problem("", None, Severity.NOTE, "There is no README.md.")
         commit_id = resolve(context, repository, revision)
         return CardReport(commit_id, "", 0, {}, [problem.view()], 1, 0, "")
-    key = ("card", _FORMAT, repository.kind, read.entry.oid)
+    return report_on(context, repository.kind, read)
+
+
+def report_on(context: Context, kind: str, read: ReadFile) -> CardReport:
+    """What a card says and what is wrong with it, of which ``MAX_LOOK_BYTES`` at least were read where it has them."""
+    key = ("card", _FORMAT, kind, read.entry.oid)
     kept = derived.find(context, *key)
     if not isinstance(kept, dict):
-        kept = offload(_report, read, get_kind(context, repository.kind).card)
+        kept = offload(_report, read, get_kind(context, kind).card)
         derived.keep(context, *key, answer=kept)
     return CardReport(commit_id=read.commit_id, **kept)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, false, func, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from hub.accounts.models import Namespace, User
@@ -192,6 +192,19 @@ def _is_at(work: UnitOfWork, path: str) -> list[ColumnElement[bool]]:
     namespaces = select(Namespace.id).where(Namespace.path_key == fold_name(namespace))
     where = [Repository.namespace_id.in_(namespaces), Repository.name_key == fold_name(name)]
     return [*where, Repository.kind == kind.name] if kind else where
+
+
+def count_open(work: UnitOfWork, repository_id: int) -> int:
+    """How many issues and pull requests of a repository are open, counted up to ``MAX_COUNTED``. One query."""
+    return work.session.scalar(_OPEN, {"repository_id": repository_id}) or 0
+
+
+_OPEN = select(func.count()).select_from(
+    select(Discussion.id)
+    .where(Discussion.repository_id == bindparam("repository_id"), Discussion.status.in_(OPEN))
+    .limit(MAX_COUNTED)
+    .subquery()
+)
 
 
 def _count(work: UnitOfWork, where: Sequence[ColumnElement[bool]], wanted: Wanted) -> tuple[Counts, int, bool]:

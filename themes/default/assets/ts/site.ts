@@ -3,11 +3,14 @@ import htmx from "htmx.org";
 import "./lib/menus";
 import "./lib/anchors";
 import "./lib/copy";
+import "./lib/dialogs";
 import "./lib/forms";
 import "./lib/keys";
 import "./lib/theme";
 import "./lib/times";
+import "./lib/tabs";
 import "./lib/toasts";
+import "./lib/toggles";
 
 // Pages ask for parts of themselves (hx-get); nothing in an attribute is run as a script.
 htmx.config.allowEval = false;
