@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask_babel import gettext
 
 from hub.accounts.models import TokenScope
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
@@ -159,7 +160,8 @@ def show_environment() -> Response:
 def show_address_check() -> Response:
     """Whether the hub finds itself at the chosen address."""
     _open_for("address")
-    return render_page("setup/_checks.html", checks=[check_address(current_context(), _chosen_address())])
+    found = check_address(current_context(), _chosen_address())
+    return render_page("setup/_checks.html", checks=[found], title=gettext("From the hub's machine"))
 
 
 @blueprint.get("/setup/content/progress")
