@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -38,6 +38,7 @@ def asset_url(theme: str, name: str) -> str:
     return f"{STATIC}/{name}"
 
 
+@lru_cache(maxsize=2_000)
 def icon(theme: str, name: str, *, label: str = "", classes: str = "") -> Markup:
     """An icon of ``assets/icons.txt``. label: what it says to those who do not see it; "": the text beside it does."""
     told = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_compact_decimal, format_decimal
-from flask import Flask, request
-from flask_babel import Babel, get_locale, gettext
+from flask import Flask, g, request
+from flask_babel import Babel, get_locale, get_translations, gettext
 from markupsafe import Markup
 
 # In the order in which they are offered; each in its own words.
@@ -23,7 +25,38 @@ def install(app: Flask) -> None:
     """Give templates ``_()``, ``gettext`` and ``ngettext`` and the filters of this module; once, by the room."""
     folder = str(Path(__file__).with_name("translations"))
     Babel(app, default_translation_directories=folder, locale_selector=choose_language)
+    app.jinja_env.globals.update(gettext=translate, _=translate)
     app.jinja_env.filters.update(ago=ago, moment=moment, day=day, number=number, count=count, size=size)
+
+
+# A page has hundreds of texts, numbers and times, most of which the last one had, too: what they become is kept.
+_MAX_KEPT = 5_000
+_kept_texts: dict[tuple[str, str], Markup] = {}
+
+
+def translate(english: str, **values: object) -> Markup:
+    """A text of a template in the language of the page. Values stand in it as ``%(name)s``, escaped."""
+    if values:
+        return Markup(_gettext(english)) % values  # noqa: S704 - the texts are the catalogues'
+    key = (current_language(), english)
+    found = _kept_texts.get(key)
+    if found is None:
+        if len(_kept_texts) >= _MAX_KEPT:
+            _kept_texts.clear()
+        # A text without values may say "%%", as those with values do.
+        found = _kept_texts[key] = Markup(_gettext(english)) % {}  # noqa: S704
+    return found
+
+
+def _gettext(english: str) -> str:
+    return str(get_translations().ugettext(english))
+
+
+def current_language() -> str:
+    """The language of the page, as babel writes it ("en", "zh")."""
+    if (found := g.get("language")) is None:
+        found = g.language = str(get_locale() or "en")
+    return str(found)
 
 
 def choose_language() -> str:
@@ -60,9 +93,18 @@ def day(when: datetime) -> Markup:
 
 
 def ago(when: datetime | None) -> Markup:
-    """How long ago, as a ``<time>`` whose title is the date and time; nothing for None."""
+    """How long ago, to some seconds, as a ``<time>`` whose title is the date and time; nothing for None."""
     if when is None:
         return Markup("")
+    return _ago(when, current_language(), find_zone().key, int(time.monotonic() // _AGO_FOR_S))
+
+
+# What is shown as minutes and hours need not be newer.
+_AGO_FOR_S = 15
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def _ago(when: datetime, _language: str, _zone: str, _moment: int) -> Markup:
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     passed = aware - datetime.now(UTC)
     if abs(passed.total_seconds()) < 60:
@@ -78,15 +120,25 @@ def _time_element(when: datetime, text: str) -> Markup:
 
 def number(value: float) -> str:
     """A number with the separators of the language."""
-    return format_decimal(value, locale=get_locale())
+    return _number(value, current_language())
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def _number(value: float, language: str) -> str:
+    return format_decimal(value, locale=language)
 
 
 def count(value: int) -> Markup:
     """A count, short above 999 ("1.2K") with the whole number as the title."""
+    return _count(value, current_language())
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def _count(value: int, language: str) -> Markup:
     if value < 1000:
-        return Markup("{}").format(number(value))
-    short = format_compact_decimal(value, locale=get_locale(), fraction_digits=1)
-    return Markup('<span title="{}">{}</span>').format(number(value), short)
+        return Markup("{}").format(_number(value, language))
+    short = format_compact_decimal(value, locale=language, fraction_digits=1)
+    return Markup('<span title="{}">{}</span>').format(_number(value, language), short)
 
 
 def size(size_bytes: int | None) -> str:

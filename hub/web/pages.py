@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,13 +25,19 @@ from hub.licensing.service import LICENSING
 from hub.repos.kinds import KINDS
 from hub.web.assets import asset_url, icon
 from hub.web.i18n import LANGUAGES
+from hub.web.kinds import plural_title
 from hub.web.navigation import NavItem, Section, Slot, list_nav_items, list_panels
 from hub.web.themes import theme_folders
 
 log = get_logger(__name__)
 
 THEME_COOKIE = "theme"
+DENSITY_COOKIE = "density"
+CODE_SIZE_COOKIE = "code_size"
 _THEMES = ("light", "dark")
+# The first is what those have who chose nothing.
+DENSITIES = ("normal", "compact")
+CODE_SIZES = ("13", "12", "14", "16")  # in CSS pixels
 
 # Scripts come from the hub itself and from nowhere else, none from within a page; nothing may frame its pages.
 # Styles within a page set widths and colours of charts and labels; what users write carries none.
@@ -53,6 +60,7 @@ def install(app: Flask, context: Context) -> None:
         hub_version=__version__,
         with_query=with_query,
         kinds=lambda: list(context[KINDS].values()),
+        plural_title=plural_title,
         own_styles=(theme_folders(theme)[0] / "static" / "theme.css").is_file(),
     )
     app.context_processor(page_values)
@@ -118,8 +126,13 @@ def with_query(**changes: Any) -> str:
         query.pop(name, None)
         if value is not None and value != "":
             query[name] = [str(item) for item in value] if isinstance(value, list | tuple | set) else [str(value)]
-    text = urlencode(query, doseq=True)
+    text = urlencode(query, doseq=True, safe=",:/")
     return f"{request.path}?{text}" if text else request.path
+
+
+def _chosen(cookie: str, known: Sequence[str]) -> str:
+    value = request.cookies.get(cookie, "")
+    return value if value in known else known[0]
 
 
 def page_values() -> dict[str, Any]:
@@ -133,6 +146,8 @@ def page_values() -> dict[str, Any]:
         "viewer": viewer,
         "csrf": csrf_token() or "",
         "theme": theme if theme in _THEMES else "system",
+        "density": _chosen(DENSITY_COOKIE, DENSITIES),
+        "code_size": _chosen(CODE_SIZE_COOKIE, CODE_SIZES),
         "locale": str(get_locale() or "en"),
         "here": request.full_path if request.query_string else request.path,
         "edition": licensing.edition,

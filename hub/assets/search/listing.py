@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, false, select
 
+from hub.accounts.models import Namespace
 from hub.accounts.policy import Actor
 from hub.assets.models_indexing import ModelMetadata
 from hub.assets.search.choices import Choice, choices_asked, with_choices
@@ -19,6 +20,7 @@ from hub.assets.service.labels import with_labels
 from hub.assets.service.modelmetadata import with_parameters
 from hub.assets.service.tags import in_tree
 from hub.base.errors import Invalid
+from hub.base.names import fold_name
 from hub.db.uow import UnitOfWork
 from hub.repos.filters import has_detail, has_size
 from hub.repos.kinds import RepositoryKind
@@ -82,6 +84,12 @@ def _tree_asked(work: UnitOfWork, actor: Actor, kind: RepositoryKind, text: str)
     if not is_id:
         return [false()]
     return [in_tree(work, actor=actor, relation=parts[1], repository_id=int(parts[2]))]
+
+
+def has_owner(name: str) -> list[ColumnElement[bool]]:
+    """That a user or organisation of this name owns it; none for "": anybody."""
+    owner = select(Namespace.id).where(Namespace.path_key == fold_name(name)).scalar_subquery()
+    return [Repository.namespace_id == owner] if name else []
 
 
 def choices_of(kind: RepositoryKind, query: Query) -> list[Choice]:
