@@ -104,6 +104,13 @@ def count_commits(path: Path, revision: str, *, file_path: str = "") -> int:
     return int(run_git(path, "rev-list", "--count", start, *_only(file_path)))
 
 
+def count_authors(path: Path, revision: str) -> int:
+    """How many addresses the authors of the commits have that lead to a revision; as ``log``."""
+    with open_repository(path) as repository:
+        start = str(commit_of(repository, revision).id)
+    return len(set(run_git(path, "log", "--format=%aE", start, "--").splitlines()))
+
+
 def refs_containing(path: Path, commit_id: str, *, limit: int) -> list[str]:
     """The branches and tags, by their full names, from which a commit is reached; at most so many.
 

@@ -19,9 +19,10 @@ from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.base.texts import is_storable
 from hub.git import tree
-from hub.git.history import Wanted, count_commits, log
+from hub.git.history import Wanted, count_authors, count_commits, log
 from hub.git.repository import resolve_revision
 from hub.git.types import Blob, Commit, EntryKind, TreeEntry, TreePage
+from hub.repos import derived
 from hub.repos.gates import check_content
 from hub.repos.lfs.contents import LFSContent, get_content
 from hub.repos.lookup import repository_path
@@ -262,6 +263,25 @@ def search_history(
     disk_path = repository_path(context.settings, repository)
     file_path = normalise_path(path, allow_root=True)
     return log(disk_path, commit_id, file_path=file_path, offset=offset, limit=limit, wanted=wanted)
+
+
+@dataclass(frozen=True)
+class HistoryCounts:
+    """How many commits lead to a revision, and how many addresses their authors have."""
+
+    commits: int
+    authors: int
+
+
+def count_history(context: Context, repository: Shown, commit_id: str) -> HistoryCounts:
+    """Worked out once for a commit and kept. Raises Unavailable (``git_timeout``)."""
+    key = ("history_counts", repository.uuid, commit_id)
+    kept = derived.find(context, *key)
+    if kept is None:
+        path = repository_path(context.settings, repository)
+        kept = [count_commits(path, commit_id), count_authors(path, commit_id)]
+        derived.keep(context, *key, answer=kept)
+    return HistoryCounts(*kept)
 
 
 def measure_files(context: Context, repository: Shown, *, revision: str = "") -> int:

@@ -21,6 +21,7 @@ MODULES = (
     "hub.web.views.lists",
     "hub.web.views.writing",
     "hub.web.views.card",
+    "hub.web.views.files",
     "hub.web.views.history",
     "hub.web.views.markdown",
     "hub.web.views.community",
