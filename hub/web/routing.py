@@ -45,7 +45,7 @@ def quote_revision(revision: str) -> str:
     return quote(revision, safe="")
 
 
-def repository_url(context: Context, kind: str, path: str, *rest: str, revision: str = "", **query: Any) -> str:
+def repository_url(context: Context, kind: str, path: str, /, *rest: str, revision: str = "", **query: Any) -> str:
     """The address of a repository's page.
 
     path: ``namespace/name``. rest: what follows, a page's name and a file's path (``"blob", "a/b.txt"``); revision

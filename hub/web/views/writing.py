@@ -29,7 +29,7 @@ from hub.repos.lookup import repository_path
 from hub.repos.revisions import split_revision
 from hub.web.pages import render_page, wants_part
 from hub.web.repository import RepositoryPage, open_page, render_repository_page
-from hub.web.routing import KIND, REPOSITORY
+from hub.web.routing import KIND, REPOSITORY, quote_revision
 
 blueprint = Blueprint("writing", __name__)
 
@@ -107,9 +107,17 @@ def open_base(kind: RepositoryKind, namespace: str, name: str, words: list[str],
 
 
 def _render(template: str, base: Base, **values: Any) -> Response:
-    values.setdefault("suggested_branch", f"{current_actor().name}-patch-{secrets.token_hex(2)}")
+    page, branch = base.repo, quote_revision(base.branch)
     return render_repository_page(
-        template, base.repo, base=base, branch=base.branch, path=base.path, commit_id=base.commit_id, **values
+        template,
+        page,
+        base=base,
+        branch=base.branch,
+        path=base.path,
+        commit_id=base.commit_id,
+        suggested_branch=f"{current_actor().name}-patch-{secrets.token_hex(2)}",
+        upload_url=page.url(branch, "upload", path=base.folder),
+        **values,
     )
 
 
@@ -164,10 +172,12 @@ def _text_of(blob: Blob) -> str | None:
 
 def _refusal_of(blob: Blob) -> str:
     if blob.lfs is not None:
-        return gettext("This file is in LFS: upload its new version instead. Here it can be renamed.")
-    if not blob.is_whole:
-        return gettext("This file is too large for an editor: change it with Git. Here it can be renamed.")
-    return gettext("This file is no text: upload its new version instead. Here it can be renamed.")
+        words = gettext("This file is in LFS: upload its new version instead. Here it can be renamed.")
+    elif not blob.is_whole:
+        words = gettext("This file is too large for an editor: change it with Git. Here it can be renamed.")
+    else:
+        words = gettext("This file is no text: upload its new version instead. Here it can be renamed.")
+    return str(words)
 
 
 @blueprint.get(f"{REPOSITORY}/delete/<path:rest>")
@@ -191,4 +201,4 @@ def upload(kind: RepositoryKind, namespace: str, name: str, revision: str) -> Re
     """The uploader. ``path``: the folder that files go into. The list of files opens it as a part of itself."""
     base = open_base(kind, namespace, name, words_from("revision")[:-1], path=request.args.get("path", ""))
     template = "writing/_uploader.html" if wants_part() else "writing/upload.html"
-    return _render(template, base, page="F4", can_write=base.repo.access.can_write)
+    return _render(template, base, page="F4", in_dialog=wants_part())
