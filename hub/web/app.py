@@ -17,15 +17,23 @@ MODULES = (
     "hub.web.site",
     "hub.web.views.setup",
     "hub.web.views.sign_in",
+    "hub.web.views.account_settings",
+    "hub.web.views.inbox",
+    "hub.web.views.organizations",
+    "hub.web.views.people",
     "hub.web.views.home",
     "hub.web.views.lists",
     "hub.web.views.writing",
+    "hub.web.views.viewer",
     "hub.web.views.card",
+    "hub.web.views.card_edit",
+    "hub.web.views.blob",
     "hub.web.views.files",
     "hub.web.views.history",
     "hub.web.views.markdown",
     "hub.web.views.community",
     "hub.web.views.threads",
+    "hub.web.views.pulls",
 )
 
 

@@ -32,10 +32,10 @@ from hub.community.service.labels import add_labels, find_labels, require_labels
 from hub.community.service.switches import require_on
 from hub.community.service.texts import check_content, check_title
 from hub.db.uow import UnitOfWork, reading, unit_of_work
-from hub.git.history import compare
+from hub.git.history import compare, relate
 from hub.git.merge import ConflictKind, MergeConflict, find_conflicts, holds
 from hub.git.repository import find_revision, list_refs, resolve_revision
-from hub.git.types import ZERO_OID, Comparison, RefChange
+from hub.git.types import ZERO_OID, Commit, Comparison, RefChange
 from hub.jobs.service import enqueue
 from hub.repos import derived, refs
 from hub.repos.checks import BRANCHES, IncomingPush, Purpose, short_name
@@ -458,6 +458,18 @@ def list_pull_files(
     path = repository_path(context.settings, repository)
     base = pull.base_commit or offload(find_revision, path, pull.base_ref) or pull.opened_commit
     return list_compared_files(context, repository, actor=actor, base=base, head=head, asked=asked)
+
+
+def list_commits(
+    context: Context, repository: Repository, pull: PullRequest, *, actor: Actor, most: int
+) -> tuple[Sequence[Commit], int]:
+    """The newest commits of a pull request, and how many there are. Raises as ``list_pull_files``."""
+    check_gate(context, actor, repository)
+    path = repository_path(context.settings, repository)
+    head = find_head(context, repository, pull) or proposal_ref(pull.discussion.number)
+    base = pull.base_commit or offload(find_revision, path, pull.base_ref) or pull.opened_commit
+    found = offload(relate, path, base, head, commit_limit=most)
+    return found.commits, found.ahead
 
 
 def read_changes(context: Context, repository: Repository, pull: PullRequest, *, actor: Actor) -> Comparison:

@@ -60,12 +60,13 @@ def list_threads(
     path: str = "",
     state: str = "",
     review_ids: Sequence[int] = (),
+    paths: Sequence[str] = (),
     page: PageArgs | None = None,
 ) -> Page[Thread]:
     """The conversations of a pull request in the order in which they began, each with its first comments.
 
     path: only those about this file; "": all. state: "open" or "resolved" ones; "": both. review_ids: only those that
-    these reviews began; none: all. Queries: constant.
+    these reviews began; none: all. paths: only those about one of these files; none: all. Queries: constant.
     Raises NotFound (``pull_request_not_found``), Invalid (``REQ-ERR-6``), NotSignedIn or Denied (``gated_repository``):
     they quote the files.
     """
@@ -81,6 +82,8 @@ def list_threads(
         if state:
             is_open = ReviewThread.resolved_at.is_(None)
             wanted.append(is_open if state == "open" else ~is_open)
+        if paths:
+            wanted.append(ReviewThread.path.in_([one for one in paths if is_storable(one)]))
         if review_ids:
             begun = select(Comment.thread_id).where(
                 Comment.discussion_id == pull.discussion_id, Comment.review_id.in_(review_ids)

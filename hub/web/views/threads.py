@@ -20,6 +20,7 @@ from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.repos.kinds import RepositoryKind
 from hub.web.pages import render_page, wants_part
+from hub.web.pulls import source_of
 from hub.web.repository import render_repository_page
 from hub.web.routing import REPOSITORY
 from hub.web.threads import PER_PAGE, ThreadPage, open_thread_in, read_timeline, render_texts
@@ -66,6 +67,7 @@ def _show_whole(thread: ThreadPage) -> Response:
         suggestion_in=find_suggestion,
         is_end=asked.offset + asked.per >= timeline.found.page.total,
         tab="conversation",
+        source=source_of(context, thread) if thread.pull else None,
     )
 
 

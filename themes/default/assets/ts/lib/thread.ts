@@ -1,6 +1,6 @@
 // One issue or pull request: answers with quotes; what comes in from others does not touch what is being written.
 import { call } from "./api";
-import { on } from "./dom";
+import { on, onEach } from "./dom";
 import { replaceMarked } from "./text_edits";
 import { text } from "./texts";
 import { tell, tellError } from "./toasts";
@@ -64,3 +64,21 @@ document.addEventListener("htmx:afterSettle", (event) => {
     seen.add(item.id);
   }
 });
+
+// The message of a merge is the method's own until it is changed; methods that make no commit take none.
+function followMethod(form: HTMLFormElement): void {
+  const field = form.elements.namedItem("message");
+  const ways = [...form.querySelectorAll<HTMLInputElement>("input[name=method]")];
+  const chosen = ways.find((way) => way.checked)?.dataset["message"] ?? "";
+  if (!(field instanceof HTMLTextAreaElement)) return;
+  const isOwn = field.value && !ways.some((way) => way.dataset["message"] === field.value);
+  if (chosen && !isOwn) field.value = chosen;
+  field.disabled = !chosen;
+  form.querySelector("[data-message-field]")?.toggleAttribute("hidden", !chosen);
+}
+
+on("change", "[data-merge-form] input[name=method]", (way) => {
+  const form = way.closest("form");
+  if (form) followMethod(form);
+});
+onEach<HTMLFormElement>("[data-merge-form]", followMethod);
