@@ -14,8 +14,10 @@ from hub.api.schemas import RefQuery
 from hub.api.scopes import scope_of_word
 from hub.api.views import API
 from hub.assets.service.cardcheck import Severity
+from hub.assets.service.cardedit import change_head
 from hub.assets.service.cardindex import check_text, read_report
 from hub.assets.service.facts import plain_json
+from hub.base.offload import offload
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
@@ -48,9 +50,16 @@ def show_card(query: dict[str, Any], address: Address) -> Response:
 @blp.arguments(schemas.NewCardBody)
 @blp.response(200, enveloped(schemas.CheckedCardSchema))
 def check_card(body: dict[str, Any]) -> Response:
-    """What is wrong with the head of a card that is being written. Nothing is kept, and no credential is needed."""
-    card = check_text(current_context(), kind=scope_of_word(body["type"]), text=body["content"])
+    """What is wrong with the head of a card that is being written. Nothing is kept, and no credential is needed.
+
+    With ``changes``, of the card with these members set: what else its head says stays as it is written.
+    """
+    content = body["content"]
+    if body["changes"]:
+        content = offload(change_head, content, body["changes"])
+    card = check_text(current_context(), kind=scope_of_word(body["type"]), text=content)
     problems = [problem.view() for problem in card.problems]
     is_valid = all(problem.severity is not Severity.ERROR for problem in card.problems)
     view = {"valid": is_valid, "metadata": plain_json(card.metadata) or {}, "problems": problems}
-    return send_json(ok(view | {"body": {"line": card.body_line, "offset": card.body_offset}}))
+    view["body"] = {"line": card.body_line, "offset": card.body_offset}
+    return send_json(ok(view | ({"content": content} if body["changes"] else {})))

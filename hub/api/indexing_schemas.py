@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from hub.api.schemas import Body, text
+from hub.assets.service.cardedit import MAX_CHANGES
 
 
 class IndexStepSchema(Schema):
@@ -64,6 +65,12 @@ class KindSchema(NamedSchema):
 class NewCardBody(Body):
     content = fields.String(required=True, metadata={"description": "the text of a README.md"})
     type = text("the kind of asset: model, dataset, ...", default="model")
+    changes = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 200)),
+        load_default=dict,
+        validate=validate.Length(max=MAX_CHANGES),
+        metadata={"description": "members to be set at its head, or taken away by null; the rest of it stays"},
+    )
 
 
 class CardProblemSchema(Schema):
@@ -88,6 +95,7 @@ class CheckedCardSchema(Schema):
     metadata = fields.Dict()
     problems = fields.List(fields.Nested(CardProblemSchema))
     body = fields.Nested(CardPlaceSchema)
+    content = fields.String(metadata={"description": "with 'changes': the text with them made"})
 
 
 class CardSchema(Schema):

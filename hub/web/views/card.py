@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from hub.accounts.policy import Actor
+from hub.accounts.service.namespaces import list_namespaces_for_new
 from hub.assets.service import list_likers
 from hub.assets.service.cardtext import CardText, read_card_text
 from hub.assets.service.collections import list_collections
@@ -164,7 +165,8 @@ def _collect(repo: RepositoryPage, actor: Actor) -> dict[str, Any]:
 def _fork(repo: RepositoryPage, actor: Actor) -> dict[str, Any]:
     if actor.is_anonymous:
         raise NotSignedIn("Sign in to duplicate this.")
-    return {}
+    with reading(current_context()) as work:
+        return {"namespaces": [found.path for found in list_namespaces_for_new(work, actor=actor)]}
 
 
 PARTS: Mapping[str, Callable[[RepositoryPage, Actor], dict[str, Any]]] = {
