@@ -1,6 +1,6 @@
 // The uploader as it is seen: files and how far they are, what goes wrong, the commit at the end.
 import { ApiError } from "../api";
-import { make } from "../dom";
+import { icon, make } from "../dom";
 import { showFault } from "../faults";
 import { language, text } from "../texts";
 import { tellNext } from "../toasts";
@@ -273,8 +273,8 @@ export class Panel {
     );
     const remove = make(
       "button",
-      { type: "button", class: "button bare tiny", "aria-label": text("Leave out {path}", { path: item.path }) },
-      "×",
+      { type: "button", class: "button bare tiny square", "aria-label": text("Leave out {path}", { path: item.path }) },
+      icon("x"),
     );
     retry.addEventListener("click", () => void this.run());
     remove.addEventListener("click", () => this.upload.remove(item));
