@@ -47,7 +47,7 @@ from hub.plugin.discovery import find_installed
 from hub.repos.downloads import DOWNLOADS
 from hub.repos.models import Repository
 from tests.support.assets import fetch_model
-from tests.support.databases import Databases
+from tests.support.databases import Databases, spare_syncs
 from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer
 from tests.support.licenses import KEYRING
@@ -174,6 +174,7 @@ def context(request: pytest.FixtureRequest, settings: Settings, database_url: st
     cheap = HashCost(passes=1, memory_kib=8, lanes=1)
     settings = dataclasses.replace(settings, database_url=database_url)
     context = build_context(settings, hash_cost=cheap, keyring=KEYRING)
+    spare_syncs(context[DATABASE])
     if "clock" in request.fixturenames:
         context.clock = request.getfixturevalue("clock")
     yield context

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hub.accounts.policy import SYSTEM
 from hub.api.description import operations_of
 from hub.api.documentation import documentation_of
 from hub.app import build_context, create_app
+from hub.base.clock import FixedClock
 from hub.base.settings import Settings
 from hub.community.models import Comment
 from hub.community.models_reviews import ReviewThread
@@ -27,6 +29,7 @@ from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
 from hub.repos.service import create_repository, delete_repository
 from tests.matrix.rules import COLUMNS, Sample
+from tests.support.databases import spare_syncs
 from tests.support.licenses import KEYRING
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -63,6 +66,8 @@ class World:
         settings = Settings(home=home, log_level="error", rate_limit_account=0, rate_limit_address=0)
         cheap = HashCost(passes=1, memory_kib=8, lanes=1)
         self.context = build_context(settings, hash_cost=cheap, keyring=KEYRING)
+        self.context.clock = FixedClock(datetime.now(UTC))
+        spare_syncs(self.context[DATABASE])
         self.tokens: dict[str, str] = {}
         self.values: dict[str, Any] = {}
         self.own: dict[str, dict[str, Any]] = {}
@@ -73,6 +78,8 @@ class World:
         self.client = self.app.test_client(use_cookies=False)
         self._bodies = self._find_bodies()
         self._make_things()
+        for token in self.tokens.values():  # its first use is written down; after this no request writes another
+            self.client.get("/api/v1/models", headers={"Authorization": f"Bearer {token}"})
         self._snapshot = home / "snapshot.db"
         with closing(sqlite3.connect(self._path)) as live, closing(sqlite3.connect(self._snapshot)) as kept:
             live.backup(kept)
