@@ -23,6 +23,7 @@ from hub.git.diff import diff_trees
 from hub.git.reader import (
     commit_of,
     describe_commit,
+    find_commit,
     find_raw_entry,
     open_repository,
     read_tree,
@@ -275,6 +276,18 @@ def relate(path: Path, base: str, head: str, *, commit_limit: int) -> Relation:
     """
     with open_repository(path) as repository:
         return _relate(repository, commit_of(repository, base), commit_of(repository, head), commit_limit)
+
+
+def count_apart(path: Path, base: str, heads: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """For each of some commits, by its full id: how many commits it has that ``base`` has not, and the other way round.
+
+    Empty where there is no ``base``.
+    """
+    with open_repository(path) as repository:
+        ours = find_commit(repository, base)
+        if ours is None:
+            return {}
+        return {head: repository.ahead_behind(pygit2.Oid(hex=head), ours.id) for head in dict.fromkeys(heads)}
 
 
 def _relate(repository: pygit2.Repository, ours: pygit2.Commit, theirs: pygit2.Commit, limit: int) -> Relation:

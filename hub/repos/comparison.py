@@ -115,6 +115,12 @@ def relate(context: Context, repository: Shown, *, base: str, head: str, limit: 
     return offload(history.relate, path, *ends, commit_limit=limit)
 
 
+def count_apart(context: Context, repository: Shown, heads: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """How many commits each of these commits has that the default branch has not, and the other way round."""
+    path = repository_path(context.settings, repository)
+    return offload(history.count_apart, path, repository.default_branch, heads)
+
+
 def compare(context: Context, repository: Shown, *, actor: Actor, base: str, head: str) -> Comparison:
     """What ``head`` holds that ``base`` does not.
 
