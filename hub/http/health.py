@@ -174,11 +174,16 @@ def _prepare(state: BlueprintSetupState) -> None:
     state.app.extensions[_READINESS] = _Readiness()
 
 
+def look_at_readiness() -> list[Check]:
+    """What this application stands on, a moment ago at most; of plugins no more than whether they are well."""
+    readiness: _Readiness = current_app.extensions[_READINESS]
+    return readiness.look(current_context())
+
+
 @blueprint.get("/ready")
 def show_readiness() -> Response:
     """200 when database, migrations, Redis and storage are well, else 503; the body says what is not."""
-    readiness: _Readiness = current_app.extensions[_READINESS]
-    checks = readiness.look(current_context())
+    checks = look_at_readiness()
     is_ready = not any(check.status == CheckStatus.FAIL for check in checks)
     found: dict[str, object] = {}
     for check in checks:

@@ -149,6 +149,25 @@ def find_redirect(work: UnitOfWork, kind: str, path: str) -> Repository | None:
     return found
 
 
+def find_renamed(work: UnitOfWork, path: str) -> Namespace | None:
+    """The namespace that had this path before it was renamed, as its repositories' former addresses tell, or None.
+
+    Without any repository nothing tells; nor where the addresses lead to several.
+    """
+    key = fold_name(path)
+    # By the order of the index: "/" is followed by "0".
+    is_below = (RepositoryRedirect.path_key > f"{key}/", RepositoryRedirect.path_key < f"{key}0")
+    found = work.session.scalars(
+        select(Namespace)
+        .join(Repository, Repository.namespace_id == Namespace.id)
+        .join(RepositoryRedirect, RepositoryRedirect.repository_id == Repository.id)
+        .where(*is_below, is_live())
+        .distinct()
+        .limit(2)
+    ).all()
+    return found[0] if len(found) == 1 else None
+
+
 def get_readable(
     work: UnitOfWork, *, actor: Actor, kind: str = "", path: str = "", repository_id: int | None = None
 ) -> Repository:

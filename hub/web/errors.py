@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, request
+from flask_babel import lazy_gettext
+from sqlalchemy.exc import SQLAlchemyError
 
+from hub.base.errors import HubError
 from hub.http.errors import render_platform_json, request_id
 from hub.web.pages import render_page
+from hub.web.similar import Similar, find_similar
 
 _TITLES = {
-    400: "This cannot be done",
-    401: "Please sign in",
-    403: "This is not for you",
-    404: "There is no such page",
-    429: "Too many requests",
-    500: "Something went wrong on our side",
-    503: "Not at the moment",
+    400: lazy_gettext("This cannot be done"),
+    401: lazy_gettext("Please sign in"),
+    403: lazy_gettext("This is not for you"),
+    404: lazy_gettext("There is no such page"),
+    409: lazy_gettext("Something else came in between"),
+    413: lazy_gettext("This is too large"),
+    429: lazy_gettext("Too many requests"),
+    500: lazy_gettext("Something went wrong on our side"),
+    503: lazy_gettext("Not at the moment"),
 }
 
 
@@ -32,7 +39,23 @@ def render_html_error(status: int, code: str, message: str, details: dict[str, A
     """An error as a page; a program that called the same address gets the platform's JSON."""
     if not wants_html():
         return render_platform_json(status, code, message, details)
-    title = _TITLES.get(status, "This cannot be done")
     return render_page(
-        "hub/error.html", status=status, page="X1", state="error", title=title, message=message, request_id=request_id()
+        "hub/error.html",
+        status=status,
+        page="X1",
+        state="error",
+        status_code=status,
+        title=_TITLES.get(status, _TITLES[400]),
+        message=message,
+        code=code,
+        request_id=request_id(),
+        retry_after_s=details.get("retry_after_s"),
+        similar=_similar() if status == 404 else [],
     )
+
+
+def _similar() -> list[Similar]:
+    # The page must stand whatever else is broken.
+    with suppress(HubError, SQLAlchemyError):
+        return find_similar(request.path)
+    return []

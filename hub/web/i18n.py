@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ def install(app: Flask) -> None:
     folder = str(Path(__file__).with_name("translations"))
     Babel(app, default_translation_directories=folder, locale_selector=choose_language)
     app.jinja_env.globals.update(gettext=translate, _=translate)
-    app.jinja_env.filters.update(ago=ago, moment=moment, day=day, number=number, count=count, size=size)
+    app.jinja_env.filters.update(ago=ago, moment=moment, day=day, month=month, number=number, count=count, size=size)
 
 
 # A page has hundreds of texts, numbers and times, most of which the last one had, too: what they become is kept.
@@ -90,6 +90,11 @@ def moment(when: datetime) -> Markup:
 def day(when: datetime) -> Markup:
     """A date as a ``<time>``."""
     return _time_element(when, format_date(_local(when), "medium", locale=get_locale()))
+
+
+def month(when: date) -> str:
+    """The short name of a day's month."""
+    return format_date(when, "MMM", locale=get_locale())
 
 
 def ago(when: datetime | None) -> Markup:

@@ -78,8 +78,28 @@ class Panel:
     audience: Audience = Audience.EVERYONE
 
 
+# Heavier items of the bar stand in its menu "More", where plugins' are as long as they say nothing else.
+BAR_WEIGHT = 50
+
 # The hub's own. A repository's tabs are its kind's.
 OWN_ITEMS: tuple[NavItem, ...] = (
+    NavItem("Organisation", "organization_pages.show_new", Section.NEW, 60, icon="briefcase"),
+    NavItem("Settings", "account_settings.show_settings", Section.USER, 90, icon="settings"),
+    *(
+        NavItem(title, "lists.show_list", Section.MAIN, weight, icon=icon, arguments={"kind": path})
+        for weight, title, path, icon in (
+            (10, "Models", "models", "box"),
+            (20, "Datasets", "datasets", "database"),
+            (30, "Spaces", "spaces", "app-window"),
+            (40, "Codes", "codes", "code"),
+            (60, "Prompts", "prompts/library", "message-square-text"),
+            (65, "Skills", "skills", "sparkles"),
+            (70, "MCP servers", "mcp/servers", "plug"),
+        )
+    ),
+    NavItem("Collections", "collections.show_collections", weight=80, icon="bookmark"),
+    NavItem("Trending", "home.show_trending", weight=85, icon="trending-up"),
+    NavItem("Collection", "collections.new_collection", Section.NEW, 20, icon="bookmark"),
     *(
         NavItem(title, "writing.new_repository", Section.NEW, weight, icon=icon, arguments={"kind": path})
         for weight, (title, path, icon) in enumerate(

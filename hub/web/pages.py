@@ -19,6 +19,10 @@ from hub.base.context import Context
 from hub.base.dotted import load_dotted
 from hub.base.errors import HubError
 from hub.base.log import get_logger
+from hub.community.models import Broadcast
+from hub.community.service.broadcasts import find_active_broadcast
+from hub.community.service.notifications import has_unread
+from hub.db.uow import reading
 from hub.http.actor import csrf_token, current_actor
 from hub.http.context import current_context
 from hub.licensing.service import LICENSING
@@ -26,12 +30,14 @@ from hub.repos.kinds import KINDS
 from hub.web.assets import asset_url, icon
 from hub.web.i18n import LANGUAGES
 from hub.web.kinds import plural_title
-from hub.web.navigation import NavItem, Section, Slot, list_nav_items, list_panels
+from hub.web.navigation import BAR_WEIGHT, NavItem, Section, Slot, list_nav_items, list_panels
+from hub.web.routing import repository_url
 from hub.web.themes import theme_folders
 
 log = get_logger(__name__)
 
 THEME_COOKIE = "theme"
+BROADCAST_COOKIE = "broadcast"
 DENSITY_COOKIE = "density"
 CODE_SIZE_COOKIE = "code_size"
 _THEMES = ("light", "dark")
@@ -61,6 +67,7 @@ def install(app: Flask, context: Context) -> None:
         with_query=with_query,
         kinds=lambda: list(context[KINDS].values()),
         plural_title=plural_title,
+        repository_link=partial(repository_url, context),
         own_styles=(theme_folders(theme)[0] / "static" / "theme.css").is_file(),
     )
     app.context_processor(page_values)
@@ -154,15 +161,39 @@ def page_values() -> dict[str, Any]:
         "notices": [
             notice.text for notice in standing.notices if viewer.is_admin or notice.audience.value == "everyone"
         ],
+        "broadcast": find_broadcast,
+        "broadcast_key": broadcast_key,
+        "has_unread": lambda: _has_unread(viewer),
         "navigation": lambda section: list_links(Section(section), viewer),
         "panels": lambda slot, **subject: render_panels(Slot(slot), viewer=viewer, **subject),
     }
 
 
-def list_links(section: Section, viewer: Actor) -> list[dict[str, str]]:
-    """The items of a section as links: ``label``, ``url``, ``icon``."""
-    items = list_nav_items(current_context(), section, viewer=viewer)
-    return [{"label": gettext(item.label), "url": url, "icon": item.icon} for item in items if (url := _url_of(item))]
+def _has_unread(viewer: Actor) -> bool:
+    with reading(current_context()) as work:
+        return has_unread(work, actor=viewer)
+
+
+def list_links(section: Section, viewer: Actor) -> list[dict[str, Any]]:
+    """The items of a section as links: ``label``, ``url``, ``icon``; is_more: those of the bar's menu "More"."""
+    return [
+        {"label": gettext(item.label), "url": url, "icon": item.icon, "is_more": item.weight >= BAR_WEIGHT}
+        for item in list_nav_items(current_context(), section, viewer=viewer)
+        if (url := _url_of(item))
+    ]
+
+
+def find_broadcast() -> Broadcast | None:
+    """What the administrators say to everybody now, unless this browser has put it away."""
+    with reading(current_context()) as work:
+        found = find_active_broadcast(work)
+    is_put_away = found is not None and request.cookies.get(BROADCAST_COOKIE) == broadcast_key(found)
+    return None if is_put_away else found
+
+
+def broadcast_key(broadcast: Broadcast) -> str:
+    """What a browser remembers of a broadcast that it has put away: one that is changed is shown again."""
+    return f"{broadcast.id}-{int(broadcast.updated_at.timestamp())}"
 
 
 def _url_of(item: NavItem) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import mimetypes
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, abort, redirect, request, send_from_directory
 from werkzeug.exceptions import NotFound
@@ -12,8 +14,8 @@ from werkzeug.exceptions import NotFound
 from hub.base.errors import Invalid
 from hub.http.context import current_context
 from hub.web.assets import BUILT, STATIC
-from hub.web.i18n import LANGUAGES, LOCALE_COOKIE
-from hub.web.pages import THEME_COOKIE, is_own_address
+from hub.web.i18n import LANGUAGES, LOCALE_COOKIE, ZONE_COOKIE
+from hub.web.pages import CODE_SIZE_COOKIE, CODE_SIZES, DENSITIES, DENSITY_COOKIE, THEME_COOKIE, is_own_address
 from hub.web.themes import theme_folders
 
 _STATIC_MAX_AGE_S = 3600
@@ -64,16 +66,26 @@ def _immutable(response: Response) -> Response:
 
 @blueprint.post("/-/choices")
 def set_choices() -> Response:
-    """Remember the theme ("light", "dark", "system") or the language of this browser, and return to the page.
+    """Remember a choice of this browser (theme, language, time zone, density, size of code) and return to the page.
 
     It changes nothing but this browser's own cookies, so it needs no sign-in.
     """
     back = request.form.get("back", "/")
     response = redirect(back if is_own_address(back) else "/", 303)
-    theme, language = request.form.get("theme", ""), request.form.get("language", "")
-    if (theme and theme not in ("light", "dark", "system")) or (language and language not in LANGUAGES):
-        raise Invalid("There is no such choice.", code="choice_unknown")
-    for name, value in ((THEME_COOKIE, theme), (LOCALE_COOKIE, language)):
+    for member, (cookie, is_known) in _CHOICES.items():
+        value = request.form.get(member, "")
+        if value and not is_known(value):
+            raise Invalid("There is no such choice.", code="choice_unknown")
         if value:
-            response.set_cookie(name, value, max_age=_CHOICE_MAX_AGE_S, samesite="Lax", httponly=False)
+            response.set_cookie(cookie, value, max_age=_CHOICE_MAX_AGE_S, samesite="Lax", httponly=False)
     return response  # type: ignore[return-value]  # werkzeug's type is wider
+
+
+# By the form's member: the cookie that keeps it, and what it may be.
+_CHOICES: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    "theme": (THEME_COOKIE, ("light", "dark", "system").__contains__),
+    "language": (LOCALE_COOKIE, LANGUAGES.__contains__),
+    "zone": (ZONE_COOKIE, lambda name: name in available_timezones()),
+    "density": (DENSITY_COOKIE, DENSITIES.__contains__),
+    "code_size": (CODE_SIZE_COOKIE, CODE_SIZES.__contains__),
+}

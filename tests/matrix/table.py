@@ -82,6 +82,10 @@ _GROUPS: Mapping[Rule, str] = {
         GET /login/reset
         POST /logout
         GET /signup
+        GET /<namespace>
+        GET /profile/<username>
+        GET /organizations/<namespace>
+        GET /organizations/<namespace>/members
         GET /setup
         POST /setup
         POST /setup/address
@@ -119,6 +123,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /
         GET /-/health
         GET /-/ready
+        GET /-/status
         GET /-/static/<path:name>
         GET /api/docs
         GET /api/docs/<name>
@@ -180,6 +185,11 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/<int:broadcast_id> | not active
     """,
     SIGNED_IN: """
+        GET /settings
+        GET /settings/<section>
+        GET /notifications
+        GET /organizations/new
+        GET /profile/likes/<username>
         GET /api/v1/discussions/mine
         GET {claw}/whoami
         GET {hub}/api/whoami-v2
@@ -582,6 +592,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/runs
     """,
     ORGANIZATION_ADMIN: """
+        GET /organizations/<namespace>/edit
         POST /api/v1/organization/verify
         GET /api/v1/organization/verify/<namespace>
         GET /api/v1/organization/<namespace>/webhooks
@@ -752,6 +763,7 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET /api/v1/runs/<uuid:uuid>": _RUN,
     "PATCH /api/v1/runs/<uuid:uuid>": _RUN,
     "DELETE /api/v1/runs/<uuid:uuid>": _RUN,
+    "GET /settings/<section>": Sample(values={"section": "profile"}),
     "POST /login": Sample(data={"username": "person", "password": "correct-horse-battery"}),
     "POST /api/v1/admin/mail/test": Sample(body={"address": "ada@example.org"}),
     "POST /api/v1/session": Sample(body={"username": "person", "password": "correct-horse-battery"}),

@@ -17,6 +17,11 @@ _PICTURES = (
 )
 
 
+def own_picture(address: str) -> str:
+    """The address of a picture as pages may show it: one on this hub; "" for any other, which no page loads."""
+    return address if address.startswith("/") and not address.startswith("//") else ""
+
+
 def avatars_of(work: UnitOfWork, namespace_ids: Collection[int]) -> dict[int, str]:
     """The address of each namespace's picture; those without one are absent. One query at most."""
     if not namespace_ids:

@@ -48,7 +48,7 @@ class OrganizationFilter:
 
 @dataclass(frozen=True)
 class MemberView:
-    """A member as the viewer may see them. role and last_login_at: None for those outside the organisation."""
+    """A member as the viewer may see them. role and the moments: None for those outside the organisation."""
 
     name: str
     nickname: str
@@ -56,6 +56,7 @@ class MemberView:
     avatar: str
     role: Role | None
     last_login_at: datetime | None
+    joined_at: datetime | None = None
 
 
 def find_organization(work: UnitOfWork, name: str) -> Organization | None:
@@ -297,8 +298,8 @@ def count_members(work: UnitOfWork, organization_ids: Sequence[int]) -> dict[int
 
 def _view(member: Member, is_inside: bool) -> MemberView:
     user = member.user
-    role, last_login_at = (member.role, user.last_login_at) if is_inside else (None, None)
-    return MemberView(user.name, user.nickname, user.uuid, user.avatar, role, last_login_at)
+    private = (member.role, user.last_login_at, member.created_at) if is_inside else (None, None, None)
+    return MemberView(user.name, user.nickname, user.uuid, user.avatar, *private)
 
 
 def get_person(
@@ -415,6 +416,18 @@ def _get_member(work: UnitOfWork, organization: Organization, user: User, old_ro
     if old_role is not None and member.role not in _as_good_as(old_role):
         raise PreconditionFailed(f"The member's role is {member.role.value} now.", code="role_changed")
     return member
+
+
+def count_owners(work: UnitOfWork, organization: Organization) -> int:
+    """How many active members own it."""
+    return (
+        work.session.scalar(
+            select(func.count(Member.id))
+            .join(Member.user)
+            .where(Member.organization_id == organization.id, Member.role == Role.OWNER, User.is_active)
+        )
+        or 0
+    )
 
 
 def _refuse_last_owner(work: UnitOfWork, organization: Organization, user: User) -> None:

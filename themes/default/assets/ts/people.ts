@@ -26,6 +26,21 @@ document.addEventListener("hub:done", (event) => {
   if (element instanceof HTMLFormElement && element.dataset["signIn"] !== undefined) void signIn(element);
 });
 
+// data-api-from="/api/v1/token/git/{token_name}": an address that has fields of the form in it.
+document.addEventListener(
+  "submit",
+  (event) => {
+    const form = event.target as HTMLFormElement;
+    const template = form.dataset["apiFrom"];
+    if (template === undefined) return;
+    const fields = new FormData(form);
+    form.dataset["api"] = template.replace(/\{(\w+)\}/g, (_, name: string) =>
+      encodeURIComponent(String(fields.get(name) ?? "")),
+    );
+  },
+  true,
+);
+
 /** Who has just made an account is signed in by it. */
 async function signIn(form: HTMLFormElement): Promise<void> {
   const { username, password } = Object.fromEntries(new FormData(form)) as Record<string, string>;
@@ -38,11 +53,31 @@ async function signIn(form: HTMLFormElement): Promise<void> {
   }
 }
 
+// What is opened is read; in another tab it is when the page is loaded next.
+on("click", "a[data-read]", (link, event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  const body = { ids: [Number(link.dataset["read"])] };
+  call("/api/v1/notifications/read", { method: "PUT", body })
+    .catch(() => undefined)
+    .finally(() => location.assign((link as HTMLAnchorElement).href));
+});
+
 // A file's text goes into a field: data-fill="ID".
 on("change", "input[data-fill]", (input) => {
   const [file] = (input as HTMLInputElement).files ?? [];
   const field = document.getElementById(input.dataset["fill"] ?? "") as HTMLTextAreaElement | null;
   if (file && field) void file.text().then((words) => (field.value = words.trim()));
+});
+
+// data-countdown="37": the seconds until it is worth trying again.
+onEach<HTMLElement>("[data-countdown]", (place) => {
+  let left = Number(place.dataset["countdown"]);
+  const timer = setInterval(() => {
+    left -= 1;
+    place.textContent = left > 0 ? text("Try again in {seconds} s.", { seconds: left }) : text("Try again now.");
+    if (left <= 0) clearInterval(timer);
+  }, 1000);
 });
 
 // The set-up: whether this browser reaches an address, and the same hub there.

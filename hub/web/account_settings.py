@@ -1,0 +1,139 @@
+"""What the sections of one's settings show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask_babel import gettext, lazy_gettext
+
+from hub.accounts import service
+from hub.accounts.models import TokenScope, User, WebSession
+from hub.accounts.passwords import MIN_PASSWORD_LENGTH
+from hub.accounts.policy import Actor
+from hub.accounts.service.fields import MAX_DESCRIPTION_LENGTH, MAX_HOMEPAGE_LENGTH, MAX_NICKNAME_LENGTH
+from hub.accounts.service.sessions import hash_session_key
+from hub.base.mail import MAILER, LogMailer
+from hub.community.models import NotificationType
+from hub.community.service.notifications import get_setting
+from hub.db.uow import UnitOfWork
+from hub.http.actor import session_key
+from hub.web.i18n import find_zone
+from hub.web.pages import CODE_SIZES, DENSITIES
+
+SECTIONS = {
+    "profile": (lazy_gettext("Profile"), "user"),
+    "account": (lazy_gettext("Account"), "shield"),
+    "access-token": (lazy_gettext("Access tokens"), "key-round"),
+    "ssh-keys": (lazy_gettext("SSH keys"), "terminal"),
+    "notifications": (lazy_gettext("Notifications"), "bell"),
+    "appearance": (lazy_gettext("Appearance"), "monitor"),
+    "language-region": (lazy_gettext("Language and region"), "languages"),
+    "sessions": (lazy_gettext("Sessions"), "globe"),
+}
+# How long a token may be good, in days; 0: for good.
+_TOKEN_DAYS = (30, 7, 90, 365, 0)
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    *(("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS X", "macOS")),
+    *(("CrOS", "ChromeOS"), ("Linux", "Linux")),
+)
+_PROGRAM = re.compile(r"[\w.-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A browser that is signed in. name: in words, from what it calls itself."""
+
+    session: WebSession
+    name: str
+    is_current: bool
+
+
+def find_values(work: UnitOfWork, actor: Actor, section: str) -> dict[str, Any]:
+    """What the template of a section sees besides ``user``. Raises NotSignedIn, Denied."""
+    user = service.get_own_user(work, actor=actor)
+    return {"user": user, **(_VALUES[section](work, actor, user) if section in _VALUES else {})}
+
+
+def _profile(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
+    return {"most": {"nickname": MAX_NICKNAME_LENGTH, "bio": MAX_DESCRIPTION_LENGTH, "homepage": MAX_HOMEPAGE_LENGTH}}
+
+
+def _account(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
+    return {"least": MIN_PASSWORD_LENGTH}
+
+
+def _tokens(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
+    now = work.now()
+    ends = [(days, (now + timedelta(days=days)).isoformat() if days else "") for days in _TOKEN_DAYS]
+    tokens = service.list_tokens(work, actor=actor, user=user).items
+    return {"tokens": tokens, "ends": ends, "now": now, "scopes": [scope.value for scope in TokenScope]}
+
+
+def _keys(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
+    return {"keys": service.list_ssh_keys(work, actor=actor, user=user).items}
+
+
+def _notifications(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
+    _, setting = get_setting(work, actor=actor)
+    return {
+        "setting": setting,
+        "types": notification_types(),
+        "sends_mail": not isinstance(work.context[MAILER], LogMailer),
+        "zones": sorted(available_timezones()),
+        "zone": setting.options.get("timezone") or find_zone().key,
+    }
+
+
+def notification_types() -> dict[str, str]:
+    """The types of notifications, each with its title."""
+    titles = {
+        NotificationType.COMMENT: gettext("Discussions and reviews"),
+        NotificationType.ORGANIZATION: gettext("Organisations"),
+        NotificationType.ASSET: gettext("Repositories"),
+        NotificationType.DEPLOYMENT: gettext("Deployments"),
+        NotificationType.SYSTEM: gettext("From the administrators"),
+    }
+    return {type.value: title for type, title in titles.items()}
+
+
+def _appearance(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
+    return {"densities": DENSITIES, "code_sizes": sorted(CODE_SIZES)}
+
+
+def _region(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
+    return {"zones": sorted(available_timezones()), "zone": find_zone().key}
+
+
+def _sessions(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
+    current = hash_session_key(session_key())
+    sessions: Sequence[WebSession] = service.list_sessions(work, actor=actor, user=user)
+    found = [Device(session, name_browser(session.user_agent), session.key_hash == current) for session in sessions]
+    return {"devices": sorted(found, key=lambda device: not device.is_current)}
+
+
+def name_browser(user_agent: str) -> str:
+    """A browser and its system in words ("Firefox, Linux"); a program's own name; or that it said nothing."""
+    browser = next((name for word, name in _BROWSERS if word in user_agent), "")
+    system = next((name for word, name in _SYSTEMS if word in user_agent), "")
+    if browser or system:
+        return ", ".join(filter(None, (browser, system)))
+    program = _PROGRAM.match(user_agent)
+    return program[0] if program else str(gettext("Unknown"))
+
+
+_VALUES: Mapping[str, Callable[[UnitOfWork, Actor, User], dict[str, Any]]] = {
+    "profile": _profile,
+    "account": _account,
+    "access-token": _tokens,
+    "ssh-keys": _keys,
+    "notifications": _notifications,
+    "appearance": _appearance,
+    "language-region": _region,
+    "sessions": _sessions,
+}
