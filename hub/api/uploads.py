@@ -244,13 +244,14 @@ def make_changes(body: dict[str, Any], address: Address) -> dict[str, Any]:
         )
         for file in body["files"]
     ]
+    repository = address.get()
     landed = land_changes(
         current_context(),
         actor=current_actor(),
-        repository_id=address.get().id,
+        repository_id=repository.id,
         message=body["message"],
         edits=edits,
-        branch=body["branch"],
+        branch=body["branch"] or repository.default_branch,
         new_branch=body["new_branch"],
         with_pull=body["create_pr"],
         parent=body["parent"],

@@ -33,12 +33,12 @@ def land_changes(
     repository_id: int,
     message: str,
     edits: Sequence[FileEdit],
-    branch: str = "",
+    branch: str,
     new_branch: str = "",
     with_pull: bool = False,
     parent: str | None = None,
 ) -> Landed:
-    """One commit of all the edits, for ``branch`` ("": the default branch).
+    """One commit of all the edits, for a branch.
 
     new_branch: it goes there instead. with_pull: a pull request is opened with it; without a new branch it is the pull
     request's own, for which the right to read is enough. Its title is the message's first line.

@@ -157,7 +157,7 @@ class EditForm {
       if (!(error instanceof ApiError)) throw error;
       // What was refused may be sent otherwise; what may have arrived is sent again as the same.
       if (error.status !== 0) this.key = crypto.randomUUID();
-      if (error.code === "file_changed" && this.area) await this.merge().catch(tellError);
+      if (error.reason === "file_changed" && this.area) await this.merge().catch(tellError);
       else showFault(this.form, error);
     } finally {
       for (const button of buttons) button.disabled = false;

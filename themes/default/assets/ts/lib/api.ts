@@ -12,6 +12,11 @@ export class ApiError extends Error {
   ) {
     super(message);
   }
+
+  /** The hub's own word for it, where `code` is the platform's, which means several things. */
+  get reason(): string {
+    return String(this.context["reason"] ?? this.code);
+  }
 }
 
 export interface Call {
@@ -29,8 +34,11 @@ const csrf = (): string => meta()?.content ?? "";
 /** Take over the session of who signed in again in another window: this page still has the word of the ended one. */
 async function renewCsrf(): Promise<boolean> {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  const fresh = meta(new DOMParser().parseFromString(await answer.text(), "text/html"))?.content;
-  if (!fresh || fresh === csrf()) return false;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = meta(page)?.content;
+  const nameIn = (root: Document) => root.querySelector<HTMLMetaElement>('meta[name="viewer"]')?.content ?? "";
+  // What was written in one name is not sent in another.
+  if (!fresh || fresh === csrf() || (nameIn(document) && nameIn(page) !== nameIn(document))) return false;
   let own = meta();
   if (!own) {
     own = document.createElement("meta");

@@ -354,7 +354,7 @@ export class Upload {
         this.parent = landed.commit_id;
         return landed;
       } catch (error) {
-        if (!(error instanceof ApiError) || error.code !== "parent_mismatch") throw error;
+        if (!(error instanceof ApiError) || error.reason !== "parent_mismatch") throw error;
         const landedBefore = await this.rebase(items);
         if (landedBefore) return landedBefore;
       }

@@ -183,7 +183,7 @@ export class Panel {
     if (error instanceof Overlap) this.askOverlap(error);
     else if (error instanceof ApiError) {
       showFault(this.form, error);
-      if (error.code === "secrets_found") this.showSecrets(error.context["secrets"] as Found[]);
+      if (error.reason === "secrets_found") this.showSecrets(error.context["secrets"] as Found[]);
     } else {
       const words = error instanceof Error ? error.message : String(error);
       showFault(this.form, new ApiError(words, 0, "", "", {}));

@@ -54,7 +54,7 @@ export async function sendContent(
     } catch (error) {
       const isStale =
         (error instanceof Refused && [400, 403, 404, 409, 410].includes(error.status)) ||
-        (error instanceof ApiError && ["upload_not_found", "parts_mismatch", "lfs_object_lost"].includes(error.code));
+        (error instanceof ApiError && ["upload_not_found", "parts_mismatch", "lfs_object_lost"].includes(error.reason));
       if (!isStale) throw error;
     }
   }
