@@ -19,7 +19,7 @@ from hub.compat.xet import fetch_headers
 from hub.git.types import Commit, TreeEntry
 from hub.http.actor import current_actor
 from hub.http.context import current_context
-from hub.http.files import send_file
+from hub.http.files import send_file, shown_headers
 from hub.http.ranges import disposition
 from hub.http.words import words_from
 from hub.repos import contents, entries
@@ -41,7 +41,7 @@ def download_file(place: Place, revision: str, path: str) -> Response:
     context, repository = current_context(), place.look()
     # Where there is no file, the answer has the commit: the client remembers it and asks no more.
     file = contents.open_at(context, repository, actor=current_actor(), words=words_from("revision"))
-    headers = {"Content-Disposition": _disposition(file.entry.name)}
+    headers = {"Content-Disposition": _disposition(file.entry.name), **shown_headers(file.entry.name)}
     if file.lfs is not None:
         headers |= fetch_headers(context, repository, place.kind, oid=file.lfs.oid, commit_id=file.commit_id)
     return send_file(context, file, repository_id=repository.id, redirects_head=False, headers=headers)

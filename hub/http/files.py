@@ -14,6 +14,41 @@ from hub.http.ranges import Content, disposition, send_content
 from hub.repos.contents import OpenedFile
 from hub.repos.downloads import DOWNLOADS
 
+_MEDIA = "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+# A viewer of PDF is no part of a page, and does not start in a sandbox; scripts of the file get nowhere near the hub.
+_PDF = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+# What browsers may show, by the ending of the name. All else is bytes to them; nothing runs as a page of the hub.
+_SHOWN: Mapping[str, tuple[str, str]] = {
+    "png": ("image/png", _MEDIA),
+    "jpg": ("image/jpeg", _MEDIA),
+    "jpeg": ("image/jpeg", _MEDIA),
+    "gif": ("image/gif", _MEDIA),
+    "webp": ("image/webp", _MEDIA),
+    "avif": ("image/avif", _MEDIA),
+    "bmp": ("image/bmp", _MEDIA),
+    "ico": ("image/x-icon", _MEDIA),
+    "svg": ("image/svg+xml", _MEDIA),
+    "mp3": ("audio/mpeg", _MEDIA),
+    "wav": ("audio/wav", _MEDIA),
+    "ogg": ("audio/ogg", _MEDIA),
+    "oga": ("audio/ogg", _MEDIA),
+    "opus": ("audio/ogg", _MEDIA),
+    "flac": ("audio/flac", _MEDIA),
+    "m4a": ("audio/mp4", _MEDIA),
+    "mp4": ("video/mp4", _MEDIA),
+    "m4v": ("video/mp4", _MEDIA),
+    "mov": ("video/quicktime", _MEDIA),
+    "webm": ("video/webm", _MEDIA),
+    "ogv": ("video/ogg", _MEDIA),
+    "pdf": ("application/pdf", _PDF),
+}
+
+
+def shown_headers(name: str) -> dict[str, str]:
+    """The headers by which a browser shows a file of this name, safely; none where it should not."""
+    media_type, policy = _SHOWN.get(name.rpartition(".")[2].lower(), ("", ""))
+    return {"Content-Type": media_type, "Content-Security-Policy": policy} if media_type else {}
+
 
 def send_file(
     context: Context,

@@ -10,11 +10,15 @@ from hub.base.context import Context
 from hub.http.errors import speak_elsewhere, speak_in
 from hub.web import i18n, pages
 from hub.web.errors import render_html_error
-from hub.web.routing import pages_converter
+from hub.web.routing import apart_pages_converter, pages_converter
 
 # Each has a ``blueprint``. What stands before is asked first where two addresses fit alike.
 MODULES = (
     "hub.web.site",
+    "hub.web.views.home",
+    "hub.web.views.collections",
+    "hub.web.views.search",
+    "hub.web.views.lists",
     "hub.web.views.setup",
     "hub.web.views.sign_in",
     "hub.web.views.status",
@@ -22,12 +26,9 @@ MODULES = (
     "hub.web.views.inbox",
     "hub.web.views.organizations",
     "hub.web.views.people",
-    "hub.web.views.home",
-    "hub.web.views.collections",
-    "hub.web.views.search",
-    "hub.web.views.lists",
     "hub.web.views.writing",
     "hub.web.views.viewer",
+    "hub.web.views.lineage",
     "hub.web.views.card",
     "hub.web.views.card_edit",
     "hub.web.views.blob",
@@ -44,6 +45,7 @@ MODULES = (
 def install(app: Flask, context: Context) -> None:
     """Mount the pages; done once, by ``create_app``."""
     app.url_map.converters["pages"] = pages_converter(context)
+    app.url_map.converters["apart_pages"] = apart_pages_converter(context)
     i18n.install(app)
     pages.install(app, context)
     for name in MODULES:

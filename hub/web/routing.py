@@ -35,6 +35,20 @@ class PagesConverter(BaseConverter):
         return value if isinstance(value, str) else value.page_path
 
 
+class ApartPagesConverter(PagesConverter):
+    """As that, of the kinds alone whose pages do not lie below a word that the other doors know them by."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map)
+        paths = [path for path, kind in self.kinds.items() if path not in kind.segments]
+        self.regex = f"(?:{'|'.join(re.escape(path) for path in paths) or '(?!)'})"
+
+
+def apart_pages_converter(context: Context) -> type[PagesConverter]:
+    """The converter class ``ApartPagesConverter`` for the kinds that this hub knows."""
+    return type("ApartPagesConverter", (ApartPagesConverter,), {"context": context})
+
+
 def pages_converter(context: Context) -> type[PagesConverter]:
     """The converter class for the kinds that this hub knows."""
     return type("PagesConverter", (PagesConverter,), {"context": context})

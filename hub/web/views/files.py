@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,7 +18,7 @@ from hub.web.folders import find_paths, icon_of, read_facts, read_folder, read_r
 from hub.web.pages import render_page, wants_part
 from hub.web.places import Place, find_place, list_ref_names, render_nowhere, words_behind
 from hub.web.repository import RepositoryPage, open_page, render_repository_page
-from hub.web.routing import REPOSITORY
+from hub.web.routing import REPOSITORY, quote_revision
 
 blueprint = Blueprint("files", __name__)
 
@@ -34,6 +35,15 @@ def _url_of_words(repo: RepositoryPage, words: list[str]) -> str:
     """The page of files at an address as it was sent: what was one word stays one."""
     revision, *path = words or [""]
     return repo.url("files", "/".join(path), revision=revision)
+
+
+@blueprint.get('/<apart_pages:kind>/<namespace>/<name>/<any("raw", "resolve"):page>/<path:rest>')
+def send_bytes(kind: RepositoryKind, namespace: str, name: str, page: str, rest: str) -> AnyResponse:
+    """A file's bytes are served below the kind's own word; of kinds whose pages lie elsewhere this leads there."""
+    words = "/".join(quote_revision(word) for word in words_behind(kind))
+    query = request.query_string.decode("ascii", "replace")
+    place = f"/{kind.segments[0]}/{quote(namespace)}/{quote(name)}/{page}/{words}"
+    return redirect(f"{place}?{query}" if query else place, 302)
 
 
 @blueprint.get(f"{REPOSITORY}/files", defaults={"rest": ""})
