@@ -48,16 +48,17 @@ class Bar:
 
 def rows_of(repo: RepositoryPage, asked: Asked, page: RowPage, *, columns: range) -> list[Row]:
     """The rows of a page, of these columns."""
+    cut = {(line, at) for line, at in page.cut}
     return [
         Row(
             number,
             [
-                _cell(row[at], is_cut=at in cut, src=_media_address(repo, asked, page, number, at))
+                _cell(row[at], is_cut=(line, at) in cut, src=_media_address(repo, asked, page, number, at))
                 for at in columns
                 if at < len(row)
             ],
         )
-        for number, row, cut in zip(page.numbers, page.rows, page.cut, strict=True)
+        for line, (number, row) in enumerate(zip(page.numbers, page.rows, strict=True))
     ]
 
 

@@ -183,5 +183,6 @@ def _show_statistics(repo: RepositoryPage, asked: Asked) -> Response:
         bars={each["name"]: bars_of(each, classes.get(each["name"], [])) for each in found.columns},
         top={each["name"]: top_of(each) for each in found.columns},
         joined=lambda more: joined(where, more),
+        column_count=min(found.column_count - first, COLUMNS),
         is_done=found.state.value in ("done", "failed"),
     )
