@@ -35,6 +35,7 @@ import hub.repos.models  # noqa: F401 - every table must be known before the fir
 from hub.accounts.models import AccessToken, Namespace, NamespaceKind, Organization, TokenScope, User
 from hub.accounts.passwords import HashCost
 from hub.accounts.policy import Actor
+from hub.accounts.service.setup import SET_UP
 from hub.app import build_context, create_app, preload
 from hub.base.clock import FixedClock
 from hub.base.context import Context
@@ -175,6 +176,8 @@ def context(request: pytest.FixtureRequest, settings: Settings, database_url: st
     settings = dataclasses.replace(settings, database_url=database_url)
     context = build_context(settings, hash_cost=cheap, keyring=KEYRING)
     spare_syncs(context[DATABASE])
+    # Few tests have an administrator; only those of the set-up are led to it.
+    context[SET_UP].is_done = True
     if "clock" in request.fixturenames:
         context.clock = request.getfixturevalue("clock")
     yield context
@@ -437,6 +440,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def is_second(item: pytest.Item) -> bool:
         call = getattr(item, "callspec", None)
         is_marked = item.get_closest_marker("any_database") is not None
+        is_marked &= item.get_closest_marker("each_database") is None
         return is_marked and call is not None and call.params.get("database_url") == "postgresql"
 
     second = [item for item in items if is_second(item)]

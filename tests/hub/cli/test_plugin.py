@@ -12,6 +12,9 @@ from hub.db.engine import DATABASE
 from hub.plugin import DriverGroup, JobSpec, WhenExpired
 from tests.support.plugins import make_migration, make_plugin
 
+# Both databases where a statement of its own is met.
+pytestmark = pytest.mark.any_database
+
 COMMANDS = """
 import click
 from hub.plugin.cli import current_context, print_json
@@ -76,6 +79,7 @@ def listed(done):
     return {row["name"]: row for row in json.loads(done.stdout)}
 
 
+@pytest.mark.each_database
 def test_the_list_tells_of_each_plugin_what_the_admin_api_tells(hub, bring, bring_alpha):
     bring_alpha(jobs=[JobSpec("alpha.tidy", print)], version="2.1")
     bring("beta", source="raise SystemExit(3)")
@@ -168,6 +172,7 @@ def tables(context, hub, bring_alpha):
     return find
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("options, input", [(["--confirm", "alpha"], None), ([], "alpha\n")])
 def test_tables_are_removed_once_the_name_has_been_typed(hub, tables, options, input):
     done = hub("plugin", "remove", "alpha", *options, input=input)
@@ -205,6 +210,7 @@ def test_what_is_not_installed_or_has_no_tables_is_not_removed(hub, bring_alpha)
         assert reason in str(done.exception)
 
 
+@pytest.mark.each_database
 def test_a_plugin_that_cannot_be_imported_can_still_be_removed(context, hub, bring):
     bring("alpha", source="1/0", files=TABLES)
     assert hub("db", "upgrade", plugins="alpha").exit_code == 0
@@ -212,6 +218,7 @@ def test_a_plugin_that_cannot_be_imported_can_still_be_removed(context, hub, bri
     assert "alpha_things" not in inspect(context[DATABASE].engine).get_table_names()
 
 
+@pytest.mark.each_database
 def test_db_upgrade_names_the_plugin_that_fails_and_goes_on(context, hub, bring_alpha):
     bring_alpha(migrations=True, files=make_migration("0001_alpha", upgrade="1 / 0"))
     done = hub("db", "upgrade", plugins="alpha")
@@ -227,6 +234,7 @@ def test_db_upgrade_names_the_plugin_that_fails_and_goes_on(context, hub, bring_
 # Commands of plugins.
 
 
+@pytest.mark.each_database
 def test_the_commands_of_a_plugin_run_on_the_hub(context, hub, bring_alpha):
     bring_alpha()
     done = hub("alpha", "count", "--times", "3", plugins="alpha")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
+import pytest
 from sqlalchemy import update
 
 from hub.base.settings import Settings
@@ -64,6 +65,7 @@ def test_a_job_that_keeps_failing_ends_with_its_error_and_no_secret(start_worker
     assert "secret-word" not in row.error
 
 
+@pytest.mark.any_database
 def test_a_job_whose_process_is_killed_is_tried_again(start_worker, request_run, ended, tmp_path):
     job = request_run("crash")
     start_worker()
@@ -71,6 +73,7 @@ def test_a_job_whose_process_is_killed_is_tried_again(start_worker, request_run,
     assert runs(tmp_path) == [1, 2]
 
 
+@pytest.mark.any_database
 def test_a_job_over_its_time_limit_fails(ask, start_worker, ended, tmp_path):
     job = ask("test.wait", args={"directory": str(tmp_path)}, timeout_s=1)
     start_worker()
@@ -93,6 +96,7 @@ def test_a_running_job_is_cancelled_and_cleans_up(worker_context, start_worker, 
     assert ended(after).state == JobState.SUCCEEDED
 
 
+@pytest.mark.any_database
 def test_a_job_that_swallows_errors_is_cancelled_all_the_same(
     worker_context, start_worker, request_run, ended, tmp_path
 ):
@@ -121,6 +125,7 @@ def test_a_killed_worker_takes_its_job_along_and_another_worker_runs_it(
     assert (row.state, row.attempt) == (JobState.SUCCEEDED, 2)
 
 
+@pytest.mark.any_database
 def test_a_worker_told_twice_to_stop_puts_its_job_back(start_worker, request_run, look, tmp_path):
     job = request_run("wait")
     worker = start_worker()
@@ -136,6 +141,7 @@ def test_a_worker_told_twice_to_stop_puts_its_job_back(start_worker, request_run
     assert look(job).state == JobState.QUEUED
 
 
+@pytest.mark.any_database
 def test_a_worker_told_to_stop_lets_its_job_end(start_worker, request_run, ended, tmp_path):
     job = request_run("wait")
     worker = start_worker()
@@ -148,6 +154,7 @@ def test_a_worker_told_to_stop_lets_its_job_end(start_worker, request_run, ended
     assert worker.process.wait(20) == 0
 
 
+@pytest.mark.any_database
 def test_a_worker_that_is_to_begin_anew_lets_its_job_end(start_worker, request_run, ended, tmp_path):
     job = request_run("wait")
     worker = start_worker()
@@ -160,6 +167,7 @@ def test_a_worker_that_is_to_begin_anew_lets_its_job_end(start_worker, request_r
     assert worker.process.wait(20) == ANEW_STATUS
 
 
+@pytest.mark.any_database
 def test_a_worker_without_a_job_begins_anew_at_once(start_worker, request_run, ended):
     worker = start_worker()
     ended(request_run("note"))
@@ -167,6 +175,7 @@ def test_a_worker_without_a_job_begins_anew_at_once(start_worker, request_run, e
     assert worker.process.wait(20) == ANEW_STATUS
 
 
+@pytest.mark.any_database
 def test_whoever_stops_a_worker_that_is_to_begin_anew_has_the_last_word(start_worker, request_run, ended, tmp_path):
     """And it is the first signal, not the second: the job may still end."""
     job = request_run("wait")
@@ -181,6 +190,7 @@ def test_whoever_stops_a_worker_that_is_to_begin_anew_has_the_last_word(start_wo
     assert worker.process.wait(20) == 0
 
 
+@pytest.mark.any_database
 def test_a_job_that_is_stopped_with_the_machine_is_tried_again(start_worker, request_run, look, tmp_path):
     job = request_run("wait")
     worker = start_worker()

@@ -22,6 +22,9 @@ from hub.repos.lfs.holdings import register_object
 from hub.repos.models import ProtectedBranch, Repository
 from tests.support.pushes import MAIN, Workbench
 
+# Both databases where a statement of its own is met.
+pytestmark = pytest.mark.any_database
+
 MIB = 1024 * 1024
 
 
@@ -196,6 +199,7 @@ def test_a_rule_may_allow_what_protection_forbids(bench, ask):
     ask(bench.update(bench.commit(message="other", parent=old)))
 
 
+@pytest.mark.each_database
 def test_a_rule_asks_for_a_role(bench, ask, context, ada, actor, make_user, actor_of):
     protect(bench, "main", push_role=Role.ADMIN)
     helper = make_user("bob")
@@ -216,6 +220,7 @@ def test_not_even_a_site_admin_rewrites_a_protected_branch_by_accident(bench, as
     ask(bench.update(bench.commit(message="2")), by=root)
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(
     ("branch", "pattern"),
     [("main", "main"), ("release/1", "release/*"), ("release/10", "release/1?"), ("x", "*"), ("a[b]", "a[b]")],
@@ -266,6 +271,7 @@ def store(bench: Workbench, oid: str, size_bytes: int, repository: Repository | 
         register_object(work, row, oid, size_bytes)
 
 
+@pytest.mark.each_database
 def test_a_pointer_needs_its_object(bench, ask):
     oid, pointer = pointer_to(b"weights")
     change = bench.update(bench.commit({"model.safetensors": pointer}))
@@ -276,6 +282,7 @@ def test_a_pointer_needs_its_object(bench, ask):
     ask(change)
 
 
+@pytest.mark.each_database
 def test_an_object_of_another_repository_does_not_count(bench, ask, ada, make_repository):
     oid, pointer = pointer_to(b"weights")
     store(bench, oid, len(b"weights"), make_repository(ada, "other"))
@@ -331,6 +338,7 @@ def test_an_object_that_is_not_there_is_refused(bench, ask):
 # Room.
 
 
+@pytest.mark.each_database
 @pytest.mark.settings(quota_bytes=1_000_000)
 def test_a_push_beyond_the_quota_is_refused(bench, ask):
     change = bench.update(bench.commit())
@@ -338,11 +346,13 @@ def test_a_push_beyond_the_quota_is_refused(bench, ask):
     ask(change, new_bytes=1000)
 
 
+@pytest.mark.each_database
 @pytest.mark.settings(quota_bytes=1_000_000)
 def test_objects_of_unknown_size_on_disk_count_as_they_are(bench, ask):
     refused(ask, QuotaExceeded, "quota_exceeded", bench.update(bench.commit({"a.bin": b"y" * 2_000_000})))
 
 
+@pytest.mark.each_database
 @pytest.mark.settings(quota_bytes=1)
 def test_over_the_quota_one_can_still_delete(bench, ask):
     bench.git("update-ref", "refs/heads/side", bench.head)

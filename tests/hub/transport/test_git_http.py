@@ -37,6 +37,10 @@ def clone_request(oid):
     return pack("command=fetch", "agent=git/2", DELIM, "ofs-delta", "no-progress", f"want {oid}\n", "done\n", FLUSH)
 
 
+# Both databases where a statement of its own is met.
+pytestmark = pytest.mark.any_database
+
+
 @pytest.fixture
 def ada(make_user):
     return make_user("ada")
@@ -164,6 +168,7 @@ def test_without_either_it_is_a_page_and_no_repository(hub):
     assert advertise(hub, root="/ada/thing").status_code == 404
 
 
+@pytest.mark.each_database
 def test_a_renamed_repository_answers_at_its_old_address(hub, bench, context, ada, actor_of):
     with unit_of_work(context) as work:
         rename_repository(work, actor=actor_of(ada), repository_id=bench.repository.id, name="renamed")
@@ -207,6 +212,7 @@ def test_a_stranger_hears_the_same_of_a_private_repository_and_of_none(hub, hide
     assert there.content_type == "text/plain; charset=utf-8"
 
 
+@pytest.mark.each_database
 def test_each_request_of_a_clone_is_judged(hub, bench, hide, as_eve):
     hide()
     for headers, status in ((None, 401), (as_eve, 404)):
@@ -221,6 +227,7 @@ def test_a_bad_credential_is_refused_even_for_what_is_public(hub):
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="hub"'
 
 
+@pytest.mark.each_database
 def test_a_push_needs_the_right_to_write(hub, bench, context, ada, as_ada, as_eve, make_token):
     reader = {"Authorization": f"Bearer {make_token(ada, 'read')}"}
     assert advertise(hub, "git-receive-pack").status_code == 401
@@ -266,6 +273,7 @@ def test_the_second_clone_comes_out_of_the_cache(hub, bench, context):
     assert second.headers["Content-Length"] == "18"
 
 
+@pytest.mark.each_database
 def test_the_cache_serves_nobody_who_may_not_read(hub, bench, hide, as_ada, as_eve):
     assert upload(hub, clone_request(bench.head), headers=V2).data
     hide()
@@ -310,6 +318,7 @@ def test_a_long_negotiation_is_streamed_through(hub, bench):
     assert b"packfile\n" in upload(hub, body, headers=V2).data
 
 
+@pytest.mark.each_database
 def test_clones_are_counted(hub, bench, context):
     for _ in range(3):
         assert upload(hub, clone_request(bench.head), headers=V2).data
@@ -381,6 +390,7 @@ def test_four_bytes_that_are_no_probe_go_to_git(hub, bench, as_ada):
     assert b"unpack ok" not in answer.data
 
 
+@pytest.mark.each_database
 def test_a_push_that_the_hub_did_not_allow_is_refused_whole(hub, bench, as_ada, context):
     before = bench.refs
     body = push_body(bench, bench.commit())
