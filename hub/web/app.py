@@ -39,6 +39,7 @@ MODULES = (
     "hub.web.views.community",
     "hub.web.views.threads",
     "hub.web.views.pulls",
+    "hub.web.views.mine",
 )
 
 

@@ -84,6 +84,8 @@ BAR_WEIGHT = 50
 # The hub's own. A repository's tabs are its kind's.
 OWN_ITEMS: tuple[NavItem, ...] = (
     NavItem("Organisation", "organization_pages.show_new", Section.NEW, 60, icon="briefcase"),
+    NavItem("Issues", "mine.show_issues", Section.USER, 40, icon="circle-dot"),
+    NavItem("Pull requests", "mine.show_pulls", Section.USER, 41, icon="git-pull-request"),
     NavItem("Settings", "account_settings.show_settings", Section.USER, 90, icon="settings"),
     *(
         NavItem(title, "lists.show_list", Section.MAIN, weight, icon=icon, arguments={"kind": path})
@@ -97,9 +99,9 @@ OWN_ITEMS: tuple[NavItem, ...] = (
             (70, "MCP servers", "mcp/servers", "plug"),
         )
     ),
-    NavItem("Collections", "collections.show_collections", weight=80, icon="bookmark"),
+    NavItem("Collections", "collection_pages.show_collections", weight=80, icon="bookmark"),
     NavItem("Trending", "home.show_trending", weight=85, icon="trending-up"),
-    NavItem("Collection", "collections.new_collection", Section.NEW, 20, icon="bookmark"),
+    NavItem("Collection", "collection_pages.new_collection", Section.NEW, 20, icon="bookmark"),
     *(
         NavItem(title, "writing.new_repository", Section.NEW, weight, icon=icon, arguments={"kind": path})
         for weight, (title, path, icon) in enumerate(

@@ -58,6 +58,7 @@ from tests.matrix.rules import (
 _PLACE = "/<repository_namespace>/<repository_name>"
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "{repo}": ("/api/v1/<collection:kind>/<namespace>/<name>",),
+    "{pages}": ("/<pages:kind>/<namespace>/<name>",),
     "{git}": tuple(f"{hub}{head}{_PLACE}" for hub in ("", "/<hub_prefix:hub>") for head in ("/<collection>", "")),
     "{lfs}": tuple(
         f"{prefix}{collection}{_PLACE}/info/lfs"
@@ -82,6 +83,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /login/reset
         POST /logout
         GET /signup
+        GET /issues
+        GET /pulls
         GET /<namespace>
         GET /profile/<username>
         GET /organizations/<namespace>
@@ -234,6 +237,17 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/token/<app>/<name>
     """,
     REPOSITORY_READ: """
+        GET {pages}/community
+        GET {pages}/community/labels
+        GET {pages}/community/new
+        GET {pages}/community/<int:thread_number>
+        GET {pages}/community/<int:pull_number>/commits
+        GET {pages}/community/<int:pull_number>/files
+        GET {pages}/community/<int:pull_number>/merge
+        GET {pages}/community/<int:pull_number>/reviewers
+        GET {pages}/discussions
+        GET {pages}/discussions/<int:thread_number>
+        GET {pages}/discussions/<int:thread_number>/files
         GET {wire}/variables
         GET {wire}/runtime
         GET {wire}/leaderboard

@@ -6,9 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request
-from flask_babel import gettext
 
-from hub.base.errors import Invalid, NotFound
+from hub.base.errors import Invalid
 from hub.base.names import fold_name
 from hub.community.service.board import SORTS, TYPES, Wanted, list_community
 from hub.community.service.labels import MAX_EACH, keys_on, list_labels
@@ -127,14 +126,14 @@ def show_new(kind: RepositoryKind, namespace: str, name: str) -> Response:
 
 
 @blueprint.get(f"{REPOSITORY}/discussions")
-@blueprint.get(f"{REPOSITORY}/discussions/<path:rest>")
-def redirect_discussions(kind: RepositoryKind, namespace: str, name: str, rest: str = "") -> Response:
+@blueprint.get(f"{REPOSITORY}/discussions/<int:thread_number>")
+@blueprint.get(f"{REPOSITORY}/discussions/<int:thread_number>/files", defaults={"page": "files"})
+def redirect_discussions(
+    kind: RepositoryKind, namespace: str, name: str, thread_number: int | None = None, page: str = ""
+) -> Response:
     """To the page of that number, or to the list."""
     repo = open_page(kind, namespace, name, tab="community")
-    number, _, page = rest.partition("/")
-    if rest and not (number.isascii() and number.isdigit()) and number != "new":
-        raise NotFound(gettext("There is no such discussion, or you may not see it."), code="discussion_not_found")
-    parts = [part for part in (number, page if page in ("files", "commits") else "") if part]
+    parts = [str(thread_number)] if thread_number is not None else []
+    address = repo.url("community", *parts, *([page] if page else []))
     query = request.query_string.decode(errors="replace")
-    address = repo.url("community", *parts)
     return redirect(f"{address}?{query}" if query else address, 302)  # type: ignore[return-value]

@@ -18,7 +18,7 @@ from hub.web.pulls import read_remarks, read_standing, source_of
 from hub.web.repository import render_repository_page
 from hub.web.threads import ThreadPage, open_thread_in
 from hub.web.views.history import by_day
-from hub.web.views.threads import THREAD, show_line_thread
+from hub.web.views.threads import PULL, show_line_thread
 
 blueprint = Blueprint("pull_pages", __name__)
 
@@ -33,10 +33,10 @@ def _open(kind: RepositoryKind, namespace: str, name: str, number: int) -> tuple
     return thread, thread.pull
 
 
-@blueprint.get(f"{THREAD}/commits")
-def show_commits(kind: RepositoryKind, namespace: str, name: str, number: int) -> Response:
+@blueprint.get(f"{PULL}/commits")
+def show_commits(kind: RepositoryKind, namespace: str, name: str, pull_number: int) -> Response:
     """The commits that it proposes, or brought."""
-    thread, pull = _open(kind, namespace, name, number)
+    thread, pull = _open(kind, namespace, name, pull_number)
     context, refusal = current_context(), ""
     try:
         commits, total = list_commits(context, thread.repository, pull, actor=thread.viewer, most=MAX_COMMITS)
@@ -57,10 +57,10 @@ def show_commits(kind: RepositoryKind, namespace: str, name: str, number: int) -
     )
 
 
-@blueprint.get(f"{THREAD}/files")
-def show_files(kind: RepositoryKind, namespace: str, name: str, number: int) -> Response:
+@blueprint.get(f"{PULL}/files")
+def show_files(kind: RepositoryKind, namespace: str, name: str, pull_number: int) -> Response:
     """The files that it changes, with what was said about their lines."""
-    thread, pull = _open(kind, namespace, name, number)
+    thread, pull = _open(kind, namespace, name, pull_number)
     if wants_part() and request.args.get("part") == "line":
         return show_line_thread(thread)
     context = current_context()
@@ -95,10 +95,10 @@ def show_files(kind: RepositoryKind, namespace: str, name: str, number: int) -> 
     )
 
 
-@blueprint.get(f"{THREAD}/merge")
-def show_merge(kind: RepositoryKind, namespace: str, name: str, number: int) -> Response:
+@blueprint.get(f"{PULL}/merge")
+def show_merge(kind: RepositoryKind, namespace: str, name: str, pull_number: int) -> Response:
     """The part of the page that tells what stands before a merge; it asks Git, so it comes after the page."""
-    thread, pull = _open(kind, namespace, name, number)
+    thread, pull = _open(kind, namespace, name, pull_number)
     standing = read_standing(current_context(), thread, pull)
     return render_page(
         "community/_merge.html" if wants_part() else "community/merge_alone.html",
@@ -111,10 +111,10 @@ def show_merge(kind: RepositoryKind, namespace: str, name: str, number: int) -> 
     )
 
 
-@blueprint.get(f"{THREAD}/reviewers")
-def show_reviewers(kind: RepositoryKind, namespace: str, name: str, number: int) -> Response:
+@blueprint.get(f"{PULL}/reviewers")
+def show_reviewers(kind: RepositoryKind, namespace: str, name: str, pull_number: int) -> Response:
     """The part of the page that tells who reviewed it, or was asked to."""
-    thread, pull = _open(kind, namespace, name, number)
+    thread, pull = _open(kind, namespace, name, pull_number)
     try:
         found = list_reviewers(
             current_context(), actor=thread.viewer, repository=thread.repository, number=pull.discussion.number

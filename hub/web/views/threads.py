@@ -27,16 +27,17 @@ from hub.web.threads import PER_PAGE, ThreadPage, open_thread_in, read_timeline,
 
 blueprint = Blueprint("thread_pages", __name__)
 
-THREAD = f"{REPOSITORY}/community/<int(min=1, max={2**31 - 1}):number>"
+THREAD = f"{REPOSITORY}/community/<int(min=1, max={2**31 - 1}):thread_number>"
+PULL = f"{REPOSITORY}/community/<int(min=1, max={2**31 - 1}):pull_number>"
 # How the signs of ``reactions`` look.
 EMOJI = dict(zip(SIGNS, ["👍", "👎", "😄", "🎉", "😕", "❤️", "🚀", "👀"], strict=True))
 
 
 @blueprint.get(THREAD)
-def show_thread(kind: RepositoryKind, namespace: str, name: str, number: int) -> Response:
+def show_thread(kind: RepositoryKind, namespace: str, name: str, thread_number: int) -> Response:
     """The conversation, or the part of it that ``part`` names."""
     with reading(current_context()) as work:
-        thread = open_thread_in(work, kind, namespace, name, number)
+        thread = open_thread_in(work, kind, namespace, name, thread_number)
     if wants_part():
         part = _PARTS.get(request.args.get("part", ""))
         if part is None:
