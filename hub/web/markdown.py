@@ -19,7 +19,7 @@ from hub.base.frontmatter import find_head
 from hub.base.offload import offload
 from hub.http.context import current_context
 from hub.web.markdown_html import LinkBase as LinkBase
-from hub.web.markdown_html import Words, clean_html
+from hub.web.markdown_html import Words, clean_html, is_too_deep
 from hub.web.markdown_rules import Heading as Heading
 from hub.web.markdown_rules import Link as Link
 from hub.web.markdown_rules import Linker as Linker
@@ -114,7 +114,10 @@ def _render(
         text = text[: text.rfind("\n", MAX_CHARS // 2, MAX_CHARS) + 1 or MAX_CHARS]
     run = Run(deadline=time.monotonic() + _BUDGET_S, linkers=linkers, key=key, words=words)
     try:
-        html = clean_html(to_html(text, run, is_breaks=is_breaks), base=base, words=words)
+        html = to_html(text, run, is_breaks=is_breaks)
+        if is_too_deep(html):
+            raise TooLongError
+        html = clean_html(html, base=base, words=words)
         headings = run.headings
     except (TooLongError, RecursionError):
         html = f'<p class="notice">{escape(words.plain)}</p><pre tabindex="0">{escape(text)}</pre>'

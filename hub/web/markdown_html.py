@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -99,6 +100,35 @@ _IGNORED = re.compile(r"[\x00-\x1f\x7f]")
 _SITE_PATHS = re.compile(
     r"/(?:models|datasets|codes|spaces|prompts|skills|mcp|profile|organizations|collections|api|-)/"
 )
+
+
+# Of elements that stand open within each other, and of those times all elements: a browser's way of reading HTML makes
+# what was left open anew in each paragraph that follows.
+_MAX_DEPTH = 200
+_MAX_WORK = 500_000
+_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+)
+
+
+def is_too_deep(html: str) -> bool:
+    """Whether HTML is nested as nobody writes it, so that reading it would take minutes."""
+    open_tags: Counter[str] = Counter()
+    depth = deepest = 0
+    for count, found in enumerate(_ANY_TAG.finditer(html), 1):
+        name = found[2].lower()
+        if not found[1]:
+            if name not in _VOID:
+                open_tags[name] += 1
+                depth += 1
+                deepest = max(deepest, depth)
+        elif open_tags[name]:
+            open_tags[name] -= 1
+            depth -= 1
+        if deepest > _MAX_DEPTH or deepest * count > _MAX_WORK:
+            return True
+    return False
 
 
 @cache
@@ -209,6 +239,9 @@ class _Finisher:
         if scheme := _SCHEME.match(address):
             if scheme[1].lower() not in _SCHEMES:
                 return ""
+            if scheme[1].lower() != "mailto":
+                # As browsers read "https:example.org" and "https:\\example.org" elsewhere.
+                address = f"{scheme[1].lower()}://{address[scheme.end() :].lstrip('/' + chr(92))}"
             own = f"{self.words.site}/"
             return address[len(own) - 1 :] if address.startswith(own) and address[len(own) :][:1] != "/" else address
         address = address.replace("\\", "/")

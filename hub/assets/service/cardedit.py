@@ -35,7 +35,7 @@ def change_head(text: str, changes: Mapping[str, Any]) -> str:
     changed = {name for name in changes if before.get(name) != after.get(name)}
     if not changed:
         return text
-    start = text.index(head, 3)
+    start = text.index("\n") + 1
     new = _replace(head, marked, {name: after.get(name) for name in changed})
     if _read(new) != after:
         # Written so oddly that its lines cannot be told apart: the same members, in the usual form.
