@@ -66,6 +66,20 @@ def count_kinds(work: UnitOfWork, *, actor: Actor, collection_ids: Sequence[int]
     return found
 
 
+def count_items(work: UnitOfWork, *, collection_id: int) -> int:
+    """How many live repositories are in a collection, whoever may see them. One query."""
+    query = select(func.count()).select_from(CollectionItem)
+    query = query.join(Repository, Repository.id == CollectionItem.repository_id)
+    is_there = (CollectionItem.collection_id == collection_id, Repository.kind.in_(work.context[KINDS]), is_live())
+    return work.session.scalar(query.where(*is_there)) or 0
+
+
+def places_of(work: UnitOfWork, *, collection_id: int) -> dict[int, int]:
+    """For each repository in a collection its place, from 1, as ``update_item`` takes it: all count. One query."""
+    query = select(CollectionItem.repository_id).where(CollectionItem.collection_id == collection_id).order_by(*_ORDER)
+    return {id: place for place, (id,) in enumerate(work.rows(query), start=1)}
+
+
 def _visible(work: UnitOfWork, actor: Actor) -> list[ColumnElement[bool]]:
     return [Repository.kind.in_(work.context[KINDS]), is_live(), may_read(actor)]
 

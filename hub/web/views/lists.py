@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
+from flask.sansio.blueprints import BlueprintSetupState
 from flask_babel import gettext
 
 from hub.assets.search.facets import find_facets
 from hub.assets.search.listing import SOURCES, VISIBILITIES, choices_of, conditions_of, has_owner, source_asked
 from hub.assets.service.modelmetadata import ALSO
+from hub.base.context import Context
 from hub.base.errors import Invalid
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
-from hub.repos.kinds import RepositoryKind
+from hub.repos.kinds import KINDS, RepositoryKind
 from hub.repos.models import Repository
 from hub.repos.service import list_repositories
 from hub.web.cards import card_views
@@ -27,6 +30,14 @@ blueprint = Blueprint("lists", __name__)
 
 PER_PAGE = 20
 DEFAULT_SORT = "trending"
+
+
+@blueprint.record
+def _add_addresses(state: BlueprintSetupState) -> None:
+    """Each kind's list at its own words, which come before what any word may stand for: a namespace."""
+    context: Context = state.app.url_map.converters["pages"].context  # type: ignore[attr-defined]
+    for kind in context[KINDS].values():
+        state.add_url_rule(f"/{kind.page_path}", f"list_of_{kind.name}", partial(show_list, kind))
 
 
 def sorts() -> dict[str, str]:

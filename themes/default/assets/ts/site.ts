@@ -5,7 +5,9 @@ import "./lib/anchors";
 import "./lib/copy";
 import "./lib/dialogs";
 import "./lib/forms";
+import "./lib/bar";
 import "./lib/keys";
+import "./lib/quick";
 import "./lib/theme";
 import "./lib/times";
 import "./lib/tabs";
@@ -17,6 +19,7 @@ htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false;
 htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
+htmx.config.refreshOnHistoryMiss = true;
 htmx.config.scrollBehavior = "instant";
 
 declare global {

@@ -1,0 +1,33 @@
+// What the bar says that changes: how much is unread, and what the administrators say until it is put away.
+import { call } from "./api";
+import { on } from "./dom";
+import { text } from "./texts";
+
+const YEAR_S = 31_536_000;
+const bell = document.querySelector<HTMLElement>("[data-unread]");
+
+/** Show how many notifications are unread. */
+function tellUnread(count: number): void {
+  const badge = bell?.querySelector<HTMLElement>(".badge");
+  if (!bell || !badge) return;
+  badge.hidden = !count;
+  badge.textContent = count > 99 ? "99+" : String(count);
+  bell.setAttribute("aria-label", text(count ? "Notifications, {count} unread" : "Notifications", { count }));
+}
+
+async function askUnread(): Promise<void> {
+  tellUnread(await call<number>("/api/v1/notifications/count"));
+}
+
+if (bell) {
+  const ask = () => void askUnread().catch(() => undefined);
+  if ("requestIdleCallback" in window) requestIdleCallback(ask);
+  else setTimeout(ask);
+  document.addEventListener("hub:unread", ask);
+}
+
+on("click", "[data-put-away]", (button) => {
+  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not everywhere.
+  document.cookie = `broadcast=${button.dataset["putAway"]}; path=/; max-age=${YEAR_S}; samesite=lax`;
+  button.closest(".broadcast")?.remove();
+});
