@@ -7,10 +7,14 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
-from tests.support.browser import Visitor, find_chromium, open_browser, visit
+from tests.support.browser import LIMIT_MS, Visitor, find_chromium, open_browser, visit
 from tests.support.hub import Account, HubServer
+
+
+# Five seconds are not enough on a machine that does much else.
+expect.set_options(timeout=LIMIT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,7 @@ def person(single_hub: HubServer) -> Account:
 @pytest.fixture
 def open_window(browser: Browser, hub_server: HubServer) -> Iterator[Callable[..., Visitor]]:
     """``open_window(account, size=NARROW, theme="dark")``: a window at the hub; what it did wrong fails the test."""
+    assert hub_server.administrator, "without one every page leads to the set-up"
     with ExitStack() as windows:
         opened: list[Visitor] = []
 
