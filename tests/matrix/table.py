@@ -86,6 +86,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /issues
         GET /pulls
         GET /<namespace>
+        GET /<namespace>/<name>
+        GET /<apart_pages:kind>/<namespace>/<name>/<any("raw", "resolve"):page>/<path:rest>
         GET /profile/<username>
         GET /organizations/<namespace>
         GET /organizations/<namespace>/members
@@ -237,6 +239,19 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/token/<app>/<name>
     """,
     REPOSITORY_READ: """
+        GET {pages}/tree
+        GET {pages}/tree/<path:rest>
+        GET {pages}/files
+        GET {pages}/files/<path:rest>
+        GET {pages}/blob/<path:rest>
+        GET {pages}/blame/<path:rest>
+        GET {pages}/commits
+        GET {pages}/commits/<path:rest>
+        GET {pages}/commit/<commit_id>
+        GET {pages}/compare
+        GET {pages}/compare/<path:rest>
+        GET {pages}/branches
+        GET {pages}/tags
         GET {pages}/community
         GET {pages}/community/labels
         GET {pages}/community/new
@@ -328,6 +343,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET {wire}/discussions
         GET {wire}/discussions/<int:num>
         GET {repo}/relations
+        GET {pages}/viewer
+        GET {pages}/viewer/<config>/<path:split>
+        GET {pages}/lineage
         GET {repo}/dataviewer/catalog
         GET {repo}/dataviewer/rows
         GET {repo}/dataviewer/cell
@@ -721,6 +739,10 @@ _WATCHING = Sample(values={"uuid": "$watching"})
 _SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
 
 _SAMPLES: Mapping[str, Sample] = {
+    "GET {pages}/viewer": Sample(values={"kind": "datasets"}),
+    "GET {pages}/viewer/<config>/<path:split>": Sample(
+        values={"kind": "datasets", "config": "default", "split": "train"}
+    ),
     "GET /-/datasets-server/is-valid": Sample(query="dataset=$path_of_repository"),
     "GET /-/datasets-server/splits": Sample(query="dataset=$path_of_repository"),
     "GET /-/datasets-server/info": Sample(query="dataset=$path_of_repository"),
@@ -862,6 +884,17 @@ _SAMPLES: Mapping[str, Sample] = {
         }
     ),
     "GET {repo}/compare/<path:base>...<path:head>/files": Sample(values={"base": "main", "head": "main"}),
+    **{
+        f"GET {{pages}}/{page}/<path:rest>": Sample(values={"rest": rest})
+        for page, rest in {
+            **dict.fromkeys(("tree", "files", "commits"), "main"),
+            **dict.fromkeys(("blob", "blame"), "main/README.md"),
+            "compare": "main...main",
+        }.items()
+    },
+    'GET /<apart_pages:kind>/<namespace>/<name>/<any("raw", "resolve"):page>/<path:rest>': Sample(
+        values={"kind": "mcp/servers", "page": "raw", "rest": "main/README.md"}
+    ),
     "GET {repo}/diff": Sample(query="left_commit_id=main"),
     "GET {git}/info/refs": Sample(query="service=git-upload-pack"),
     "PUT {repo} | visibility": Sample(body={"private": True}),

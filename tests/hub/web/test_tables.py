@@ -1,0 +1,145 @@
+"""Data sets as tables in pages, and lineage as a graph and a list."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import unescape
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from hub.accounts.policy import Actor
+from hub.assets.viewer.tables import Column
+from hub.base.clock import SystemClock
+from hub.jobs.run import run_due
+from hub.repos.files import FileEdit, commit_files
+from hub.web.tables import bars_of, classes_of, joined, top_of
+
+pytestmark = pytest.mark.any_database
+
+HTML = {"Accept": "text/html"}
+PART = HTML | {"HX-Request": "true"}
+
+
+@pytest.fixture
+def corpus(context, make_user, make_repository):
+    """ada's data set: 120 rows of numbers, texts, conversations and nothing."""
+    ada = make_user("ada")
+    repository = make_repository(ada, "corpus", kind="dataset")
+    table = pa.table(
+        {
+            "n": [*range(120)],
+            "text": ["<script>alert(1)</script>", *("word " * 200 for _ in range(119))],
+            "talk": [[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day"}]] * 120,
+            "none": pa.array([None] * 120, pa.string()),
+        }
+    )
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    edits = [FileEdit("data/train.parquet", content=sink.getvalue())]
+    actor = Actor.of_user(ada, via="session")
+    commit_files(context, actor=actor, repository_id=repository.id, message="Rows", edits=edits, branch="main")
+    return repository
+
+
+@pytest.fixture
+def get(client):
+    def make(path, headers=HTML, status=200):
+        answer = client.get(path, headers=headers)
+        assert answer.status_code == status, answer.text[:500]
+        return answer.text
+
+    return make
+
+
+def test_rows_are_shown_paged_sorted_filtered_and_one_by_one(client, get, corpus):
+    base = "/datasets/ada/corpus/viewer"
+    assert client.get(base, headers=HTML).headers["Location"] == f"{base}/default/train"
+    page = get(f"{base}/default/train")
+    assert page.count('data-testid="viewer.row"') == 50
+    assert "120 rows" in page
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert 'class="own"' in page  # a turn of the conversation
+    assert page.count("word word") == 49  # a long text once a cell
+    assert page.count('data-testid="viewer.row"') == 50
+    last = get(f"{base}/default/train?page=3&row=119")
+    assert last.count('data-testid="viewer.row"') == 20
+    assert 'data-testid="viewer.panel"' in last
+    found = get(f"{base}/default/train?where=%22n%22+%3E%3D+117&orderby=%22n%22+DESC")
+    assert re.findall(r'viewer-numeric">(\d+)<', found) == ["119", "118", "117"]
+    assert found.count('data-testid="viewer.chip"') == 2
+    none = get(f"{base}/default/train?search=nothing+like+it")
+    assert 'data-state="empty"' in none
+    wrong = get(f"{base}/default/train?where=DROP+TABLE")
+    assert 'data-state="error"' in wrong
+    assert "query_invalid" in wrong
+    get(f"{base}/default/nowhere", status=404)
+    get("/models/ada/corpus/viewer", status=404)
+
+
+def test_statistics_come_afterwards_and_lead_to_their_rows(context, get, corpus):
+    context.clock = SystemClock()
+    address = "/datasets/ada/corpus/viewer/default/train?part=statistics"
+    waiting = get(address, PART)
+    assert 'hx-trigger="load delay:2s"' in waiting
+    run_due(context)
+    done = get(address, PART)
+    assert "hx-get" not in done
+    bars = [unescape(link) for link in re.findall(r'href="([^"]+)" data-testid="viewer.bar"', done)]
+    assert len(bars) >= 20
+    found = get(bars[0])
+    assert 0 < found.count('data-testid="viewer.row"') < 20
+    # A browser that opens the address of a part gets the page.
+    assert "<html" in get(address)
+
+
+def test_what_is_private_or_no_data_set_has_no_tables(client, get, make_user, make_repository, corpus):
+    make_repository(make_user("bob"), "secret", kind="dataset", private=True)
+    get("/datasets/bob/secret/viewer", status=404)
+    get("/datasets/bob/secret/viewer/default/train", status=404)
+    get("/datasets/bob/secret/lineage", status=404)
+
+
+def test_bars_tell_how_to_find_their_rows():
+    number = {"name": 'a"b', "kind": "integer", "measured": "value"}
+    bars = bars_of({**number, "histogram": {"hist": [1, 3], "bin_edges": [0, 5, 9]}})
+    assert [bar.where for bar in bars] == ['"a""b" >= 0 AND "a""b" < 5', '"a""b" >= 5 AND "a""b" <= 9']
+    assert [bar.share for bar in bars] == [1 / 3, 1.0]
+    length = bars_of({"name": "t", "measured": "length", "histogram": {"hist": [2], "bin_edges": [1, 4]}})
+    assert length[0].where == 'length("t") >= 1 AND length("t") <= 4'
+    truth = bars_of({"name": "is", "kind": "boolean", "frequencies": {"false": 1, "true": 2}})
+    assert [bar.where for bar in truth] == ['"is" = TRUE', '"is" = FALSE']
+    names = classes_of({"_type": "ClassLabel", "names": ["cat", "dog"]})
+    pets = bars_of({"name": "pet", "kind": "class", "frequencies": {"dog": 2, "7": 1}}, names)
+    assert [bar.where for bar in pets] == ['"pet" = 1', ""]
+    assert classes_of(Column("pet", "int64", None).feature) == []
+    top = top_of({"name": "t", "top": [{"value": "it's", "count": 2}, {"value": "once", "count": 1}]})
+    assert [bar.where for bar in top] == ["\"t\" = 'it''s'"]
+    assert joined('"a" = 1 OR "a" = 2', '"b" = 3') == '("a" = 1 OR "a" = 2) AND "b" = 3'
+    assert joined("", '"b" = 3') == '"b" = 3'
+
+
+def test_lineage_is_a_list_and_a_graph(context, client, get, make_user, make_repository, make_token):
+    ada = make_user("ada")
+    base, tuned = make_repository(ada, "base"), make_repository(ada, "tuned")
+    make_repository(ada, "hidden", private=True)
+    headers = {"Authorization": f"Bearer {make_token(ada, 'write')}"}
+    empty = get("/models/ada/tuned/lineage")
+    assert 'data-state="empty"' in empty
+    for path in (base.path, "ada/hidden"):
+        body = {"type": "finetune", "kind": "model", "path": path, "note": "<b>"}
+        answer = client.post("/api/v1/models/ada/tuned/lineage/relations", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+    page = get("/models/ada/tuned/lineage")
+    assert page.count('data-testid="lineage.row"') == 2
+    assert 'href="/models/ada/base"' in page
+    assert "hidden" not in page
+    assert "<b>" not in page.replace("<b>tuned</b>", "")
+    assert 'data-testid="lineage.add"' not in page
+    own = get("/models/ada/tuned/lineage?depth=3&direction=up&type=finetune", HTML | headers)
+    assert own.count('data-testid="lineage.deny"') == 2
+    assert get("/models/ada/tuned/lineage?type=quantized&depth=x").count('data-testid="lineage.row"') == 0
+    assert tuned.path == "ada/tuned"
