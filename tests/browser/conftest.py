@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, expect
 from tests.support.browser import LIMIT_MS, Visitor, find_chromium, open_browser, visit
 from tests.support.hub import Account, HubServer
 
-
 # Five seconds are not enough on a machine that does much else.
 expect.set_options(timeout=LIMIT_MS)
 
