@@ -6,9 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, request
+from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from hub.accounts.service.namespaces import find_namespace
 from hub.base.errors import NotFound, Unavailable
+from hub.db.uow import reading
 from hub.git.types import EntryKind
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -18,7 +21,7 @@ from hub.web.folders import find_paths, icon_of, read_facts, read_folder, read_r
 from hub.web.pages import render_page, wants_part
 from hub.web.places import Place, find_place, list_ref_names, render_nowhere, words_behind
 from hub.web.repository import RepositoryPage, open_page, render_repository_page
-from hub.web.routing import REPOSITORY, quote_revision
+from hub.web.routing import REPOSITORY, quote_revision, repository_url
 
 blueprint = Blueprint("files", __name__)
 
@@ -113,3 +116,13 @@ def _show_found(repo: RepositoryPage, place: Place) -> Response:
     return render_repository_page(
         "files/find.html", repo, page="F1", state="ready" if found else "empty", place=place, found=found, words=words
     )
+
+
+@blueprint.get("/<namespace>/<name>")
+def lead_to_model(namespace: str, name: str) -> AnyResponse:
+    """Hugging Face's address of a model leads to its page, below any namespace that there is."""
+    with reading(current_context()) as work:
+        if find_namespace(work, namespace) is None:
+            raise NotFound(gettext("There is no such page."))
+    query = f"?{request.query_string.decode('ascii', 'replace')}" if request.query_string else ""
+    return redirect(f"{repository_url(current_context(), 'model', f'{namespace}/{name}')}{query}", 302)
