@@ -21,7 +21,6 @@ from hub.base.errors import HubError
 from hub.base.log import get_logger
 from hub.community.models import Broadcast
 from hub.community.service.broadcasts import find_active_broadcast
-from hub.community.service.notifications import has_unread
 from hub.db.uow import reading
 from hub.http.actor import csrf_token, current_actor
 from hub.http.context import current_context
@@ -163,15 +162,9 @@ def page_values() -> dict[str, Any]:
         ],
         "broadcast": find_broadcast,
         "broadcast_key": broadcast_key,
-        "has_unread": lambda: _has_unread(viewer),
         "navigation": lambda section: list_links(Section(section), viewer),
         "panels": lambda slot, **subject: render_panels(Slot(slot), viewer=viewer, **subject),
     }
-
-
-def _has_unread(viewer: Actor) -> bool:
-    with reading(current_context()) as work:
-        return has_unread(work, actor=viewer)
 
 
 def list_links(section: Section, viewer: Actor) -> list[dict[str, Any]]:

@@ -116,14 +116,6 @@ def count_unread(work: UnitOfWork, *, actor: Actor) -> int:
     return _count_unread(work, _reader(work, actor))
 
 
-def has_unread(work: UnitOfWork, *, actor: Actor) -> bool:
-    """Whether anything waits to be read by who is signed in; for every page's bell. One query, none for a stranger."""
-    if actor.user_id is None:
-        return False
-    waits = select(Notification.id).where(Notification.user_id == actor.user_id, Notification.read_at.is_(None))
-    return bool(work.rows(waits.limit(1)))
-
-
 def poll(context: Context, *, actor: Actor, limit: int, timezone: str = "", is_look: bool = False) -> Polled:
     """At most ``limit`` unread notifications that no poll has given yet, the oldest first; they count as given now.
 

@@ -27,7 +27,7 @@ from hub.web.signed_in import require_viewer
 blueprint = Blueprint("collection_pages", __name__)
 
 # What a database can have as a row's id.
-_ID = "int(max=9223372036854775807)"
+_ID = "int(min=1, max=9223372036854775807)"
 
 PER_PAGE = 20
 
