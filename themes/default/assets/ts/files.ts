@@ -1,5 +1,6 @@
 // The list of files: menus of its rows, the search for a file, files dropped onto it.
 import { make, on, onEach } from "./lib/dom";
+import { startUpload } from "./lib/upload_start";
 
 // Menus of rows are filled when they are opened: a thousand rows would carry five thousand links.
 
@@ -70,6 +71,12 @@ onEach<HTMLAnchorElement>("a[data-drop]", (link) => {
   });
   list.addEventListener("dragleave", (event) => {
     if (!list.contains(event.relatedTarget as Node | null)) hint.hidden = true;
+  });
+  list.addEventListener("drop", (event) => {
+    if (!event.dataTransfer || !hasFiles(event)) return;
+    event.preventDefault();
+    hint.hidden = true;
+    startUpload(event.dataTransfer, link.href);
   });
 });
 
