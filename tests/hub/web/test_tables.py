@@ -63,8 +63,7 @@ def test_rows_are_shown_paged_sorted_filtered_and_one_by_one(client, get, corpus
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'class="own"' in page  # a turn of the conversation
-    assert page.count("word word") == 49  # a long text once a cell
-    assert page.count('data-testid="viewer.row"') == 50
+    assert page.count("word") == 49 * 60  # of a long text, its beginning
     last = get(f"{base}/default/train?page=3&row=119")
     assert last.count('data-testid="viewer.row"') == 20
     assert 'data-testid="viewer.panel"' in last
@@ -136,8 +135,8 @@ def test_lineage_is_a_list_and_a_graph(context, client, get, make_user, make_rep
     page = get("/models/ada/tuned/lineage")
     assert page.count('data-testid="lineage.row"') == 2
     assert 'href="/models/ada/base"' in page
-    assert "hidden" not in page
-    assert "<b>" not in page.replace("<b>tuned</b>", "")
+    assert "ada/hidden" not in page
+    assert "&lt;b&gt;" in page
     assert 'data-testid="lineage.add"' not in page
     own = get("/models/ada/tuned/lineage?depth=3&direction=up&type=finetune", HTML | headers)
     assert own.count('data-testid="lineage.deny"') == 2
