@@ -16,10 +16,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+from click.testing import CliRunner
 from sqlalchemy import NullPool, create_engine, text
 from urllib3.exceptions import HTTPError
 
 from hub.base.settings import load
+from hub.cli.main import cli
 from tests.support.http import HTTPClient, basic
 from tests.support.processes import accepts_connections, family_of, free_ports, kill_family, stop, tail, wait_until
 
@@ -162,12 +164,18 @@ class HubServer:
         return json.loads(self.cli(*arguments, "--json").stdout)
 
     def create_user(self, name: str, *, admin: bool = False, scope: str = "write") -> Account:
-        """Create an account and a token as the operator does."""
+        """Create an account and a token as the operator does, by the same commands; they run in this process."""
         options = ["--admin"] if admin else []
-        self.cli("user", "create", name, "--email", f"{name}@example.org", "--password-stdin", *options, input=PASSWORD)
+        self._run("user", "create", name, "--email", f"{name}@example.org", "--password-stdin", *options)
         number = next(self._numbers)
-        token = self.cli("token", "create", name, "--name", f"token{number}", "--scope", scope, "--quiet").stdout
+        token = self._run("token", "create", name, "--name", f"token{number}", "--scope", scope, "--quiet")
         return Account(name, token.strip(), self)
+
+    def _run(self, *arguments: str) -> str:
+        # A process of its own takes seconds, most of it for imports.
+        result = CliRunner().invoke(cli, arguments, input=PASSWORD, env=self.environment)
+        assert result.exit_code == 0, f"{result.output}{result.exception!r}"
+        return result.stdout
 
     @cached_property
     def administrator(self) -> Account:
