@@ -83,6 +83,18 @@ _GROUPS: Mapping[Rule, str] = {
         GET /login/reset
         POST /logout
         GET /signup
+        GET /<pages:kind>
+        GET /models
+        GET /datasets
+        GET /codes
+        GET /spaces
+        GET /prompts/library
+        GET /skills
+        GET /mcp/servers
+        GET /collections
+        GET /explore
+        GET /search
+        GET /search/quick
         GET /issues
         GET /pulls
         GET /<namespace>
@@ -190,6 +202,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/<int:broadcast_id> | not active
     """,
     SIGNED_IN: """
+        GET /collections/new
         GET /settings
         GET /settings/<section>
         GET /notifications
@@ -346,6 +359,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {pages}/viewer
         GET {pages}/viewer/<config>/<path:split>
         GET {pages}/lineage
+        GET {pages}/security
         GET {repo}/dataviewer/catalog
         GET {repo}/dataviewer/rows
         GET {repo}/dataviewer/cell
@@ -463,6 +477,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/collections/<int:collection_id>/followers
         GET {hub}/api/collections/<namespace>/<slug>
         GET /api/v1/collections/<int:collection_id>
+        GET /collections/<int:collection_id>
     """,
     COLLECTION_WRITE: """
         PATCH {hub}/api/collections/<namespace>/<slug>

@@ -1,0 +1,170 @@
+import re
+
+import pytest
+
+from hub.accounts.policy import ANONYMOUS
+from hub.assets.service.collections import create_collection
+from hub.assets.service.items import add_items
+from hub.assets.service.labels import set_labels
+from hub.db.uow import reading, unit_of_work
+from hub.repos.models import Repository
+from hub.repos.service import list_repositories
+from hub.web.cards import card_views
+
+pytestmark = pytest.mark.any_database
+
+HTML = {"Accept": "text/html"}
+PART = {**HTML, "HX-Request": "true"}
+
+
+@pytest.fixture
+def shelf(context, make_user, make_token, make_repository, actor_of):
+    """Ada's models with labels, one of them private, and how she asks for pages."""
+    ada = make_user("ada")
+    made = {
+        name: make_repository(ada, name, **fields)
+        for name, fields in {
+            "alpha": {"description": "<b>bold</b> words"},
+            "beta": {"nickname": "The second"},
+            "gamma": {},
+            "hidden": {"private": True},
+            "corpus": {"kind": "dataset"},
+        }.items()
+    }
+    labels = {"alpha": ("translation", "mit"), "beta": ("translation", "apache-2.0"), "gamma": ("fill-mask", "mit")}
+    with unit_of_work(context) as work:
+        for name, (task, license) in labels.items():
+            repository = work.session.get_one(Repository, made[name].id)
+            for category, label in (("task", task), ("license", license)):
+                set_labels(work, actor=actor_of(ada), repository=repository, category=category, names=[label])
+    return ada, made, {**HTML, "Authorization": f"Bearer {make_token(ada, 'admin')}"}
+
+
+def _paths(page):
+    return sorted(re.findall(r'<a href="/\w+/ada/(\w+)" title=', page.text))
+
+
+def _count(page, key, name):
+    """The number beside a value of a facet."""
+    found = re.search(rf'id="v-{key}-{name}".*?number">(\d+)<', page.text, re.DOTALL)
+    return int(found[1]) if found else 0
+
+
+def test_lists_are_narrowed_by_what_their_address_says(client, shelf):
+    _ada, _made, headers = shelf
+    assert _paths(client.get("/models", headers=HTML)) == ["alpha", "beta", "gamma"]
+    assert _paths(client.get("/models", headers=headers)) == ["alpha", "beta", "gamma", "hidden"]
+    assert _paths(client.get("/models?visibility=private", headers=headers)) == ["hidden"]
+    page = client.get("/models?task=translation&license=mit", headers=HTML)
+    assert _paths(page) == ["alpha"]
+    # Beside each value what choosing it, too, would bring under the other filters.
+    assert (_count(page, "task", "translation"), _count(page, "task", "fill-mask")) == (1, 1)
+    assert (_count(page, "license", "mit"), _count(page, "license", "apache-2.0")) == (1, 1)
+    assert 'href="/models?license=mit"' in page.text  # without the task
+    assert 'href="/models?license=mit&amp;task=translation,fill-mask"' in page.text
+    assert _paths(client.get("/models?task=translation,fill-mask&license=mit", headers=HTML)) == ["alpha", "gamma"]
+    assert _paths(client.get("/models?search=second", headers=HTML)) == ["beta"]
+    assert _paths(client.get("/models?author=nobody", headers=HTML)) == []
+    assert _paths(client.get("/datasets", headers=HTML)) == ["corpus"]
+
+
+def test_a_list_escapes_what_people_wrote_and_answers_with_a_part_of_itself(client, shelf):
+    page = client.get("/models?search=alpha", headers=PART)
+    assert "<!doctype" not in page.text
+    assert "&lt;b&gt;bold&lt;/b&gt; words" in page.text
+    odd = client.get("/models", query_string={"search": '"><script>x</script>', "task": "<i>"}, headers=HTML)
+    assert "<script>x" not in odd.text
+    assert "<i>" not in odd.text
+
+
+@pytest.mark.parametrize("query", ["params_min=x", "params_max=-1", "fits=nan", "sort=worst", "source=moon", "page=0"])
+def test_what_cannot_be_meant_is_told_and_the_filters_stay(client, query):
+    page = client.get(f"/models?{query}", headers=HTML)
+    assert page.status_code == 400
+    assert 'data-state="error"' in page.text
+    assert 'data-testid="list.search"' in page.text
+
+
+def test_a_list_without_anything_says_what_to_do(client, shelf):
+    assert 'data-state="empty"' in client.get("/spaces", headers=HTML).text
+    assert "Sign in to make the first one" in client.get("/spaces", headers=HTML).text
+    nothing = client.get("/models?license=gpl-3.0", headers=HTML)
+    assert "No repository matches" in nothing.text
+    assert 'data-testid="list.chip"' in nothing.text
+
+
+def test_cards_cost_the_same_however_many_there_are(context, shelf, count_queries):
+    with reading(context) as work:
+        rows = list_repositories(work, actor=ANONYMOUS, kind="model").items
+        card_views(work, ANONYMOUS, rows)  # from then on the labels are known
+        with count_queries() as few:
+            card_views(work, ANONYMOUS, rows[:1])
+        with count_queries() as many:
+            views = card_views(work, ANONYMOUS, rows)
+    assert len(few) == len(many) <= 5
+    assert {view.task.name for view in views} == {"translation", "fill-mask"}
+
+
+def test_a_facet_is_shown_whole_and_looked_through(client, shelf):
+    page = client.get("/models?facet=license&find=apache", headers=HTML)
+    assert (_count(page, "license", "apache-2.0"), _count(page, "license", "mit")) == (1, 0)
+    assert "No label has this in its name." in client.get("/models?facet=license&find=zzz", headers=HTML).text
+
+
+def test_the_search_page_shows_each_type_and_helps_where_nothing_is_found(client, shelf):
+    assert _paths(client.get("/search?q=alpha&type=models", headers=HTML)) == ["alpha"]
+    assert "hidden" not in client.get("/search?q=hidden", headers=HTML).text.split("<main", 1)[1].split("</form>", 1)[1]
+    page = client.get("/search", query_string={"q": "alpha license:apache-2.0"}, headers=HTML)
+    assert 'data-state="empty"' in page.text
+    [address] = re.findall(r'href="(/search\?q=[^"]*)" data-testid="search.drop"', page.text)
+    assert address == "/search?q=alpha"
+    fault = client.get("/search", query_string={"q": "params:<b>"}, headers=HTML)
+    assert (fault.status_code, 'data-state="error"' in fault.text) == (400, True)
+    assert "&lt;b&gt;" in fault.text
+    assert client.get("/search", headers=HTML).status_code == 200
+
+
+def test_the_box_finds_while_one_types_and_never_fails(client, shelf):
+    page = client.get("/search/quick?q=bet", headers=PART)
+    assert re.findall(r'role="option"[^>]*href="([^"]+)"', page.text) == ["/models/ada/beta", "/search?q=bet"]
+    for odd in ("params:", '"', " ", "x" * 300):
+        assert client.get("/search/quick", query_string={"q": odd}, headers=PART).status_code == 200
+
+
+def test_the_first_page_is_for_who_looks(client, shelf, make_user, make_token):
+    _ada, _made, headers = shelf
+    anybody, ada = client.get("/", headers=HTML).text, client.get("/", headers=headers).text
+    assert "hidden" not in anybody
+    assert "Your repositories" not in anybody
+    assert "/models/ada/hidden" in ada
+    assert "What others did" in client.get("/?part=feed", headers={**headers, "HX-Request": "true"}).text
+    assert client.get("/explore?period=day", headers=HTML).status_code == 200
+    assert client.get("/explore?period=aeon", headers=HTML).status_code == 400
+
+
+def test_collections_show_what_one_may_see_and_count_the_rest(context, client, shelf, actor_of):
+    ada, made, headers = shelf
+    with unit_of_work(context) as work:
+        collection = create_collection(work, actor=actor_of(ada), name="Best", description="<i>mine</i>")
+        ids = [made[name].id for name in ("hidden", "beta", "alpha")]
+        add_items(work, actor=actor_of(ada), collection_id=collection.id, repository_ids=ids)
+        secret = create_collection(work, actor=actor_of(ada), name="Secret", is_private=True)
+        best, secret = f"/collections/{collection.id}", f"/collections/{secret.id}"
+    page = client.get(best, headers=HTML)
+    assert "1 more is in it that you may not see." in page.text
+    assert "hidden" not in page.text.split("<main", 1)[1].replace("hidden aria", "")
+    assert "&lt;i&gt;mine&lt;/i&gt;" in page.text
+    # Places count what is not seen: the API takes them so.
+    assert re.findall(r'data-place="(\d)"', page.text) == ["2", "3"]
+    assert 'data-testid="item.up"' not in page.text
+    own = client.get(best, headers=headers)
+    assert re.findall(r'data-place="(\d)"', own.text) == ["1", "2", "3"]
+    assert 'data-testid="item.up"' in own.text
+    assert client.get(secret, headers=HTML).status_code == 404
+    assert client.get("/collections/999999999999999999999", headers=HTML).status_code == 404
+    listed = client.get("/collections?search=be", headers=HTML).text
+    assert best in listed
+    assert secret not in listed
+    candidates = client.get(f"{best}?add=alp", headers={**headers, "HX-Request": "true"}).text
+    assert "In it already" in candidates
+    assert client.get("/collections/new", headers=HTML).status_code == 303
