@@ -202,6 +202,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/<int:broadcast_id> | not active
     """,
     SIGNED_IN: """
+        GET /<pages:kind>/new
         GET /collections/new
         GET /settings
         GET /settings/<section>
@@ -393,6 +394,10 @@ _GROUPS: Mapping[Rule, str] = {
         POST {prompt}/preview
     """,
     REPOSITORY_ASKED: """
+        GET {pages}/<path:revision>/new
+        GET {pages}/<path:revision>/upload
+        GET {pages}/edit/<path:rest>
+        GET {pages}/delete/<path:rest>
         GET {wire}/likers
         GET {repo}/access_request
     """,
@@ -903,13 +908,15 @@ _SAMPLES: Mapping[str, Sample] = {
         f"GET {{pages}}/{page}/<path:rest>": Sample(values={"rest": rest})
         for page, rest in {
             **dict.fromkeys(("tree", "files", "commits"), "main"),
-            **dict.fromkeys(("blob", "blame"), "main/README.md"),
+            **dict.fromkeys(("blob", "blame", "edit", "delete"), "main/README.md"),
             "compare": "main...main",
         }.items()
     },
     'GET /<apart_pages:kind>/<namespace>/<name>/<any("raw", "resolve"):page>/<path:rest>': Sample(
         values={"kind": "mcp/servers", "page": "raw", "rest": "main/README.md"}
     ),
+    "GET {pages}/<path:revision>/new": Sample(values={"revision": "main"}),
+    "GET {pages}/<path:revision>/upload": Sample(values={"revision": "main"}),
     "GET {repo}/diff": Sample(query="left_commit_id=main"),
     "GET {git}/info/refs": Sample(query="service=git-upload-pack"),
     "PUT {repo} | visibility": Sample(body={"private": True}),

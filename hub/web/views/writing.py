@@ -86,8 +86,8 @@ def open_base(kind: RepositoryKind, namespace: str, name: str, words: list[str],
 
     Raises NotFound, NotSignedIn; Invalid (``not_a_branch``) for a tag or a commit, which nobody can add to.
     """
-    get_writer()
     repo = open_page(kind, namespace, name, tab="files")
+    get_writer()
     context = current_context()
     check_content(context, current_actor(), repo.shown)
     if path is None:

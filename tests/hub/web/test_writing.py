@@ -52,13 +52,16 @@ def thing(browse, make_repository):
 PAGES = ("main/new", "main/upload", "edit/main/README.md", "delete/main/README.md")
 
 
-def test_what_is_private_is_not_there_for_others_and_who_is_nobody_is_asked_to_sign_in(thing, browse):
+def test_what_is_private_is_not_there_for_others_and_who_is_nobody_is_asked_to_sign_in(thing, browse, make_repository):
     ada, _ = thing
+    make_repository(ada.user, "open")
     bob, nobody = browse("bob"), browse()
     for page in PAGES:
         assert ada(f"/models/ada/thing/{page}").status_code == 200, page
         assert bob(f"/models/ada/thing/{page}").status_code == 404, page
-        assert nobody(f"/models/ada/thing/{page}").status_code == 401, page
+        assert nobody(f"/models/ada/thing/{page}").status_code == 404, page
+        assert bob(f"/models/ada/open/{page}").status_code == 200, page
+        assert nobody(f"/models/ada/open/{page}").status_code == 401, page
     assert nobody("/models/new").status_code == 401
     assert ada("/models/ada/thing/edit/main/none.md").status_code == 404
     assert ada("/models/ada/thing/nowhere/new").status_code == 404
