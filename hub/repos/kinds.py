@@ -37,8 +37,9 @@ class Tab:
 # In their order; a kind has some of them.
 APP, CARD, VIEWER, SCHEMA = Tab("app", "App"), Tab("card", "Card"), Tab("viewer", "Viewer"), Tab("schema", "Schema")
 FILES, LOGS, LINEAGE = Tab("files", "Files"), Tab("logs", "Logs"), Tab("lineage", "Lineage")
+SECURITY = Tab("security", "Security")
 COMMUNITY, SETTINGS = Tab("community", "Community"), Tab("settings", "Settings")
-USUAL_TABS = (CARD, FILES, LINEAGE, COMMUNITY, SETTINGS)
+USUAL_TABS = (CARD, FILES, LINEAGE, SECURITY, COMMUNITY, SETTINGS)
 # What can be done with any asset, beside reading and changing it.
 USUAL_ACTIONS = frozenset({"fork", "like", "discuss", "collect", "download"})
 
@@ -139,7 +140,7 @@ CORE_KINDS = (
         icon="database",
         details=_DATASET_DETAILS,
         card=DATASET_KEYS,
-        tabs=(CARD, VIEWER, FILES, LINEAGE, COMMUNITY, SETTINGS),
+        tabs=(CARD, VIEWER, FILES, LINEAGE, SECURITY, COMMUNITY, SETTINGS),
         actions=USUAL_ACTIONS | {"preview", "evaluate"},
     ),
     RepositoryKind("code", "codes", "Code", icon="code"),
@@ -150,7 +151,7 @@ CORE_KINDS = (
         details=_SPACE_DETAILS,
         taken_code="SPACE-ERR-1",  # source: CSGHub contract, section 1.6
         card=SPACE_KEYS,
-        tabs=(APP, CARD, FILES, LOGS, LINEAGE, COMMUNITY, SETTINGS),
+        tabs=(APP, CARD, FILES, LOGS, LINEAGE, SECURITY, COMMUNITY, SETTINGS),
         actions=USUAL_ACTIONS | {"run"},
     ),
     RepositoryKind(
@@ -168,7 +169,7 @@ CORE_KINDS = (
         pages="mcp/servers",
         icon="plug",
         details=_MCP_DETAILS,
-        tabs=(CARD, SCHEMA, FILES, LINEAGE, COMMUNITY, SETTINGS),
+        tabs=(CARD, SCHEMA, FILES, LINEAGE, SECURITY, COMMUNITY, SETTINGS),
         actions=USUAL_ACTIONS | {"deploy"},
     ),
 )

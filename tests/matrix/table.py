@@ -688,6 +688,12 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/admin/users/<username>/reactivate
         DELETE /api/v1/admin/users/<username>/sessions
         GET /api/v1/admin/repos
+        GET /api/v1/admin/repositories
+        POST /api/v1/admin/schedules/<name>/run
+        POST /api/v1/admin/users/<username>/password_link
+        PUT /api/v1/admin/namespaces/<namespace>/quota
+        DELETE /api/v1/admin/broadcasts/<int:broadcast_id>
+        GET /admin_panel
         POST /api/v1/admin/<type>/<namespace>/<name>/change_path
         PUT {repo}/incr_downloads
         POST {repo}/update_downloads

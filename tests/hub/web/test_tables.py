@@ -142,3 +142,26 @@ def test_lineage_is_a_list_and_a_graph(context, client, get, make_user, make_rep
     assert own.count('data-testid="lineage.deny"') == 2
     assert get("/models/ada/tuned/lineage?type=quantized&depth=x").count('data-testid="lineage.row"') == 0
     assert tuned.path == "ada/tuned"
+
+
+def test_findings_are_told_file_by_file(context, get, make_user, make_repository, make_token):
+    ada = make_user("ada")
+    thing = make_repository(ada, "thing")
+    empty = get("/models/ada/thing/security")
+    assert "Not looked through yet" in empty
+    token = f"hf_{'aB3dE6gH1jK4mN7pQ0rS2tU5vW8xYzCfIl'}"
+    edits = [FileEdit("keys.txt", content=f"\n{token}\n".encode()), FileEdit("a.txt", content=b"a")]
+    actor = Actor.of_user(ada, via="session")
+    commit_files(context, actor=actor, repository_id=thing.id, message="Keys", edits=edits, branch="main")
+    run_due(context)
+    page = get("/models/ada/thing/security")
+    assert page.count('data-testid="security.row"') >= 3
+    found = get("/models/ada/thing/security?state=suspicious")
+    assert found.count('data-testid="security.row"') == 1
+    assert "#L2" not in found
+    own = get(
+        "/models/ada/thing/security?state=suspicious", HTML | {"Authorization": f"Bearer {make_token(ada, 'write')}"}
+    )
+    assert "#L2" in own
+    assert 'data-testid="security.scan"' in own
+    assert 'data-state="empty"' in get("/models/ada/thing/security?state=unsafe")
