@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request
 
-from hub.base.errors import Invalid
+from hub.base.errors import Denied, Invalid, NotFound
 from hub.base.names import fold_name
 from hub.community.service.board import SORTS, TYPES, Wanted, list_community
 from hub.community.service.labels import MAX_EACH, keys_on, list_labels
@@ -17,9 +17,11 @@ from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.repos.differences import list_compared_files
 from hub.repos.kinds import RepositoryKind
 from hub.repos.service import get_readable
 from hub.web.community import rights_in
+from hub.web.diffs import Diff
 from hub.web.pages import render_page, wants_part
 from hub.web.proposals import list_targets
 from hub.web.repository import open_page, open_page_in, render_repository_page
@@ -106,6 +108,19 @@ def show_new(kind: RepositoryKind, namespace: str, name: str) -> Response:
         repository = get_readable(work, actor=viewer, repository_id=repo.id)
     if viewer.is_anonymous:
         return redirect(f"/login?{urlencode({'next': request.full_path})}", 302)  # type: ignore[return-value]
+    base, head = request.args.get("base", "") or repository.default_branch, request.args.get("head", "")
+    diff, fault = None, ""
+    if is_pull and head and not request.args.get("source"):
+        compared = Diff(
+            repo,
+            lambda asked: list_compared_files(context, repository, actor=viewer, base=base, head=head, asked=asked),
+        )
+        try:
+            if wants_part():
+                return compared.answer_part()
+            diff = compared.open()
+        except (NotFound, Denied) as error:
+            fault = str(error)
     template = read_templates(context, repository, actor=viewer)
     chosen = template.pull if is_pull else template.issue
     return render_repository_page(
@@ -118,6 +133,8 @@ def show_new(kind: RepositoryKind, namespace: str, name: str) -> Response:
         description=request.args.get("body", "") or (chosen.content if chosen else ""),
         form=chosen,
         targets=list_targets(context, repo, viewer) if is_pull else None,
+        diff=diff,
+        fault=fault,
         wanted_labels=request.args.getlist("label")[:MAX_EACH],
     )
 
