@@ -18,7 +18,7 @@ export PATH := $(abspath $(BIN)):$(PATH):$(abspath $(VENV))/tools/git_lfs/bin
 
 .PHONY: help
 help: ## List the commands.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: export HUB_HOME ?= $(abspath .hub)
@@ -33,7 +33,7 @@ PROCESSES ?= 2
 
 .PHONY: test
 test: test-tools ## Run the tests; ARGS="-k lfs -x" goes to pytest, PROCESSES=0 runs them one after another.
-	pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
+	pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: test-tools ## Check style, types, the floors and the licences of what we depend on.
@@ -57,6 +57,10 @@ bench: $(VENV)/.installed-bench ## Measure speed against other servers; ROW=clon
 .PHONY: screenshots
 screenshots: test-tools ## Take a picture of every page, in both themes, wide and narrow; FOLDER=... says where to.
 	python -m tests.support.screenshots $(or $(FOLDER),build/screenshots)
+
+.PHONY: browser-large
+browser-large: test-tools ## Upload 2,000 files, and 2 GiB through a cut of the network, in a real browser; some minutes.
+	pytest --numprocesses 0 -s tests/browser/large.py $(ARGS)
 
 .PHONY: fuzz
 fuzz: test-tools ## Try Xet's formats and the whole API with what is generated, for a quarter of an hour; ARGS="--examples 500" for longer.

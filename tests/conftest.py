@@ -435,7 +435,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the second run of tests to which one database is as good as another."""
+    """Leave out the second run of tests to which one database is as good as another, and put long files first."""
 
     def is_second(item: pytest.Item) -> bool:
         call = getattr(item, "callspec", None)
@@ -447,6 +447,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if second:
         config.hook.pytest_deselected(items=second)
         items[:] = [item for item in items if not is_second(item)]
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    # Two processes share the files in this order, and should be done at about the same time: long files first, short
+    # ones last. What needs running hubs comes late, for the hubs run to the end.
+    return next((turn for turn, places in _TURNS.items() if item.nodeid.startswith(places)), 1)
+
+
+_TURNS = {
+    0: ("tests/matrix/", "tests/hub/jobs/", "tests/hub/cli/"),
+    2: ("tests/browser/", "tests/clients/", "tests/flows/", "tests/plugins/"),
+    3: ("tests/hub/base/", "tests/hub/git/", "tests/hub/licensing/", "tests/hub/objects/", "tests/test_house.py"),
+}
 
 
 def pytest_collection_finish() -> None:
