@@ -66,12 +66,17 @@ class Wanted:
         told = ["--fixed-strings", "--regexp-ignore-case"] if self.author or self.words else []
         told += [f"--author={self.author}"] if self.author else []
         told += [f"--grep={self.words}"] if self.words else []
-        told += [f"--since={self.since.isoformat()}T00:00:00Z"] if self.since else []
-        told += [f"--until={self.until.isoformat()}T23:59:59Z"] if self.until else []
+        told += [f"--since={_in_reach(self.since)}T00:00:00Z"] if self.since else []
+        told += [f"--until={_in_reach(self.until)}T23:59:59Z"] if self.until else []
         return [*told, "--follow"] if self.is_following else told
 
 
 EVERYTHING = Wanted()
+
+
+def _in_reach(day: date) -> date:
+    """The day, or the nearest that git can read. Source: tm_to_time_t in git's date.c."""
+    return min(max(day, date(1970, 1, 2)), date(2099, 12, 30))
 
 
 def log(

@@ -96,9 +96,12 @@ def read_start(file: OpenedFile) -> bytes:
     return read_all(file, _LOOK_BYTES)
 
 
-def first_shown(line: int) -> int:
+def first_shown(line: int, size_bytes: int) -> int:
     """The first line of the page that one asks for by a line within it."""
-    return max(1, line - _BEFORE) if line > LINES_PER_PAGE - _BEFORE else 1
+    if line <= LINES_PER_PAGE - _BEFORE:
+        return 1
+    # Of a larger text a page may end before so many lines.
+    return line - _BEFORE if size_bytes <= MAX_COLOURED_BYTES else line
 
 
 def read_coloured(context: Context, file: OpenedFile, *, line: int) -> TextPage:
@@ -168,7 +171,10 @@ def read_tail(file: OpenedFile) -> TextPage:
     """The last lines of a content; their numbers are not known."""
     length = min(_PIECE_BYTES, file.size_bytes)
     data = b"".join(file.open_range(file.size_bytes - length, length))
-    parts = data.split(b"\n")[1:] if length < file.size_bytes else data.split(b"\n")
+    parts = data.split(b"\n")
+    # It begins within a line, mostly.
+    if length < file.size_bytes and len(parts) > 1:
+        del parts[0]
     if parts and not parts[-1]:
         parts.pop()
     return TextPage([TextLine(None, _plain(part)) for part in parts[-LINES_PER_PAGE:]])

@@ -119,7 +119,7 @@ def _text(file: OpenedFile) -> dict[str, Any]:
     if file.size_bytes > blobs.MAX_PAGED_BYTES:
         head = blobs.read_lines(file, line=1, at=0)
         return {"text": head, "tail": blobs.read_tail(file)}
-    line = blobs.first_shown(_number("line", 1))
+    line = blobs.first_shown(_number("line", 1), file.size_bytes)
     return {"text": blobs.read_page_of_text(current_context(), file, line=line, at=0)}
 
 
