@@ -92,17 +92,26 @@ def announce_objects(body: dict[str, Any], address: Address) -> dict[str, Any]:
     ``uploads/objects/finish`` has checked it.
     """
     context, actor, repository = current_context(), current_actor(), address.get()
-    store = context[STORE]
     steps = find_steps(
         context,
         actor=actor,
         repository_id=repository.id,
         sizes={item["oid"]: item["size"] for item in body["objects"]},
         links=SignedLinks(context, actor, repository),
-        is_direct=store.is_direct and store.allows_pages_of(hub_url()),
+        is_direct=_is_direct(context),
         for_proposal=body["for_proposal"],
     )
     return ok([_steps_view(step, context) for step in steps])
+
+
+def _is_direct(context: Context) -> bool:
+    """Whether the browser may send straight to the store: from pages at the hub's own address.
+
+    Whoever reaches the hub by another name sends through it: a name in a request must not be written into a bucket.
+    """
+    store, own = context[STORE], urlsplit(context.settings.effective_base_url)
+    origin = f"{own.scheme}://{own.netloc}"
+    return store.is_direct and hub_url() == origin and store.allows_pages_of(origin)
 
 
 def _steps_view(step: ObjectSteps, context: Context) -> dict[str, Any]:

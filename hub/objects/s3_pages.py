@@ -24,7 +24,7 @@ def allow_pages_of(origin: str, client: Minio, pool: urllib3.PoolManager, bucket
     Raises what the client's library raises where the server does not answer.
     """
     is_allowed = _answers(origin, pool, address)
-    if not is_allowed and _add_rule(origin, client, bucket):
+    if not is_allowed and add_rule(origin, client, bucket):
         is_allowed = _answers(origin, pool, address)
     log.info("s3_pages_asked", origin=origin, is_allowed=is_allowed)
     return is_allowed
@@ -36,8 +36,8 @@ def _answers(origin: str, pool: urllib3.PoolManager, address: str) -> bool:
     return response.status < 300 and response.headers.get("Access-Control-Allow-Origin", "") in ("*", origin)
 
 
-def _add_rule(origin: str, client: Minio, bucket: str) -> bool:
-    """Add a rule to those of the bucket; False where the server knows no such rules, or the account may not."""
+def add_rule(origin: str, client: Minio, bucket: str) -> bool:
+    """Add a rule for an origin to those of the bucket; False where the server has no such rules, or refuses it."""
     rule = (
         f"<CORSRule><AllowedOrigin>{escape(origin)}</AllowedOrigin><AllowedMethod>PUT</AllowedMethod>"
         "<AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader><MaxAgeSeconds>3600</MaxAgeSeconds></CORSRule>"
