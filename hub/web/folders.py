@@ -20,7 +20,7 @@ from hub.repos import contents
 from hub.repos.lastcommits import read_last_commits
 from hub.repos.lookup import repository_path
 from hub.repos.rows import Shown
-from hub.web.markdown import LinkBase, render_markdown
+from hub.web.markdown import LinkBase, render_markdown, without_head
 from hub.web.places import Place
 from hub.web.repository import RepositoryPage
 
@@ -123,7 +123,9 @@ def read_readme(context: Context, repo: RepositoryPage, *, actor: Actor, place: 
     text = read.blob.data.decode("utf-8", "replace")
     if not entry.name.lower().endswith((".md", ".markdown", ".mdx", "readme")):
         return Readme(entry.path, Markup('<pre class="plain-text">{}</pre>').format(text))
-    return Readme(entry.path, render_markdown(text, base=LinkBase(repo.url(), place.revision, place.path)))
+    return Readme(
+        entry.path, render_markdown(without_head(text), base=LinkBase(repo.url(), place.revision, place.path))
+    )
 
 
 def find_paths(context: Context, repository: Shown, *, commit_id: str, words: str) -> list[str]:

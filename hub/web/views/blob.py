@@ -24,7 +24,7 @@ from hub.repos.gates import check_content
 from hub.repos.kinds import RepositoryKind
 from hub.web import blobs
 from hub.web.highlight import language_of
-from hub.web.markdown import LinkBase, render_document
+from hub.web.markdown import LinkBase, render_document, without_head
 from hub.web.notebooks import NotebookError, read_notebook
 from hub.web.pages import render_page, wants_part
 from hub.web.places import Place, find_place, list_ref_names, render_nowhere
@@ -107,7 +107,9 @@ def _choose(
             return "text", {"problem": str(error), **_text(file)}
     if kind == "markdown":
         text = blobs.read_all(file, blobs.MAX_DOCUMENT_BYTES).decode("utf-8", "replace")
-        return kind, {"document": render_document(text, base=LinkBase(repo.url(), place.revision, place.folder))}
+        return kind, {
+            "document": render_document(without_head(text), base=LinkBase(repo.url(), place.revision, place.folder))
+        }
     if kind:
         return kind, {}
     if not is_text:
