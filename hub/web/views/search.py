@@ -141,7 +141,7 @@ def _types(work: UnitOfWork, viewer: Actor) -> dict[str, str]:
         "users": gettext("People"),
         "organizations": gettext("Organisations"),
         "code": gettext("Files"),
-        "discussions": gettext("Issues and pull requests"),
+        "discussions": gettext("Discussions"),
     }
     return {
         type: names.get(type) or gettext(title)
