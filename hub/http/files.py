@@ -63,7 +63,8 @@ def send_file(
 
     filename: what the client shall call it; "" for its own name. redirects_head: whether a HEAD is redirected as well.
     Clients that read what a file is from the HEAD's own headers want it answered here. headers: further ones, of every
-    answer. A GET from the first byte on counts as a download of the repository. Raises RangeNotSatisfiable.
+    answer. A GET from the first byte on counts as a download of the repository,
+    but for what a browser shows within a page. Raises RangeNotSatisfiable.
     """
     filename = filename or file.entry.name
     told = {"X-Repo-Commit": file.commit_id, "Content-Disposition": disposition(filename), **(headers or {})}
@@ -80,7 +81,7 @@ def send_file(
     if response is None:
         content = Content(file.size_bytes, file.etag, file.open_range, file.local_path, file.modified_at)
         response = send_content(content, headers=told)
-    if request.method == "GET" and response.status_code != 304 and _is_from_start():
+    if request.method == "GET" and response.status_code != 304 and _is_from_start() and not _is_part_of_page():
         context[DOWNLOADS].count(repository_id, path=file.entry.path, client=client_of(current_actor()))
     return response
 
@@ -88,6 +89,11 @@ def send_file(
 def client_of(actor: Actor) -> str:
     """Who downloads, for counting: the account, or else the address, which is kept nowhere."""
     return f"user {actor.user_id}" if actor.user_id is not None else f"address {client_address()}"
+
+
+def _is_part_of_page() -> bool:
+    """Whether a browser shows it within a page: a picture in a card is looked at, and not downloaded."""
+    return request.headers.get("Sec-Fetch-Dest", "") in ("image", "video", "audio")
 
 
 def _is_from_start() -> bool:

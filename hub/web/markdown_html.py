@@ -211,7 +211,8 @@ class _Finisher:
 
     def _medium(self, name: str, attributes: dict[str, str]) -> str:
         address = attributes.pop("src", "")
-        target = self.address_of(address, "raw")
+        # The content itself, where Git has a pointer to it.
+        target = self.address_of(address, "resolve")
         if target.startswith("/"):
             attributes["src"] = target
             if name == "img":

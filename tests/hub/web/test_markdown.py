@@ -60,8 +60,8 @@ def test_what_people_write_on_github_looks_alike_here(render, text, part):
         ("[a](..)", "/models/ada/bert/files/v1%2Fx"),
         ("[a](b.md#part)", "/models/ada/bert/blob/v1%2Fx/docs/b.md#user-content-part"),
         ("[a](/datasets/ada/texts)", "/datasets/ada/texts"),
-        ("![a](pic.png)", "/models/ada/bert/raw/v1%2Fx/docs/pic.png"),
-        ('<video src="a.mp4"></video>', "/models/ada/bert/raw/v1%2Fx/docs/a.mp4"),
+        ("![a](pic.png)", "/models/ada/bert/resolve/v1%2Fx/docs/pic.png"),
+        ('<video src="a.mp4"></video>', "/models/ada/bert/resolve/v1%2Fx/docs/a.mp4"),
         ("# Part\n[a](#part)", "#user-content-part"),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_preview_is_for_those_who_are_signed_in(client, make_user, make_token)
     token = make_token(make_user(), "read")
     answer = client.post("/-/preview", data=given, headers={"Authorization": f"Bearer {token}"})
     assert "<strong>b</strong>" in answer.text
-    assert 'src="/models/ada/bert/raw/main/docs/a.png"' in answer.text
+    assert 'src="/models/ada/bert/resolve/main/docs/a.png"' in answer.text
 
 
 def test_diagrams_are_drawn_where_no_right_reaches(client):

@@ -11,7 +11,16 @@ const place = document.getElementById("diagram") as HTMLElement;
 let drawn = 0;
 
 async function draw({ id, source, theme }: Order): Promise<void> {
-  mermaid.initialize({ startOnLoad: false, securityLevel: "strict", theme, maxTextSize: 50_000, maxEdges: 500 });
+  // Labels are text of SVG: HTML in them would be looked at by the browser while it is measured.
+  mermaid.initialize({
+    startOnLoad: false,
+    securityLevel: "strict",
+    htmlLabels: false,
+    secure: ["secure", "securityLevel", "startOnLoad", "maxTextSize", "maxEdges", "htmlLabels", "flowchart"],
+    theme,
+    maxTextSize: 50_000,
+    maxEdges: 500,
+  });
   try {
     const { svg } = await mermaid.render(`drawn-${++drawn}`, source);
     place.innerHTML = svg;

@@ -5,7 +5,8 @@
 //
 // Fields become members of a JSON object by their names; "a.b" nests. data-type on a field: "number", "list" (a comma
 // or a line between), "json", "boolean" (of a select). A checkbox is true or false, or one of a list where several have
-// its name. A field that is empty and has data-skip is left out.
+// its name. A field that is empty and has data-skip is left out. What a field with data-address says stands in the
+// address in place of its {name}, and not in the body.
 // data-then: "reload", an address with {members} of the answer's data, "close" (the dialog), or nothing. An event
 // "hub:done" with the answer as detail is sent from the form in each case, before that.
 // What was typed is kept until it is sent (data-draft="a name"), also over the end of a session.
@@ -24,6 +25,10 @@ function put(body: Json, name: string, value: unknown): void {
   target[last] = value;
 }
 
+function find(body: Json, name: string): unknown {
+  return name.split(".").reduce<unknown>((at, part) => (at as Json | undefined)?.[part], body);
+}
+
 /** The JSON object that a form stands for. */
 export function bodyOf(form: HTMLFormElement): Json {
   const body: Json = {};
@@ -33,11 +38,13 @@ export function bodyOf(form: HTMLFormElement): Json {
     const type = field.dataset["type"];
     if (field instanceof HTMLInputElement && field.type === "checkbox") {
       if (type === "list") {
-        const list = (body[field.name] ??= []) as string[];
-        if (field.checked) list.push(field.value);
+        const list = (find(body, field.name) ?? []) as string[];
+        put(body, field.name, field.checked ? [...list, field.value] : list);
       } else put(body, field.name, field.checked);
       continue;
     }
+    // It is a part of the address.
+    if (field.dataset["address"] !== undefined) continue;
     const value = field.value;
     if (value === "" && field.dataset["skip"] !== undefined) continue;
     if (type === "number") put(body, field.name, value === "" ? null : Number(value));
@@ -88,8 +95,15 @@ function fill(template: string, answer: unknown): string {
   );
 }
 
-async function send(element: HTMLElement, body: unknown, key: string): Promise<void> {
-  const { api = "", method = "POST", toast, undo } = element.dataset;
+/** Where a form is sent to: {name} in its data-api is what the field of that name with data-address says. */
+function addressOf(form: HTMLFormElement): string {
+  const told = [...form.querySelectorAll<Field>("[data-address]")].map((field) => [field.name, field.value.trim()]);
+  return told.length ? fill(form.dataset["api"] ?? "", Object.fromEntries(told)) : (form.dataset["api"] ?? "");
+}
+
+async function send(element: HTMLElement, body: unknown, key: string, address?: string): Promise<void> {
+  const { api: own = "", method = "POST", toast, undo } = element.dataset;
+  const api = address ?? own;
   const then = element.dataset["then"] ?? "";
   const answer = await call(api, { method, body, key });
   element.dispatchEvent(new CustomEvent("hub:done", { bubbles: true, detail: answer }));
@@ -114,7 +128,7 @@ async function submit(form: HTMLFormElement, submitter: HTMLElement | null): Pro
   try {
     const body = bodyOf(form);
     if (submitter?.dataset["name"]) put(body, submitter.dataset["name"], submitter.dataset["value"] ?? true);
-    await send(form, body, key);
+    await send(form, body, key, addressOf(form));
     delete form.dataset["key"];
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
