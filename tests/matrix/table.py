@@ -76,6 +76,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 
 _GROUPS: Mapping[Rule, str] = {
     PUBLIC: """
+        GET /-/diagram
         POST /api/v1/setup/administrator
         GET /login
         POST /login
@@ -202,6 +203,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/<int:broadcast_id> | not active
     """,
     SIGNED_IN: """
+        POST /-/preview
         GET /<pages:kind>/new
         GET /collections/new
         GET /settings
@@ -253,6 +255,7 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/token/<app>/<name>
     """,
     REPOSITORY_READ: """
+        GET {pages}/card
         GET {pages}/tree
         GET {pages}/tree/<path:rest>
         GET {pages}/files
@@ -395,6 +398,8 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     REPOSITORY_ASKED: """
         GET {pages}/<path:revision>/new
+        GET {pages}/likers
+        GET {pages}/card/edit
         GET {pages}/<path:revision>/upload
         GET {pages}/edit/<path:rest>
         GET {pages}/delete/<path:rest>
@@ -601,6 +606,9 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     REPOSITORY_ADMIN: """
         PUT {wire}/settings
+        GET {pages}/settings
+        GET {pages}/settings/<section>
+        GET {pages}/settings/webhooks/<uuid>
         POST {wire}/lfs-files/batch
         GET {wire}/secrets
         POST {wire}/secrets
@@ -766,6 +774,9 @@ _SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
 
 _SAMPLES: Mapping[str, Sample] = {
     "GET {pages}/viewer": Sample(values={"kind": "datasets"}),
+    "GET {pages}/settings/<section>": Sample(values={"section": "general"}),
+    "GET {pages}/settings/webhooks/<uuid>": Sample(values={"uuid": "$webhook"}),
+    "POST /-/preview": Sample(data={"text": "x"}),
     "GET {pages}/viewer/<config>/<path:split>": Sample(
         values={"kind": "datasets", "config": "default", "split": "train"}
     ),

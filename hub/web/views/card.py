@@ -86,10 +86,10 @@ def _own_request(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> Any:
 def show_likers(kind: RepositoryKind, namespace: str, name: str) -> Response:
     """Who likes the repository; told to those who are signed in."""
     actor = current_actor()
-    if actor.is_anonymous:
-        raise NotSignedIn("Sign in to see who likes this.")
     with reading(current_context()) as work:
         repo = open_page_in(work, kind, namespace, name, tab="card")
+        if actor.is_anonymous:
+            raise NotSignedIn("Sign in to see who likes this.")
         row = get_readable(work, actor=actor, repository_id=repo.id)
         likers = list_likers(work, actor=actor, repository=row, page=page_args())
         return render_repository_page(

@@ -32,9 +32,9 @@ MAX_OFFERED = 300
 def edit_card(kind: RepositoryKind, namespace: str, name: str) -> Response:
     """The form; for everybody who is signed in, as who may not write proposes."""
     context, actor = current_context(), current_actor()
+    repo = open_page(kind, namespace, name, tab="card")
     if actor.is_anonymous:
         raise NotSignedIn(gettext("Sign in to edit the metadata."))
-    repo = open_page(kind, namespace, name, tab="card")
     card = read_card_text(context, repo.shown, actor=actor)
     content = ""
     if card.path:

@@ -53,6 +53,8 @@ def sections() -> dict[str, tuple[str, str]]:
 @blueprint.get(f"{REPOSITORY}/settings")
 def show_settings(kind: RepositoryKind, namespace: str, name: str) -> Any:
     """The first section."""
+    with reading(current_context()) as work:
+        _require(open_page_in(work, kind, namespace, name, tab="settings"), current_actor())
     return redirect(f"/{kind.page_path}/{namespace}/{name}/settings/general", 302)
 
 
