@@ -3,6 +3,7 @@ import "./lib/markdown_editor";
 import "./lib/bulk";
 import "./lib/people";
 import "./lib/refreshing";
+import "./lib/saved_filters";
 import "./lib/thread";
 import { make, on, onEach } from "./lib/dom";
 

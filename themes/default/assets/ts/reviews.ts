@@ -1,6 +1,7 @@
 // Reviews on the page of a pull request's files: remarks on lines, kept until the review is submitted.
 import { ApiError, call } from "./lib/api";
 import { make, on } from "./lib/dom";
+import { forgetDraft } from "./lib/drafts";
 import { addRemark, dropRemark, forgetRemarks, type Remark, remarksOf } from "./lib/remarks";
 import { replaceMarked } from "./lib/text_edits";
 import { text } from "./lib/texts";
@@ -38,7 +39,7 @@ function openForm(button: HTMLElement, firstLine: number): void {
     }
   }
   const { path = "", side = "new", line = "1" } = button.dataset;
-  Object.assign(form.dataset, { path, side, line });
+  Object.assign(form.dataset, { path, side, line, draft: `line:${path}:${side}:${line}` });
   const first = form.elements.namedItem("start_line") as HTMLInputElement;
   first.value = String(Math.min(firstLine, Number(line)));
   first.max = line;
@@ -56,7 +57,15 @@ on("click", ".remark-here", (button, event) => {
   lastLine = { path, side, line: Number(line) };
 });
 
-on("click", "[data-line-form] [data-drop]", (button) => button.closest("tr")?.remove());
+function closeForm(form: HTMLFormElement): void {
+  forgetDraft(form);
+  form.closest("tr")?.remove();
+}
+
+on("click", "[data-line-form] [data-drop]", (button) => {
+  const form = button.closest("form");
+  if (form) closeForm(form);
+});
 
 // A suggestion begins as what the lines are.
 on("click", "[data-suggest]", (button) => {
@@ -143,13 +152,16 @@ document.addEventListener("submit", (event) => {
   };
   if ((event.submitter as HTMLElement | null)?.dataset["now"] === undefined) {
     addRemark(api, remark);
-    form.closest("tr")?.remove();
+    closeForm(form);
     show();
     return;
   }
   const body = { state: "commented", comments: [bodyOf(remark)], commit_id: head };
   call(`${api}/reviews`, { method: "POST", body, key: remark.id }).then(
-    () => location.reload(),
+    () => {
+      closeForm(form);
+      location.reload();
+    },
     (error) => tellIn(form, error),
   );
 });
@@ -165,9 +177,7 @@ document.addEventListener("submit", (event) => {
   call(`${api}/reviews`, { method: "POST", body, key }).then(
     () => {
       forgetRemarks(api);
-      form.dispatchEvent(new CustomEvent("hub:done", { bubbles: true }));
-      form.reset();
-      form.dispatchEvent(new Event("input", { bubbles: true }));
+      forgetDraft(form);
       tellNext(text("Your review is there."));
       location.assign(`${location.pathname.replace(/\/files$/, "")}?page=last`);
     },

@@ -1,6 +1,7 @@
 // One issue or pull request: answers with quotes; what comes in from others does not touch what is being written.
 import { call } from "./api";
 import { on, onEach } from "./dom";
+import { forgetDraft } from "./drafts";
 import { replaceMarked } from "./text_edits";
 import { text } from "./texts";
 import { tell, tellError } from "./toasts";
@@ -35,10 +36,7 @@ on("click", "[data-set-status]", (button) => {
   const field = document.querySelector<HTMLTextAreaElement>("[data-answer] textarea");
   const body = { status: setStatus, ...(reason && { reason }), ...(field?.value.trim() && { comment: field.value }) };
   call(statusApi, { method: "PUT", body }).then(() => {
-    if (field) {
-      field.value = "";
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-    }
+    if (field?.form) forgetDraft(field.form);
     location.reload();
   }, tellError);
 });
