@@ -2,7 +2,7 @@
 //
 // node build.mjs [THEME FOLDER]: another theme's assets/ are built with this theme's tools.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -43,7 +43,8 @@ function buildSprite() {
   return { "icons.svg": file };
 }
 
-rmSync(output, { recursive: true, force: true });
+// Names change with contents, so nothing is built over: pages that are open still find what they were made with.
+const KEPT_MS = 3_600_000;
 mkdirSync(output, { recursive: true });
 const entryPoints = [...entriesIn("ts", ".ts"), ...entriesIn("css", ".css")];
 const { metafile } = await build({
@@ -65,9 +66,12 @@ const { metafile } = await build({
 });
 const manifest = buildSprite();
 for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) {
-  if (entryPoint && entryPoints.includes(resolve(entryPoint))) manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = basename(path);
+  if (entryPoint && entryPoints.includes(resolve(entryPoint)))
+    manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = basename(path);
 }
-for (const name of readdirSync(output).filter((name) => COMPRESSED.test(name))) {
+const built = new Set([...Object.keys(metafile.outputs).map((path) => basename(path)), manifest["icons.svg"]]);
+for (const name of built) {
+  if (!COMPRESSED.test(name) || existsSync(join(output, `${name}.br`))) continue;
   const content = readFileSync(join(output, name));
   writeFileSync(join(output, `${name}.gz`), gzipSync(content, { level: 9 }));
   writeFileSync(
@@ -75,4 +79,11 @@ for (const name of readdirSync(output).filter((name) => COMPRESSED.test(name))) 
     brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
   );
 }
-writeFileSync(join(output, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
+const draft = join(output, `manifest.${process.pid}`);
+writeFileSync(draft, `${JSON.stringify(manifest, null, 1)}\n`);
+renameSync(draft, join(output, "manifest.json"));
+for (const name of readdirSync(output)) {
+  const file = join(output, name);
+  const isCurrent = name === "manifest.json" || built.has(name.replace(/\.(gz|br)$/, ""));
+  if (!isCurrent && Date.now() - statSync(file).mtimeMs > KEPT_MS) rmSync(file, { force: true });
+}
