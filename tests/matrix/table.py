@@ -255,6 +255,7 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/token/<app>/<name>
     """,
     REPOSITORY_READ: """
+        GET {pages}
         GET {pages}/card
         GET {pages}/tree
         GET {pages}/tree/<path:rest>
@@ -397,9 +398,9 @@ _GROUPS: Mapping[Rule, str] = {
         POST {prompt}/preview
     """,
     REPOSITORY_ASKED: """
-        GET {pages}/<path:revision>/new
         GET {pages}/likers
         GET {pages}/card/edit
+        GET {pages}/<path:revision>/new
         GET {pages}/<path:revision>/upload
         GET {pages}/edit/<path:rest>
         GET {pages}/delete/<path:rest>
@@ -605,10 +606,10 @@ _GROUPS: Mapping[Rule, str] = {
         POST {prompt}/import
     """,
     REPOSITORY_ADMIN: """
-        PUT {wire}/settings
         GET {pages}/settings
         GET {pages}/settings/<section>
         GET {pages}/settings/webhooks/<uuid>
+        PUT {wire}/settings
         POST {wire}/lfs-files/batch
         GET {wire}/secrets
         POST {wire}/secrets
@@ -773,10 +774,10 @@ _WATCHING = Sample(values={"uuid": "$watching"})
 _SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
 
 _SAMPLES: Mapping[str, Sample] = {
-    "GET {pages}/viewer": Sample(values={"kind": "datasets"}),
     "GET {pages}/settings/<section>": Sample(values={"section": "general"}),
     "GET {pages}/settings/webhooks/<uuid>": Sample(values={"uuid": "$webhook"}),
     "POST /-/preview": Sample(data={"text": "x"}),
+    "GET {pages}/viewer": Sample(values={"kind": "datasets"}),
     "GET {pages}/viewer/<config>/<path:split>": Sample(
         values={"kind": "datasets", "config": "default", "split": "train"}
     ),
