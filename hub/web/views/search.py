@@ -78,7 +78,7 @@ class WordFacet:
 
 @blueprint.get("/search")
 def show_search() -> Response:
-    """What ``q`` finds, of one type (``type``) or five of each; as a part (``tabs``) how many of each type there are."""
+    """What ``q`` finds, of one type (``type``) or five of each; as a part (``tabs``) how many there are of each."""
     viewer, text = current_actor(), request.args.get("q", "")
     type, sort = request.args.get("type") or ALL, request.args.get("sort") or RELEVANCE
     with reading(current_context()) as work:

@@ -27,7 +27,7 @@ def shelf(context, make_user, make_token, make_repository, actor_of):
             "alpha": {"description": "<b>bold</b> words"},
             "beta": {"nickname": "The second"},
             "gamma": {},
-            "hidden": {"private": True},
+            "veiled": {"private": True},
             "corpus": {"kind": "dataset"},
         }.items()
     }
@@ -53,8 +53,8 @@ def _count(page, key, name):
 def test_lists_are_narrowed_by_what_their_address_says(client, shelf):
     _ada, _made, headers = shelf
     assert _paths(client.get("/models", headers=HTML)) == ["alpha", "beta", "gamma"]
-    assert _paths(client.get("/models", headers=headers)) == ["alpha", "beta", "gamma", "hidden"]
-    assert _paths(client.get("/models?visibility=private", headers=headers)) == ["hidden"]
+    assert _paths(client.get("/models", headers=headers)) == ["alpha", "beta", "gamma", "veiled"]
+    assert _paths(client.get("/models?visibility=private", headers=headers)) == ["veiled"]
     page = client.get("/models?task=translation&license=mit", headers=HTML)
     assert _paths(page) == ["alpha"]
     # Beside each value what choosing it, too, would bring under the other filters.
@@ -113,7 +113,7 @@ def test_a_facet_is_shown_whole_and_looked_through(client, shelf):
 
 def test_the_search_page_shows_each_type_and_helps_where_nothing_is_found(client, shelf):
     assert _paths(client.get("/search?q=alpha&type=models", headers=HTML)) == ["alpha"]
-    assert "hidden" not in client.get("/search?q=hidden", headers=HTML).text.split("<main", 1)[1].split("</form>", 1)[1]
+    assert "ada/veiled" not in client.get("/search?q=veiled", headers=HTML).text
     page = client.get("/search", query_string={"q": "alpha license:apache-2.0"}, headers=HTML)
     assert 'data-state="empty"' in page.text
     [address] = re.findall(r'href="(/search\?q=[^"]*)" data-testid="search.drop"', page.text)
@@ -134,9 +134,9 @@ def test_the_box_finds_while_one_types_and_never_fails(client, shelf):
 def test_the_first_page_is_for_who_looks(client, shelf, make_user, make_token):
     _ada, _made, headers = shelf
     anybody, ada = client.get("/", headers=HTML).text, client.get("/", headers=headers).text
-    assert "hidden" not in anybody
+    assert "veiled" not in anybody
     assert "Your repositories" not in anybody
-    assert "/models/ada/hidden" in ada
+    assert "/models/ada/veiled" in ada
     assert "What others did" in client.get("/?part=feed", headers={**headers, "HX-Request": "true"}).text
     assert client.get("/explore?period=day", headers=HTML).status_code == 200
     assert client.get("/explore?period=aeon", headers=HTML).status_code == 400
@@ -146,13 +146,13 @@ def test_collections_show_what_one_may_see_and_count_the_rest(context, client, s
     ada, made, headers = shelf
     with unit_of_work(context) as work:
         collection = create_collection(work, actor=actor_of(ada), name="Best", description="<i>mine</i>")
-        ids = [made[name].id for name in ("hidden", "beta", "alpha")]
+        ids = [made[name].id for name in ("veiled", "beta", "alpha")]
         add_items(work, actor=actor_of(ada), collection_id=collection.id, repository_ids=ids)
         secret = create_collection(work, actor=actor_of(ada), name="Secret", is_private=True)
         best, secret = f"/collections/{collection.id}", f"/collections/{secret.id}"
     page = client.get(best, headers=HTML)
     assert "1 more is in it that you may not see." in page.text
-    assert "hidden" not in page.text.split("<main", 1)[1].replace("hidden aria", "")
+    assert "veiled" not in page.text.split("<main", 1)[1]
     assert "&lt;i&gt;mine&lt;/i&gt;" in page.text
     # Places count what is not seen: the API takes them so.
     assert re.findall(r'data-place="(\d)"', page.text) == ["2", "3"]
