@@ -109,7 +109,7 @@ def test_folders_and_a_large_file_arrive_whole_through_a_cut_and_a_reload(open_w
     for file in [large, *folder.rglob("*.txt")]:
         copy = clone / "data" / file.relative_to(tmp_path)
         assert hashlib.sha256(copy.read_bytes()).digest() == hashlib.sha256(file.read_bytes()).digest(), file
-    log = git_user.git("log", "--format=%s", cwd=clone).stdout
+    log = git_user.git("log", "--format=%s", cwd=clone).output
     assert log.splitlines()[0] == "Shelves and a large file"
     assert len(log.splitlines()) == 2
 

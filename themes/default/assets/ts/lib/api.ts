@@ -32,7 +32,7 @@ const meta = (root: Document = document) => root.querySelector<HTMLMetaElement>(
 const csrf = (): string => meta()?.content ?? "";
 
 /** Take over the session of who signed in again in another window: this page still has the word of the ended one. */
-async function renewCsrf(): Promise<boolean> {
+export async function renewCsrf(): Promise<boolean> {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = meta(page)?.content;

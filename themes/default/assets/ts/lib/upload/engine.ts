@@ -1,5 +1,5 @@
 // An upload: files are looked at, hashed, sent, and put into one commit at the end. What it shows is the panel's.
-import { ApiError } from "../api";
+import { ApiError, call, renewCsrf } from "../api";
 import { text } from "../texts";
 import { bodyOf, portionsOf } from "./committing";
 import { Hasher } from "./hashing";
@@ -23,6 +23,8 @@ export interface Target {
   worker: string;
   /** The address of the repository's pages. */
   root: string;
+  /** The name of who uploads. */
+  viewer: string;
 }
 
 export interface Wishes {
@@ -344,21 +346,41 @@ export class Upload {
       if (wishes.withPull) query.set("create_pr", "1");
       if (wishes.allowsSecrets) query.set("allow_secrets", "1");
       const url = `${this.target.api}/uploads/commit/${encodeURIComponent(branch)}?${query}`;
-      const send = () =>
-        post<Landed>(url, body, "application/x-ndjson", signal, (sent) => {
+      const before = wishes.withPull ? (await this.newestPull())?.number : undefined;
+      let isRepeated = false;
+      const send = async () => {
+        const opened = isRepeated && wishes.withPull ? await this.newestPull() : undefined;
+        if (opened && opened.number !== before && opened.title === wishes.title)
+          return this.landedAs(opened.number, branch);
+        isRepeated = true;
+        return post<Landed>(url, body, "application/x-ndjson", signal, (sent) => {
           this.commitSent = sent;
           this.told();
         });
+      };
       try {
         const landed = await persist(send, signal, () => {});
         this.parent = landed.commit_id;
         return landed;
       } catch (error) {
-        if (!(error instanceof ApiError) || error.reason !== "parent_mismatch") throw error;
+        if (!(error instanceof ApiError)) throw error;
+        // Signed in anew in another window: the page has the word of the session that ended.
+        if (error.reason === "csrf_failed" && (await renewCsrf())) continue;
+        if (error.reason !== "parent_mismatch") throw error;
         const landedBefore = await this.rebase(items);
         if (landedBefore) return landedBefore;
       }
     }
+  }
+
+  /** The pull request that the uploader opened last: an answer that was lost is not asked for by opening another. */
+  private async newestPull(): Promise<{ number: number; title: string } | undefined> {
+    const query = new URLSearchParams({ author: this.target.viewer, per: "1" });
+    return (await call<{ number: number; title: string }[]>(`${this.target.api}/pulls?${query}`))[0];
+  }
+
+  private landedAs(number: number, branch: string): Landed {
+    return { commit_id: "", branch, pull_number: number, url: `${this.target.root}/community/${number}` };
   }
 
   /** The branch has moved: go on upon what is there now, unless somebody changed the same files.

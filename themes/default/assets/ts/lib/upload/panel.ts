@@ -41,6 +41,7 @@ export class Panel {
         canWrite: said["canWrite"] !== undefined,
         worker: said["worker"] ?? "",
         root: said["url"] ?? "",
+        viewer: said["viewer"] ?? "",
       },
       (item) => this.note(item),
     );
