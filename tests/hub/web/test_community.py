@@ -6,8 +6,10 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import insert
 
 from hub.accounts.models import User
+from hub.community.models_people import DiscussionLabel
 from hub.community.service import discussions, pulls
 from hub.community.service.conversation import open_issue
 from hub.community.service.moderation import set_locked
@@ -267,3 +269,29 @@ def test_who_is_gone_is_a_ghost(context, world, look, open_one):
         work.session.delete(work.session.get(User, world.eve.user_id))
     for path in (HERE, f"{HERE}/{number}"):
         assert "ghost" in look("", path).text
+
+
+def test_ten_thousand_labels_are_a_search_and_pages(context, world, look, open_one, client):
+    number = open_one()
+    with unit_of_work(context) as work:
+        rows = [
+            {
+                "repository_id": world.repository.id,
+                "name": f"Area {each:05}",
+                "name_key": f"area {each:05}",
+                "color": "#d73a4a",
+                "description": "",
+                "created_at": work.now(),
+            }
+            for each in range(10_000)
+        ]
+        work.session.execute(insert(DiscussionLabel), rows)
+    choices = f"{HERE}/labels?for=thread&number={number}"
+    page = look("ada", choices, **PART).text
+    assert page.count('data-testid="community.label"') == 30
+    assert "Show more (9,970)" in page
+    assert "Area 04711" in look("ada", f"{choices}&q=4711", **PART).text
+    assert look("ada", f"{choices}&q=no-such", **PART).text.count("community.label") == 0
+    assert "10,000 labels" in look("ada", f"{HERE}/labels?page=334").text
+    made = client.post("/api/v1/models/ada/thing/community/labels", json={"name": "More"}, headers=world.headers["ada"])
+    assert (made.status_code, made.json["code"]) == (409, "too_many_labels")
