@@ -137,6 +137,10 @@ def test_the_first_page_is_for_who_looks(client, shelf, make_user, make_token):
     assert "veiled" not in anybody
     assert "Your repositories" not in anybody
     assert "/models/ada/veiled" in ada
+    eve = {**HTML, "Authorization": f"Bearer {make_token(make_user('eve'), 'admin')}"}
+    begins = client.get("/", headers=eve).text
+    assert "Your repositories" in begins
+    assert 'class="card row" href="/models/new"' in begins
     assert "What others did" in client.get("/?part=feed", headers={**headers, "HX-Request": "true"}).text
     assert client.get("/explore?period=day", headers=HTML).status_code == 200
     assert client.get("/explore?period=aeon", headers=HTML).status_code == 400
@@ -168,3 +172,13 @@ def test_collections_show_what_one_may_see_and_count_the_rest(context, client, s
     candidates = client.get(f"{best}?add=alp", headers={**headers, "HX-Request": "true"}).text
     assert "In it already" in candidates
     assert client.get("/collections/new", headers=HTML).status_code == 303
+
+
+def test_a_fresh_hub_says_how_to_begin(client, make_user, make_token):
+    root = {**HTML, "Authorization": f"Bearer {make_token(make_user('root', admin=True), 'admin')}"}
+    page = client.get("/", headers=root).text
+    assert 'data-state="empty"' in page
+    assert 'data-testid="home.fresh.setup"' in page
+    assert 'data-testid="home.fresh.setup"' not in client.get("/", headers=HTML).text
+    for path in ("/explore", "/collections", "/skills"):
+        assert 'data-state="empty"' in client.get(path, headers=HTML).text
