@@ -142,6 +142,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /-/health
         GET /-/ready
         GET /-/status
+        POST /-/choices
         GET /-/static/<path:name>
         GET /api/docs
         GET /api/docs/<name>
