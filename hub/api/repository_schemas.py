@@ -77,6 +77,13 @@ class _CommonListQuery(_Open):
     list_serverless = fields.Boolean(load_default=False, metadata={"description": "models that the hub itself runs"})
     model_params_min = _billions("models with at least so many parameters; 0: any")
     model_params_max = _billions("models with at most so many parameters; 0: any")
+    fits = fields.Float(
+        load_default=None,
+        allow_nan=False,
+        validate=validate.Range(0, MAX_NUMBER),
+        metadata={"description": "models that run in so many GiB of GPU memory; 0: any"},
+    )
+    visibility = text("public or private; empty: both")
     model_tree = text("models made from another: '<any>:<relation>:<repository_id>', such as '1:adapter:12'")
     user_purchased = fields.Boolean(load_default=False, metadata={"description": "datasets that the caller has bought"})
     status = text("of a space: Running, Stopped, ...")

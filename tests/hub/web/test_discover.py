@@ -182,3 +182,12 @@ def test_a_fresh_hub_says_how_to_begin(client, make_user, make_token):
     assert 'data-testid="home.fresh.setup"' not in client.get("/", headers=HTML).text
     for path in ("/explore", "/collections", "/skills"):
         assert 'data-state="empty"' in client.get(path, headers=HTML).text
+
+
+def test_the_rest_lists_take_the_filters_of_the_pages(client, shelf):
+    _ada, _made, headers = shelf
+    found = client.get("/api/v1/models?visibility=private", headers=headers).json["data"]
+    assert [model["path"] for model in found] == ["ada/veiled"]
+    assert client.get("/api/v1/models?fits=24").json["data"] == []
+    for query in ("visibility=moon", "fits=x", "fits=nan"):
+        assert client.get(f"/api/v1/models?{query}").status_code == 400
