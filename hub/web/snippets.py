@@ -156,8 +156,8 @@ def _curl(repo: RepositoryPage, site: str, revision: str, path: str) -> str:
 # Putting the first files into it.
 
 
-def ways_to_fill(repo: RepositoryPage, *, site: str) -> list[Way]:
-    """How to put files into a repository that has none yet."""
+def ways_to_fill(repo: RepositoryPage, *, site: str, has_xet: bool) -> list[Way]:
+    """How to put files into a repository that has none yet. has_xet: whether clients can send them by Xet."""
     http, _ssh = repo.clone_urls
     name, url = shlex.quote(repo.shown.name), shlex.quote(http)
     branch = shlex.quote(repo.shown.default_branch)
@@ -176,19 +176,19 @@ def ways_to_fill(repo: RepositoryPage, *, site: str) -> list[Way]:
         )
     ]
     kind = repo.kind.name
+    # Else huggingface_hub, and csghub-sdk by it, know no other way for large files than Xet.
+    plain = [] if has_xet else ["export HF_HUB_DISABLE_XET=1"]
     if kind in _SDK_TYPES:
         of_kind = "" if kind == "model" else f" -t {_SDK_TYPES[kind]}"
-        lines = ["pip install csghub-sdk", f"export CSGHUB_DOMAIN={shlex.quote(site)}", f"export CSGHUB_TOKEN={_TOKEN}"]
+        lines = ["pip install csghub-sdk", f"export CSGHUB_DOMAIN={shlex.quote(site)}"]
+        lines += [f"export CSGHUB_TOKEN={_TOKEN}", *plain]
         found.append(
             Way("cli", "csghub-sdk", [Snippet("\n".join([*lines, f"csghub-cli upload {repo.path} ./folder{of_kind}"]))])
         )
     if kind in _HF_TYPES:
         of_kind = "" if kind == "model" else f" --repo-type {kind}"
-        lines = [
-            "pip install huggingface_hub",
-            f"export HF_ENDPOINT={shlex.quote(site)}/hf",
-            f"export HF_TOKEN={_TOKEN}",
-        ]
+        lines = ["pip install huggingface_hub", f"export HF_ENDPOINT={shlex.quote(site)}/hf"]
+        lines += [f"export HF_TOKEN={_TOKEN}", *plain]
         upload = f"hf upload {repo.path} ./folder .{of_kind}"
         found.append(Way("huggingface", "huggingface_hub", [Snippet("\n".join([*lines, upload]))]))
     return found

@@ -21,10 +21,12 @@ from hub.http.paging import page_args
 from hub.repos.contents import measure_files
 from hub.repos.downloads import list_days
 from hub.repos.kinds import KINDS, RepositoryKind
+from hub.repos.lfs.sources import find_transfer
 from hub.repos.lookup import get_readable
 from hub.repos.service import find_own_request
 from hub.web import card_page, snippets
 from hub.web.pages import render_page, wants_part
+from hub.web.records import read_record
 from hub.web.repository import RepositoryPage, open_page, open_page_in, render_repository_page
 from hub.web.routing import REPOSITORY
 
@@ -54,12 +56,14 @@ def show_card(kind: RepositoryKind, namespace: str, name: str) -> Response:
             "source": card_page.find_fork_source(work, repo, actor=actor),
             "own_request": _own_request(work, repo, actor),
         }
+    values |= read_record(context, repo, actor=actor)
     card = card_page.read_card(context, repo, actor=actor, language=request.args.get("lang", ""))
     if part:
         values |= PARTS[part](repo, actor)
     is_bare = card.text is not None and card.text.is_bare and not card.text.has_text
     if is_bare:
-        values["ways"] = snippets.ways_to_fill(repo, site=context.settings.effective_base_url)
+        has_xet = find_transfer(context) is not None
+        values["ways"] = snippets.ways_to_fill(repo, site=context.settings.effective_base_url, has_xet=has_xet)
     return render_repository_page(
         "card/page.html",
         repo,
