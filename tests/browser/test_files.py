@@ -1,0 +1,99 @@
+"""Files and history in a browser: a large diff is read by scrolling, files are found by keys, nothing runs."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from hub.git.types import FileChange, RefChange, Signature
+from hub.git.write import build_commit, update_refs
+from tests.support.browser import NARROW
+
+EVIL = b"<script>document.title = 'pwned'; fetch('/api/v1/user')</script>"
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='90' height='40'><script>document.title='pwned'</script></svg>"
+
+
+@pytest.fixture
+def place(hub_server, person):
+    """The path of a repository with a commit of 5,000 changed files, and that commit."""
+    path = person.create_repository(f"files-{datetime.now(UTC):%H%M%S%f}")
+    folder = hub_server.repository_path(path)
+    who = Signature("Ada", "ada@example.org", datetime.now(UTC))
+
+    def commit(branch, parent, files, message):
+        changes = [FileChange("put", name, content) for name, content in files.items()]
+        made = build_commit(folder, parent=parent, changes=changes, author=who, committer=who, message=message)
+        update_refs(folder, [RefChange(f"refs/heads/{branch}", "0" * 40, made)])
+        return made
+
+    code = b"".join(b"def f%d():\n    return %d\n" % (n, n) for n in range(1500))
+    first = commit("start", None, {"src/code.py": code, "evil.html": EVIL, "evil.svg": SVG}, "Start")
+    many = {f"d{n % 50}/f{n:04}.txt": b"line %d\n" % n * 30 for n in range(5000)}
+    return path, commit("many/files", first, many, "Many files")
+
+
+def test_a_diff_of_five_thousand_files_is_read_by_scrolling(open_window, person, place):
+    path, commit_id = place
+    window = open_window(person)
+    page = window.open(f"/{path}/commit/{commit_id}", page="H2", state="ready")
+    files = page.get_by_test_id("diff.file")
+    expect(files).to_have_count(100)
+    expect(page.locator("a[data-file]")).to_have_count(5000)
+    last = files.nth(90)
+    last.scroll_into_view_if_needed()
+    expect(last.locator("table tr").first).to_be_visible()
+    page.get_by_test_id("diff.more").scroll_into_view_if_needed()
+    expect(files).to_have_count(200)
+    page.get_by_test_id("diff.filter").fill("f4949")
+    expect(page.locator("a[data-file]:visible")).to_have_count(1)
+    page.locator("a[data-file]:visible").click()
+    expect(page).to_have_url(re.compile(r"page=\d+#diff-"))
+    first = page.get_by_test_id("diff.file").first
+    first.get_by_test_id("diff.viewed").check()
+    expect(first).to_have_class(re.compile("is-folded"))
+    page.reload()
+    expect(page.get_by_test_id("diff.viewed").first).to_be_checked()
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.press("n")
+    expect(page.locator("[data-diff-fold]:focus")).to_have_count(1)
+    page.get_by_test_id("diff.split").click()
+    expect(page.locator("table.split").first).to_be_attached()
+    assert window.find_barriers() == []
+
+
+def test_files_are_found_read_and_linked_to(open_window, person, place):
+    path, _ = place
+    window = open_window(person, theme="dark", size=NARROW)
+    page = window.open(f"/{path}/files/many/files", page="F1", state="ready")
+    expect(page.locator("#change-0 a")).to_be_attached()
+    assert window.find_barriers() == []
+    page.keyboard.press("t")
+    page.get_by_test_id("finder.words").fill("code")
+    expect(page.get_by_test_id("finder.found")).to_contain_text("code.py")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_have_attribute("data-page", "F2")
+    page.locator("#L10").click()
+    page.locator("#L12").click(modifiers=["Shift"])
+    expect(page).to_have_url(re.compile(r"#L10-L12$"))
+    expect(page.locator("tr.is-chosen")).to_have_count(3)
+    page.keyboard.press("y")
+    expect(page).to_have_url(re.compile(r"/blob/[0-9a-f]{40}/src/code\.py#L10-L12$"))
+    page.goto(page.url.partition("#")[0] + "#L2900")
+    page.reload()
+    expect(page.locator("tr.is-chosen #L2900")).to_be_visible()
+    assert window.find_barriers() == []
+
+
+def test_nothing_that_lies_in_a_file_runs(open_window, person, place):
+    path, _ = place
+    window = open_window(person)
+    window.expect_fault("Blocked script execution")
+    window.expect_fault("Content Security Policy")
+    for address in ("raw/start/evil.html", "resolve/start/evil.svg", "blob/start/evil.svg", "blob/start/evil.html"):
+        page = window.page
+        page.goto(f"{window.url}/{path}/{address}")
+        assert page.title() != "pwned"
+    expect(page.get_by_test_id("blob.lines")).to_contain_text("pwned")
