@@ -44,7 +44,7 @@ def test_a_diff_of_five_thousand_files_is_read_by_scrolling(open_window, person,
     expect(page.locator("a[data-file]")).to_have_count(5000)
     last = files.nth(90)
     last.scroll_into_view_if_needed()
-    expect(last.locator("table tr").first).to_be_visible()
+    expect(last.locator("td.add").first).to_be_visible()
     page.get_by_test_id("diff.more").scroll_into_view_if_needed()
     expect(files).to_have_count(200)
     page.get_by_test_id("diff.filter").fill("f4949")
