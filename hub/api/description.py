@@ -109,7 +109,7 @@ _CLOSED_READS = frozenset(
         *("people_list_likes", "people_list_likers", "people_list_own_repositories"),
         *("people_list_organization_repositories",),
         *("webhooks_list_repository_webhooks", "webhooks_list_organization_webhooks", "webhooks_list_user_webhooks"),
-        *("xet_show_write_token", "large_files_list_large_files"),
+        *("xet_show_write_token", "large_files_list_large_files", "uploads_check_name"),
         *("webhooks_show_webhook", "webhooks_list_deliveries", "webhooks_show_delivery"),
         *("verifications_show_users", "verifications_show_organizations"),
         *("licenses_list_licenses", "licenses_show_license", "licenses_show_status", "licenses_show_request"),
