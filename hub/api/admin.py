@@ -9,6 +9,8 @@ from typing import Any
 from hub.accounts import service as accounts
 from hub.accounts.models import Organization
 from hub.accounts.policy import require_site_admin
+from hub.accounts.service import resets
+from hub.accounts.service.namespaces import set_quota
 from hub.accounts.service.verifications import statuses_of
 from hub.api import admin_schemas, schemas
 from hub.api.account_schemas import OrganizationsQuery, UserSchema
@@ -25,19 +27,21 @@ from hub.http.paging import page_args
 from hub.http.routing import PREFIX, RepositoryBlueprint
 from hub.jobs.models import JobState
 from hub.jobs.overview import list_queues, list_schedules
+from hub.jobs.schedule import run_schedule
 from hub.jobs.service import cancel_job, get_job, list_jobs, retry_job
 
 blp = RepositoryBlueprint("admin", __name__, url_prefix=f"{PREFIX}/admin", description="For site administrators")
 
 
 @blp.get("/jobs")
-@blp.arguments(schemas.JobsQuery, location="query")
+@blp.arguments(admin_schemas.AdminJobsQuery, location="query")
 @blp.response(200, enveloped(schemas.JobSchema, many=True))
 def list_all_jobs(query: dict[str, Any]) -> dict[str, Any]:
     """Background jobs of the whole hub, newest first."""
     with reading(current_context()) as work:
         require_site_admin(work, current_actor())
-        page = list_jobs(work, state=_state(query["state"]), name=query["name"] or None, page=page_args())
+        state, name, queue = _state(query["state"]), query["name"] or None, query["queue"] or None
+        page = list_jobs(work, state=state, name=name, queue=queue, page=page_args())
     return ok([job_view(job) for job in page.items], total=page.total)
 
 
@@ -100,6 +104,16 @@ def list_all_schedules() -> dict[str, Any]:
     return ok([dataclasses.asdict(schedule) for schedule in schedules], total=len(schedules))
 
 
+@blp.post("/schedules/<name>/run")
+@blp.response(202, enveloped(schemas.JobSchema))
+def run_now(name: str) -> dict[str, Any]:
+    """Ask for a periodic job now; its next moment stays what it is. While it waits already, that one is told."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        require_site_admin(work, actor)
+        return ok(job_view(run_schedule(work, name, actor_id=actor.user_id)))
+
+
 # Accounts and organisations.
 
 
@@ -133,6 +147,30 @@ def reactivate(username: str) -> dict[str, Any]:
 def sign_out(username: str) -> dict[str, Any]:
     """Sign a user out everywhere: of every browser and of signed session tokens; access tokens and keys stay."""
     return _change_user(username, accounts.close_all_sessions)
+
+
+@blp.post("/users/<username>/password_link")
+@blp.response(200, enveloped(admin_schemas.PasswordLinkSchema))
+def make_password_link(username: str) -> dict[str, Any]:
+    """A link by which the account gets a new password, to be handed over; good for an hour, and once."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        require_site_admin(work, actor)
+        url = resets.make_reset_link(work, actor=actor, user=accounts.get_user(work, username))
+    return ok({"url": url, "ttl_s": resets.TTL_S})
+
+
+@blp.put("/namespaces/<namespace>/quota")
+@blp.arguments(admin_schemas.QuotaBody)
+@blp.response(200, enveloped())
+def set_namespace_quota(body: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """How much a user or an organisation may store in Git and LFS together."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        require_site_admin(work, actor)
+        found = accounts.get_namespace(work, namespace)
+        set_quota(work, actor=actor, namespace=found, quota_bytes=body["quota_bytes"])
+    return ok()
 
 
 def _change_user(username: str, change: Callable[..., None]) -> dict[str, Any]:

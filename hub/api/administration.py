@@ -8,9 +8,11 @@ from flask import Response
 
 from hub import __version__
 from hub.accounts.policy import require_site_admin
+from hub.api import admin_schemas
 from hub.api import repository_schemas as schemas
-from hub.api.envelope import enveloped, ok
+from hub.api.envelope import enveloped, ok, send_json
 from hub.api.repositories import answer
+from hub.assets.service import weights_of
 from hub.base.errors import NotFound
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
@@ -20,6 +22,8 @@ from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 from hub.repos import service
 from hub.repos.downloads import add_download, set_day_downloads
 from hub.repos.kinds import KINDS, RepositoryKind, find_kind
+from hub.repos.service.administration import RepositoryFilter
+from hub.repos.service.administration import list_all_repositories as list_repositories_for_admins
 
 blp = RepositoryBlueprint("administration", __name__, url_prefix=PREFIX, description="For site administrators")
 
@@ -35,6 +39,44 @@ def list_paths(query: dict[str, Any]) -> dict[str, Any]:
         kind = _get_kind(query["type"]).name if query["type"] else None
         page = service.list_repositories(work, actor=actor, kind=kind, search=query["search"], page=page_args())
     return ok([repository.path for repository in page.items], total=page.total, is_estimate=page.is_estimate)
+
+
+@blp.get("/admin/repositories")
+@blp.arguments(admin_schemas.AdminRepositoriesQuery, location="query")
+@blp.response(200, enveloped(admin_schemas.AdminRepositorySchema, many=True))
+def list_all_repositories(query: dict[str, Any]) -> Response:
+    """Repositories of all kinds, with what they take; also those that were deleted and can come back."""
+    actor = current_actor()
+    with reading(current_context()) as work:
+        require_site_admin(work, actor)
+        wanted = RepositoryFilter(
+            query["search"],
+            _get_kind(query["type"]).name if query["type"] else "",
+            query["private"],
+            query["archived"],
+            query["deleted"],
+        )
+        page = list_repositories_for_admins(work, actor=actor, wanted=wanted, sort=query["sort"], page=page_args())
+        weights = weights_of(work, [one.row.id for one in page.items])
+    views = [
+        {
+            "repository_id": one.row.id,
+            "type": one.row.kind,
+            "path": one.row.path,
+            "nickname": one.row.nickname,
+            "private": one.row.is_private,
+            "git_size": one.row.git_size_bytes,
+            "lfs_size": one.row.lfs_size_bytes,
+            "downloads": one.row.download_count,
+            "op_weight": weights.get(one.row.id, 0),
+            "updated_at": one.row.updated_at,
+            "archived_at": one.row.archived_at,
+            "deleted_at": one.deleted_at,
+            "purged_at": one.purged_at,
+        }
+        for one in page.items
+    ]
+    return send_json(ok(views, total=page.total, is_estimate=page.is_estimate))
 
 
 @blp.post("/admin/<type>/<namespace>/<name>/change_path")

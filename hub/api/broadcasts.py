@@ -99,6 +99,15 @@ def update_broadcast(body: dict[str, Any], broadcast_id: int) -> dict[str, Any]:
         return ok(_view(broadcast))
 
 
+@blp.delete(f"/admin/broadcasts/<{ROW_ID}:broadcast_id>")
+@blp.response(200, enveloped())
+def delete_broadcast(broadcast_id: int) -> dict[str, Any]:
+    """Remove a broadcast, for site administrators."""
+    with unit_of_work(current_context()) as work:
+        service.delete_broadcast(work, actor=current_actor(), broadcast_id=broadcast_id)
+    return ok()
+
+
 @blp.post("/events")
 @blp.arguments(schemas.ClientEventBody(many=True))
 @blp.response(200, enveloped())

@@ -52,6 +52,7 @@ def users_page(actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
         verify_status=query["verify_status"],
         labels=[label for text in query["labels"] for label in text.split(",") if label],
         is_active=query.get("is_active"),
+        is_admin=query.get("is_admin"),
         sort_by=query["sort_by"],
         is_descending=query["sort_order"] == "desc",
     )

@@ -14,10 +14,11 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 
 from hub.base.context import Context, Key
+from hub.base.errors import NotFound
 from hub.base.log import get_logger
 from hub.base.registry import Registry
 from hub.db.uow import UnitOfWork, reading, unit_of_work
-from hub.jobs.models import ScheduleRun
+from hub.jobs.models import Job, ScheduleRun
 from hub.jobs.service import enqueue
 
 log = get_logger(__name__)
@@ -89,6 +90,17 @@ def enqueue_due(context: Context) -> list[str]:
             # One that cannot be asked for keeps no other from its turn.
             log.exception("schedule_failed", schedule=schedule.name)
     return names
+
+
+def run_schedule(work: UnitOfWork, name: str, *, actor_id: int | None) -> Job:
+    """Ask for a periodic job now; its next moment stays what it is. While it waits already, that one is returned.
+
+    Raises NotFound (``schedule_not_found``), and Conflict as ``enqueue``.
+    """
+    schedule = work.context[SCHEDULES].find(name)
+    if schedule is None:
+        raise NotFound("There is no such periodic job.", code="schedule_not_found")
+    return enqueue(work, schedule.job, args=schedule.args, unique_key=f"schedule:{schedule.name}", actor_id=actor_id)
 
 
 def _take_turn(work: UnitOfWork, schedule: Schedule) -> bool:

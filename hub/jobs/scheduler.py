@@ -21,7 +21,7 @@ SWEEP_EVERY_S = 15.0
 SCHEDULE_EVERY_S = 5.0
 # A scheduler that dies is replaced within this time.
 LOCK_TTL_S = 15.0
-_LOCK_KEY = "hub:scheduler"
+SCHEDULER_KEY = "hub:scheduler"
 
 # Only the holder renews or gives back: the token is compared on the server, in one step.
 _RENEW = (
@@ -40,13 +40,13 @@ class SchedulerLock:
 
     def hold(self) -> bool:
         """Take the lease or renew it; whether it is ours now. Raises redis.RedisError."""
-        if self._client.eval(_RENEW, 1, _LOCK_KEY, self._token, str(self._ttl_ms)):
+        if self._client.eval(_RENEW, 1, SCHEDULER_KEY, self._token, str(self._ttl_ms)):
             return True
-        return bool(self._client.set(_LOCK_KEY, self._token, nx=True, px=self._ttl_ms))
+        return bool(self._client.set(SCHEDULER_KEY, self._token, nx=True, px=self._ttl_ms))
 
     def release(self) -> None:
         """Give the lease back, if it is ours. Raises redis.RedisError."""
-        self._client.eval(_RELEASE, 1, _LOCK_KEY, self._token)
+        self._client.eval(_RELEASE, 1, SCHEDULER_KEY, self._token)
 
 
 class Scheduler:

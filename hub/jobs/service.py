@@ -170,16 +170,19 @@ def list_jobs(
     *,
     state: JobState | None = None,
     name: str | None = None,
+    queue: str | None = None,
     subject: tuple[str, int] | None = None,
     page: PageArgs | None = None,
 ) -> Page[Job]:
-    """Jobs, the newest first, narrowed by state, name or subject."""
+    """Jobs, the newest first, narrowed by state, name, queue or subject."""
     page = page or PageArgs()
     query = select(Job)
     if state is not None:
         query = query.where(Job.state == state)
     if name is not None:
         query = query.where(Job.name == name)
+    if queue is not None:
+        query = query.where(Job.queue == queue)
     if subject is not None:
         query = query.where(Job.subject_type == subject[0], Job.subject_id == subject[1])
     total = work.session.scalar(select(func.count()).select_from(query.subquery())) or 0

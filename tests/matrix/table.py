@@ -92,6 +92,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /prompts/library
         GET /skills
         GET /mcp/servers
+        GET /mcp/tools
+        GET /prompts/all
         GET /collections
         GET /explore
         GET /search
@@ -366,6 +368,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET {pages}/viewer/<config>/<path:split>
         GET {pages}/lineage
         GET {pages}/security
+        GET {pages}/schema
+        GET {pages}/prompt/<path:path>
         GET {repo}/dataviewer/catalog
         GET {repo}/dataviewer/rows
         GET {repo}/dataviewer/cell
@@ -401,6 +405,7 @@ _GROUPS: Mapping[Rule, str] = {
     REPOSITORY_ASKED: """
         GET {pages}/likers
         GET {pages}/card/edit
+        GET {pages}/prompt
         GET {pages}/<path:revision>/new
         GET {pages}/<path:revision>/upload
         GET {pages}/edit/<path:rest>
@@ -704,6 +709,25 @@ _GROUPS: Mapping[Rule, str] = {
         PUT /api/v1/admin/namespaces/<namespace>/quota
         DELETE /api/v1/admin/broadcasts/<int:broadcast_id>
         GET /admin_panel
+        GET /admin_panel/dashboard
+        GET /admin_panel/storage
+        GET /admin_panel/system
+        GET /admin_panel/system/diagnostics.json
+        GET /admin_panel/users
+        GET /admin_panel/users/<username>
+        GET /admin_panel/organizations
+        GET /admin_panel/verifications
+        GET /admin_panel/repositories
+        GET /admin_panel/tags
+        GET /admin_panel/security
+        GET /admin_panel/broadcasts
+        GET /admin_panel/mail
+        GET /admin_panel/jobs
+        GET /admin_panel/jobs/<uuid>
+        GET /admin_panel/schedules
+        GET /admin_panel/license
+        GET /admin_panel/plugins
+        GET /admin_panel/settings
         POST /api/v1/admin/<type>/<namespace>/<name>/change_path
         PUT {repo}/incr_downloads
         POST {repo}/update_downloads
@@ -779,6 +803,9 @@ _SAMPLES: Mapping[str, Sample] = {
     "GET {pages}/settings/webhooks/<uuid>": Sample(values={"uuid": "$webhook"}),
     "POST /-/preview": Sample(data={"text": "x"}),
     "GET {pages}/viewer": Sample(values={"kind": "datasets"}),
+    "GET {pages}/schema": Sample(values={"kind": "mcp/servers"}),
+    "GET {pages}/prompt": Sample(values={"kind": "prompts/library"}),
+    "GET {pages}/prompt/<path:path>": Sample(values={"kind": "prompts/library"}),
     "GET {pages}/viewer/<config>/<path:split>": Sample(
         values={"kind": "datasets", "config": "default", "split": "train"}
     ),
@@ -840,6 +867,8 @@ _SAMPLES: Mapping[str, Sample] = {
     "DELETE /api/v1/runs/<uuid:uuid>": _RUN,
     "GET /settings/<section>": Sample(values={"section": "profile"}),
     "POST /login": Sample(data={"username": "person", "password": "correct-horse-battery"}),
+    "POST /api/v1/admin/schedules/<name>/run": Sample(values={"name": "jobs.prune"}),
+    "PUT /api/v1/admin/namespaces/<namespace>/quota": Sample(body={"quota_bytes": None}),
     "POST /api/v1/admin/mail/test": Sample(body={"address": "ada@example.org"}),
     "POST /api/v1/session": Sample(body={"username": "person", "password": "correct-horse-battery"}),
     "POST /api/v1/users": Sample(body={"username": "fresh", "email": "f@example.org", "password": "correct-horse"}),

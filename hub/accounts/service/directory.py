@@ -37,13 +37,15 @@ class UserFilter:
     verify_status: str = ""
     labels: Sequence[str] = ()
     is_active: bool | None = None
+    is_admin: bool | None = None
     sort_by: str = ""
     is_descending: bool = False
 
     @property
     def is_for_administrators(self) -> bool:
         """Whether it asks for what others may not know of a user."""
-        asks_private = bool(self.verify_status or self.labels) or self.is_active is not None
+        asks_private = bool(self.verify_status or self.labels)
+        asks_private = asks_private or self.is_active is not None or self.is_admin is not None
         return asks_private or self.sort_by not in ("", "username")
 
 
@@ -89,6 +91,8 @@ def _conditions(wanted: UserFilter, *, with_emails: bool) -> list[ColumnElement[
         conditions.append(or_(*(words.contains(f'"{label}"', autoescape=True) for label in wanted.labels)))
     if wanted.is_active is not None:
         conditions.append(User.is_active.is_(wanted.is_active))
+    if wanted.is_admin is not None:
+        conditions.append(User.is_admin.is_(wanted.is_admin))
     return conditions
 
 

@@ -7,12 +7,15 @@ from typing import NoReturn
 from sqlalchemy import or_, select
 
 from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, Role, User
-from hub.accounts.policy import Actor
+from hub.accounts.policy import Actor, require_site_admin
 from hub.base.context import Key
 from hub.base.errors import Conflict, Invalid, NotFound
+from hub.base.log import get_logger
 from hub.base.names import fold_name
 from hub.base.registry import Registry
 from hub.db.uow import UnitOfWork
+
+log = get_logger(__name__)
 
 # More than anybody would look through in a list.
 MAX_NAMESPACES = 200
@@ -67,6 +70,19 @@ def list_namespaces_for_new(work: UnitOfWork, *, actor: Actor) -> list[Namespace
 
 # First segments of plugins' pages, in lower case: a namespace of that name would be hidden by them.
 RESERVED_PATHS: Key[Registry[str]] = Key("accounts.reserved_paths")
+
+
+def set_quota(work: UnitOfWork, *, actor: Actor, namespace: Namespace, quota_bytes: int | None) -> None:
+    """How much a user or organisation may store; 0: no limit, None: what the hub's setting says.
+
+    Raises Invalid (``REQ-ERR-6``), NotSignedIn, Denied.
+    """
+    require_site_admin(work, actor)
+    if quota_bytes is not None and not 0 <= quota_bytes < 2**63:
+        raise Invalid("A quota is a number of bytes, or 0 for no limit.", code="REQ-ERR-6", member="quota_bytes")
+    namespace.quota_bytes = quota_bytes
+    work.session.flush()
+    log.info("quota_set", namespace_id=namespace.id, quota_bytes=quota_bytes, actor_id=actor.user_id)
 
 
 def new_namespace(work: UnitOfWork, path: str, kind: NamespaceKind) -> Namespace:

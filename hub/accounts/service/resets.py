@@ -14,11 +14,11 @@ from sqlalchemy import select
 from hub.accounts.attempts import ATTEMPTS, count_attempt
 from hub.accounts.models import Namespace, User
 from hub.accounts.passwords import hash_password
-from hub.accounts.policy import SYSTEM
+from hub.accounts.policy import SYSTEM, Actor, require_site_admin
 from hub.accounts.service.fields import MAX_EMAIL_LENGTH, email_key
 from hub.accounts.service.users import find_user_by_uuid, set_password
 from hub.base.context import Context
-from hub.base.errors import Invalid, Unavailable
+from hub.base.errors import Conflict, Invalid, Unavailable
 from hub.base.log import get_logger
 from hub.base.mail import MAILER, Letter, LogMailer, MailRefused
 from hub.base.names import fold_name
@@ -83,6 +83,24 @@ def token_for(context: Context, user: User, *, now_s: int) -> str:
     return f"{user.uuid}.{end}.{_sign(context, user, end)}"
 
 
+def make_reset_link(work: UnitOfWork, *, actor: Actor, user: User) -> str:
+    """The address by which an account gets a new password, for an administrator to hand over; good for an hour, once.
+
+    Raises NotSignedIn, Denied; Conflict (``reset_impossible``) for an account that is switched off or signs in by
+    other means.
+    """
+    require_site_admin(work, actor)
+    if not user.is_active or user.password_hash is None:
+        raise Conflict("This account is switched off, or does not sign in by a password.", code="reset_impossible")
+    log.info("reset_link_made", user_id=user.id, actor_id=actor.user_id)
+    return reset_url(work.context, token_for(work.context, user, now_s=int(work.now().timestamp())))
+
+
+def reset_url(context: Context, token: str) -> str:
+    """The page on which the token gives a new password."""
+    return f"{context.settings.effective_base_url}/login/reset?token={quote(token)}"
+
+
 def check_reset_token(work: UnitOfWork, token: str) -> User:
     """The account that a link's token is for. Raises Invalid (``reset_expired``), whatever is wrong with it."""
     uuid, _, rest = token[:_MAX_TOKEN_CHARS].partition(".")
@@ -138,7 +156,7 @@ def _sign(context: Context, user: User, end: int) -> str:
 
 
 def _write(context: Context, user: User, token: str) -> Letter:
-    url = f"{context.settings.effective_base_url}/login/reset?token={quote(token)}"
+    url = reset_url(context, token)
     text = (
         f"Somebody, hopefully you, wants a new password for the account {user.name}.\n\n"
         f"Choose it here within an hour:\n{url}\n\n"

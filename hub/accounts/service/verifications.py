@@ -19,6 +19,7 @@ from hub.accounts.service import fields
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
 from hub.base.log import get_logger
+from hub.base.paging import Page, PageArgs
 from hub.base.secrets import SECRET, Sealer
 from hub.db.uow import UnitOfWork
 
@@ -116,6 +117,36 @@ def get_verification(work: UnitOfWork, *, actor: Actor, subject: User | Organiza
     if row is None:
         raise _missing()
     return _opened(work, row, subject)
+
+
+def list_verifications(
+    work: UnitOfWork, *, actor: Actor, status: str = PENDING, page: PageArgs | None = None
+) -> Page[tuple[str, OpenedVerification]]:
+    """The requests of one status, the oldest first while they wait and the newest first else, each after its
+    subject's type. Two queries, and one for each type of subject. Raises Invalid (``REQ-ERR-6``), NotSignedIn, Denied.
+    """
+    require_site_admin(work, actor)
+    if status not in (PENDING, APPROVED, REJECTED):
+        raise Invalid(f"'status' must be {PENDING}, {APPROVED} or {REJECTED}.", code="REQ-ERR-6", query="status")
+    page = page or PageArgs()
+    query = select(Verification).where(Verification.status == status)
+    total = work.session.scalar(query.with_only_columns(func.count())) or 0
+    order = Verification.id if status == PENDING else Verification.updated_at.desc()
+    rows = work.session.scalars(query.order_by(order, Verification.id).offset(page.offset).limit(page.per)).all()
+    users = [row.subject_id for row in rows if row.subject_type == User.resource_type]
+    organizations = [row.subject_id for row in rows if row.subject_type == Organization.resource_type]
+    subjects: dict[tuple[str, int], User | Organization] = {}
+    for user in work.session.scalars(select(User).where(User.id.in_(users))) if users else ():
+        subjects[User.resource_type, user.id] = user
+    of_ids = select(Organization).where(Organization.id.in_(organizations))
+    for organization in work.session.scalars(of_ids) if organizations else ():
+        subjects[Organization.resource_type, organization.id] = organization
+    opened = [
+        (row.subject_type, _opened(work, row, subjects[row.subject_type, row.subject_id]))
+        for row in rows
+        if (row.subject_type, row.subject_id) in subjects
+    ]
+    return Page(opened, total)
 
 
 def get_own_verification(work: UnitOfWork, *, actor: Actor, verification_id: int) -> OpenedVerification:

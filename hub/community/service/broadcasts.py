@@ -24,10 +24,15 @@ MAX_BROADCAST_CHARS = 10_000
 
 def find_active_broadcast(work: UnitOfWork) -> Broadcast | None:
     """The broadcast that everybody shall see now, or None."""
-    # Two that were activated at the very same moment are possible; then the later word counts.
-    return work.session.scalar(
-        select(Broadcast).where(Broadcast.is_active).order_by(Broadcast.updated_at.desc(), Broadcast.id.desc()).limit(1)
-    )
+    # Every page asks, and mostly there is none: the object is read where there is one.
+    found = work.rows(_ACTIVE_ID)
+    return work.session.get(Broadcast, found[0].id) if found else None
+
+
+# Two that were activated at the very same moment are possible; then the later word counts.
+_ACTIVE_ID = (
+    select(Broadcast.id).where(Broadcast.is_active).order_by(Broadcast.updated_at.desc(), Broadcast.id.desc()).limit(1)
+)
 
 
 def get_broadcast(work: UnitOfWork, *, actor: Actor, broadcast_id: int) -> Broadcast:
@@ -80,6 +85,14 @@ def update_broadcast(work: UnitOfWork, *, actor: Actor, broadcast_id: int, **cha
     work.session.flush()
     log.info("broadcast_updated", broadcast_id=broadcast.id, actor_id=actor.user_id)
     return broadcast
+
+
+def delete_broadcast(work: UnitOfWork, *, actor: Actor, broadcast_id: int) -> None:
+    """Remove a broadcast. Raises NotFound (``broadcast_not_found``), NotSignedIn, Denied."""
+    require_site_admin(work, actor)
+    work.session.delete(get_broadcast(work, actor=actor, broadcast_id=broadcast_id))
+    work.session.flush()
+    log.info("broadcast_deleted", broadcast_id=broadcast_id, actor_id=actor.user_id)
 
 
 def _change(
