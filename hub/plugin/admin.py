@@ -1,7 +1,8 @@
-"""For site administrators: the plugins over REST, and on the page ``/-/plugins``; the settings over REST."""
+"""For site administrators: the plugins and the settings, over REST and as pages of the console."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Blueprint, Flask, Response, request
@@ -9,6 +10,7 @@ from marshmallow import Schema, fields
 
 from hub.accounts.policy import require_site_admin
 from hub.api.envelope import enveloped, ok
+from hub.base.effective import MASK
 from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -18,8 +20,8 @@ from hub.http.routing import PREFIX, ApiBlueprint
 from hub.licensing.service import LICENSING
 from hub.plugin.overview import list_plugins, list_settings
 from hub.plugin.states import PluginState
+from hub.web.console import render_console, require_console
 from hub.web.errors import render_html_error
-from hub.web.pages import render_page
 
 blp = ApiBlueprint("plugins", __name__, url_prefix=f"{PREFIX}/admin", description="Plugins and settings")
 pages = Blueprint("plugin_pages", __name__)
@@ -88,15 +90,68 @@ def list_all_settings() -> dict[str, Any]:
     return ok(rows, total=len(rows))
 
 
+@pages.get("/admin_panel/plugins")
 @pages.get("/-/plugins")
 def show_plugins() -> Response:
-    """The same as a page."""
-    _require_admin()
+    """The same as a page of the console."""
     context, state = current_context(), request.args.get("state", "")
-    return render_page(
-        "hub/plugins.html",
-        plugins=list_plugins(context, state=state),
-        state=state,
+    with reading(context) as work:
+        require_console(work)
+    plugins = list_plugins(context, state=state)
+    return render_console(
+        "plugins",
+        "plugins.html",
+        state="ready" if plugins else "empty",
+        plugins=plugins,
+        chosen=state,
         states=[word.value for word in PluginState],
         edition=context[LICENSING].edition,
     )
+
+
+@pages.get("/admin_panel/settings")
+def show_settings() -> Response:
+    """Every setting in force, with where its value came from. ``search``, ``origin``."""
+    context, query = current_context(), request.args
+    with reading(context) as work:
+        require_console(work)
+    words, origin = query.get("search", "").lower().split(), query.get("origin", "")
+    rows = list_settings(context)
+    shown = [
+        row
+        for row in rows
+        if (not origin or row["origin"] == origin)
+        and all(word in f"{row['name']} {row['help']}".lower() for word in words)
+    ]
+    return render_console(
+        "settings",
+        "settings.html",
+        state="ready" if shown else "empty",
+        rows=[row | lines_of(row) for row in shown],
+        total=len(rows),
+        search=query.get("search", ""),
+        origin=origin,
+        origins=("default", "file", "environment"),
+        home=context.settings.home,
+    )
+
+
+def lines_of(row: dict[str, Any]) -> dict[str, str]:
+    """The lines that set a setting: in hub.toml, and in the environment."""
+    name, value = row["name"], row["value"]
+    if not name.startswith("plugin."):
+        return {"toml": f"{name} = {_toml(value)}", "variable": f"HUB_{name.upper()}={_plain(value)}"}
+    _, plugin, key = name.split(".", 2)
+    return {
+        "toml": f"[plugin.{plugin}]\n{key} = {_toml(value)}",
+        "variable": f"HUB_{plugin.upper()}_{key.upper()}={_plain(value)}",
+    }
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value == MASK else str(value)
+
+
+def _toml(value: Any) -> str:
+    # JSON's texts, numbers and truth values are TOML's, too.
+    return json.dumps("" if value == MASK else value, ensure_ascii=False)

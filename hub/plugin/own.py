@@ -1,4 +1,4 @@
-"""What the host itself contributes: a figure and an item of the navigation."""
+"""What the host itself contributes: a figure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from hub.base.context import Context
 from hub.base.metrics import Metric, Sample, add_metric
 from hub.plugin.host import PLUGINS
 from hub.plugin.states import PluginState
-from hub.web.navigation import Audience, NavItem, Section, add_nav_item
 
 
 def install(context: Context) -> None:
-    """Add them; done once, by ``build_context``."""
+    """Add it; done once, by ``build_context``."""
     add_metric(context, Metric("hub_plugins", "Plugins by state.", count_plugins, labels=("state",)))
-    add_nav_item(context, NavItem("Plugins", "plugin_pages.show_plugins", Section.ADMIN, audience=Audience.ADMINS))
 
 
 def count_plugins(context: Context) -> Iterator[Sample]:

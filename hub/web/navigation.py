@@ -87,6 +87,7 @@ OWN_ITEMS: tuple[NavItem, ...] = (
     NavItem("Issues", "mine.show_issues", Section.USER, 40, icon="circle-dot"),
     NavItem("Pull requests", "mine.show_pulls", Section.USER, 41, icon="git-pull-request"),
     NavItem("Settings", "account_settings.show_settings", Section.USER, 90, icon="settings"),
+    NavItem("Admin console", "admin_pages.show_dashboard", Section.ADMIN, 10, Audience.ADMINS, icon="wrench"),
     *(
         NavItem(title, "lists.show_list", Section.MAIN, weight, icon=icon, arguments={"kind": path})
         for weight, title, path, icon in (
@@ -99,6 +100,7 @@ OWN_ITEMS: tuple[NavItem, ...] = (
             (70, "MCP servers", "mcp/servers", "plug"),
         )
     ),
+    NavItem("MCP tools", "mcp_pages.show_tools", weight=75, icon="wrench"),
     NavItem("Collections", "collection_pages.show_collections", weight=80, icon="bookmark"),
     NavItem("Trending", "home.show_trending", weight=85, icon="trending-up"),
     NavItem("Collection", "collection_pages.new_collection", Section.NEW, 20, icon="bookmark"),

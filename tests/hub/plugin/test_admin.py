@@ -50,7 +50,7 @@ def test_an_administrators_token_for_reading_does_not_do(client, sign_in, path):
 
 def test_who_may_not_see_the_page_is_told_on_a_page(client, sign_in):
     answer = client.get("/-/plugins", headers=HTML)
-    assert (answer.status_code, answer.mimetype) == (401, "text/html")
+    assert (answer.status_code, answer.location) == (303, "/login?next=/-/plugins")
     assert client.get("/-/plugins", headers={**HTML, **sign_in()}).mimetype == "text/html"
     assert client.get("/-/plugins").mimetype == "application/json"
 
