@@ -30,7 +30,9 @@ function load(box: HTMLElement): void {
   const url = box.dataset["load"];
   if (!url || box.dataset["loading"]) return;
   box.dataset["loading"] = "";
-  void window.htmx.ajax("get", url, { target: box, swap: "innerHTML" }).finally(() => delete box.dataset["loading"]);
+  void window.htmx
+    .ajax("get", url, { source: box, target: box, swap: "innerHTML" })
+    .finally(() => delete box.dataset["loading"]);
 }
 
 document.addEventListener("htmx:afterSwap", (event) => {
