@@ -35,6 +35,7 @@ from hub.repos.events import RefsUpdated, RepositoryUpdated
 from hub.repos.kinds import KINDS
 from hub.repos.lookup import is_live, repository_path
 from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 log = get_logger(__name__)
 
@@ -248,7 +249,7 @@ def index(job: JobRun, *, repository_id: int, is_forced: bool = False) -> None:
         raise Failed(f"These failed: {', '.join(failed)}. Each step says why.", code="index_failed")
 
 
-def find_head(context: Context, repository: Repository) -> str:
+def find_head(context: Context, repository: Shown) -> str:
     """The commit of a repository's default branch; empty without one."""
     with reading(context) as work:
         branch = work.session.scalar(select(Repository.default_branch).where(Repository.id == repository.id))
@@ -370,7 +371,7 @@ class IndexStatus:
     steps: Sequence[Step]
 
 
-def find_status(context: Context, repository: Repository, *, actor: Actor) -> IndexStatus:
+def find_status(context: Context, repository: Shown, *, actor: Actor) -> IndexStatus:
     """How far the default branch is indexed. Raises NotFound."""
     commit_id = find_head(context, repository)
     with reading(context) as work:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pygit2
 
-from hub.git.types import decode_text
+from hub.git.diff import describe_hunks
+from hub.git.types import DiffHunk, decode_text
 
 
 def diff_texts(old: str, new: str, *, path: str = "text") -> str:
@@ -15,3 +16,9 @@ def diff_texts(old: str, new: str, *, path: str = "text") -> str:
     before, after = old.encode(), new.encode()
     patch = pygit2.Patch.create_from(before, after, old_as_path=path, new_as_path=path)
     return decode_text(patch.data)
+
+
+def compare_texts(old: str, new: str, *, most_lines: int) -> tuple[list[DiffHunk], bool]:
+    """The changed lines of two texts with those around them, and whether there are more than ``most_lines``."""
+    before, after = old.encode(), new.encode()
+    return describe_hunks(pygit2.Patch.create_from(before, after), most_lines)

@@ -27,6 +27,7 @@ from hub.repos.contents import read_file
 from hub.repos.files import CommitResult, FileEdit, commit_files
 from hub.repos.lookup import get_for
 from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 MAX_STEM_BYTES = 200
 # What file systems keep for themselves, and what ends a path's part.
@@ -53,7 +54,7 @@ class Saved:
     prompt: Prompt | None
 
 
-def read_prompt(context: Context, repository: Repository, *, actor: Actor, path: str, revision: str = "") -> PromptFile:
+def read_prompt(context: Context, repository: Shown, *, actor: Actor, path: str, revision: str = "") -> PromptFile:
     """One prompt of a repository that ``get_readable`` gave.
 
     Raises NotFound (``revision_not_found``, ``entry_not_found``), Invalid (``not_a_file``), Unprocessable

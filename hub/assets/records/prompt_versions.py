@@ -15,7 +15,7 @@ from hub.git.texts import diff_texts
 from hub.git.types import Commit
 from hub.repos.contents import read_history
 from hub.repos.entries import read_refs
-from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 # Shown as lines, not as members.
 _TEXTS = ("content", "messages")
@@ -57,7 +57,7 @@ class PromptComparison:
 
 
 def list_versions(
-    context: Context, repository: Repository, *, path: str, revision: str = "", offset: int, limit: int
+    context: Context, repository: Shown, *, path: str, revision: str = "", offset: int, limit: int
 ) -> Versions:
     """The versions of a prompt that lead to a revision ("": the default branch). Raises NotFound, Invalid."""
     history = read_history(context, repository, revision=revision, path=check_path(path), offset=offset, limit=limit)
@@ -68,7 +68,7 @@ def list_versions(
 
 
 def compare_versions(
-    context: Context, repository: Repository, *, actor: Actor, path: str, before: str, after: str, old_path: str = ""
+    context: Context, repository: Shown, *, actor: Actor, path: str, before: str, after: str, old_path: str = ""
 ) -> PromptComparison:
     """A prompt at two revisions ("": the default branch). old_path: how its file was called before, if otherwise.
 

@@ -30,6 +30,7 @@ from hub.repos.contents import read_file, resolve
 from hub.repos.gates import check_content
 from hub.repos.lookup import get_for, repository_path
 from hub.repos.models import Repository
+from hub.repos.rows import Shown
 
 log = get_logger(__name__)
 
@@ -41,7 +42,7 @@ MAX_CHANGELOG_CHARS = 16 * 1024
 MAX_LICENSE_CHARS = 100
 
 
-def read_skill(context: Context, repository: Repository, *, actor: Actor, revision: str = "") -> tuple[str, Skill]:
+def read_skill(context: Context, repository: Shown, *, actor: Actor, revision: str = "") -> tuple[str, Skill]:
     """The commit that a revision names ("": the default branch), and what its ``SKILL.md`` says.
 
     Without the file, a skill with the problem that there is none. Raises NotFound (``revision_not_found``),
@@ -172,7 +173,7 @@ def _tag(context: Context, actor: Actor, repository: Repository, name: str, comm
 # Versions.
 
 
-def list_versions(work: UnitOfWork, *, repository: Repository, page: PageArgs) -> Page[SkillVersion]:
+def list_versions(work: UnitOfWork, *, repository: Shown, page: PageArgs) -> Page[SkillVersion]:
     """The versions of a skill that the actor may read, the highest first. Two queries at most."""
     query = select(SkillVersion).where(SkillVersion.repository_id == repository.id)
     in_order = query.options(joinedload(SkillVersion.created_by)).order_by(

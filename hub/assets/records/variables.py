@@ -49,6 +49,18 @@ def names_in(*texts: str) -> list[str]:
     return list(dict.fromkeys(match[1] for text in texts for match in _PLACE.finditer(text)))
 
 
+def split_places(text: str) -> Iterator[tuple[str, str]]:
+    """The pieces of a text in their order, each with the name of the place that it is; "" for what is none."""
+    start = 0
+    for match in _PLACE.finditer(text):
+        if match.start() > start:
+            yield text[start : match.start()], ""
+        yield match[0], match[1]
+        start = match.end()
+    if start < len(text):
+        yield text[start:], ""
+
+
 def names_of(prompt: Prompt) -> list[str]:
     """The names of the places in a prompt's content and messages, each once."""
     return names_in(prompt.content, *(message.content for message in prompt.messages))

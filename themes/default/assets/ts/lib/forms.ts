@@ -8,7 +8,8 @@
 // its name. A field that is empty and has data-skip is left out. What a field with data-address says stands in the
 // address in place of its {name}, and not in the body.
 // data-then: "reload", an address with {members} of the answer's data, "close" (the dialog), or nothing. An event
-// "hub:done" with the answer as detail is sent from the form in each case, before that.
+// "hub:done" with the answer as detail is sent from the form in each case, before that; "hub:failed" with the ApiError
+// when the API refused it and what it said is shown.
 // What was typed is kept until it is sent (data-draft="a name"), also over the end of a session.
 import { ApiError, call } from "./api";
 import { make, on, onEach } from "./dom";
@@ -150,6 +151,7 @@ async function submit(form: HTMLFormElement, submitter: HTMLElement | null): Pro
       form.prepend(box);
       box.scrollIntoView({ block: "nearest" });
     }
+    form.dispatchEvent(new CustomEvent("hub:failed", { bubbles: true, detail: error }));
   } finally {
     for (const button of buttons) button.disabled = false;
   }
