@@ -49,11 +49,12 @@ class Bar:
 def rows_of(repo: RepositoryPage, asked: Asked, page: RowPage, *, columns: range) -> list[Row]:
     """The rows of a page, of these columns."""
     cut = {(line, at) for line, at in page.cut}
+    media = _media_address(repo, asked, page)
     return [
         Row(
             number,
             [
-                _cell(row[at], is_cut=(line, at) in cut, src=_media_address(repo, asked, page, number, at))
+                _cell(row[at], is_cut=(line, at) in cut, src=f"{media}&row={number}&column={at}")
                 for at in columns
                 if at < len(row)
             ],
@@ -62,9 +63,10 @@ def rows_of(repo: RepositoryPage, asked: Asked, page: RowPage, *, columns: range
     ]
 
 
-def _media_address(repo: RepositoryPage, asked: Asked, page: RowPage, row: int, column: int) -> str:
+def _media_address(repo: RepositoryPage, asked: Asked, page: RowPage) -> str:
+    """Where media of the page's table are; what follows says of which row and column."""
     query = {"config": page.config, "split": page.split, "file": asked.path, "ref": page.commit_id}
-    words = urlencode({name: value for name, value in query.items() if value} | {"row": row, "column": column})
+    words = urlencode({name: value for name, value in query.items() if value})
     return f"{repo.api}/dataviewer/media?{words}"
 
 
