@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Executable, Select, func, literal, or_, select, union_all
 
 from hub.accounts.policy import Actor
 from hub.assets.models import RepositoryTag, Tag
@@ -20,6 +22,7 @@ from hub.assets.service.catalogue import MAX_SEARCH_CHARS, list_categories
 from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
 from hub.db.engine import PLANNED_EACH_TIME
+from hub.db.shapes import Shape, shape_of
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.lookup import is_live, may_read
@@ -33,6 +36,8 @@ _WINDOWS = 20
 _FEW = 25_000
 _NEIGHBOURS = 512
 MAX_CATEGORIES = 12
+# Of lists that differ in the values only, the statements are built once.
+_MAX_SHAPES = 500
 MAX_VALUES = 200
 # What is told of, where nobody says which. Source: web UI contract, section 6.1.
 USUAL = ("task", "license", "language", "framework")
@@ -107,31 +112,20 @@ def _count(
     chosen: dict[str, set[str]],
     containing: str,
 ) -> dict[str, Facet]:
-    ids = select(Repository.id).where(*conditions)
-    whole = ids.where(*(labels.condition() for labels in labels_asked))
-    total, is_estimate = total_of(work, whole, PageArgs(per=1), 1, limit=EXACT_LIMIT)
+    shape, values_asked = shape_of([*conditions, *(labels.condition() for labels in labels_asked)])
+    total, is_estimate = total_of(work, _ids_of(shape), PageArgs(per=1), 1, values=values_asked, limit=EXACT_LIMIT)
     is_sampled = total > EXACT_LIMIT
     if is_sampled:
         sample = _sample_of(work, total)
-        whole = ids.where(sample(Repository.id), *(labels.condition(sample) for labels in labels_asked))
-    base = whole.limit(2 * SAMPLE_SIZE if is_sampled else EXACT_LIMIT).cte("base")
-    # Counted by the labels' ids first: what they are called is asked of these only.
-    carried = (
-        select(RepositoryTag.tag_id, func.count().label("count"))
-        .join(base, base.c.id == RepositoryTag.repository_id)
-        .group_by(RepositoryTag.tag_id)
-        .subquery()
-    )
-    labels = (
-        select(Tag.category, Tag.name, Tag.show_name, Tag.group, carried.c.count)
-        .join(carried, carried.c.tag_id == Tag.id)
-        .where(Tag.scope == kind, Tag.category.in_(categories))
-    )
+        within = [labels.condition(sample) for labels in labels_asked]
+        shape, values_asked = shape_of([*conditions, sample(Repository.id), *within])
+    shown = [Tag.scope == kind, Tag.category.in_(categories)]
     if wanted := containing.strip().lower()[:MAX_SEARCH_CHARS]:
         names = (Tag.name, func.lower(Tag.show_name))
-        labels = labels.where(or_(*(name.contains(wanted, autoescape=True) for name in names)))
-    size = select(literal(""), literal(""), literal(""), literal(""), func.count()).select_from(base)
-    rows = work.rows(union_all(labels, size).execution_options(**{PLANNED_EACH_TIME: True}))
+        shown.append(or_(*(name.contains(wanted, autoescape=True) for name in names)))
+    labels_shape, more = shape_of(shown, prefix="label")
+    counting = _counting(shape, labels_shape, 2 * SAMPLE_SIZE if is_sampled else EXACT_LIMIT)
+    rows = work.rows(counting, {**values_asked, **more})
     # No label's category is empty.
     looked_at = sum(count for category, *_, count in rows if not category)
     found = sorted((row for row in rows if row[0]), key=lambda row: (-row[4], row[1]))
@@ -147,6 +141,31 @@ def _count(
         category: Facet(category, values[category], total, is_estimate or is_sampled, looked_at)
         for category in categories
     }
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _ids_of(shape: Shape) -> Select[Any]:
+    return select(Repository.id).where(shape.condition())
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _counting(shape: Shape, labels_shape: Shape, limit: int) -> Executable:
+    """The labels that are carried by repositories of a shape, how often; and how many of these were looked at."""
+    base = _ids_of(shape).limit(limit).cte("base")
+    # Counted by the labels' ids first: what they are called is asked of these only.
+    carried = (
+        select(RepositoryTag.tag_id, func.count().label("count"))
+        .join(base, base.c.id == RepositoryTag.repository_id)
+        .group_by(RepositoryTag.tag_id)
+        .subquery()
+    )
+    labels = (
+        select(Tag.category, Tag.name, Tag.show_name, Tag.group, carried.c.count)
+        .join(carried, carried.c.tag_id == Tag.id)
+        .where(labels_shape.condition("label"))
+    )
+    size = select(literal(""), literal(""), literal(""), literal(""), func.count()).select_from(base)
+    return union_all(labels, size).execution_options(**{PLANNED_EACH_TIME: True})
 
 
 def _sample_of(work: UnitOfWork, total: int) -> Sample:
