@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import Date, bindparam, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import BindParameter, Date, bindparam, delete, func, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.accounts.policy import Actor, require_site_admin
@@ -208,15 +209,8 @@ def list_days(work: UnitOfWork, *, repository_ids: Sequence[int], days: int) -> 
     """
     today = work.now().date()
     first = today - timedelta(days=days - 1)
-    columns = ("repository_id", "day", "downloads", "clients")
-    own = select(*(getattr(RepositoryDownloads, name) for name in columns)).where(
-        RepositoryDownloads.repository_id.in_(repository_ids), RepositoryDownloads.day >= first
-    )
-    told = select(DayDownloads.repository_id, DayDownloads.day, DayDownloads.count, literal(0)).where(
-        DayDownloads.repository_id.in_(repository_ids), DayDownloads.day >= first
-    )
     found: dict[tuple[int, date], tuple[int, int]] = {}
-    for repository_id, day, downloads, clients in work.rows(union_all(own, told)):
+    for repository_id, day, downloads, clients in work.rows(_DAYS, {"ids": [*repository_ids], "since": first}):
         before = found.get((repository_id, day), (0, 0))
         found[repository_id, day] = (before[0] + downloads, before[1] + clients)
     span = [first + timedelta(days=number) for number in range(days)]
@@ -225,8 +219,19 @@ def list_days(work: UnitOfWork, *, repository_ids: Sequence[int], days: int) -> 
 
 # Of the number that lists tell.
 RECENT_DAYS = 30
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _SINCE = bindparam("since", type_=Date)
+_DAYS = union_all(
+    select(
+        RepositoryDownloads.repository_id,
+        RepositoryDownloads.day,
+        RepositoryDownloads.downloads,
+        RepositoryDownloads.clients,
+    ).where(RepositoryDownloads.repository_id.in_(_IDS), RepositoryDownloads.day >= _SINCE),
+    select(DayDownloads.repository_id, DayDownloads.day, DayDownloads.count, literal(0)).where(
+        DayDownloads.repository_id.in_(_IDS), DayDownloads.day >= _SINCE
+    ),
+)
 _RECENT = union_all(
     select(RepositoryDownloads.repository_id, func.sum(RepositoryDownloads.downloads))
     .where(RepositoryDownloads.repository_id.in_(_IDS), RepositoryDownloads.day >= _SINCE)

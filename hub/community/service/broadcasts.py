@@ -23,15 +23,18 @@ MAX_BROADCAST_CHARS = 10_000
 
 
 def find_active_broadcast(work: UnitOfWork) -> Broadcast | None:
-    """The broadcast that everybody shall see now, or None."""
-    # Every page asks, and mostly there is none: the object is read where there is one.
-    found = work.rows(_ACTIVE_ID)
-    return work.session.get(Broadcast, found[0].id) if found else None
+    """The broadcast that everybody shall see now, or None. It is for reading: no session knows it."""
+    # Every page asks.
+    found = work.rows(_ACTIVE)
+    return Broadcast(**found[0]._mapping) if found else None
 
 
 # Two that were activated at the very same moment are possible; then the later word counts.
-_ACTIVE_ID = (
-    select(Broadcast.id).where(Broadcast.is_active).order_by(Broadcast.updated_at.desc(), Broadcast.id.desc()).limit(1)
+_ACTIVE = (
+    select(*Broadcast.__table__.columns)
+    .where(Broadcast.is_active)
+    .order_by(Broadcast.updated_at.desc(), Broadcast.id.desc())
+    .limit(1)
 )
 
 
