@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext
-
 from hub.repos.kinds import RepositoryKind
+from hub.web.i18n import gettext
 
 
 def plural_title(kind: RepositoryKind) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Hashable, Sequence
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, current_app, render_template, request, url_for
-from flask_babel import get_locale, gettext
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
 from werkzeug.routing import BuildError
@@ -24,10 +23,11 @@ from hub.community.service.broadcasts import find_active_broadcast
 from hub.db.uow import reading
 from hub.http.actor import csrf_token, current_actor
 from hub.http.context import current_context
+from hub.http.words import sent_address, sent_path
 from hub.licensing.service import LICENSING
 from hub.repos.kinds import KINDS
 from hub.web.assets import asset_url, icon
-from hub.web.i18n import LANGUAGES
+from hub.web.i18n import LANGUAGES, current_language, gettext
 from hub.web.kinds import plural_title
 from hub.web.navigation import BAR_WEIGHT, NavItem, Section, Slot, list_nav_items, list_panels
 from hub.web.routing import repository_url
@@ -67,6 +67,7 @@ def install(app: Flask, context: Context) -> None:
         kinds=lambda: list(context[KINDS].values()),
         plural_title=plural_title,
         repository_link=partial(repository_url, context),
+        same_for_all=_same_for_all(),
         own_styles=(theme_folders(theme)[0] / "static" / "theme.css").is_file(),
     )
     app.context_processor(page_values)
@@ -85,6 +86,16 @@ def render_page(template: str, *, status: int = 200, **values: Any) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def _same_for_all() -> Callable[[str], Markup]:
+    """For templates: a part of a page that differs by language only, which is rendered once for each."""
+
+    @cache
+    def render(name: str, _language: str) -> Markup:
+        return Markup(current_app.jinja_env.get_template(name).render())  # noqa: S704 - a template escapes
+
+    return lambda name: render(name, current_language())
 
 
 def wants_part() -> bool:
@@ -133,7 +144,7 @@ def with_query(**changes: Any) -> str:
         if value is not None and value != "":
             query[name] = [str(item) for item in value] if isinstance(value, list | tuple | set) else [str(value)]
     text = urlencode(query, doseq=True, safe=",:/")
-    return f"{request.path}?{text}" if text else request.path
+    return f"{sent_path()}?{text}" if text else sent_path()
 
 
 def _chosen(cookie: str, known: Sequence[str]) -> str:
@@ -154,8 +165,8 @@ def page_values() -> dict[str, Any]:
         "theme": theme if theme in _THEMES else "system",
         "density": _chosen(DENSITY_COOKIE, DENSITIES),
         "code_size": _chosen(CODE_SIZE_COOKIE, CODE_SIZES),
-        "locale": str(get_locale() or "en"),
-        "here": request.full_path if request.query_string else request.path,
+        "locale": current_language(),
+        "here": sent_address(),
         "edition": licensing.edition,
         "notices": [
             notice.text for notice in standing.notices if viewer.is_admin or notice.audience.value == "everyone"
@@ -190,11 +201,17 @@ def broadcast_key(broadcast: Broadcast) -> str:
 
 
 def _url_of(item: NavItem) -> str:
+    # Every page shows them, and they are ever the same.
+    kept: dict[Hashable, str] = current_app.extensions.setdefault("hub_nav_urls", {})
+    key = (request.script_root, item.endpoint, *item.arguments.items())
+    if (found := kept.get(key)) is not None:
+        return found
     try:
-        return url_for(item.endpoint, **dict[str, Any](item.arguments))
+        kept[key] = url_for(item.endpoint, **dict[str, Any](item.arguments))
     except BuildError:
         log.error("nav_item_leads_nowhere", endpoint=item.endpoint)
         return ""
+    return kept[key]
 
 
 def render_panels(slot: Slot, *, viewer: Actor, **subject: Any) -> Markup:

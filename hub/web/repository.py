@@ -9,23 +9,23 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Response, request, url_for
-from flask_babel import gettext
 from werkzeug.routing import RequestRedirect
 
 from hub.assets.search.choices import SHORT_KEYS
 from hub.assets.service.known import KnownLabel
 from hub.assets.service.labels import labels_of
 from hub.assets.service.likes import liked_by
-from hub.base.names import fold_name
 from hub.community.service.board import count_open
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.words import readdressed
 from hub.repos.addresses import CloneAddresses
 from hub.repos.kinds import COMMUNITY, RepositoryKind
 from hub.repos.rows import Shown
 from hub.repos.service import get_shown
 from hub.repos.service.listing import Access, access_of
+from hub.web.i18n import gettext
 from hub.web.navigation import Section, list_nav_items
 from hub.web.pages import render_page
 from hub.web.routing import repository_url
@@ -163,19 +163,16 @@ def open_page_in(work: UnitOfWork, kind: RepositoryKind, namespace: str, name: s
     asked = f"{namespace}/{name}"
     shown = get_shown(work, actor=actor, kind=kind.name, path=asked)
     if shown.path != asked and request.method == "GET":
-        raise RequestRedirect(_moved(kind, asked, shown.path))
+        raise RequestRedirect(_moved(kind, shown.path))
     access = access_of(work, actor=actor, repositories=[shown])[shown.id]
     is_liked = shown.id in liked_by(work, actor=actor, repository_ids=[shown.id])
     labels = labels_of(work, [shown.id]).get(shown.id, [])
     return RepositoryPage(kind, shown, access, is_liked, tab, labels, count_open(work, shown.id))
 
 
-def _moved(kind: RepositoryKind, asked: str, path: str) -> str:
+def _moved(kind: RepositoryKind, path: str) -> str:
     """The page's own address with the repository's path of today in it."""
-    begin, now = f"/{kind.page_path}/{asked}", f"/{kind.page_path}/{path}"
-    rest = request.full_path if request.query_string else request.path
-    assert fold_name(rest).startswith(fold_name(begin))
-    return now + rest[len(begin) :]
+    return readdressed(1 + len(kind.page_path.split("/")), *path.split("/"))
 
 
 def render_repository_page(template: str, repo: RepositoryPage, **values: Any) -> Response:

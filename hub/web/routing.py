@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -54,9 +55,14 @@ def pages_converter(context: Context) -> type[PagesConverter]:
     return type("PagesConverter", (PagesConverter,), {"context": context})
 
 
+# A page has dozens of addresses, made of few words.
+_MAX_KEPT = 5_000
+_quote = lru_cache(maxsize=_MAX_KEPT)(quote)
+
+
 def quote_revision(revision: str) -> str:
     """A revision as one segment of an address: its slashes are percent-encoded."""
-    return quote(revision, safe="")
+    return _quote(revision, safe="")
 
 
 def repository_url(context: Context, kind: str, path: str, /, *rest: str, revision: str = "", **query: Any) -> str:
@@ -65,9 +71,10 @@ def repository_url(context: Context, kind: str, path: str, /, *rest: str, revisi
     path: ``namespace/name``. rest: what follows, a page's name and a file's path (``"blob", "a/b.txt"``); revision
     stands between the two. query: what is None or "" is left out.
     """
-    parts = [get_kind(context, kind).page_path, quote(path)]
+    parts = [get_kind(context, kind).page_path, _quote(path)]
     if rest:
         page, *paths = rest
-        parts += [page, *([quote_revision(revision)] if revision else []), *(quote(path) for path in paths if path)]
-    text = urlencode({name: value for name, value in query.items() if value not in (None, "")}, doseq=True)
-    return f"/{'/'.join(parts)}{f'?{text}' if text else ''}"
+        parts += [page, *([quote_revision(revision)] if revision else []), *(_quote(path) for path in paths if path)]
+    address = f"/{'/'.join(parts)}"
+    told = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{address}?{urlencode(told, doseq=True)}" if told else address
