@@ -22,6 +22,6 @@ def _number(name: str, default: int, most: int) -> int:
     raw = request.args.get(name)
     if raw is None or raw == "":
         return default
-    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:10]) <= most:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 10 or not 1 <= int(raw) <= most:
         raise Invalid(f"'{name}' must be a number from 1 to {most}.", code="REQ-ERR-6", query=name)
     return int(raw)

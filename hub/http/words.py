@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from flask import request
 
@@ -32,3 +32,25 @@ def path_words() -> list[str]:
     """What stands between the slashes of the request's path that were sent as such, decoded; the first is empty."""
     raw = [unquote(word) for word in raw_path().split("/")]
     return raw if "/".join(raw) == request.path else request.path.split("/")
+
+
+def sent_path() -> str:
+    """The request's path for use in links: encoded as it was sent, so that it leads to the same page again."""
+    raw = raw_path()
+    is_same = unquote(raw) == request.path and raw.isascii() and not raw.startswith("//")
+    return raw if is_same else quote(request.path)
+
+
+def sent_address() -> str:
+    """That path, and the query as it was sent."""
+    # What browsers leave as it is stays; bytes that have no place in an address are encoded.
+    query = quote(request.query_string, safe="!#$%&'()*+,/:;=?@[]~")
+    return f"{sent_path()}?{query}" if query else sent_path()
+
+
+def readdressed(place: int, *words: str) -> str:
+    """That address with other words in its path from a place on; 1 is the first word's."""
+    path, mark, query = sent_address().partition("?")
+    found = path.split("/")
+    found[place : place + len(words)] = [quote(word, safe="") for word in words]
+    return "/".join(found) + mark + query

@@ -7,6 +7,7 @@ from flask import abort, redirect, request, url_for
 from hub.accounts.policy import Actor
 from hub.base.errors import NotSignedIn
 from hub.http.actor import current_actor
+from hub.http.words import sent_address
 from hub.web.errors import wants_html
 
 
@@ -17,8 +18,7 @@ def require_viewer() -> Actor:
     """
     actor = current_actor()
     if actor.is_anonymous and request.method in ("GET", "HEAD") and wants_html():
-        here = request.full_path if request.query_string else request.path
-        abort(redirect(url_for("sign_in.show_login", next=here), 303))
+        abort(redirect(url_for("sign_in.show_login", next=sent_address()), 303))
     if actor.user_id is None:
         raise NotSignedIn("Sign in to see this page.")
     return actor

@@ -17,6 +17,7 @@ from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.words import sent_address
 from hub.repos.differences import list_compared_files
 from hub.repos.kinds import RepositoryKind
 from hub.repos.service import get_readable
@@ -107,7 +108,7 @@ def show_new(kind: RepositoryKind, namespace: str, name: str) -> Response:
         switches = find_switches(work, repo.id)
         repository = get_readable(work, actor=viewer, repository_id=repo.id)
     if viewer.is_anonymous:
-        return redirect(f"/login?{urlencode({'next': request.full_path})}", 302)  # type: ignore[return-value]
+        return redirect(f"/login?{urlencode({'next': sent_address()})}", 302)  # type: ignore[return-value]
     base, head = request.args.get("base", "") or repository.default_branch, request.args.get("head", "")
     diff, fault = None, ""
     if is_pull and head and not request.args.get("source"):

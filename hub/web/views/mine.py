@@ -11,6 +11,7 @@ from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.words import sent_address
 from hub.web.pages import render_page
 from hub.web.routing import repository_url
 from hub.web.views.community import PER_PAGE, one_of
@@ -33,7 +34,7 @@ def show_pulls() -> Response:
 def _show(type: str) -> Response:
     viewer, context = current_actor(), current_context()
     if viewer.is_anonymous:
-        return redirect(f"/login?{urlencode({'next': request.full_path.rstrip('?')})}", 302)  # type: ignore[return-value]
+        return redirect(f"/login?{urlencode({'next': sent_address()})}", 302)  # type: ignore[return-value]
     roles = tuple(role for role in ROLES if type == "pull" or role != "review_requested")
     role = one_of("role", roles, "created")
     state = one_of("state", ("open", "closed", "all"), "open")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Blueprint, Response, abort, redirect, request
 
 from hub.accounts import service
 from hub.accounts.models import Organization, Role
@@ -25,6 +25,7 @@ from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.words import readdressed
 from hub.repos.service import list_repositories
 from hub.web.cards import card_views
 from hub.web.markdown import render_markdown
@@ -48,8 +49,7 @@ def _find(work: UnitOfWork, namespace: str) -> Organization:
     """The organisation; raises NotFound, or the redirect to how its name is written."""
     organization = service.get_organization(work, namespace)
     if organization.name != namespace:
-        arguments = {**(request.view_args or {}), "namespace": organization.name, **request.args}
-        abort(redirect(url_for(str(request.endpoint), **arguments), 302))
+        abort(redirect(readdressed(2, organization.name), 302))
     return organization
 
 

@@ -19,6 +19,7 @@ from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.words import readdressed
 from hub.repos.kinds import KINDS, RepositoryKind
 from hub.repos.lookup import find_renamed
 from hub.repos.service import list_repositories
@@ -101,8 +102,7 @@ def _find(work: UnitOfWork, viewer: Actor, username: str) -> User:
 
 
 def _to_profile(name: str) -> Response:
-    query: dict[str, Any] = request.args.to_dict()
-    return redirect(url_for("people.show_profile", **(query | {"username": name})), 302)  # type: ignore[return-value]
+    return redirect(readdressed(2, name), 302)  # type: ignore[return-value]  # werkzeug's type is wider
 
 
 def _tab_values(work: UnitOfWork, viewer: Actor, user: User, tab: str) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""Pages with odd words in their addresses: shown, refused or led on, and never a fault of ours."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from hub.git.types import FileChange, RefChange, Signature
+from hub.git.write import build_commit, update_refs
+from hub.repos.lookup import repository_path
+
+pytestmark = pytest.mark.any_database
+
+HTML = {"Accept": "text/html"}
+ODD_FILE = "50%/a #1?x=1 \u202eabc\U0001f680\u00e9&.md"
+ODD_BRANCH = "100%#\u202e\u00e9\U0001f680/x&y"
+
+
+@pytest.fixture
+def sign(make_token):
+    return lambda user: {**HTML, "Authorization": f"Bearer {make_token(user, 'admin')}"}
+
+
+@pytest.fixture
+def ada(make_user):
+    return make_user("ada")
+
+
+@pytest.fixture
+def commit(context, ada, make_repository):
+    """The one commit of a branch with an odd name, of a file with an odd name, in ``ada/thing``."""
+    path = repository_path(context.settings, make_repository(ada, "thing"))
+    who = Signature("A <b>", "a@example.org", context.clock.now())
+    steps = [FileChange("put", name, b"# Odd\n") for name in (ODD_FILE, "README.md")]
+    made = build_commit(path, parent=None, changes=steps, author=who, committer=who, message="\u202eOdd")
+    nothing = "0" * 40
+    update_refs(
+        path, [RefChange(f"refs/heads/{ODD_BRANCH}", nothing, made), RefChange("refs/tags/v1#%", nothing, made)]
+    )
+    return made
+
+
+def test_links_of_a_page_to_itself_lead_to_it(client, ada, commit, sign):
+    place = f"/models/ada/thing/blob/{quote(ODD_BRANCH, safe='')}/{quote(ODD_FILE)}"
+    page = client.get(place, headers=sign(ada))
+    assert page.status_code == 200
+    links = [
+        html.unescape(link) for link in re.findall(r'(?:href|hx-get|value)="(/models/ada/thing/blob/[^"]+)"', page.text)
+    ]
+    assert any("?" in link for link in links)
+    for link in links:
+        assert client.get(link, headers=sign(ada)).status_code == 200, link
+    asked = client.get("/profile/likes/a%23b?x=%26%23", headers=HTML)
+    assert parse_qs(urlsplit(asked.location).query) == {"next": ["/profile/likes/a%23b?x=%26%23"]}
+
+
+def test_who_moved_is_found_at_the_very_page_that_was_asked_for(client, ada, commit, make_organization):
+    make_organization("acme")
+    for old, new, rest in (
+        ("models/ADA/thing", "models/ada/thing", f"/blob/{quote(ODD_BRANCH, safe='')}/{quote(ODD_FILE)}"),
+        ("models/ADA/thing", "models/ada/thing", "/commit/a%0D%0Ab%23"),
+        ("profile/ADA", "profile/ada", ""),
+        ("organizations/ACME", "organizations/acme", "/members"),
+    ):
+        for query in ("", "?_external=1&_scheme=javascript", "?endpoint=x&_method=X", "?namespace=bob&username=bob"):
+            answer = client.get(f"/{old}{rest}{query}", headers=HTML)
+            assert answer.location.removeprefix("http://localhost") == f"/{new}{rest}{query}"
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "9" * 30, "0" * 9 + "19" + "9" * 20, "%C2%B2", "1e9", "%00", "1&page=2"])
+def test_a_page_of_a_list_has_a_number_of_its_own_size(client, page):
+    assert client.get(f"/models?page={page}").status_code in (200, 400)
+    assert (client.get(f"/api/v1/models?page={page}").status_code == 200) == (page == "1&page=2")
