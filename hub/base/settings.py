@@ -22,6 +22,8 @@ _SINGLE = (str, int, bool, float)
 # What Kubernetes puts into every container for a service that is called hub-NAME.
 _SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
+# By which `hub serve` tells its processes where the settings came from that it hands them as variables.
+_ORIGINS_VARIABLE = "HUB_ORIGINS"
 MIN_API_TOKEN_LENGTH = 32
 
 MIB = 1024 * 1024
@@ -301,6 +303,7 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         if raw is not None:
             values[item.name] = _parse(f"HUB_{item.name.upper()}", kinds[item.name], raw)
             origins[item.name] = "environment"
+    origins |= {name: origin for name, origin in _told_origins(environ).items() if origins.get(name) == "environment"}
     _check_api_token(values.get("api_token", ""))
     hub_variables = {name: value for name, value in environ.items() if name.startswith("HUB_")}
     return LoadedSettings(Settings(**values), origins, SectionValues(tables, hub_variables))
@@ -330,6 +333,18 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path.name} is no valid TOML: {error}") from None
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The ``HUB_*`` variables that make a child process load these very settings."""
-    return {f"HUB_{item.name.upper()}": str(getattr(settings, item.name)) for item in dataclasses.fields(Settings)}
+def environment_of(settings: Settings, origins: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The ``HUB_*`` variables that make a child process load these very settings.
+
+    origins: where the values came from, as the child tells it, too; None: from its environment.
+    """
+    variables = {f"HUB_{item.name.upper()}": str(getattr(settings, item.name)) for item in dataclasses.fields(Settings)}
+    if origins is not None:
+        variables[_ORIGINS_VARIABLE] = ",".join(f"{name}={origin}" for name, origin in origins.items())
+    return variables
+
+
+def _told_origins(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where a parent process says that the values of its settings came from."""
+    pairs = [pair.partition("=")[::2] for pair in environ.get(_ORIGINS_VARIABLE, "").split(",")]
+    return {name: origin for name, origin in pairs if origin in ("default", "file", "environment")}

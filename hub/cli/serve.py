@@ -170,7 +170,7 @@ def _hub(*arguments: str) -> list[str]:
 def _environment(settings: Settings) -> dict[str, str]:
     """This process's variables, with the settings as they are here."""
     # What plugins read comes along as it is: HUB_NAME_KEY, and the tables of the file.
-    variables = dict(os.environ) | environment_of(settings)
+    variables = dict(os.environ) | environment_of(settings, load_settings().origins)
     # A checkout that is not installed is found by its children, too.
     place = str(Path(hub.__file__).parent.parent)
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, [place, os.environ.get("PYTHONPATH")]))

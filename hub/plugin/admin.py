@@ -104,7 +104,7 @@ def show_plugins() -> Response:
         state="ready" if plugins else "empty",
         plugins=plugins,
         chosen=state,
-        states=[word.value for word in PluginState],
+        states={word.value: word.value.replace("_", " ") for word in PluginState},
         edition=context[LICENSING].edition,
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from flask_babel import gettext
 
 from hub.assets.security.overview import list_endangered
 from hub.assets.service import list_categories, list_labels, weights_of
+from hub.assets.service.catalogue import ORGANIZATION_SCOPE
 from hub.assets.service.trends import MAX_WEIGHT
 from hub.base.mail import MAILER, LogMailer
 from hub.community.models_reviews import MailState
@@ -17,6 +19,7 @@ from hub.http.paging import page_args
 from hub.repos.kinds import KINDS
 from hub.repos.service.administration import RepositoryFilter, list_all_repositories
 from hub.web.console import PER_PAGE, choice, render_console, require_console
+from hub.web.kinds import plural_title
 
 blueprint = Blueprint("admin_content", __name__)
 
@@ -48,6 +51,7 @@ def show_repositories() -> Response:
         weights=weights,
         most_weight=MAX_WEIGHT,
         by_name={one.name: one for one in context[KINDS].values()},
+        kind_titles={one.name: plural_title(one) for one in context[KINDS].values()},
         is_narrowed=wanted != RepositoryFilter(),
     )
 
@@ -68,18 +72,21 @@ def show_labels() -> Response:
             search=search,
             page=args,
         )
+    shown = [one for one in categories if not scope or one.scope == scope]
+    titles = {one.name: plural_title(one) for one in context[KINDS].values()}
+    titles[ORGANIZATION_SCOPE] = gettext("Organisations")
     return render_console(
         "tags",
         "labels.html",
         state="ready" if found.items else "empty",
         found=found,
         args=args,
-        categories=categories,
-        scopes=sorted({one.scope for one in categories}),
+        shown_categories=shown,
+        category_titles={one.name: one.show_name or one.name for one in shown},
+        scope_titles=titles,
         scope=scope,
         category=category,
         search=search,
-        by_name={one.name: one for one in context[KINDS].values()},
     )
 
 

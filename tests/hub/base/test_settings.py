@@ -40,6 +40,15 @@ def test_a_child_process_gets_the_very_same_settings(tmp_path):
     assert load(environment_of(settings)).settings == settings
 
 
+def test_a_child_process_tells_where_the_settings_came_from(tmp_path):
+    (tmp_path / "hub.toml").write_text("port = 9001")
+    parent = load({"HUB_HOME": str(tmp_path), "HUB_LOG_LEVEL": "error"})
+    child = load(environment_of(parent.settings, parent.origins))
+    assert dict(child.origins) == dict(parent.origins)
+    told = [child.origins[name] for name in ("port", "log_level", "edition")]
+    assert told == ["file", "environment", "default"]
+
+
 def test_every_setting_has_its_line_of_help():
     assert [item.name for item in dataclasses.fields(Settings) if not item.metadata.get("help")] == []
 
