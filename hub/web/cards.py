@@ -105,8 +105,12 @@ def _facts_of(work: UnitOfWork, rows: Sequence[Shown]) -> dict[int, tuple[str, .
         if row.kind == "space" and (sdk := row.details.get("sdk")):
             found[row.id] = (str(sdk),)
     for id, server in find_servers(work, [row.id for row in rows if row.kind == "mcpserver"]).items():
-        tools = ngettext("%(num)s tool", "%(num)s tools", server.tools_num)
-        found[id] = (tools, *server.transports)
+        offers = [ngettext("%(num)s tool", "%(num)s tools", server.tools_num)]
+        if server.prompts_num:
+            offers.append(ngettext("%(num)s prompt", "%(num)s prompts", server.prompts_num))
+        if server.resources_num:
+            offers.append(ngettext("%(num)s resource", "%(num)s resources", server.resources_num))
+        found[id] = (*offers, *server.transports)
     for id, versions in versions_of(work, [row.id for row in rows if row.kind == "skill"]).items():
         if latest := latest_of(versions):
             found[id] = (gettext("Version %(version)s", version=latest.version),)

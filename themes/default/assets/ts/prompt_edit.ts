@@ -86,18 +86,26 @@ function showUsage(): void {
   showValues(used);
 }
 
+// What was tried for a place stays while its text is written anew.
+const tried = new Map<string, HTMLInputElement>();
+let shownNames = "";
+
 function showValues(names: string[]): void {
   const table = new Map(variables.read<Variable>().map((variable) => [variable.name, variable]));
-  const typed = new Map([...values.querySelectorAll<HTMLInputElement>("input")].map((field) => [field.id, field]));
+  const fieldOf = (name: string) => {
+    const field = tried.get(name) ?? make("input", { id: `value-${name}`, autocomplete: "off" });
+    field.dataset["value"] = name;
+    field.dataset["testid"] = `prompt-edit.value.${name}`;
+    field.placeholder = table.get(name)?.default ?? "";
+    tried.set(name, field);
+    return field;
+  };
+  const fields = names.map(fieldOf);
+  // One of them may be the one that is typed in.
+  if (names.join() === shownNames) return;
+  shownNames = names.join();
   values.replaceChildren(
-    ...names.map((name) => {
-      const id = `value-${name}`;
-      const field = typed.get(id) ?? make("input", { id, autocomplete: "off" });
-      field.dataset["value"] = name;
-      field.dataset["testid"] = `prompt-edit.value.${name}`;
-      field.placeholder = table.get(name)?.default ?? "";
-      return make("label", { for: id }, name, field);
-    }),
+    ...fields.map((field) => make("label", { for: field.id }, field.dataset["value"] ?? "", field)),
   );
 }
 
