@@ -43,14 +43,23 @@ def add_rule(origin: str, client: Minio, bucket: str) -> bool:
         "<AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader><MaxAgeSeconds>3600</MaxAgeSeconds></CORSRule>"
     )
     try:
-        found = client._execute("GET", bucket, query_params={"cors": ""}).data.decode()
-    except _ERRORS:
-        found = f"<CORSConfiguration>{_END}"  # none yet
-    body = found.replace(_END, rule + _END).encode()
-    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-    try:
+        found = _read_rules(client, bucket)
+        # What is sent takes the place of all rules: those that cannot be read must not be lost by it.
+        if _END not in found:
+            return False
+        body = found.replace(_END, rule + _END).encode()
+        digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         client._execute("PUT", bucket, body=body, headers={"Content-MD5": digest}, query_params={"cors": ""})
     except _ERRORS as error:
         log.info("s3_pages_refused", origin=origin, error=type(error).__name__)
         return False
     return True
+
+
+def _read_rules(client: Minio, bucket: str) -> str:
+    try:
+        return client._execute("GET", bucket, query_params={"cors": ""}).data.decode()
+    except S3Error as error:
+        if error.code != "NoSuchCORSConfiguration":
+            raise
+        return f"<CORSConfiguration>{_END}"

@@ -1,6 +1,8 @@
 """Whether pages of the hub may send straight to the bucket."""
 
 import urllib3
+from minio import Minio
+from minio.error import ServerError
 
 from hub.objects.s3 import S3Address, S3Store
 from hub.objects.s3_pages import add_rule
@@ -36,3 +38,21 @@ def test_where_no_rule_can_be_made_the_hub_passes_the_bytes_on(s3_storage_url):
     account = S3Address.parse(s3_storage_url)
     client = account.client(urllib3.PoolManager())
     assert not add_rule(ORIGIN, client, "no-such-bucket-of-ours")
+
+
+def test_rules_that_cannot_be_read_are_left_alone(s3_storage_url, monkeypatch):
+    account = S3Address.parse(s3_storage_url)
+    client = account.client(urllib3.PoolManager())
+    S3Store(account).check()
+    assert add_rule(OTHER, client, account.bucket)
+    send = Minio._execute
+
+    def fail_to_read(self, method, *rest, **more):
+        if method == "GET":
+            raise ServerError("server failed with HTTP status code 503", 503)
+        return send(self, method, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Minio, "_execute", fail_to_read)
+        assert not add_rule(ORIGIN, client, account.bucket)
+    assert OTHER in client._execute("GET", account.bucket, query_params={"cors": ""}).data.decode()
