@@ -25,6 +25,8 @@ def has_detail(field: DetailField, text: str) -> ColumnElement[bool]:
 
 def has_size(*, at_least: int | None = None, at_most: int | None = None) -> list[ColumnElement[bool]]:
     """That Git and LFS together have so many bytes; None: no limit."""
+    if at_least is None and at_most is None:
+        return []
     size_bytes = Repository.git_size_bytes + Repository.lfs_size_bytes
     conditions: list[ColumnElement[bool]] = []
     if at_least is not None:

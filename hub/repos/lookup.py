@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def repository_path(settings: Settings, repository: Shown) -> Path:
     return path_of_uuid(settings, repository.storage, repository.uuid)
 
 
+@cache
 def is_live() -> ColumnElement[bool]:
     """The condition that a repository can be seen at all: made whole, and not deleted."""
     # Its word stands in the statement, so that a prepared one, too, may be answered from an index of the live ones.

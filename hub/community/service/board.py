@@ -196,7 +196,7 @@ def _is_at(work: UnitOfWork, path: str) -> list[ColumnElement[bool]]:
 
 def count_open(work: UnitOfWork, repository_id: int) -> int:
     """How many issues and pull requests of a repository are open, counted up to ``MAX_COUNTED``. One query."""
-    return work.session.scalar(_OPEN, {"repository_id": repository_id}) or 0
+    return int(work.rows(_OPEN, {"repository_id": repository_id})[0][0])
 
 
 _OPEN = select(func.count()).select_from(
