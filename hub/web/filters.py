@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from flask_babel import gettext
 
 from hub.assets.search.choices import SHORT_KEYS, values_of
 from hub.assets.search.facets import Facet
 from hub.base.errors import Invalid
 from hub.repos.kinds import RepositoryKind
+from hub.web.i18n import gettext
 from hub.web.pages import with_query
 
 # The bounds of a model's size, in billions of parameters.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import cache, partial
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from functools import cache, lru_cache, partial
+from typing import Any, cast
+from urllib.parse import quote_plus, urlsplit
 
-from flask import Flask, Response, current_app, render_template, request, url_for
+from flask import Flask, Response, current_app, g, render_template, request, url_for
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
 from werkzeug.routing import BuildError
@@ -138,13 +138,30 @@ def with_query(**changes: Any) -> str:
 
     A list stands for several values.
     """
-    query: dict[str, list[str]] = {name: values for name, values in request.args.lists() if name != "page"}
+    path, members = _sent()
+    words = [text for name, text in members.items() if name not in changes]
     for name, value in changes.items():
-        query.pop(name, None)
         if value is not None and value != "":
-            query[name] = [str(item) for item in value] if isinstance(value, list | tuple | set) else [str(value)]
-    text = urlencode(query, doseq=True, safe=",:/")
-    return f"{sent_path()}?{text}" if text else sent_path()
+            words.append(_member(name, *value) if isinstance(value, list | tuple | set) else _member(name, value))
+    text = "&".join(filter(None, words))
+    return f"{path}?{text}" if text else path
+
+
+def _sent() -> tuple[str, dict[str, str]]:
+    """The request's path and the members of its query but its page, encoded; a page writes dozens of links by them."""
+    if (found := g.get("sent")) is None:
+        members = {name: _member(name, *values) for name, values in request.args.lists() if name != "page"}
+        found = g.sent = sent_path(), members
+    return cast(tuple[str, dict[str, str]], found)
+
+
+def _member(name: str, *values: object) -> str:
+    return "&".join(f"{_quoted(name)}={_quoted(str(value))}" for value in values)
+
+
+@lru_cache(maxsize=5_000)
+def _quoted(word: str) -> str:
+    return quote_plus(word, safe=",:/")
 
 
 def _chosen(cookie: str, known: Sequence[str]) -> str:

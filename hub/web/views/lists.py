@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.sansio.blueprints import BlueprintSetupState
-from flask_babel import gettext
 
 from hub.assets.search.facets import find_facets
 from hub.assets.search.listing import SOURCES, VISIBILITIES, choices_of, conditions_of, has_owner, source_asked
@@ -23,6 +22,7 @@ from hub.repos.models import Repository
 from hub.repos.service import list_repositories
 from hub.web.cards import card_views
 from hub.web.filters import SIZES, FacetView, categories_of, chips, facet_keys, facet_views, read_filters
+from hub.web.i18n import gettext
 from hub.web.pages import render_page, wants_part, with_query
 from hub.web.routing import KIND
 
