@@ -70,7 +70,7 @@ def new_collection() -> Response:
 
 @dataclass(frozen=True)
 class Item:
-    """Something in a collection. place: from 1; what the viewer does not see counts, too."""
+    """Something in a collection. place: from 1; for who may change the collection what they do not see counts, too."""
 
     card: CardView
     remark: str
@@ -90,8 +90,11 @@ def show_collection(collection_id: int) -> Response:
         follow = collection_follow_state(work, actor=viewer, collection_id=collection.id)
         found = items_of(work, actor=viewer, collection_ids=[collection.id]).get(collection.id, [])
         views = card_views(work, viewer, [item.repository for item in found])
-        hidden = count_items(work, collection_id=collection.id) - len(found)
-        places = places_of(work, collection_id=collection.id)
+        # Of what others keep to themselves not even the number is told to who only looks.
+        places, hidden = {item.repository_id: at for at, item in enumerate(found, 1)}, 0
+        if access.can_write:
+            hidden = count_items(work, collection_id=collection.id) - len(found)
+            places = places_of(work, collection_id=collection.id)
     items = [Item(view, item.remark, places[item.repository_id]) for view, item in zip(views, found, strict=True)]
     chosen = request.args.get("kind", "")
     return render_page(

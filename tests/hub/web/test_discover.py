@@ -9,6 +9,7 @@ from hub.assets.service.labels import set_labels
 from hub.db.uow import reading, unit_of_work
 from hub.repos.models import Repository
 from hub.repos.service import list_repositories
+from hub.repos.service.changes import set_visibility
 from hub.web.cards import card_views
 
 pytestmark = pytest.mark.any_database
@@ -146,7 +147,9 @@ def test_the_first_page_is_for_who_looks(client, shelf, make_user, make_token):
     assert client.get("/explore?period=aeon", headers=HTML).status_code == 400
 
 
-def test_collections_show_what_one_may_see_and_count_the_rest(context, client, shelf, actor_of):
+def test_collections_show_what_one_may_see_and_count_the_rest_for_their_owners(
+    context, client, shelf, actor_of, make_user, make_repository
+):
     ada, made, headers = shelf
     with unit_of_work(context) as work:
         collection = create_collection(work, actor=actor_of(ada), name="Best", description="<i>mine</i>")
@@ -155,15 +158,25 @@ def test_collections_show_what_one_may_see_and_count_the_rest(context, client, s
         secret = create_collection(work, actor=actor_of(ada), name="Secret", is_private=True)
         best, secret = f"/collections/{collection.id}", f"/collections/{secret.id}"
     page = client.get(best, headers=HTML)
-    assert "1 more is in it that you may not see." in page.text
+    assert "may not see" not in page.text
     assert "veiled" not in page.text.split("<main", 1)[1]
     assert "&lt;i&gt;mine&lt;/i&gt;" in page.text
-    # Places count what is not seen: the API takes them so.
-    assert re.findall(r'data-place="(\d)"', page.text) == ["2", "3"]
+    assert re.findall(r'data-place="(\d)"', page.text) == ["1", "2"]
     assert 'data-testid="item.up"' not in page.text
     own = client.get(best, headers=headers)
     assert re.findall(r'data-place="(\d)"', own.text) == ["1", "2", "3"]
     assert 'data-testid="item.up"' in own.text
+    # Of bob's, once he has hidden it, ada is told that it is there; places count it, as the API takes them.
+    bob = make_user("bob")
+    borrowed = make_repository(bob, "borrowed")
+    with unit_of_work(context) as work:
+        add_items(
+            work, actor=actor_of(ada), collection_id=collection.id, repository_ids=[borrowed.id, made["gamma"].id]
+        )
+        set_visibility(work, actor=actor_of(bob), repository_id=borrowed.id, private=True)
+    own = client.get(best, headers=headers)
+    assert "1 more is in it that you may not see." in own.text
+    assert re.findall(r'data-place="(\d)"', own.text) == ["1", "2", "3", "5"]
     assert client.get(secret, headers=HTML).status_code == 404
     assert client.get("/collections/999999999999999999999", headers=HTML).status_code == 404
     listed = client.get("/collections?search=be", headers=HTML).text
