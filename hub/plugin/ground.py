@@ -21,6 +21,8 @@ from hub.plugin.states import HostedPlugin, PluginError
 from hub.repos.kinds import KINDS
 
 _API = "/api/v1"
+# The pages of a namespace and of a model by their bare names: whatever is spelled out comes before them.
+_SHORT_ADDRESSES = frozenset({"/<namespace>", "/<namespace>/<name>"})
 # What stands for "below every repository" where an address is tried rather than compared.
 _SOME_REPOSITORY = "/models/a/b"
 
@@ -75,6 +77,8 @@ class Ground:
         for path in (address, f"{address}/x"):
             try:
                 rule, _ = adapter.match(path, return_rule=True)
+                if rule.rule in _SHORT_ADDRESSES:
+                    continue
                 return self._owners.get(rule.rule, "hub")
             except NotFound:
                 continue
