@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,9 @@ class Written:
     features: dict[str, Any] | None
 
 
+@cache
 def is_available() -> bool:
-    """Whether ``pyarrow`` is installed."""
+    """Whether ``pyarrow`` is installed. Asked once a process: each page of a table asks some times."""
     return importlib.util.find_spec("pyarrow") is not None
 
 
