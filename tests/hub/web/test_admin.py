@@ -70,6 +70,7 @@ def world(context, make_user, make_organization, make_repository):
     return ada
 
 
+@pytest.mark.each_database
 def test_every_section_shows_what_there_is_and_nothing_of_it_is_markup(client, root, world):
     shown = {
         "users": "ada@example.org",
@@ -87,6 +88,7 @@ def test_every_section_shows_what_there_is_and_nothing_of_it_is_markup(client, r
         assert shown.get(section, "") in answer.text, section
         assert "<script>alert" not in answer.text
         assert 'href="javascript:' not in answer.text
+    assert "+2 in 30 days" in client.get("/admin_panel/dashboard?part=figures", headers=root).text
     assert "ada/gone" not in client.get("/admin_panel/repositories", headers=root).text
     assert 'data-page="A-dashboard"' in client.get("/admin_panel", headers=root).text
 
@@ -173,6 +175,7 @@ def test_a_quota_is_set_and_taken_back(context, client, root, make_user):
     assert call(client, "PUT", "/admin/namespaces/none/quota", root, {"quota_bytes": 1}).status_code == 404
 
 
+@pytest.mark.each_database
 def test_repositories_of_all_kinds_are_listed_by_size_and_brought_back(context, client, root, world):
     with unit_of_work(context) as work:
         work.session.query(Repository).filter_by(name="hidden").update({"lfs_size_bytes": 2**40})
