@@ -74,3 +74,14 @@ def test_who_moved_is_found_at_the_very_page_that_was_asked_for(client, ada, com
 def test_a_page_of_a_list_has_a_number_of_its_own_size(client, page):
     assert client.get(f"/models?page={page}").status_code in (200, 400)
     assert (client.get(f"/api/v1/models?page={page}").status_code == 200) == (page == "1&page=2")
+
+
+def test_results_in_a_card_that_are_no_numbers_are_shown_as_they_stand(client, ada, make_repository):
+    values = (".nan", "-.inf", "9" * 30, "true", "2026-01-01", "[1]", "0.5")
+    metrics = "".join(f"    - {{name: m, value: {value}}}\n" for value in values)
+    card = f"---\nmodel-index:\n- name: x\n  results:\n  - metrics:\n{metrics}---\n# Hi\n"
+    make_repository(ada, "thing", files={"README.md": card.encode()})
+    page = client.get("/models/ada/thing", headers=HTML)
+    assert page.status_code == 200
+    assert "NaN" in page.text
+    assert "0.5" in page.text
