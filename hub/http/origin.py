@@ -56,7 +56,10 @@ def is_local() -> bool:
         is_loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback
     except ValueError:
         return False
-    is_relayed = any(name in request.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"))
+    # A proxy that nobody told to name the client still gives itself away: nginx asks in HTTP/1.0, as no browser does.
+    is_relayed = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(
+        name in request.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
+    )
     host = urlsplit(f"//{request.host}").hostname or ""
     return is_loopback and not is_relayed and host in ("localhost", "127.0.0.1", "::1")
 

@@ -63,6 +63,8 @@ def test_who_is_elsewhere_needs_the_code(client, code):
     "options",
     [
         {"headers": {"X-Forwarded-For": "192.0.2.7"}},  # a proxy on the same machine, of which the hub knows nothing
+        {"headers": {"X-Real-IP": "192.0.2.7"}},
+        {"environ_overrides": {"SERVER_PROTOCOL": "HTTP/1.0"}},  # nginx, when it was told nothing
         {"base_url": "http://evil.example"},  # a name that was made to lead here
     ],
 )
