@@ -39,7 +39,10 @@ class Ground:
 
     def refuse_kinds(self, hosted: HostedPlugin) -> None:
         """Raise PluginError for a kind of asset whose addresses are routes of the hub."""
-        taken = {part for rule, owner in self._owners.items() if owner == "hub" for part in _first_segments(rule)}
+        # Every kind's list is a page of the hub, also that of a plugin's kind.
+        lists = {f"/{kind.page_path}{rest}" for kind in self._context[KINDS].values() for rest in ("", "/new")}
+        own = (rule for rule, owner in self._owners.items() if owner == "hub" and rule not in lists)
+        taken = {part for rule in own for part in _first_segments(rule)}
         for entry in self._context[KINDS].entries():
             if entry.owner == hosted.name and (segments := taken & set(entry.value.segments)):
                 name = ", ".join(sorted(segments))
