@@ -209,9 +209,6 @@ def cell_text(value: object) -> str:
     return text if len(text) <= MAX_CELL_CHARS else f"{text[:MAX_CELL_CHARS]}…"
 
 
-_MAX_RESULT = 1e15
-
-
 class Result(NamedTuple):
     """One result of an evaluation, as a card tells it."""
 
@@ -229,8 +226,8 @@ def results_in(index: object) -> list[Result]:
             name = dataset.get("name") or dataset.get("type") if isinstance(dataset, dict) else dataset
             for metric in _members(result.get("metrics")):
                 value = metric.get("value")
-                # YAML has numbers that are none (".nan", ".inf", and "true" to Python), and such as nobody reads.
-                if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_RESULT:
+                # True is a number to Python, and to nobody else.
+                if isinstance(value, int | float) and not isinstance(value, bool):
                     shown = format_decimal(value, locale=get_locale())
                 else:
                     shown = cell_text(value)
