@@ -185,7 +185,9 @@ const isProposed = () => (form.elements.namedItem("target") as RadioNodeList | n
 async function finish(saved: Saved): Promise<void> {
   const page = `${form.dataset["page"]}/${saved.file_path.split("/").map(encodeURIComponent).join("/")}`;
   if (isProposed()) {
-    location.assign(`${form.dataset["propose"]}&head=${encodeURIComponent(saved.branch)}`);
+    const said = (name: string) => (form.elements.namedItem(name) as HTMLInputElement).value.trim();
+    const query = new URLSearchParams({ head: saved.branch, title: said("message") || said("title") });
+    location.assign(`${form.dataset["propose"]}&${query}`);
     return;
   }
   const name = version?.value.trim();
