@@ -19,7 +19,9 @@ _PICTURES = (
 
 def own_picture(address: str) -> str:
     """The address of a picture as pages may show it: one on this hub; "" for any other, which no page loads."""
-    return address if address.startswith("/") and not address.startswith("//") else ""
+    # Browsers read a backslash as a slash, and leave tabs and ends of lines out.
+    is_own = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if is_own and address.isprintable() else ""
 
 
 def avatars_of(work: UnitOfWork, namespace_ids: Collection[int]) -> dict[int, str]:
