@@ -22,7 +22,7 @@ from hub.repos.kinds import KINDS
 
 _API = "/api/v1"
 # The pages of a namespace and of a model by their bare names: whatever is spelled out comes before them.
-_SHORT_ADDRESSES = frozenset({"/<namespace>", "/<namespace>/<name>"})
+_SHORT_ADDRESSES = frozenset({"/<owner:namespace>", "/<owner:namespace>/<name>"})
 # What stands for "below every repository" where an address is tried rather than compared.
 _SOME_REPOSITORY = "/models/a/b"
 

@@ -10,7 +10,7 @@ from hub.base.context import Context
 from hub.http.errors import speak_elsewhere, speak_in
 from hub.web import i18n, pages
 from hub.web.errors import render_html_error
-from hub.web.routing import apart_pages_converter, pages_converter
+from hub.web.routing import OwnerConverter, apart_pages_converter, pages_converter
 
 # Each has a ``blueprint``. What stands before is asked first where two addresses fit alike.
 MODULES = (
@@ -53,6 +53,7 @@ MODULES = (
 
 def install(app: Flask, context: Context) -> None:
     """Mount the pages; done once, by ``create_app``."""
+    app.url_map.converters["owner"] = OwnerConverter
     app.url_map.converters["pages"] = pages_converter(context)
     app.url_map.converters["apart_pages"] = apart_pages_converter(context)
     i18n.install(app)

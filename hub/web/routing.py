@@ -10,11 +10,18 @@ from urllib.parse import quote, urlencode
 from werkzeug.routing import BaseConverter, Map
 
 from hub.base.context import Context
+from hub.base.names import RESERVED_NAMESPACES
 from hub.repos.kinds import KINDS, RepositoryKind, get_kind
 
 # Below a kind's pages: ``/models/ada/bert``.
 KIND = "/<pages:kind>"
 REPOSITORY = f"{KIND}/<namespace>/<name>"
+
+
+class OwnerConverter(BaseConverter):
+    """The name of a namespace where it stands first in an address: no word that begins other addresses ("api")."""
+
+    regex = f"(?!(?i:{'|'.join(sorted(map(re.escape, RESERVED_NAMESPACES)))})(?:/|$))[^/]+"
 
 
 class PagesConverter(BaseConverter):

@@ -100,8 +100,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /search/quick
         GET /issues
         GET /pulls
-        GET /<namespace>
-        GET /<namespace>/<name>
+        GET /<owner:namespace>
+        GET /<owner:namespace>/<name>
         GET /<apart_pages:kind>/<namespace>/<name>/<any("raw", "resolve"):page>/<path:rest>
         GET /profile/<username>
         GET /organizations/<namespace>

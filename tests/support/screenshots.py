@@ -158,7 +158,8 @@ def take_all(folder: Path, *, only: str = "") -> int:
 _STYLE = """
 body { font: 14px system-ui; margin: 16px }
 section { margin-bottom: 24px }
-img { height: 360px; max-width: 560px; object-fit: cover; object-position: top; border: 1px solid #ccc; margin-right: 8px }
+img { height: 360px; max-width: 560px; object-fit: cover; object-position: top;
+  border: 1px solid #ccc; margin-right: 8px }
 """
 
 

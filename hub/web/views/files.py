@@ -118,7 +118,7 @@ def _show_found(repo: RepositoryPage, place: Place) -> Response:
     )
 
 
-@blueprint.get("/<namespace>/<name>")
+@blueprint.get("/<owner:namespace>/<name>")
 def lead_to_model(namespace: str, name: str) -> AnyResponse:
     """Hugging Face's address of a model leads to its page, below any namespace that there is."""
     with reading(current_context()) as work:

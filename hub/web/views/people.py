@@ -37,7 +37,7 @@ _MAX_ORGANIZATIONS = 50
 OVERVIEW, COLLECTIONS, FOLLOWERS, FOLLOWING = "overview", "collections", "followers", "following"
 
 
-@blueprint.get("/<namespace>")
+@blueprint.get("/<owner:namespace>")
 def show_namespace(namespace: str) -> Response:
     """Whoever has that name, a user or an organisation, as other hubs' addresses say it."""
     with reading(current_context()) as work:
