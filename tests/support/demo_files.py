@@ -42,7 +42,7 @@ def picture(width: int, height: int, colour: Callable[[float, float], tuple[floa
     )
 
 
-def waves(seed: int, width: int = 240, height: int = 120) -> bytes:
+def waves(seed: int, width: int = 160, height: int = 80) -> bytes:
     """A picture of soft colours, another for each seed."""
     place = random.Random(seed)
     a, b, c = (place.uniform(2, 7) for _ in range(3))
