@@ -146,7 +146,8 @@ def test_two_revisions_are_compared(see, client, commit, sign, ada):
     commit("one", base, {"b.txt": b"b\n"})
     commit("two/x", base, {"c.txt": b"c\n"}, message="Two's own")
     page = see(f"{PLACE}/compare/one...two/x")
-    assert see(f"{PLACE}/compare/one...two%2Fx") == page
+    # The bar names the page as it was asked for.
+    assert see(f"{PLACE}/compare/one...two%2Fx").partition("<main")[2] == page.partition("<main")[2]
     assert "1 commit ahead" in page
     assert "1 commit behind" in page
     assert "Two&#39;s own" in page
