@@ -80,4 +80,7 @@ def test_a_file_of_prompts_is_imported_and_faults_are_told_by_their_line(open_wi
     expect(told).to_contain_text("2 added")
     expect(told).to_contain_text("1 could not be read")
     page.get_by_test_id("import.form").get_by_role("button", name="Close").click()
+    # They are read by a job, which may wait for others.
+    person.hub.rest()
+    page.reload()
     expect(page.get_by_test_id("prompts.card")).to_have_count(2)
