@@ -18,7 +18,7 @@ from hub.accounts.policy import SYSTEM, Actor, require_site_admin
 from hub.accounts.service.fields import MAX_EMAIL_LENGTH, email_key
 from hub.accounts.service.users import find_user_by_uuid, set_password
 from hub.base.context import Context
-from hub.base.errors import Conflict, Invalid, Unavailable
+from hub.base.errors import Conflict, Invalid
 from hub.base.log import get_logger
 from hub.base.mail import MAILER, Letter, LogMailer, MailRefused
 from hub.base.names import fold_name
@@ -47,10 +47,10 @@ def can_reset(context: Context) -> bool:
 def ask_for_reset(context: Context, *, login: str, address: str) -> None:
     """Have a link sent to the account of that name or e-mail address, if there is one.
 
-    Opens its own unit of work. Raises RateLimited; Unavailable (``mail``) where this hub sends no e-mail.
+    Opens its own unit of work. Raises RateLimited; Conflict (``mail``) where this hub sends no e-mail.
     """
     if not can_reset(context):
-        raise Unavailable("This hub sends no e-mail; ask an administrator for a new password.", code="mail")
+        raise Conflict("This hub sends no e-mail; ask an administrator for a new password.", code="mail")
     login = login.strip()[:MAX_EMAIL_LENGTH]
     # By who asks and by who would get it: neither a list of names nor one mailbox can be worked through.
     count_attempt(context[ATTEMPTS], " reset", address)
