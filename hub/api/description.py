@@ -216,6 +216,8 @@ def _error(status: int) -> dict[str, Any]:
 
 def _registry_error(status: int) -> dict[str, Any]:
     """An error in the envelope of the skill registry. Source: CSGHub contract, section 4.10."""
+    if status not in _CODES:
+        return {"description": _STATUSES[status]}
     members = {"code": "integer", "msg": "string", "data": "object", "timestamp": "string", "requestId": "string"}
     properties = {name: {"type": type} for name, type in members.items()}
     schema = {"type": "object", "required": ["code", "msg"], "properties": properties}
