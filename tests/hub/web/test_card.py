@@ -40,25 +40,6 @@ def write(context):
     return commit
 
 
-@pytest.fixture
-def sign(make_token):
-    """``sign(user)``: the headers of a browser in somebody's name."""
-    return lambda user: {**HTML, "Authorization": f"Bearer {make_token(user, 'admin')}"}
-
-
-@pytest.fixture
-def see(client):
-    """``see("/models/ada/thing", headers)``: a page's text; with ``part`` as htmx asks for it."""
-
-    def get(path, headers=HTML, *, part="", status=200):
-        more = {"HX-Request": "true"} if part else {}
-        answer = client.get(path + (f"?part={part}" if part else ""), headers={**headers, **more})
-        assert answer.status_code == status, answer.text[:500]
-        return answer.text
-
-    return get
-
-
 def test_a_card_shows_its_text_its_figures_and_who_may_mend_it(make_user, make_repository, write, sign, see):
     ada = make_user()
     repository = make_repository(ada, "bert", license="mit")

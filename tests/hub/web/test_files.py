@@ -60,21 +60,6 @@ def write(context):
     return commit
 
 
-@pytest.fixture
-def sign(make_token):
-    return lambda user: {**HTML, "Authorization": f"Bearer {make_token(user, 'admin')}"}
-
-
-@pytest.fixture
-def see(client):
-    def get(path, headers=HTML, *, status=200):
-        answer = client.get(path, headers=headers)
-        assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
-        return answer.text
-
-    return get
-
-
 # Names and revisions.
 
 

@@ -51,21 +51,6 @@ def commit(context, thing):
     return make
 
 
-@pytest.fixture
-def sign(make_token):
-    return lambda user: {**HTML, "Authorization": f"Bearer {make_token(user, 'admin')}"}
-
-
-@pytest.fixture
-def see(client):
-    def get(path, headers=HTML, *, status=200):
-        answer = client.get(path, headers=headers)
-        assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
-        return answer.text
-
-    return get
-
-
 def words_of(page):
     return html.unescape(re.sub("<[^>]+>", "", page))
 

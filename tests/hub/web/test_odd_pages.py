@@ -24,11 +24,6 @@ ODD_BRANCH = "100%#\u202e\u00e9\U0001f680/x&y"
 
 
 @pytest.fixture
-def sign(make_token):
-    return lambda user: {**HTML, "Authorization": f"Bearer {make_token(user, 'admin')}"}
-
-
-@pytest.fixture
 def ada(make_user):
     return make_user("ada")
 

@@ -44,24 +44,6 @@ def write(context):
     return commit
 
 
-@pytest.fixture
-def sign(make_token):
-    """``sign(user)``: the headers of a browser in somebody's name."""
-    return lambda user: {**HTML, "Authorization": f"Bearer {make_token(user, 'admin')}"}
-
-
-@pytest.fixture
-def see(client):
-    """``see("/mcp/tools", headers)``: a page's text."""
-
-    def get(path, headers=HTML, status=200):
-        answer = client.get(path, headers=headers)
-        assert answer.status_code == status, answer.text[:500]
-        return answer.text
-
-    return get
-
-
 def test_a_library_lists_its_prompts_and_says_who_may_add_one(make_user, make_repository, write, sign, see):
     ada, bob = make_user(), make_user("bob")
     library = make_repository(ada, "texts", kind="prompt")

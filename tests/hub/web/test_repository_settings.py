@@ -10,12 +10,6 @@ HTML = {"Accept": "text/html"}
 SECTIONS = ("general", "visibility", "transfer", "branches", "collaborators", "webhooks", "storage", "danger")
 
 
-@pytest.fixture
-def sign(make_token):
-    """``sign(user)``: the headers of a browser in somebody's name."""
-    return lambda user: {**HTML, "Authorization": f"Bearer {make_token(user, 'admin')}"}
-
-
 def test_every_section_shows_what_it_changes_to_who_administers_and_to_nobody_else(
     client, make_user, make_repository, sign
 ):

@@ -44,62 +44,52 @@ def corpus(context, make_user, make_repository):
     return repository
 
 
-@pytest.fixture
-def get(client):
-    def make(path, headers=HTML, status=200):
-        answer = client.get(path, headers=headers)
-        assert answer.status_code == status, answer.text[:500]
-        return answer.text
-
-    return make
-
-
-def test_rows_are_shown_paged_sorted_filtered_and_one_by_one(client, get, corpus):
+def test_rows_are_shown_paged_sorted_filtered_and_one_by_one(client, see, corpus):
     base = "/datasets/ada/corpus/viewer"
     assert client.get(base, headers=HTML).headers["Location"] == f"{base}/default/train"
-    page = get(f"{base}/default/train")
+    page = see(f"{base}/default/train")
     assert page.count('data-testid="viewer.row"') == 50
     assert "120 rows" in page
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'class="own"' in page  # a turn of the conversation
     assert page.count("word word") == 49 * 30  # of a long text, its beginning
-    last = get(f"{base}/default/train?page=3&row=119")
+    last = see(f"{base}/default/train?page=3&row=119")
     assert last.count('data-testid="viewer.row"') == 20
     assert 'data-testid="viewer.panel"' in last
-    found = get(f"{base}/default/train?where=%22n%22+%3E%3D+117&orderby=%22n%22+DESC")
+    found = see(f"{base}/default/train?where=%22n%22+%3E%3D+117&orderby=%22n%22+DESC")
     assert re.findall(r'viewer-numeric">(\d+)<', found) == ["119", "118", "117"]
     assert found.count('data-testid="viewer.chip"') == 2
-    none = get(f"{base}/default/train?search=nothing+like+it")
+    none = see(f"{base}/default/train?search=nothing+like+it")
     assert 'data-state="empty"' in none
-    wrong = get(f"{base}/default/train?where=DROP+TABLE")
+    wrong = see(f"{base}/default/train?where=DROP+TABLE")
     assert 'data-state="error"' in wrong
     assert "query_invalid" in wrong
-    get(f"{base}/default/nowhere", status=404)
-    get("/models/ada/corpus/viewer", status=404)
+    see(f"{base}/default/nowhere", status=404)
+    see("/models/ada/corpus/viewer", status=404)
 
 
-def test_statistics_come_afterwards_and_lead_to_their_rows(context, get, corpus):
+def test_statistics_come_afterwards_and_lead_to_their_rows(context, see, corpus):
     context.clock = SystemClock()
     address = "/datasets/ada/corpus/viewer/default/train?part=statistics"
-    waiting = get(address, PART)
+    waiting = see(address, PART)
     assert 'hx-trigger="load delay:2s"' in waiting
     run_due(context)
-    done = get(address, PART)
+    done = see(address, PART)
     assert "hx-get" not in done
     bars = [unescape(link) for link in re.findall(r'href="([^"]+)" data-testid="viewer.bar"', done)]
     assert len(bars) >= 20
-    found = get(bars[0])
+    found = see(bars[0])
     assert 0 < found.count('data-testid="viewer.row"') < 20
     # A browser that opens the address of a part gets the page.
-    assert "<html" in get(address)
+    assert "<html" in see(address)
 
 
-def test_what_is_private_or_no_data_set_has_no_tables(client, get, make_user, make_repository, corpus):
+def test_what_is_private_or_no_data_set_has_no_tables(client, see, make_user, make_repository, corpus):
     make_repository(make_user("bob"), "secret", kind="dataset", private=True)
-    get("/datasets/bob/secret/viewer", status=404)
-    get("/datasets/bob/secret/viewer/default/train", status=404)
-    get("/datasets/bob/secret/lineage", status=404)
+    see("/datasets/bob/secret/viewer", status=404)
+    see("/datasets/bob/secret/viewer/default/train", status=404)
+    see("/datasets/bob/secret/lineage", status=404)
 
 
 def test_bars_tell_how_to_find_their_rows():
@@ -121,47 +111,47 @@ def test_bars_tell_how_to_find_their_rows():
     assert joined("", '"b" = 3') == '"b" = 3'
 
 
-def test_lineage_is_a_list_and_a_graph(context, client, get, make_user, make_repository, make_token):
+def test_lineage_is_a_list_and_a_graph(context, client, see, make_user, make_repository, make_token):
     ada = make_user("ada")
     base, tuned = make_repository(ada, "base"), make_repository(ada, "tuned")
     make_repository(ada, "hidden", private=True)
     headers = {"Authorization": f"Bearer {make_token(ada, 'write')}"}
-    empty = get("/models/ada/tuned/lineage")
+    empty = see("/models/ada/tuned/lineage")
     assert 'data-state="empty"' in empty
     for path in (base.path, "ada/hidden"):
         body = {"type": "finetune", "kind": "model", "path": path, "note": "<b>"}
         answer = client.post("/api/v1/models/ada/tuned/lineage/relations", json=body, headers=headers)
         assert answer.status_code == 200, answer.text
-    page = get("/models/ada/tuned/lineage")
+    page = see("/models/ada/tuned/lineage")
     assert page.count('data-testid="lineage.row"') == 2
     assert 'href="/models/ada/base"' in page
     assert "ada/hidden" not in page
     assert "&lt;b&gt;" in page
     assert 'data-testid="lineage.add"' not in page
-    own = get("/models/ada/tuned/lineage?depth=3&direction=up&type=finetune", HTML | headers)
+    own = see("/models/ada/tuned/lineage?depth=3&direction=up&type=finetune", HTML | headers)
     assert own.count('data-testid="lineage.deny"') == 2
-    assert get("/models/ada/tuned/lineage?type=quantized&depth=x").count('data-testid="lineage.row"') == 0
+    assert see("/models/ada/tuned/lineage?type=quantized&depth=x").count('data-testid="lineage.row"') == 0
     assert tuned.path == "ada/tuned"
 
 
-def test_findings_are_told_file_by_file(context, get, make_user, make_repository, make_token):
+def test_findings_are_told_file_by_file(context, see, make_user, make_repository, make_token):
     ada = make_user("ada")
     thing = make_repository(ada, "thing")
-    empty = get("/models/ada/thing/security")
+    empty = see("/models/ada/thing/security")
     assert "Not looked through yet" in empty
     token = f"hf_{'aB3dE6gH1jK4mN7pQ0rS2tU5vW8xYzCfIl'}"
     edits = [FileEdit("keys.txt", content=f"\n{token}\n".encode()), FileEdit("a.txt", content=b"a")]
     actor = Actor.of_user(ada, via="session")
     commit_files(context, actor=actor, repository_id=thing.id, message="Keys", edits=edits, branch="main")
     run_due(context)
-    page = get("/models/ada/thing/security")
+    page = see("/models/ada/thing/security")
     assert page.count('data-testid="security.row"') >= 3
-    found = get("/models/ada/thing/security?state=suspicious")
+    found = see("/models/ada/thing/security?state=suspicious")
     assert found.count('data-testid="security.row"') == 1
     assert "#L2" not in found
-    own = get(
+    own = see(
         "/models/ada/thing/security?state=suspicious", HTML | {"Authorization": f"Bearer {make_token(ada, 'write')}"}
     )
     assert "#L2" in own
     assert 'data-testid="security.scan"' in own
-    assert 'data-state="empty"' in get("/models/ada/thing/security?state=unsafe")
+    assert 'data-state="empty"' in see("/models/ada/thing/security?state=unsafe")
