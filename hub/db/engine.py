@@ -95,6 +95,13 @@ class Database:
         except Exception as error:
             raise Unavailable("The database does not answer.") from error
 
+    def describe(self) -> tuple[str, str]:
+        """What it is and its version: ("PostgreSQL", "16.4")."""
+        with self.engine.connect() as connection:
+            if self.is_sqlite:
+                return "SQLite", str(connection.scalar(text("SELECT sqlite_version()")))
+            return "PostgreSQL", str(connection.scalar(text("SHOW server_version")))
+
     def dispose(self) -> None:
         """Close every pooled connection; needed after a fork and at the end."""
         self.engine.dispose()

@@ -20,6 +20,7 @@ from hub.assets.models_lineage import RelationType
 from hub.assets.service.cardtext import CardText, read_card_text
 from hub.assets.service.collections import list_collections
 from hub.assets.service.lineage import Graph, Node, find_lineage
+from hub.assets.service.modelmetadata import find_known_metadata
 from hub.assets.viewer.rows import Asked, RowPage, read_rows
 from hub.assets.viewer.tables import Catalogue, find_catalogue
 from hub.base.context import Context
@@ -249,7 +250,7 @@ def language_name(code: str) -> str:
 
 def find_model(work: UnitOfWork, repo: RepositoryPage) -> ModelMetadata | None:
     """What the files of a model say of it; None for other kinds, and before they were read. One query."""
-    return work.session.get(ModelMetadata, repo.id) if repo.kind.name == "model" else None
+    return find_known_metadata(work, repo.shown) if repo.kind.name == "model" else None
 
 
 def find_fork_source(work: UnitOfWork, repo: RepositoryPage, *, actor: Actor) -> Repository | None:

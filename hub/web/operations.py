@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask_babel import gettext
-from sqlalchemy import text
 
 from hub import __version__
 from hub.base.context import Context
@@ -127,14 +126,12 @@ def _without_secrets(url: str) -> str:
 
 def describe_versions(context: Context) -> dict[str, str]:
     """What runs here, by name."""
-    database = context[DATABASE]
-    with database.engine.connect() as connection:
-        found = connection.scalar(text("SELECT sqlite_version()" if database.is_sqlite else "SHOW server_version"))
+    database, database_version = context[DATABASE].describe()
     return {
         "Hub": __version__,
         "Edition": context[LICENSING].edition.title,
         "Python": platform.python_version(),
-        "SQLite" if database.is_sqlite else "PostgreSQL": str(found),
+        database: database_version,
         "Git": check_git(context).message.removeprefix("git ").rstrip("."),
         "System": f"{platform.system()} {platform.release()} ({platform.machine()})",
         **{name: version(name) for name in ("Flask", "SQLAlchemy", "gunicorn", "gevent", "redis", "rq")},

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from flask import render_template
 from markupsafe import Markup
 
-from hub.accounts.policy import Action, can
 from hub.base.context import Context
 from hub.base.errors import HubError
 from hub.base.offload import offload
@@ -18,7 +17,7 @@ from hub.community.service.discussions import OPEN
 from hub.community.service.mergeability import Mergeability, read_mergeability
 from hub.community.service.reviews_suggestions import find_suggestion
 from hub.community.service.reviews_threads import Thread, list_threads
-from hub.community.service.sources import sources_of
+from hub.community.service.sources import may_write_source, sources_of
 from hub.db.uow import reading
 from hub.git.merge import MergeMethod
 from hub.git.repository import find_branch
@@ -98,13 +97,8 @@ def read_standing(context: Context, thread: ThreadPage, pull: PullRequest) -> St
 def _may_write_source(context: Context, thread: ThreadPage, pull: PullRequest) -> bool:
     if not pull.source_ref:
         return thread.rights.can_edit
-    if pull.source_repository_id == pull.repository_id:
-        return thread.rights.can_write
-    from hub.repos.models import Repository
-
     with reading(context) as work:
-        source = work.session.get(Repository, pull.source_repository_id)
-        return source is not None and can(work, thread.viewer, Action.REPOSITORY_WRITE, source)
+        return may_write_source(work, actor=thread.viewer, pull=pull)
 
 
 def _has_branch(context: Context, thread: ThreadPage, source: Source | None) -> bool:

@@ -130,6 +130,11 @@ def find_metadata(work: UnitOfWork, *, actor: Actor, repository: Repository) -> 
     return found
 
 
+def find_known_metadata(work: UnitOfWork, repository: Shown) -> ModelMetadata | None:
+    """The same for a repository that was opened for its viewer already; None before they were read. One query."""
+    return work.session.get(ModelMetadata, repository.id)
+
+
 def list_quantizations(
     context: Context, repository: Repository, *, actor: Actor
 ) -> tuple[str, list[tuple[TreeEntry, str]]]:

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import contains_eager
 
 from hub.accounts.models import User
-from hub.accounts.policy import Action, Actor
+from hub.accounts.policy import Action, Actor, can
 from hub.base.context import Context
 from hub.base.errors import Conflict, HubError
 from hub.base.events import publish
@@ -149,6 +149,14 @@ def follow_pulls(
         if len(pulls) < _AT_ONCE:
             return count
         last_id = pulls[-1].discussion_id
+
+
+def may_write_source(work: UnitOfWork, *, actor: Actor, pull: PullRequest) -> bool:
+    """Whether the actor may push to the branch that a pull request follows; no where it follows none, or it is gone."""
+    if not pull.source_ref or pull.source_repository_id is None:
+        return False
+    source = work.session.scalar(select(Repository).where(Repository.id == pull.source_repository_id, is_live()))
+    return source is not None and can(work, actor, Action.REPOSITORY_WRITE, source)
 
 
 def update_source(
