@@ -475,6 +475,9 @@ def _freeze() -> None:
     gc.freeze()
 
 
+# Why the tests of the pages are skipped where that is so.
+NO_BROWSER = "there is no Chromium (apt-get install chromium)"
+
 _LOGS = pytest.StashKey[list[HubServer]]()
 
 
@@ -486,3 +489,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
         for server in item.stash.get(_LOGS, []):
             report.sections.append((f"log of the hub at {server.url}", tail(server.log_path)))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the tests of the pages that did not run for want of a browser."""
+    skipped = [report.nodeid for report in terminalreporter.getreports("skipped") if NO_BROWSER in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} tests of the pages did not run: {NO_BROWSER}")
+        for nodeid in skipped:
+            terminalreporter.line(nodeid)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.conftest import NO_BROWSER
 from tests.support.browser import LIMIT_MS, Visitor, find_chromium, open_browser, visit
 from tests.support.hub import Account, HubServer
 
@@ -20,7 +21,7 @@ expect.set_options(timeout=LIMIT_MS)
 def browser() -> Iterator[Browser]:
     """Chromium; the tests that need it are skipped, and say so, where the machine has none."""
     if find_chromium() is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
+        pytest.skip(NO_BROWSER)
     with open_browser() as browser:
         yield browser
 
