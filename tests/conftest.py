@@ -10,7 +10,6 @@ import dataclasses
 import gc
 import hashlib
 import itertools
-import logging
 import os
 import secrets
 import shutil
@@ -50,7 +49,7 @@ from hub.repos.models import Repository
 from tests.support.assets import fetch_model
 from tests.support.databases import Databases, spare_syncs
 from tests.support.git import GitUser
-from tests.support.hub import Account, HubServer
+from tests.support.hub import Account, HubServer, kept_log_level
 from tests.support.licenses import KEYRING
 from tests.support.plugins import bring  # noqa: F401 - a fixture
 from tests.support.processes import tail
@@ -100,10 +99,8 @@ def s3_storage_url(s3_server: S3) -> str:
 @pytest.fixture(autouse=True)
 def _log_level() -> Iterator[None]:
     """A command that a test runs in its process sets the level of its logs; the next test has its own again."""
-    root = logging.getLogger()
-    level = root.level
-    yield
-    root.setLevel(level)
+    with kept_log_level():
+        yield
 
 
 # Databases: migrated once; each test has a copy of its own.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -172,8 +174,9 @@ class HubServer:
         return Account(name, token.strip(), self)
 
     def _run(self, *arguments: str) -> str:
-        # A process of its own takes seconds, most of it for imports.
-        result = CliRunner().invoke(cli, arguments, input=PASSWORD, env=self.environment)
+        # A process of its own takes seconds, most of it for imports. What the command says of logs holds for it alone.
+        with kept_log_level():
+            result = CliRunner().invoke(cli, arguments, input=PASSWORD, env=self.environment)
         assert result.exit_code == 0, f"{result.output}{result.exception!r}"
         return result.stdout
 
@@ -237,6 +240,17 @@ class HubServer:
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.stop()
+
+
+@contextlib.contextmanager
+def kept_log_level() -> Iterator[None]:
+    """The level of this process's logs is afterwards what it was before."""
+    root = logging.getLogger()
+    level = root.level
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def _line(process: psutil.Process) -> list[str]:

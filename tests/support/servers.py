@@ -174,6 +174,8 @@ def run_s3() -> Iterator[S3]:
                 *(str(BIN / "weed"), "mini", f"-dir={directory / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
                 *(f"-master.port={master}", f"-master.port.grpc={master_grpc}", "-master.telemetry=false"),
                 *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}"),
+                # Each bucket takes a volume of its own; left alone, there are as many as the disk has room for in full.
+                "-volume.max=2000",
                 *(f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}", f"-filer.localSocket={directory}/filer"),
                 *(f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}", f"-s3.config={directory / 's3.json'}"),
                 *("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"),

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.plugins import begin_anew
+
 SOURCE = Path(__file__).parent.parent / "plugins" / "_sample"
 DISTRIBUTION = "hub-sample-plugin"
 EVALUATION_LICENSE = Path(__file__).parent.parent.parent / "licenses" / "evaluation.license"
@@ -28,8 +30,10 @@ def install(scratch: Path) -> None:
     source = scratch / "sample"
     shutil.copytree(SOURCE, source, dirs_exist_ok=True)
     pip("install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", source)
+    begin_anew()  # tests run some commands in their own process
 
 
 def uninstall() -> None:
     """Take it away; harmless when it is not there."""
     pip("uninstall", "--quiet", "--yes", DISTRIBUTION)
+    begin_anew()

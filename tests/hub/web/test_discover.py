@@ -42,7 +42,7 @@ def shelf(context, make_user, make_token, make_repository, actor_of):
 
 
 def _paths(page):
-    return sorted(re.findall(r'<a href="/\w+/ada/(\w+)" title=', page.text))
+    return sorted(re.findall(r'<a class="of-card" href="/\w+/ada/(\w+)"', page.text))
 
 
 def _count(page, key, name):
