@@ -69,7 +69,7 @@ def _addresses() -> Mapping[str, str]:
         "a repository's page": "/models/aurora-lab/aurora-7b",
         "a list of models": "/models?sort=trending",
         "a tree": "/codes/aurora-lab/trainer/files/main",
-        "the viewer of a data set": "/datasets/open-atlas/field-notes/viewer",
+        "the viewer of a data set": "/datasets/open-atlas/field-notes/viewer/default/train",
     }
 
 
