@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from hub.accounts import models_factors  # noqa: F401 - its tables are this room's
 from hub.db.base import Model, RowId, new_uuid
 
 
@@ -95,6 +96,7 @@ class User(Model):
     updated_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
     signed_out_at: Mapped[datetime | None]  # everywhere: signed session tokens from before are good no more
+    second_factor_at: Mapped[datetime | None]  # since when a password alone does not sign in
 
     namespace: Mapped[Namespace] = relationship(back_populates="user", lazy="joined")
 
@@ -176,6 +178,31 @@ class AccessToken(Model):
     name: Mapped[str] = mapped_column(String(64))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     hint: Mapped[str] = mapped_column(String(8))  # the first four characters, to tell tokens apart
+    scope: Mapped[TokenScope]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class DeployToken(Model):
+    """A token for programs that is good for one thing only, by the right of the user who made it.
+
+    resource_type, resource_id: as of a ``Grant``; the room of that thing deletes its tokens with it. scope: read or
+    write.
+    """
+
+    __tablename__ = "deploy_tokens"
+    __table_args__ = (UniqueConstraint("resource_type", "resource_id", "name"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    resource_type: Mapped[str] = mapped_column(String(32))
+    resource_id: Mapped[int] = mapped_column(RowId)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    hint: Mapped[str] = mapped_column(String(8))  # as of an ``AccessToken``
     scope: Mapped[TokenScope]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
