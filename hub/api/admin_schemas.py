@@ -38,7 +38,7 @@ class AdminRepositoriesQuery(PageQuery):
     private = fields.Boolean(load_default=None, allow_none=True, metadata={"description": "absent: all"})
     archived = fields.Boolean(load_default=None, allow_none=True, metadata={"description": "absent: all"})
     deleted = fields.Boolean(load_default=False, metadata={"description": "those that can be brought back, no others"})
-    sort = text("size, or one of the lists for everybody; empty: recently_update")
+    sort = text("as of the lists for everybody; empty: recently_update")
 
 
 class AdminRepositorySchema(Schema):

@@ -12,6 +12,7 @@ from hub.api.schemas import Body, PageNumber, PageQuery, text
 from hub.api.skill_schemas import SkillVersionSchema
 from hub.repos.details import MAX_NUMBER, DetailField
 from hub.repos.kinds import CORE_KINDS, RepositoryKind
+from hub.repos.service import SORTS
 
 MAX_IDS = 100
 NEED_OP_WEIGHT = "true: also say what makes it trending (recom_op_weight, scores)"
@@ -48,7 +49,7 @@ class _Open(Body):
 
 class _CommonListQuery(_Open):
     search = text("words in the path, nickname or description")
-    sort = text("recently_update, trending, most_download, most_favorite or most_star", default="recently_update")
+    sort = text(", ".join(SORTS), default="recently_update")
     source = text("only what comes from there: opencsg, huggingface or local")
     tag_category = _texts("with tag_name: only what carries the label; repeat both for several labels")
     tag_name = _texts("the label's name, in any case")

@@ -27,10 +27,9 @@ def has_size(*, at_least: int | None = None, at_most: int | None = None) -> list
     """That Git and LFS together have so many bytes; None: no limit."""
     if at_least is None and at_most is None:
         return []
-    size_bytes = Repository.git_size_bytes + Repository.lfs_size_bytes
     conditions: list[ColumnElement[bool]] = []
     if at_least is not None:
-        conditions.append(size_bytes >= at_least)
+        conditions.append(Repository.size_bytes >= at_least)
     if at_most is not None:
-        conditions.append(size_bytes <= at_most)
+        conditions.append(Repository.size_bytes <= at_most)
     return conditions

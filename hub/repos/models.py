@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
+from sqlalchemy import Computed, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, Role, User
@@ -61,6 +61,10 @@ class Repository(Model):
         _listed_by("like_count", "updated_at"),
         # On PostgreSQL with names and labels, too, for the search: migration 0021.
         _listed_by("trending_score", "updated_at"),
+        _listed_by("recent_like_count", "updated_at"),
+        _listed_by("size_bytes", "updated_at"),
+        _listed_by("name_key"),
+        _listed_by(),
         Index(None, "namespace_id", "kind", "updated_at", "id"),
         Index(None, "kind", "hf_path"),
         Index(None, "kind", "ms_path"),
@@ -90,8 +94,11 @@ class Repository(Model):
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     git_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # packs and loose objects, after the last push
     lfs_size_bytes: Mapped[int] = mapped_column(RowId, default=0)  # sum of the linked objects
+    size_bytes: Mapped[int] = mapped_column(RowId, Computed("git_size_bytes + lfs_size_bytes"))  # by the database
     download_count: Mapped[int] = mapped_column(RowId, default=0)
     like_count: Mapped[int] = mapped_column(RowId, default=0)
+    # Those of the last seven days, as of their last count: hourly, with the score.
+    recent_like_count: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
     trending_score: Mapped[float] = mapped_column(default=0.0)
     # ``repos.searching.search_text``
     search_text: Mapped[str] = mapped_column(Text, default="")

@@ -37,11 +37,13 @@ from hub.repos.lookup import is_live, may_read
 from hub.repos.models import Repository
 from hub.repos.rows import ROWS, RepositoryRow, read_rows
 from hub.repos.searching import has_word, literal_pattern
+from hub.repos.service.listing import FORWARDS
 from hub.repos.service.listing import SORTS as LIST_SORTS
 
 # By how well it fits; of what fits equally, what is trending first.
 RELEVANCE = "relevance"
-SORTS = (RELEVANCE, *LIST_SORTS)
+# Those that are found in several ways are put together with the greatest first.
+SORTS = (RELEVANCE, *(name for name in LIST_SORTS if name not in FORWARDS))
 # What comes after is reached by narrowing the search.
 MAX_REACHED = 1_000
 # What else is kept of a search beside its total: that by what is said alone more than the limit are found.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, func, literal, select, update
@@ -25,6 +25,8 @@ from hub.repos.lookup import get_readable, is_live, may_read
 from hub.repos.models import Repository
 
 MAX_RECOUNTED = 10_000
+# ``Repository.recent_like_count`` counts the likes of so long; ``trends`` counts down those that are older by now.
+RECENT = timedelta(days=7)
 
 
 def liked_by(work: UnitOfWork, *, actor: Actor, repository_ids: Sequence[int]) -> set[int]:
@@ -104,7 +106,7 @@ def like_repository(work: UnitOfWork, *, actor: Actor, user: User, repository_id
     repository = get_readable(work, actor=actor, repository_id=repository_id)
     row = {"user_id": user.id, "repository_id": repository.id, "created_at": work.now()}
     if _insert(work, Like, row, what="repository"):
-        _count(work, Repository, repository.id, 1)
+        _count(work, Repository, repository.id, 1, is_recent=True)
         note_activity(
             work,
             type=ActivityType.LIKED,
@@ -120,8 +122,9 @@ def unlike_repository(work: UnitOfWork, *, actor: Actor, user: User, repository_
     Raises NotSignedIn, Denied (``AUTH-ERR-7``).
     """
     _require_self(work, actor, user)
-    if _delete(work, delete(Like).where(Like.user_id == user.id, Like.repository_id == repository_id)):
-        _count(work, Repository, repository_id, -1)
+    taken = delete(Like).where(Like.user_id == user.id, Like.repository_id == repository_id).returning(Like.created_at)
+    if (liked_at := work.session.scalar(taken)) is not None:
+        _count(work, Repository, repository_id, -1, is_recent=liked_at > work.now() - RECENT)
         forget_activity(work, type=ActivityType.LIKED, actor_id=user.id, repository_id=repository_id)
 
 
@@ -166,9 +169,14 @@ def _delete(work: UnitOfWork, statement: Any) -> bool:
     return bool(result.rowcount)
 
 
-def _count(work: UnitOfWork, model: type[Repository] | type[Collection], id: int, change: int) -> None:
+def _count(
+    work: UnitOfWork, model: type[Repository] | type[Collection], id: int, change: int, *, is_recent: bool = False
+) -> None:
+    counts: dict[str, Any] = {"like_count": model.like_count + change}
+    if is_recent:
+        counts["recent_like_count"] = Repository.recent_like_count + change
     # Not through the row: its updated_at is the time of its last change by a person.
-    work.session.execute(update(model).where(model.id == id).values(like_count=model.like_count + change))
+    work.session.execute(update(model).where(model.id == id).values(counts))
 
 
 def recount_likes(context: Context) -> int:

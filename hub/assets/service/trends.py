@@ -1,4 +1,4 @@
-"""What is trending: a score of each repository, out of what happened to it lately.
+"""What is trending: a score of each repository, out of what happened to it lately; and how many likes it got lately.
 
 The score is a sum of points, so that an administrator can say what one thing counts against another:
 
@@ -26,6 +26,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    or_,
     select,
     update,
 )
@@ -33,6 +34,7 @@ from sqlalchemy.engine import CursorResult
 
 from hub.accounts.policy import Actor, require_site_admin
 from hub.assets.models import Like, Trend
+from hub.assets.service.likes import RECENT
 from hub.base.context import Context
 from hub.base.errors import Invalid
 from hub.base.log import get_logger
@@ -103,7 +105,11 @@ def update_trends(context: Context, *, after_batch: Callable[[int, int], None] =
 def _write_scores(work: UnitOfWork, batch: Batch) -> int:
     now = work.now()
     liked = (
-        select(Like.repository_id, func.sum(_points(Like.created_at, LIKE_STEPS, now)).label("points"))
+        select(
+            Like.repository_id,
+            func.sum(_points(Like.created_at, LIKE_STEPS, now)).label("points"),
+            func.sum(case((Like.created_at > now - RECENT, 1), else_=0)).label("recent"),
+        )
         .where(Like.repository_id.between(*batch), Like.created_at > now - timedelta(days=LIKE_STEPS[-1][0]))
         .group_by(Like.repository_id)
         .subquery()
@@ -120,7 +126,7 @@ def _write_scores(work: UnitOfWork, batch: Batch) -> int:
         + func.coalesce(Trend.weight, 0)
     )
     scores = (
-        select(Repository.id, score.label("score"))
+        select(Repository.id, score.label("score"), func.coalesce(liked.c.recent, 0).label("likes"))
         .outerjoin(Trend, Trend.repository_id == Repository.id)
         .outerjoin(liked, liked.c.repository_id == Repository.id)
         .outerjoin(clients, clients.c.repository_id == Repository.id)
@@ -131,8 +137,14 @@ def _write_scores(work: UnitOfWork, batch: Batch) -> int:
     # Not through the rows: their updated_at is the time of their last change by a person.
     result = work.session.execute(
         update(Repository)
-        .where(Repository.id == scores.c.id, func.abs(Repository.trending_score - scores.c.score) > _SMALLEST_CHANGE)
-        .values(trending_score=scores.c.score)
+        .where(
+            Repository.id == scores.c.id,
+            or_(
+                func.abs(Repository.trending_score - scores.c.score) > _SMALLEST_CHANGE,
+                Repository.recent_like_count != scores.c.likes,
+            ),
+        )
+        .values(trending_score=scores.c.score, recent_like_count=scores.c.likes)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(result, CursorResult)

@@ -1,10 +1,9 @@
-"""Repositories of all kinds as site administrators look through them: also by size, and those that were deleted."""
+"""Repositories of all kinds as site administrators look through them: also those that were deleted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -13,14 +12,10 @@ from hub.base.errors import Invalid
 from hub.base.paging import Page, PageArgs
 from hub.db.uow import UnitOfWork
 from hub.repos.kinds import KINDS
-from hub.repos.lookup import is_live
 from hub.repos.models import Repository, RepositoryState
 from hub.repos.rows import ROWS, RepositoryRow, read_rows
 from hub.repos.searching import matches
 from hub.repos.service.listing import SORTS, list_repositories
-
-# Beside those of the lists for everybody. No index has this order: it is for the few who administer the hub.
-SIZE_SORT = "size"
 
 
 @dataclass(frozen=True)
@@ -49,17 +44,17 @@ class ListedRepository:
 def list_all_repositories(
     work: UnitOfWork, *, actor: Actor, wanted: RepositoryFilter, sort: str = "", page: PageArgs | None = None
 ) -> Page[ListedRepository]:
-    """Repositories of all kinds, by ``sort``: one of ``SORTS`` or ``SIZE_SORT``; empty: recently_update.
+    """Repositories of all kinds, by ``sort``: one of ``SORTS``; empty: recently_update.
 
     Deleted ones come with the last deleted first unless sorted by size. Four queries at most.
     Raises NotSignedIn, Denied; Invalid (``REQ-ERR-6``).
     """
     require_site_admin(work, actor)
-    allowed = [*SORTS, SIZE_SORT]
+    allowed = [*SORTS]
     if sort and sort not in allowed:
         raise Invalid(f"'sort' must be one of {', '.join(allowed)}.", code="REQ-ERR-6", query="sort", allowed=allowed)
     page = page or PageArgs()
-    if not wanted.is_deleted and sort != SIZE_SORT:
+    if not wanted.is_deleted:
         found = list_repositories(
             work,
             actor=actor,
@@ -70,7 +65,7 @@ def list_all_repositories(
             page=page,
         )
         return Page([ListedRepository(row) for row in found.items], found.total, found.is_estimate)
-    return _list_others(work, wanted, sort, page)
+    return _list_deleted(work, wanted, sort, page)
 
 
 def _states(wanted: RepositoryFilter) -> list[ColumnElement[bool]]:
@@ -83,18 +78,12 @@ def _states(wanted: RepositoryFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _list_others(work: UnitOfWork, wanted: RepositoryFilter, sort: str, page: PageArgs) -> Page[ListedRepository]:
+def _list_deleted(work: UnitOfWork, wanted: RepositoryFilter, sort: str, page: PageArgs) -> Page[ListedRepository]:
     kinds = [wanted.kind] if wanted.kind else [kind.name for kind in work.context[KINDS].values()]
     conditions = [Repository.kind.in_(kinds), *matches(wanted.search), *_states(wanted)]
     kept = timedelta(seconds=work.settings.undelete_ttl_s)
-    order: list[Any] = [Repository.id.desc()]
-    if sort == SIZE_SORT:
-        order.insert(0, (Repository.git_size_bytes + Repository.lfs_size_bytes).desc())
-    if wanted.is_deleted:
-        conditions += [Repository.state == RepositoryState.READY, Repository.deleted_at > work.now() - kept]
-        order = order if sort == SIZE_SORT else [Repository.deleted_at.desc(), *order]
-    else:
-        conditions.append(is_live())
+    conditions += [Repository.state == RepositoryState.READY, Repository.deleted_at > work.now() - kept]
+    order = SORTS["size"] if sort == "size" else (Repository.deleted_at.desc(), Repository.id.desc())
     [(total,)] = work.rows(select(func.count()).select_from(Repository).where(*conditions))
     query = ROWS.add_columns(Repository.deleted_at).where(*conditions).order_by(*order)
     rows = read_rows(work, query.offset(page.offset).limit(page.per))

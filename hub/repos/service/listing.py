@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Subquery, UnaryExpression, bindparam, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    UnaryExpression,
+    bindparam,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.accounts.models import Namespace
@@ -31,7 +40,8 @@ def _order(*columns: InstrumentedAttribute[Any]) -> tuple[UnaryExpression[Any], 
     return tuple(column.desc() for column in (*columns, Repository.updated_at, Repository.id))
 
 
-# Source of the names: CSGHub contract, section 5.2.
+# Each the order of an index, backwards or forwards. Source of the names: CSGHub contract, section 5.2, and after them
+# the web UI contract, section 6.1.
 SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
     "recently_update": _order(),
     "trending": _order(Repository.trending_score),
@@ -40,7 +50,13 @@ SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
     "most_star": _order(Repository.like_count),
     # Ids are given in the order of making.
     "recently_create": (Repository.id.desc(),),
+    "created": (Repository.id.desc(),),
+    "most_likes7d": _order(Repository.recent_like_count),
+    "size": _order(Repository.size_bytes),
+    "name": (Repository.name_key.asc(), Repository.id.asc()),
 }
+# The others are read backwards, the greatest first.
+FORWARDS = frozenset({"name"})
 
 
 # Of lists that differ in the values only, the statements are built once.
@@ -119,7 +135,7 @@ def _statements_of(
     if has_source:
         query = query.where(Repository.source == bindparam("source"))
     # Their ids first: what belongs to them is joined to those on the page only.
-    ids = _ids_of_page(query, kinds, SORTS[sort])
+    ids = _ids_of_page(query, kinds, sort)
     rows = ROWS if also is None else ROWS.add_columns(also)
     rows = rows.join(ids, ids.c.id == Repository.id).order_by(*SORTS[sort])
     return _Statements(
@@ -144,13 +160,15 @@ def _is_of(kinds: tuple[str, ...]) -> ColumnElement[bool]:
     return Repository.kind == bindparam("kind") if len(kinds) == 1 else Repository.kind.in_(kinds)
 
 
-def _ids_of_page(query: Select[Any], kinds: tuple[str, ...], order: tuple[UnaryExpression[Any], ...]) -> Subquery:
+def _ids_of_page(query: Select[Any], kinds: tuple[str, ...], sort: str) -> Subquery:
+    order = SORTS[sort]
     offset, per = bindparam("offset", type_=Integer), bindparam("per", type_=Integer)
     if len(kinds) == 1:
         return query.where(_is_of(kinds)).order_by(*order).offset(offset).limit(per).subquery()
     # The index has each kind in order, not all of them: the page is among the first ones of each.
-    columns = [expression.element for expression in order]
+    columns = [Repository.id, *(expression.element.label(f"by_{at}") for at, expression in enumerate(order))]
     first = query.with_only_columns(*columns).order_by(*order).limit(bindparam("last", type_=Integer))
     all_first = union_all(*(select(first.where(Repository.kind == kind).subquery()) for kind in kinds)).subquery()
-    merged = select(all_first.c.id).order_by(*(all_first.c[str(column.key)].desc() for column in columns))
+    by = [column.asc() if sort in FORWARDS else column.desc() for name, column in all_first.c.items() if name != "id"]
+    merged = select(all_first.c.id).order_by(*by)
     return merged.offset(offset).limit(per).subquery()

@@ -48,6 +48,9 @@ def sorts() -> dict[str, str]:
         "recently_create": gettext("Newest"),
         "most_download": gettext("Most downloads"),
         "most_favorite": gettext("Most likes"),
+        "most_likes7d": gettext("Most likes this week"),
+        "size": gettext("Largest"),
+        "name": gettext("By name"),
     }
 
 

@@ -44,6 +44,8 @@ def test_likes_are_counted_exactly_whoever_clicks_at_once_and_how_often(context,
     with reading(context) as work:
         liked = sum(thing.id in service.liked_by(work, actor=actor_of(u), repository_ids=[thing.id]) for u in users)
     assert count_of(context, thing) == liked
+    with reading(context) as work:
+        assert work.session.get_one(Repository, thing.id).recent_like_count == liked
 
 
 def test_one_likes_for_oneself_and_only_what_one_sees(work, users, actor_of, make_user, make_row):

@@ -58,11 +58,15 @@ def test_a_score_is_made_of_fresh_likes_downloads_and_pushes_and_sinks(
     run_now(context, "assets.update_trends")
     assert scores(context) == {"liked": 18, "downloaded": 10, "clicked": 20, "pushed": 3, "quiet": 0}
     assert service.update_trends(context) == 0
-
+    with reading(context) as work:
+        first = list_repositories(work, actor=SYSTEM, sort="most_likes7d").items[0]
+        assert (first.name, work.session.get_one(Repository, first.id).recent_like_count) == ("liked", 3)
     # In the second week they count by half, then no more.
     clock.advance(8 * 86400)
     assert service.update_trends(context) == 3
     assert scores(context) == {"liked": 5, "downloaded": 6.67, "clicked": 20, "pushed": 1, "quiet": 0}
+    with reading(context) as work:
+        assert work.session.get_one(Repository, liked.id).recent_like_count == 0
     download(context, pushed, 50)
     clock.advance(8 * 86400)
     service.update_trends(context)

@@ -67,14 +67,33 @@ def names(context: Context) -> Names:
 
 
 def test_each_sort_has_its_measure_and_the_newest_of_equals_comes_first(add: Add, names: Names) -> None:
-    add("a", age_h=3, download_count=5, like_count=1, trending_score=0.5)
-    add("b", age_h=2, download_count=5, like_count=7, trending_score=0.1)
-    add("c", age_h=1, download_count=9, like_count=1, trending_score=0.2)
-    add("d", age_h=1, like_count=7, trending_score=0.2)
-    assert names(sort="recently_update") == names() == ["d", "c", "b", "a"]
-    assert names(sort="most_download") == ["c", "b", "a", "d"]
-    assert names(sort="most_favorite") == names(sort="most_star") == ["d", "b", "c", "a"]
-    assert names(sort="trending") == ["a", "d", "c", "b"]
+    add("a", age_h=3, download_count=5, like_count=1, trending_score=0.5, git_size_bytes=3)
+    add("b", age_h=2, download_count=5, like_count=7, trending_score=0.1, lfs_size_bytes=4)
+    add("D", age_h=1, like_count=7, trending_score=0.2, git_size_bytes=2, lfs_size_bytes=2)
+    add("c", age_h=1, download_count=9, like_count=1, trending_score=0.2, recent_like_count=1)
+    expected = {
+        "recently_update": ["c", "D", "b", "a"],
+        "most_download": ["c", "b", "a", "D"],
+        "most_favorite": ["D", "b", "c", "a"],
+        "most_star": ["D", "b", "c", "a"],
+        "trending": ["a", "c", "D", "b"],
+        "most_likes7d": ["c", "D", "b", "a"],
+        "size": ["D", "b", "a", "c"],
+        "name": ["a", "b", "c", "D"],
+        "created": ["c", "D", "b", "a"],
+        "recently_create": ["c", "D", "b", "a"],
+    }
+    assert {sort: names(sort=sort) for sort in service.SORTS} == expected
+    assert names() == expected["recently_update"]
+    # Of all kinds together, too, which are put together from the lists of each.
+    assert {sort: names(sort=sort, kind=None) for sort in service.SORTS} == expected
+
+
+def test_each_sort_is_the_order_of_an_index() -> None:
+    indexed = [tuple(index.columns.keys()) for index in Repository.__table__.indexes]  # type: ignore[attr-defined]
+    for order in service.SORTS.values():
+        assert len({expression.modifier for expression in order}) == 1
+        assert ("kind", *(expression.element.key for expression in order)) in indexed
 
 
 def test_a_list_of_all_kinds_is_in_one_order_over_its_pages(add: Add, names: Names) -> None:
