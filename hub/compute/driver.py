@@ -95,6 +95,9 @@ class ComputeDriver(ABC):
     def nodes(self) -> Sequence[Node]:
         """The machines, by name."""
 
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Give back what this object holds in this process. What runs goes on."""
+
 
 DRIVERS: DriverGroup[ComputeDriver] = DriverGroup(
     "hub.compute.drivers",

@@ -1,4 +1,4 @@
-"""What a driver says: plain values. Read by the supervisor, too: the standard library and the states are all it takes."""
+"""What a driver says: plain values. Read by the supervisor, too: only the standard library and the states are in it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Status:
     """What a driver knows of a workload, now.
 
     code: one of 20 (starting), 21 (it never ran), 23 (it runs and answers), 24 (it ran and cannot any more), 25
-    (asleep), 26 (stopped), and of a job 20, 23, 26, 30 (it ended with 0) or 31. endpoint: ``http://HOST:PORT`` without
+    (asleep), 26 (stopped), and of a job 20, 23, 26, 30 (it ended with 0) or 31. endpoint: its HTTP address without
     a slash at the end, while it runs. task_id: the start that this is about. actual, desired: instances.
     """
 
