@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 import hub
 from tests.support.hub import Account
@@ -62,11 +62,15 @@ class Visitor:
         """Note what goes wrong on this page, too."""
         page.set_default_timeout(LIMIT_MS)
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
-        page.on("console", lambda line: self.faults.append(f"console: {line.text}") if line.type == "error" else None)
+        page.on("console", self._note_line)
         page.on(
             "response",
             lambda answer: self.faults.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None,
         )
+
+    def _note_line(self, line: ConsoleMessage) -> None:
+        if line.type == "error":
+            self.faults.append(f"console: {line.text} ({line.location['url']})")
 
     def _note_request(self, request: Request) -> None:
         parts = urlsplit(request.url)
@@ -99,10 +103,12 @@ class Visitor:
         )
         assert answer.ok, answer.text()
 
-    def find_barriers(self) -> list[str]:
-        """What axe finds wrong with the page as it stands, a line each."""
-        self.page.evaluate(_AXE.read_text())
-        found: dict[str, Any] = self.page.evaluate(f"axe.run(document, {json.dumps(_RULES)})")
+    def find_barriers(self, *rules: str) -> list[str]:
+        """What axe finds wrong with the page as it stands, a line each. rules: axe's names; else all of them."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(_AXE.read_text())
+        asked = {"runOnly": rules} if rules else _RULES
+        found: dict[str, Any] = self.page.evaluate(f"axe.run(document, {json.dumps(asked)})")
         return [
             f"{one['id']} ({one['impact']}): {one['help']}: {node['html'][:160]}"
             for one in found["violations"]
