@@ -119,14 +119,14 @@ def attempt_key(login: str, address: str) -> str:
     return f"hub:sign-in:{digest[:32]}"
 
 
-def count_attempt(counter: AttemptCounter, login: str, address: str) -> None:
+def count_attempt(counter: AttemptCounter, login: str, address: str, *, most: int = MAX_ATTEMPTS) -> None:
     """Count an attempt before it is judged, so that many at once cannot slip through; clear the key on success.
 
-    Raises RateLimited with ``retry_after_s``.
+    address: empty: from all together. Raises RateLimited with ``retry_after_s``.
     """
     count, left_s = counter.hit(attempt_key(login, address))
-    if count > MAX_ATTEMPTS:
+    if count > most:
         raise RateLimited(
-            f"Too many attempts from your address. Try again in {-(-left_s // 60)} minutes.",
+            f"Too many attempts{' from your address' if address else ''}. Try again in {-(-left_s // 60)} minutes.",
             retry_after_s=left_s,
         )

@@ -15,13 +15,16 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.accounts.attempts import ATTEMPTS, attempt_key, count_attempt
-from hub.accounts.models import AccessToken, Namespace, SSHKey, User, WebSession
+from hub.accounts.models import AccessToken, DeployToken, Namespace, SSHKey, User, WebSession
 from hub.accounts.passwords import PASSWORDS, hash_password
 from hub.accounts.policy import SERVICE, Action, Actor, require
+from hub.accounts.second_factor import SecondFactorNeeded, check_code
+from hub.accounts.service.deploytokens import find_bearer
 from hub.accounts.service.fields import email_key
 from hub.accounts.service.jwts import find_jwt_user, looks_like_jwt
 from hub.accounts.service.keys import InvalidKey, parse_public_key
-from hub.accounts.service.sessions import find_session, open_session
+from hub.accounts.service.second_factors import must_set_up
+from hub.accounts.service.sessions import find_session
 from hub.accounts.service.tokens import find_holder, is_token_shaped
 from hub.accounts.service.users import find_user, find_user_by_uuid, get_user, set_password
 from hub.base.context import Context
@@ -37,16 +40,20 @@ USE_INTERVAL_S = 60
 # Where each kind of credential keeps the time of its last use.
 _LAST_USED: dict[type, InstrumentedAttribute[Any]] = {
     AccessToken: AccessToken.last_used_at,
+    DeployToken: DeployToken.last_used_at,
     SSHKey: SSHKey.last_used_at,
     WebSession: WebSession.last_seen_at,
 }
+
+
+_Credential = type[AccessToken] | type[DeployToken] | type[SSHKey] | type[WebSession]
 
 
 @dataclass(frozen=True)
 class Use:
     """That a credential was used and its row should be told: pass it to ``record_use`` after the answer is sent."""
 
-    model: type[AccessToken] | type[SSHKey] | type[WebSession]
+    model: _Credential
     row_id: int
 
 
@@ -55,25 +62,30 @@ class Identity:
     """Who a credential stands for.
 
     use: None when the row was told less than a minute ago, or there is none. is_mirror: a token that other hubs copy
-    with, good for reading only (CSGHub contract, section 1.2).
+    with, good for reading only (CSGHub contract, section 1.2). must_set_up: of a session or password: the account must
+    have a second factor, has none, and may do nothing else before that.
     """
 
     actor: Actor
     use: Use | None = None
     is_mirror: bool = False
+    must_set_up: bool = False
 
 
 def authenticate_token(work: UnitOfWork, value: str) -> Actor | None:
-    """The actor of an access token, in one query."""
+    """The actor of an access token or of a deploy token."""
     identity = identify_token(work, value)
     return identity.actor if identity else None
 
 
 def identify_token(work: UnitOfWork, value: str) -> Identity | None:
-    """As ``authenticate_token``, with the use to record."""
+    """As ``authenticate_token``, with the use to record. One query for an access token, two for a deploy token."""
     found = find_holder(work, value)
     if found is None:
-        return None
+        bearer = find_bearer(work, value)
+        if bearer is None:
+            return None
+        return Identity(bearer.actor, _use_of(work, DeployToken, bearer.token_id, bearer.last_used_at))
     actor = Actor(
         found.user_id,
         found.name,
@@ -127,7 +139,8 @@ def identify_session(work: UnitOfWork, key: str) -> Identity | None:
     if session is None:
         return None
     use = _use_of(work, WebSession, session.id, session.last_seen_at)
-    return Identity(Actor.of_user(session.user, via="session"), use)
+    actor = Actor.of_user(session.user, via="session")
+    return Identity(actor, use, must_set_up=must_set_up(work.settings, session.user))
 
 
 def authenticate_session(work: UnitOfWork, key: str) -> Actor | None:
@@ -154,12 +167,14 @@ def authenticate_ssh_key(work: UnitOfWork, public_key: str) -> Actor | None:
     return identity.actor if identity else None
 
 
-def identify_basic(context: Context, login: str, secret: str, *, address: str = "") -> Identity | None:
+def identify_basic(context: Context, login: str, secret: str, *, code: str = "", address: str = "") -> Identity | None:
     """Who a user name and a token or password stand for.
 
     A token counts alone: clients send a repository's namespace as the user (CSGHub contract, section 1.2).
+    code: of the second factor, which a password needs where the account has one.
     Opens its own short units of work, because a password takes tens of milliseconds.
-    Raises RateLimited when the password of this account was tried too often from this address.
+    Raises SecondFactorNeeded, NotSignedIn (``second_factor_wrong``); RateLimited when the password of this account
+    was tried too often from this address.
     """
     if is_token_shaped(secret):
         with reading(context) as work:
@@ -167,7 +182,13 @@ def identify_basic(context: Context, login: str, secret: str, *, address: str = 
         if identity is not None:
             return identity
     user = check_password(context, login, secret, address=address)
-    return Identity(Actor.of_user(user, via="password")) if user else None
+    if user is None:
+        return None
+    if user.second_factor_at is not None:
+        if not code:
+            raise SecondFactorNeeded(user)
+        check_code(context, user, code, address=address)
+    return Identity(Actor.of_user(user, via="password"), must_set_up=must_set_up(context.settings, user))
 
 
 def authenticate_basic(context: Context, login: str, secret: str, *, address: str = "") -> Actor | None:
@@ -210,25 +231,7 @@ def _find_by_login(work: UnitOfWork, login: str) -> User | None:
     return work.session.scalar(select(User).join(User.namespace).where(column))
 
 
-def sign_in(
-    context: Context, *, login: str, password: str, address: str = "", user_agent: str = ""
-) -> tuple[WebSession, str]:
-    """A new browser session for a name (or e-mail address) and password, with its key.
-
-    Opens its own short units of work. Raises NotSignedIn (AUTH-ERR-0, whatever was wrong), RateLimited.
-    """
-    user = check_password(context, login, password, address=address)
-    if user is None:
-        raise NotSignedIn("The name or the password is wrong.", code="AUTH-ERR-0")
-    with unit_of_work(context) as work:
-        user = work.session.get_one(User, user.id)  # the one that was checked belongs to a session that has ended
-        user.last_login_at = work.now()
-        return open_session(work, user=user, address=address, user_agent=user_agent)
-
-
-def _use_of(
-    work: UnitOfWork, model: type[AccessToken] | type[SSHKey] | type[WebSession], row_id: int, last: datetime | None
-) -> Use | None:
+def _use_of(work: UnitOfWork, model: _Credential, row_id: int, last: datetime | None) -> Use | None:
     is_due = last is None or (work.now() - last).total_seconds() >= USE_INTERVAL_S
     return Use(model, row_id) if is_due else None
 

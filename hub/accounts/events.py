@@ -6,6 +6,7 @@ actor_id: the user who did it; None: the hub itself, its command line, or a pers
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hub.accounts.models import Role
 
@@ -94,3 +95,22 @@ class MemberRemoved:
     role: Role
     actor_id: int | None
     is_by_departure: bool = False
+
+
+class SecondFactorChange(StrEnum):
+    """What happened to an account's second factor."""
+
+    ON = "on"
+    OFF = "off"
+    RESET = "reset"  # by an administrator, or the hub's command line
+    RECOVERED = "recovered"  # a recovery code was used
+    RENEWED = "renewed"  # there are other recovery codes
+
+
+@dataclass(frozen=True)
+class SecondFactorChanged:
+    """Something happened to an account's second factor. actor_id: None for a recovery code, too."""
+
+    user_id: int
+    change: SecondFactorChange
+    actor_id: int | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.accounts import topics
-from hub.accounts.service import resets
+from hub.accounts.service import pictures, resets
 from hub.accounts.service.departures import (
     DEPARTURES,
     ORGANIZATION_DEPARTURES,
@@ -12,6 +12,7 @@ from hub.accounts.service.departures import (
 )
 from hub.accounts.service.jwts import delete_expired_jwts
 from hub.accounts.service.renaming import RENAMES
+from hub.accounts.service.second_factors import delete_expired_devices
 from hub.accounts.service.sessions import delete_expired_sessions
 from hub.accounts.service.setup import SET_UP, SetUp
 from hub.accounts.service.users import count_active_users
@@ -38,6 +39,8 @@ def install(context: Context) -> None:
     register_schedule(context, Schedule("licensing.check", "35 * * * *", "licensing.check"))
     register(context, JobSpec("accounts.drop_namespaces", "hub.accounts.jobs:drop_namespaces"))
     register_schedule(context, Schedule("accounts.drop_namespaces", "50 4 * * *", "accounts.drop_namespaces"))
+    register(context, JobSpec("accounts.sweep_pictures", "hub.accounts.jobs:sweep_pictures"))
+    register_schedule(context, Schedule("accounts.sweep_pictures", "40 4 * * *", "accounts.sweep_pictures"))
     context.provide(DEPARTURES, create_departures())
     context.provide(ORGANIZATION_DEPARTURES, Registry("organization departures"))
     context.provide(RENAMES, Registry("renames"))
@@ -48,10 +51,16 @@ def install(context: Context) -> None:
 
 
 def expire_sessions(run: JobRun) -> None:
-    """Forget the browser sessions and the revocations of session tokens that ended by themselves."""
+    """Forget what ended by itself: browser sessions, remembered devices, revocations of session tokens."""
     with unit_of_work(run.context) as work:
         count, revoked = delete_expired_sessions(work), delete_expired_jwts(work)
-    run.log(f"Forgot {count} sessions and {revoked} revoked tokens.")
+        devices = delete_expired_devices(work)
+    run.log(f"Forgot {count} sessions, {devices} devices and {revoked} revoked tokens.")
+
+
+def sweep_pictures(run: JobRun) -> None:
+    """Remove the pictures of accounts that nobody has any more."""
+    run.log(f"Removed {pictures.sweep_pictures(run.context, now=run.context.clock.now())} pictures.")
 
 
 def drop_namespaces(run: JobRun) -> None:

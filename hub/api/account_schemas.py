@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import MAX_PASSWORD_LENGTH
 from hub.accounts.service.fields import MAX_EMAIL_LENGTH
+from hub.accounts.service.second_factors import MAX_CODE_CHARS
 from hub.accounts.service.users import LABELS
 from hub.api.schemas import Body, PageQuery
 
@@ -83,6 +84,10 @@ class UserSchema(Schema):
     created_at = fields.DateTime()
     tags = fields.List(fields.String())
     namespaces = fields.List(fields.Nested(NamespaceSchema))
+
+
+class PictureSchema(Schema):
+    url = fields.String(metadata={"description": "where the picture is; another one has another address"})
 
 
 class CredentialSchema(Schema):
@@ -163,6 +168,15 @@ class RegistrationBody(Body):
 class SignInBody(Body):
     username = fields.String(required=True, metadata={"description": "the user's name or e-mail address"})
     password = fields.String(required=True, load_only=True)
+    code = fields.String(
+        load_default="",
+        load_only=True,
+        validate=validate.Length(max=MAX_CODE_CHARS),
+        metadata={"description": "of the second factor, or a recovery code; where the account has one"},
+    )
+    remember_device = fields.Boolean(
+        load_default=False, metadata={"description": "with a code: this browser needs none for 30 days"}
+    )
 
 
 class SessionSchema(Schema):

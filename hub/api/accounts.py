@@ -8,11 +8,13 @@ from flask import Response, after_this_request, request
 
 from hub.accounts import service
 from hub.accounts.attempts import ATTEMPTS, count_attempt
-from hub.accounts.authentication import change_password, sign_in
+from hub.accounts.authentication import change_password
 from hub.accounts.models import TokenScope
 from hub.accounts.passwords import hash_password
 from hub.accounts.policy import Actor
+from hub.accounts.service.second_factors import remember_device
 from hub.accounts.service.sessions import csrf_token_of
+from hub.accounts.signing_in import sign_in
 from hub.api import account_schemas as schemas
 from hub.api.account_views import (
     key_view,
@@ -26,11 +28,15 @@ from hub.api.envelope import enveloped, ok
 from hub.base.errors import Denied, NotFound
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import (
+    FACTOR_HEADER,
     clear_session_cookie,
     client_address,
     csrf_token,
     current_actor,
+    device_keys,
+    open_without_factor,
     session_key,
+    set_device_cookie,
     set_session_cookie,
 )
 from hub.http.context import current_context
@@ -43,6 +49,7 @@ blp = ApiBlueprint("accounts", __name__, url_prefix="/api/v1", description="Sess
 
 @blp.get("/whoami")
 @blp.response(200, enveloped(schemas.WhoamiSchema))
+@open_without_factor
 def whoami() -> dict[str, Any]:
     """The account that the credential stands for, and what the credential allows."""
     actor = current_actor()
@@ -58,22 +65,29 @@ def whoami() -> dict[str, Any]:
 @blp.arguments(schemas.SignInBody)
 @blp.response(200, enveloped(schemas.WhoamiSchema))
 def open_session(body: dict[str, Any]) -> dict[str, Any]:
-    """Sign in with a name (or e-mail address) and a password; the answer sets the session's cookie."""
-    context = current_context()
+    """Sign in with a name (or e-mail address) and a password; the answer sets the session's cookie.
+
+    An account with a second factor needs a code as well, in the body or the header `X-Second-Factor`: without one the
+    answer is 401 with `second_factor_needed`.
+    """
+    context, code = current_context(), body["code"] or request.headers.get(FACTOR_HEADER, "")
+    browser = {"address": client_address(), "user_agent": request.headers.get("User-Agent", "")}
     session, key = sign_in(
-        context,
-        login=body["username"],
-        password=body["password"],
-        address=client_address(),
-        user_agent=request.headers.get("User-Agent", ""),
+        context, login=body["username"], password=body["password"], code=code, devices=device_keys(), **browser
     )
-    actor = Actor.of_user(session.user, via="session")
+    user = session.user
+    actor, device = Actor.of_user(user, via="session"), ""
     with reading(context) as work:
-        view = user_view(work, actor, session.user)
+        view = user_view(work, actor, user)
+    if body["remember_device"] and code and user.second_factor_at is not None:
+        with unit_of_work(context) as work:
+            device = remember_device(work, user=user, **browser)
 
     @after_this_request
     def send_cookie(response: Response) -> Response:
         set_session_cookie(response, key)
+        if device:
+            set_device_cookie(response, device, user_id=user.id)
         return response
 
     return ok(view | {"auth": {"type": actor.via, "csrf_token": csrf_token_of(key)}})
@@ -81,6 +95,7 @@ def open_session(body: dict[str, Any]) -> dict[str, Any]:
 
 @blp.delete("/session")
 @blp.response(200, enveloped())
+@open_without_factor
 def close_session() -> dict[str, Any]:
     """Sign out; harmless when the session has ended already."""
     if current_actor().via == "session":

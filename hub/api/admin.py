@@ -9,7 +9,7 @@ from typing import Any
 from hub.accounts import service as accounts
 from hub.accounts.models import Organization
 from hub.accounts.policy import require_site_admin
-from hub.accounts.service import resets
+from hub.accounts.service import resets, second_factors
 from hub.accounts.service.namespaces import set_quota
 from hub.accounts.service.verifications import statuses_of
 from hub.api import admin_schemas, schemas
@@ -147,6 +147,13 @@ def reactivate(username: str) -> dict[str, Any]:
 def sign_out(username: str) -> dict[str, Any]:
     """Sign a user out everywhere: of every browser and of signed session tokens; access tokens and keys stay."""
     return _change_user(username, accounts.close_all_sessions)
+
+
+@blp.delete("/users/<username>/second_factor")
+@blp.response(200, enveloped(UserSchema))
+def reset_second_factor(username: str) -> dict[str, Any]:
+    """Take the second factor off an account whose owner has lost it; the password alone signs in again."""
+    return _change_user(username, second_factors.reset)
 
 
 @blp.post("/users/<username>/password_link")

@@ -104,6 +104,9 @@ class Settings:
         3000, "API requests in a minute from one address without a credential; 0: no limit", unit="requests"
     )
     session_ttl_s: int = setting(1_209_600, "how long a browser session lasts unused", unit="seconds")
+    second_factor_required: str = setting(
+        "nobody", "who with a password must have a second factor: nobody, administrators or everybody"
+    )
     undelete_ttl_s: int = setting(604_800, "how long a deleted repository can be brought back", unit="seconds")
     outgoing_allowed_hosts: str = setting(
         "", "names (*.corp.example: all below), addresses and networks that webhooks may reach although not public"

@@ -13,6 +13,7 @@ from hub.accounts import service
 from hub.accounts.models import AccessToken, Organization, Role, TokenScope, User
 from hub.accounts.passwords import MAX_PASSWORD_BYTES, PasswordHash, hash_password
 from hub.accounts.policy import SYSTEM
+from hub.accounts.service import second_factors
 from hub.accounts.service.tokens import APPS
 from hub.base.context import Context
 from hub.base.paging import PageArgs
@@ -34,6 +35,7 @@ def _describe_user(user: User) -> dict[str, Any]:
         "is_admin": user.is_admin,
         "is_active": user.is_active,
         "has_password": user.password_hash is not None,
+        "has_second_factor": user.second_factor_at is not None,
         "created_at": user.created_at,
         "last_login_at": user.last_login_at,
     }
@@ -160,6 +162,19 @@ def change_password(name: str, password_stdin: bool) -> None:
     with unit_of_work(context) as work:
         service.set_password(work, actor=SYSTEM, user=service.get_user(work, name), password=password)
     click.echo(f"Changed the password of {found.name}.")
+
+
+@user.command("reset-second-factor")
+@click.argument("name")
+def reset_second_factor(name: str) -> None:
+    """Take the second factor off a user who has lost it, recovery codes and remembered devices included.
+
+    The password alone signs in again.
+    """
+    with unit_of_work(load_context()) as work:
+        found = service.get_user(work, name)
+        second_factors.reset(work, actor=SYSTEM, user=found)
+    click.echo(f"{found.name} signs in by the password alone again.")
 
 
 @user.command("disable")

@@ -6,12 +6,16 @@ import base64
 import binascii
 import hmac
 import ipaddress
+from collections.abc import Callable
 from functools import cache
+from typing import Any, TypeVar
 
-from flask import Response, after_this_request, g, request
+from flask import Response, after_this_request, current_app, g, request
 
 from hub.accounts.authentication import Identity, identify_basic, identify_bearer, identify_session, record_use
 from hub.accounts.policy import ANONYMOUS, Actor
+from hub.accounts.second_factor import SecondFactorNeeded
+from hub.accounts.service.second_factors import REMEMBER_FOR, REQUIREMENTS
 from hub.accounts.service.sessions import csrf_token_of
 from hub.base.errors import Denied, HubError, NotSignedIn
 from hub.base.settings import Settings, SettingsError, split_names
@@ -20,10 +24,23 @@ from hub.http.context import current_context
 
 SESSION_COOKIE = "hub_session"
 CSRF_HEADER = "X-CSRF-Token"
+# A code of the second factor, beside a name and password.
+FACTOR_HEADER = "X-Second-Factor"
+# One for each account, with its id: several people may use one browser.
+DEVICE_COOKIE = "hub_device_"
+_MAX_DEVICE_COOKIES = 20
 # Of a chain of proxies as many as anybody has.
 _MAX_PROXIES = 10
 _MAX_ADDRESS_CHARS = 64
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def open_without_factor(view: View) -> View:
+    """Let a view serve also who must set a second factor up before anything else. The innermost decorator."""
+    view.is_open_without_factor = True  # type: ignore[attr-defined]  # functions carry what one likes
+    return view
 
 
 def current_actor() -> Actor:
@@ -32,8 +49,9 @@ def current_actor() -> Actor:
     The header's Bearer, ``token`` or Basic credential counts, else the session cookie. A session that has ended is
     as none. A write by session must carry the session's word in ``X-CSRF-Token``. The bearer of the hub's own API
     token acts for the user whom the query's ``current_user`` names (CSGHub contract, section 1.2).
-    Raises NotSignedIn for a bad header (AUTH-ERR-5) or an unknown ``current_user`` (AUTH-ERR-1); Denied
-    (``csrf_failed``; AUTH-ERR-2 for a write with a mirror's token), RateLimited.
+    Raises NotSignedIn for a bad header (AUTH-ERR-5), an unknown ``current_user`` (AUTH-ERR-1), a password without the
+    account's second factor (``second_factor_needed``, ``second_factor_wrong``); Denied (``csrf_failed``; AUTH-ERR-2
+    for a write with a mirror's token; ``second_factor_missing``), RateLimited.
     """
     if "hub_actor_error" in g:
         # A page that tells of a bad credential asks again who looks at it; that is no second attempt.
@@ -52,10 +70,18 @@ def git_actor() -> Actor:
     """The actor of a Git or LFS request; anonymous when no credential was sent. Cookies do not count.
 
     Raises NotSignedIn (AUTH-ERR-5) for a bad credential: answered with 401 and ``WWW-Authenticate: Basic``, it makes
-    git forget the credential and ask again. Raises RateLimited.
+    git forget the credential and ask again; so does the password of an account with a second factor
+    (``second_factor_needed``). Raises Denied (``second_factor_missing``), RateLimited.
     """
     if "hub_git_actor" not in g:
-        g.hub_git_actor = _actor_of_header(is_git=True) or ANONYMOUS
+        try:
+            g.hub_git_actor = _actor_of_header(is_git=True) or ANONYMOUS
+        except SecondFactorNeeded as error:
+            raise NotSignedIn(
+                "This account has a second factor: use an access token in place of the password. You make one at "
+                f"{current_context().settings.effective_base_url}/settings/access-token",
+                code=error.code,
+            ) from None
     return g.hub_git_actor  # type: ignore[no-any-return]
 
 
@@ -86,6 +112,8 @@ def check_settings(settings: Settings) -> None:
         _networks(settings.trusted_proxies)
     except ValueError as error:
         raise SettingsError(f"setting trusted_proxies: {error}") from None
+    if settings.second_factor_required not in REQUIREMENTS:
+        raise SettingsError(f"setting second_factor_required: it is one of {', '.join(REQUIREMENTS)}")
 
 
 @cache
@@ -118,12 +146,15 @@ def _actor_of_header(*, is_git: bool) -> Actor | None:
             )
     elif scheme.lower() == "basic":
         login, secret = _parse_basic(credential)
-        identity = identify_basic(current_context(), login, secret, address=client_address())
+        # Git has no header for a code, and would need a new one for each of its requests.
+        code = "" if is_git else request.headers.get(FACTOR_HEADER, "")
+        identity = identify_basic(current_context(), login, secret, code=code, address=client_address())
     if identity is None:
         raise NotSignedIn("The credential in the Authorization header is not valid.", code="AUTH-ERR-5")
     # Git and LFS read by POST as well; there the token's scope is enough.
     if identity.is_mirror and not is_git and request.method not in _SAFE_METHODS:
         raise Denied("A mirror's token is good for reading only.", code="AUTH-ERR-2")
+    _refuse_without_factor(identity)
     _record_after_response(identity)
     return identity.actor
 
@@ -150,8 +181,19 @@ def _actor_of_session() -> Actor:
         given = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(csrf_token_of(key).encode(), given.encode(errors="replace")):
             raise Denied("The page is out of date; load it again and repeat.", code="csrf_failed")
+    _refuse_without_factor(identity)
     _record_after_response(identity)
     return identity.actor
+
+
+def _refuse_without_factor(identity: Identity) -> None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if identity.must_set_up and not getattr(view, "is_open_without_factor", False):
+        url = f"{current_context().settings.effective_base_url}/login/second-factor"
+        raise Denied(
+            f"This hub asks for a second factor: set yours up at {url}; access tokens work without.",
+            code="second_factor_missing",
+        )
 
 
 def _record_after_response(identity: Identity) -> None:
@@ -192,3 +234,21 @@ def set_session_cookie(response: Response, key: str, *, is_kept: bool = True) ->
 def clear_session_cookie(response: Response) -> None:
     """Make the browser forget its session."""
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="Lax")
+
+
+def device_keys() -> list[str]:
+    """The keys by which accounts may remember this browser."""
+    named = [key for name, key in request.cookies.items() if name.startswith(DEVICE_COOKIE)]
+    return named[:_MAX_DEVICE_COOKIES]
+
+
+def set_device_cookie(response: Response, key: str, *, user_id: int) -> None:
+    """Let this browser be remembered by the account; the row says for how long."""
+    response.set_cookie(
+        f"{DEVICE_COOKIE}{user_id}",
+        key,
+        max_age=int(REMEMBER_FOR.total_seconds()),
+        httponly=True,
+        samesite="Lax",
+        secure=current_context().settings.effective_base_url.startswith("https://"),
+    )

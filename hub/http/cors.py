@@ -12,7 +12,9 @@ from hub.http.rest import serves_api
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 # "*" would not cover Authorization. Source: Fetch standard, section "CORS-safelisted request-header".
-_DEFAULT_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Range, X-Request-ID"
+_DEFAULT_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Range, X-Request-ID, X-Second-Factor"
+)
 _EXPOSED = (
     "ETag, Link, Location, Content-Disposition, Content-Range, Accept-Ranges, Retry-After, X-Request-ID, X-Error-Code, "
     "X-Error-Message, X-Repo-Commit, X-Linked-Etag, X-Linked-Size, RateLimit-Limit, RateLimit-Remaining, "

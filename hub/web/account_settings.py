@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -15,7 +15,9 @@ from hub.accounts import service
 from hub.accounts.models import TokenScope, User, WebSession
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
 from hub.accounts.policy import Actor
+from hub.accounts.service import second_factors
 from hub.accounts.service.fields import MAX_DESCRIPTION_LENGTH, MAX_HOMEPAGE_LENGTH, MAX_NICKNAME_LENGTH
+from hub.accounts.service.pictures import MAX_BYTES
 from hub.accounts.service.sessions import hash_session_key
 from hub.base.mail import MAILER, LogMailer
 from hub.community.models import NotificationType
@@ -61,18 +63,30 @@ def find_values(work: UnitOfWork, actor: Actor, section: str) -> dict[str, Any]:
 
 
 def _profile(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
-    return {"most": {"nickname": MAX_NICKNAME_LENGTH, "bio": MAX_DESCRIPTION_LENGTH, "homepage": MAX_HOMEPAGE_LENGTH}}
+    most = {"nickname": MAX_NICKNAME_LENGTH, "bio": MAX_DESCRIPTION_LENGTH, "homepage": MAX_HOMEPAGE_LENGTH}
+    return {"most": most | {"picture": MAX_BYTES}}
 
 
-def _account(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
-    return {"least": MIN_PASSWORD_LENGTH}
+def _account(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
+    devices = second_factors.list_devices(work, actor=actor, user=user)
+    return {
+        "least": MIN_PASSWORD_LENGTH,
+        "factor": second_factors.find_state(work, actor=actor, user=user),
+        "devices": [(device, name_browser(device.user_agent)) for device in devices],
+        "code_chars": second_factors.MAX_CODE_CHARS,
+        "required": work.settings.second_factor_required,
+    }
+
+
+def token_ends(now: datetime) -> list[tuple[int, str]]:
+    """The ends that a new token may be given, in days and as the API takes them; 0 and "" for never."""
+    return [(days, (now + timedelta(days=days)).isoformat() if days else "") for days in _TOKEN_DAYS]
 
 
 def _tokens(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
     now = work.now()
-    ends = [(days, (now + timedelta(days=days)).isoformat() if days else "") for days in _TOKEN_DAYS]
     tokens = service.list_tokens(work, actor=actor, user=user).items
-    return {"tokens": tokens, "ends": ends, "now": now, "scopes": [scope.value for scope in TokenScope]}
+    return {"tokens": tokens, "ends": token_ends(now), "now": now, "scopes": [scope.value for scope in TokenScope]}
 
 
 def _keys(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 
 from hub.accounts.models import User, WebSession
+from hub.accounts.models_factors import RememberedDevice
 from hub.accounts.policy import Action, Actor, require
 from hub.base.errors import NotFound
 from hub.base.log import get_logger
@@ -101,10 +102,14 @@ def end_other_sessions(work: UnitOfWork, *, actor: Actor, user: User, key: str) 
 
 
 def close_all_sessions(work: UnitOfWork, *, actor: Actor, user: User) -> None:
-    """Sign the user out everywhere: browsers, and signed session tokens (JWT). Raises NotSignedIn, Denied."""
+    """Sign the user out everywhere: browsers, and signed session tokens (JWT). No device is remembered any more.
+
+    Raises NotSignedIn, Denied.
+    """
     require(work, actor, Action.ACCOUNT_CREDENTIALS, user, what="user")
     user.signed_out_at = work.now()
     work.session.execute(delete(WebSession).where(WebSession.user_id == user.id))
+    work.session.execute(delete(RememberedDevice).where(RememberedDevice.user_id == user.id))
 
 
 def delete_expired_sessions(work: UnitOfWork) -> int:

@@ -8,44 +8,43 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from flask_babel import gettext
 
-from hub.accounts.authentication import sign_in
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
+from hub.accounts.second_factor import SecondFactorNeeded
 from hub.accounts.service import close_session
 from hub.accounts.service.resets import can_reset, check_reset_token
+from hub.accounts.signing_in import sign_in
 from hub.base.errors import Invalid, NotSignedIn, RateLimited
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import (
     clear_session_cookie,
     client_address,
+    device_keys,
+    open_without_factor,
     session_key,
     set_session_cookie,
 )
 from hub.http.context import current_context
 from hub.http.errors import status_of
 from hub.http.origin import require_own_origin
-from hub.web.pages import find_viewer, is_own_address, render_page
+from hub.web.pages import find_viewer, render_page
+from hub.web.second_factor import lead_to_code, next_address
 
 blueprint = Blueprint("sign_in", __name__)
 
 _MAX_LOGIN_CHARS = 300
 
 
-def _next() -> str:
-    address = request.values.get("next", "/")
-    return address if is_own_address(address) else "/"
-
-
 @blueprint.get("/login")
 def show_login() -> Response:
     """The form; who is signed in goes on at once."""
     if not find_viewer().is_anonymous:
-        return redirect(_next(), 303)  # type: ignore[return-value]  # werkzeug's type is wider
+        return redirect(next_address(), 303)  # type: ignore[return-value]  # werkzeug's type is wider
     return _render_login(request.args.get("name", ""))
 
 
 @blueprint.post("/login")
 def sign_in_by_form() -> Response:
-    """Sign in by name and password, and go to the page that was asked for."""
+    """Sign in by name and password, and go to the page that was asked for; by way of the code where one is needed."""
     require_own_origin()
     login = request.form.get("username", "")[:_MAX_LOGIN_CHARS]
     try:
@@ -53,15 +52,18 @@ def sign_in_by_form() -> Response:
             current_context(),
             login=login,
             password=request.form.get("password", ""),
+            devices=device_keys(),
             address=client_address(),
             user_agent=request.headers.get("User-Agent", ""),
         )
+    except SecondFactorNeeded as error:
+        return lead_to_code(error.user, is_kept="remember" in request.form)
     except (NotSignedIn, RateLimited) as error:
         response = _render_login(login, fault=_words(error), status=status_of(error))
         if isinstance(error, RateLimited):
             response.headers["Retry-After"] = str(error.details["retry_after_s"])
         return response
-    response = redirect(_next(), 303)  # type: ignore[assignment]
+    response = redirect(next_address(), 303)  # type: ignore[assignment]
     set_session_cookie(response, key, is_kept="remember" in request.form)
     return response
 
@@ -81,7 +83,7 @@ def _render_login(login: str, *, fault: str = "", status: int = 200) -> Response
         state="error" if fault else "ready",
         login=login[:_MAX_LOGIN_CHARS],
         fault=fault,
-        next=_next(),
+        next=next_address(),
         can_register=current_context().settings.registration,
     )
 
@@ -93,6 +95,7 @@ def show_back() -> Response:
 
 
 @blueprint.post("/logout")
+@open_without_factor
 def sign_out_by_form() -> Response:
     """Sign out without scripts; harmless for who is not signed in."""
     require_own_origin()
@@ -112,7 +115,7 @@ def show_signup() -> Response:
         page="L3",
         state="ready" if is_open else "empty",
         is_open=is_open,
-        next=_next(),
+        next=next_address(),
         least=MIN_PASSWORD_LENGTH,
     )
 

@@ -15,13 +15,13 @@ from hub.accounts.authentication import (
     identify_ssh_key,
     identify_token,
     record_use,
-    sign_in,
 )
 from hub.accounts.models import AccessToken, SSHKey, TokenScope, User, WebSession
 from hub.accounts.passwords import HashCost, Passwords, hash_password
 from hub.accounts.policy import SYSTEM, Actor
 from hub.accounts.service.sessions import csrf_token_of
 from hub.accounts.service.tokens import hash_token
+from hub.accounts.signing_in import sign_in
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn, RateLimited
 from hub.db.uow import reading, unit_of_work
 from tests.hub.accounts.test_keys import ed25519_line

@@ -7,7 +7,7 @@ from sqlalchemy import event, select
 
 from hub.accounts import service
 from hub.accounts.attempts import MAX_ATTEMPTS
-from hub.accounts.authentication import sign_in
+from hub.accounts.signing_in import sign_in
 from hub.accounts.models import AccessToken, WebSession
 from hub.accounts.passwords import hash_password
 from hub.accounts.policy import SYSTEM

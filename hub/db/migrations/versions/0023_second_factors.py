@@ -15,7 +15,8 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def _of_user(table: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f(f"fk_{table}_user_id_users"), ondelete="CASCADE")
+    name = op.f(f"fk_{table}_user_id_users")
+    return sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=name, ondelete="CASCADE")
 
 
 def upgrade() -> None:
