@@ -21,7 +21,7 @@ from hub.http.files import send_file
 from hub.http.paging import page_args
 from hub.http.ranges import disposition
 from hub.http.routing import BYTES, PREFIX, Address, RepositoryBlueprint
-from hub.repos import comparison, contents
+from hub.repos import comparison, contents, selections
 from hub.repos.contents import Directory
 from hub.repos.lastcommits import find_last_commits, quick_last_commits, read_last_commits
 from hub.repos.lfs.links import download_address
@@ -303,6 +303,28 @@ def download_archive(address: Address, ref: str, format: str) -> Response:
 def download_zip(address: Address, ref: str) -> Response:
     """A revision's files as a zip, by the address that the platform's clients know."""
     return _send_archive(address.get(), ref, "zip")
+
+
+@blp.at("/selection/<path:ref>.zip")
+@blp.arguments(schemas.SelectionQuery, location="query")
+@blp.response(200, content_type="application/zip", description="the archive")
+def download_selection(query: dict[str, Any], address: Address, ref: str) -> Response:
+    """Some files and folders of a revision as a ZIP, content in LFS included. Ours: the platform has none such.
+
+    Nothing is compressed. More than 10,000 files or 100 GiB are 413 (``selection_too_large``).
+    """
+    chosen = selections.zip_selection(
+        current_context(),
+        address.get(),
+        actor=current_actor(),
+        revision=ref,
+        folder=query["folder"],
+        names=query["name"],
+    )
+    headers = {"Content-Disposition": disposition(f"{chosen.name}.zip"), "X-Repo-Commit": chosen.commit_id}
+    response = Response(chosen.chunks, mimetype="application/zip", headers=headers)
+    response.direct_passthrough = True
+    return response
 
 
 def _send_archive(repository: Repository, ref: str, format: str) -> Response:

@@ -154,6 +154,13 @@ def _moment() -> fields.String:
     return fields.String(metadata={"format": "date-time"})
 
 
+class SelectionQuery(Body):
+    folder = text("the folder; empty: the root")
+    name = fields.List(
+        fields.String(), load_default=list, metadata={"description": "of its files and folders; none: all of it"}
+    )
+
+
 class DownloadQuery(RefQuery):
     lfs = fields.Boolean(
         load_default=False, metadata={"description": "the path is an LFS object's, ab/cd/...: answer with its address"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git.repository import list_refs
 from hub.git.types import TreeEntry
+from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.words import path_words
 from hub.repos.kinds import RepositoryKind
@@ -98,6 +100,11 @@ def list_ref_names(repository: Shown) -> RefNames:
     branches = sorted(ref.removeprefix(_BRANCHES) for ref in refs if ref.startswith(_BRANCHES))
     branches.sort(key=lambda name: name != repository.default_branch)
     return RefNames(branches, sorted(ref.removeprefix(_TAGS) for ref in refs if ref.startswith(_TAGS)))
+
+
+def suggest_branch() -> str:
+    """A name for a new branch with changes of who is signed in."""
+    return f"{current_actor().name}-patch-{secrets.token_hex(2)}"
 
 
 def render_nowhere(repo: RepositoryPage, error: NotFound, *, page: str, tab_page: str) -> Response:

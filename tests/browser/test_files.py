@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -97,3 +98,48 @@ def test_nothing_that_lies_in_a_file_runs(open_window, person, place):
         page.goto(f"{window.url}/{path}/{address}")
         assert page.title() != "pwned"
     expect(page.get_by_test_id("blob.lines")).to_contain_text("pwned")
+
+
+def test_several_files_are_chosen_and_downloaded_moved_and_deleted(open_window, person, single_hub, tmp_path):
+    path = person.create_repository(f"picked-{datetime.now(UTC):%H%M%S%f}")
+    files = [{"path": name, "content": f"{name}\n"} for name in ("a.txt", "b.txt", "c.txt", "docs/d.txt")]
+    assert person.api.post(f"/api/v1/{path}/changes", {"message": "Files", "files": files}).status == 200
+    window = open_window(person)
+    page = window.open(f"/{path}/files/main", page="F1")
+    page.get_by_role("checkbox", name="Choose docs").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("checkbox", name="Choose a.txt").check()
+    expect(page.get_by_test_id("files.picked")).to_contain_text("2 chosen")
+    with page.expect_download() as loading:
+        page.get_by_test_id("files.zip").click()
+    loading.value.save_as(tmp_path / "picked.zip")
+    assert sorted(zipfile.ZipFile(tmp_path / "picked.zip").namelist()) == ["a.txt", "docs/d.txt"]
+    # A folder cannot go into itself: said in the form, and nothing is done.
+    window.expect_fault("400")
+    page.get_by_test_id("files.move").click()
+    page.get_by_test_id("files.move-to").fill("docs")
+    page.get_by_test_id("edit.commit").click()
+    expect(page.get_by_test_id("form.fault")).to_be_visible()
+    assert window.find_barriers() == []
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_test_id("files.pick-none").click()
+    page.get_by_role("checkbox", name="Choose a.txt").check()
+    page.get_by_role("checkbox", name="Choose c.txt").click(modifiers=["Shift"])
+    expect(page.get_by_test_id("files.picked")).to_contain_text("3 chosen")
+    page.get_by_test_id("files.move").click()
+    page.get_by_test_id("files.move-to").fill("docs/more")
+    page.get_by_test_id("edit.commit").click()
+    page.wait_for_url(f"**/{path}/files/main/docs/more")
+    expect(page.get_by_test_id("files.row")).to_have_count(3)
+    assert person.api.get(f"/api/v1/{path}/commits?ref=main").json["data"]["commits"][0]["message"] == (
+        "Move 3 files and folders\n"
+    )
+    # Who may not write proposes.
+    other = open_window(single_hub.new_account(), theme="dark", size=NARROW)
+    page = other.open(f"/{path}/files/main/docs/more", page="F1")
+    page.get_by_test_id("files.pick-all").check()
+    page.get_by_test_id("files.delete").click()
+    expect(page.get_by_test_id("edit.commit")).to_have_text("Propose the change")
+    assert other.find_barriers() == []
+    page.get_by_test_id("edit.commit").click()
+    page.wait_for_url(f"**/{path}/community/1")

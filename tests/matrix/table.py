@@ -48,6 +48,7 @@ from tests.matrix.rules import (
     SIGNED_IN_WRITE,
     SITE,
     UNDELETE,
+    USAGE,
     WATCHING,
     WEBHOOK,
     Rule,
@@ -120,6 +121,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/runs/types
         GET {hub}/api/<collection:kind>
         GET {hub}/uploads/<uuid:uuid>
+        GET /-/pictures/<name>
+        GET /-/pictures/<name>/small
         GET {hub}/api/collections
         GET {hub}/api/spaces/hardware
         GET {hub}/api/spaces/templates
@@ -334,6 +337,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/git_tags
         GET {repo}/last_commit
         GET {repo}/pushes
+        GET {repo}/selection/<path:ref>.zip
         GET {repo}/raw/<path:path>
         GET {repo}/refs/<path:ref>/logs_tree/
         GET {repo}/refs/<path:ref>/logs_tree/<path:path>
@@ -624,6 +628,9 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/user-access-request/handle
         POST {wire}/user-access-request/grant
         PUT {repo}/gate
+        GET {repo}/deploy_tokens
+        POST {repo}/deploy_tokens
+        DELETE {repo}/deploy_tokens/<int:token_id>
         GET {repo}/access_requests
         POST {repo}/access_requests
         PUT {repo}/access_requests/<username>
@@ -665,6 +672,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/organization/<namespace>/webhooks
         POST /api/v1/organization/<namespace>/webhooks
         PUT /api/v1/organization/<namespace>
+        PUT /api/v1/organization/<namespace>/logo
+        DELETE /api/v1/organization/<namespace>/logo
         POST /api/v1/organization/<namespace>/members
         PUT /api/v1/organization/<namespace>/members/<username>
         DELETE /api/v1/organization/<namespace>/members/<username>
@@ -679,6 +688,8 @@ _GROUPS: Mapping[Rule, str] = {
     ACCOUNT: """
         GET /api/v1/user/verify/<reference>
         POST /api/v1/user/<username>/ssh_keys
+        DELETE /api/v1/user/<username>/avatar
+        PUT /api/v1/user/<username>/avatar
         DELETE /api/v1/user/<username>/sessions
         DELETE /api/v1/user/<username>/sessions/<int:session_id>
         DELETE /api/v1/user/<username>/ssh_key/<name>
@@ -687,12 +698,18 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<username>/webhooks
         POST /api/v1/user/<username>/webhooks
     """,
+    USAGE: """
+        GET /api/v1/accounting/metering/<string(maxlength=36):uuid>/statements
+        GET /api/v1/accounting/metering/<string(maxlength=36):uuid>/statements.csv
+        GET /api/v1/usage
+    """,
     ACCOUNT_READ: """
         GET /api/v1/user/<username>/ssh_keys
         GET /api/v1/user/<username>/sessions
         GET /api/v1/user/<username>/tokens
     """,
     SITE: """
+        GET /api/v1/accounting/metering/stat
         GET /api/v1/admin/organizations
         POST /api/v1/admin/mail/test
         GET /api/v1/admin/queues
@@ -798,7 +815,17 @@ _RUN = Sample(values={"uuid": "$run"})
 _WATCHING = Sample(values={"uuid": "$watching"})
 _SLUG = Sample(values={"slug": "$collection_slug", "item_id": "$item_id"})
 
+_DAYS = "from=2026-01-01&to=2026-01-31"
+
 _SAMPLES: Mapping[str, Sample] = {
+    "GET /api/v1/usage": Sample(query=f"owner=$organization_uuid&{_DAYS}"),
+    "GET /api/v1/accounting/metering/stat": Sample(query="start_date=2026-01-01&end_date=2026-01-31"),
+    "GET /api/v1/accounting/metering/<string(maxlength=36):uuid>/statements": Sample(
+        values={"uuid": "$organization_uuid"}, query="start_time=2026-01-01 00:00:00&end_time=2026-01-31 00:00:00"
+    ),
+    "GET /api/v1/accounting/metering/<string(maxlength=36):uuid>/statements.csv": Sample(
+        values={"uuid": "$organization_uuid"}, query=_DAYS
+    ),
     "GET {pages}/settings/<section>": Sample(values={"section": "general"}),
     "GET {pages}/settings/webhooks/<uuid>": Sample(values={"uuid": "$webhook"}),
     "POST /-/preview": Sample(data={"text": "x"}),

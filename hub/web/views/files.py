@@ -19,7 +19,7 @@ from hub.repos import comparison, contents
 from hub.repos.kinds import RepositoryKind
 from hub.web.folders import find_paths, icon_of, read_facts, read_folder, read_readme
 from hub.web.pages import render_page, wants_part
-from hub.web.places import Place, find_place, list_ref_names, render_nowhere, words_behind
+from hub.web.places import Place, find_place, list_ref_names, render_nowhere, suggest_branch, words_behind
 from hub.web.repository import RepositoryPage, open_page, render_repository_page
 from hub.web.routing import REPOSITORY, quote_revision, repository_url
 
@@ -93,6 +93,8 @@ def _show_folder(repo: RepositoryPage, place: Place, part: str) -> Response:
         page="F1",
         state="ready" if page.entries else "empty",
         refs=list_ref_names(repo.shown),
+        branch=place.revision,
+        suggested_branch=suggest_branch(),
         latest=comparison.read_last_commit(context, repo.shown, place.commit_id) if not place.path else None,
         readme=read_readme(context, repo, actor=actor, place=place, page=page),
         **values,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +27,7 @@ from hub.repos.kinds import RepositoryKind
 from hub.repos.lookup import repository_path
 from hub.repos.revisions import split_revision
 from hub.web.pages import render_page, wants_part
+from hub.web.places import suggest_branch
 from hub.web.repository import RepositoryPage, open_page, render_repository_page
 from hub.web.routing import KIND, REPOSITORY, quote_revision
 
@@ -115,7 +115,7 @@ def _render(template: str, base: Base, **values: Any) -> Response:
         branch=base.branch,
         path=base.path,
         commit_id=base.commit_id,
-        suggested_branch=f"{current_actor().name}-patch-{secrets.token_hex(2)}",
+        suggested_branch=suggest_branch(),
         upload_url=page.url(branch, "upload", path=base.folder),
         **values,
     )

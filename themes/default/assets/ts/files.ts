@@ -1,5 +1,6 @@
 // The list of files: menus of its rows, the search for a file, files dropped onto it.
 import { make, on, onEach } from "./lib/dom";
+import "./lib/picked_rows";
 import { startUpload } from "./lib/upload_start";
 
 // Menus of rows are filled when they are opened: a thousand rows would carry five thousand links.
