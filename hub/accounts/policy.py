@@ -25,6 +25,7 @@ class Action(StrEnum):
     REPOSITORY_ADMIN = "repository:settings:write"
     NAMESPACE_CREATE = "namespace:repository:create"
     NAMESPACE_READ = "namespace:private:read"  # see that private things exist in it
+    NAMESPACE_USAGE = "namespace:usage:read"  # what was used on its account
     ORGANIZATION_ADMIN = "organization:settings:write"
     ORGANIZATION_OWN = "organization:ownership:write"  # delete it, change its owners
     ACCOUNT_READ = "account:private:read"  # e-mail and the like
@@ -34,11 +35,25 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
+class Limit:
+    """The one thing that a credential is good for, and by whose right: it dies when they administer that no more."""
+
+    resource_type: str
+    resource_id: int
+    maker: Actor
+
+    def covers(self, resource: Resource) -> bool:
+        """Whether it is this thing."""
+        return resource.resource_type == self.resource_type and resource.id == self.resource_id
+
+
+@dataclass(frozen=True)
 class Actor:
     """Who asks. Built by the transports from a credential, by jobs as ``SYSTEM``.
 
     scope: the most the credential allows; None for a session or a password, which allow all that the user may.
-    via: "anonymous", "token", "password", "session", "ssh", "jwt", "api_key" or "system".
+    via: "anonymous", "token", "password", "session", "ssh", "jwt", "api_key", "deploy" or "system".
+    limit: of a token that is good for one thing only. Its bearer is no user: everywhere else they are as nobody.
     """
 
     user_id: int | None = None
@@ -49,6 +64,8 @@ class Actor:
     scope: TokenScope | None = None
     via: str = "anonymous"
     token_id: int | None = None
+    avatar: str = ""  # of the account; pages show it
+    limit: Limit | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -66,7 +83,7 @@ class Actor:
     @classmethod
     def of_user(cls, user: User, *, via: str, scope: TokenScope | None = None, token_id: int | None = None) -> Actor:
         """The actor for a loaded user row."""
-        return cls(user.id, user.name, user.email, user.namespace_id, user.is_admin, scope, via, token_id)
+        return cls(user.id, user.name, user.email, user.namespace_id, user.is_admin, scope, via, token_id, user.avatar)
 
 
 ANONYMOUS = Actor()
@@ -137,6 +154,13 @@ CORE_PERMISSIONS: Mapping[str, Permission] = {
         ),
         Permission(Action.NAMESPACE_CREATE, "create repositories in a namespace", on=Subject.NAMESPACE),
         Permission(
+            Action.NAMESPACE_USAGE,
+            "see what was used on a namespace's account",
+            on=Subject.NAMESPACE,
+            role=Role.ADMIN,
+            scope=TokenScope.READ,
+        ),
+        Permission(
             Action.ORGANIZATION_ADMIN, "change an organisation and its members", on=Subject.NAMESPACE, role=Role.ADMIN
         ),
         Permission(
@@ -193,6 +217,8 @@ def role_on(work: UnitOfWork, actor: Actor, resource: Resource) -> Role | None:
 
     One query at most. Public visibility and site administration are not roles.
     """
+    if actor.limit is not None:
+        return _limited_role(work, actor, actor.limit, resource)
     if actor.user_id is None:
         return None
     if actor.namespace_id == resource.namespace_id:
@@ -207,6 +233,16 @@ def role_on(work: UnitOfWork, actor: Actor, resource: Resource) -> Role | None:
         },
     )
     return max((role for (role,) in found), key=lambda role: role.rank, default=None)
+
+
+def _limited_role(work: UnitOfWork, actor: Actor, limit: Limit, resource: Resource) -> Role | None:
+    """The role of a token's bearer on the one thing that the token is good for; they never administer it."""
+    if not limit.covers(resource):
+        return None
+    makers = Role.OWNER if limit.maker.is_admin else role_on(work, limit.maker, resource)
+    if makers is None or makers.rank < Role.ADMIN.rank:
+        return None
+    return Role.READ if actor.scope is TokenScope.READ else Role.WRITE
 
 
 # Built once: each request to what is private asks it.
@@ -250,7 +286,7 @@ def _can(actor: Actor, permission: Permission, resource: Resource | None, find_r
         return True
     if resource is not None and _is_reading(permission) and resource.is_public:
         return True
-    if actor.is_anonymous or not _scope_allows(actor, permission):
+    if (actor.is_anonymous and actor.limit is None) or not _scope_allows(actor, permission):
         return False
     if permission.on == Subject.SITE:
         return actor.is_admin
@@ -260,10 +296,13 @@ def _can(actor: Actor, permission: Permission, resource: Resource | None, find_r
         return actor.is_admin or (resource.resource_type == "user" and actor.user_id == resource.id)
     if _needs_thawed(permission) and resource.is_frozen:
         return False
-    if actor.is_admin or (permission.for_readers and resource.is_public):
+    is_user = actor.limit is None
+    if actor.is_admin or (permission.for_readers and resource.is_public and is_user):
         return True
+    # What readers write is theirs, and a token by itself is nobody.
+    least = Role.WRITE if permission.for_readers and not is_user else permission.role
     role = find_role()
-    return role is not None and role.rank >= permission.role.rank
+    return role is not None and role.rank >= least.rank
 
 
 def _is_reading(permission: Permission) -> bool:
@@ -295,6 +334,9 @@ def can_each(
 
 
 def _roles_on_each(work: UnitOfWork, actor: Actor, resources: Sequence[Resource]) -> dict[int, Role]:
+    if actor.limit is not None:
+        own = [resource for resource in resources if actor.limit.covers(resource)]
+        return {resource.id: role for resource in own if (role := role_on(work, actor, resource)) is not None}
     if actor.user_id is None or not resources:
         return {}
     memberships = work.session.execute(
@@ -334,20 +376,25 @@ def readable(
     """REPOSITORY_READ as a condition on the columns of a table of resources, for lists."""
     if actor.is_system or actor.is_admin:
         return true()
-    if actor.user_id is None or not _scope_allows(actor, CORE_PERMISSIONS[Action.REPOSITORY_READ]):
-        return is_private.is_(False)
+    is_public = is_private.is_(False)
+    who, limit = (actor, None) if actor.limit is None else (actor.limit.maker, actor.limit)
+    if who.user_id is None or not _scope_allows(actor, CORE_PERMISSIONS[Action.REPOSITORY_READ]):
+        return is_public
+    of_member, of_grant = Member.user_id == who.user_id, Grant.user_id == who.user_id
+    if limit is not None:
+        roles = [role for role in Role if role.rank >= Role.ADMIN.rank]
+        of_member, of_grant = of_member & Member.role.in_(roles), of_grant & Grant.role.in_(roles)
     organizations = (
-        select(Organization.namespace_id)
-        .join(Member, Member.organization_id == Organization.id)
-        .where(Member.user_id == actor.user_id)
+        select(Organization.namespace_id).join(Member, Member.organization_id == Organization.id).where(of_member)
     )
-    granted = select(Grant.resource_id).where(Grant.resource_type == resource_type, Grant.user_id == actor.user_id)
-    return or_(
-        is_private.is_(False),
-        namespace_id == actor.namespace_id,
-        namespace_id.in_(organizations),
-        id.in_(granted),
-    )
+    granted = select(Grant.resource_id).where(Grant.resource_type == resource_type, of_grant)
+    by_role = (namespace_id == who.namespace_id, namespace_id.in_(organizations), id.in_(granted))
+    if limit is None:
+        return or_(is_public, *by_role)
+    if limit.resource_type != resource_type:
+        return is_public
+    is_it = id == limit.resource_id
+    return or_(is_public, is_it if who.is_admin else is_it & or_(*by_role))
 
 
 def holders(resource: Resource, *, least: Role) -> ColumnElement[bool]:
@@ -379,12 +426,14 @@ def require(work: UnitOfWork, actor: Actor, action: str, resource: Resource, *, 
     )
     if is_hidden:
         raise NotFound(f"There is no such {what}, or you may not see it.", code=f"{what}_not_found")
-    if actor.is_anonymous:
+    if actor.is_anonymous and actor.limit is None:
         raise NotSignedIn("Sign in, or send an access token, to do this.")
     if not _scope_allows(actor, permission):
         raise Denied("This access token's scope does not allow this.", code="scope_insufficient")
     if _needs_thawed(permission) and resource.is_frozen:
         raise Denied(f"This {what} is archived and can only be read.", code="archived")
+    if actor.limit is not None:
+        raise Denied("This token is good for the content of one repository only.", code="token_limited")
     raise Denied("Your role does not allow this.")
 
 
@@ -392,6 +441,6 @@ def require_site_admin(work: UnitOfWork, actor: Actor) -> None:
     """Return for a site administrator. Raises NotSignedIn or Denied."""
     if can(work, actor, Action.SITE_ADMIN):
         return
-    if actor.is_anonymous:
+    if actor.is_anonymous and actor.limit is None:
         raise NotSignedIn("Sign in to do this.")
     raise Denied("Only site administrators may do this.")

@@ -11,6 +11,7 @@ from hub.accounts.service.organizations import MemberView
 from hub.accounts.service.verifications import APPROVED, NONE, OpenedVerification, statuses_of
 from hub.base.paging import PageArgs
 from hub.db.uow import UnitOfWork
+from hub.http.pictures import picture_url
 
 # A user's organisations are named in the user's own record; more than this nobody reads there.
 MAX_NAMED_ORGANIZATIONS = 100
@@ -18,14 +19,14 @@ MAX_NAMED_ORGANIZATIONS = 100
 
 def namespace_view(owner: User | Organization) -> dict[str, Any]:
     """The namespace of a user or an organisation; each key as upstream spells it, and in lower case besides."""
-    image = owner.avatar if isinstance(owner, User) else owner.logo
+    image = picture_url(owner.avatar if isinstance(owner, User) else owner.logo)
     keys = namespace_keys_view(owner)
     return keys | {"path": owner.name, "type": keys["Type"], "uuid": owner.namespace.uuid, "avatar": image}
 
 
 def namespace_keys_view(owner: User | Organization) -> dict[str, Any]:
     """As ``namespace_view``, in the capitalised keys alone (section 5.1)."""
-    image = owner.avatar if isinstance(owner, User) else owner.logo
+    image = picture_url(owner.avatar if isinstance(owner, User) else owner.logo)
     return {"Path": owner.name, "Type": owner.namespace.kind.value, "UUID": owner.namespace.uuid, "Avatar": image}
 
 
@@ -48,7 +49,7 @@ def organization_view(organization: Organization, role: Role | None = None, veri
         "name": organization.display_name or organization.name,
         "description": organization.description,
         "homepage": organization.homepage,
-        "logo": organization.logo,
+        "logo": picture_url(organization.logo),
         "org_type": organization.type,
         "verified": organization.is_verified,
         "verify_status": verify_status or (APPROVED if organization.is_verified else NONE),
@@ -76,7 +77,12 @@ def user_view(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
 
 def public_user_view(user: User) -> dict[str, Any]:
     """What anybody may know of a user."""
-    return {"username": user.name, "nickname": user.nickname or user.name, "avatar": user.avatar, "tags": []}
+    return {
+        "username": user.name,
+        "nickname": user.nickname or user.name,
+        "avatar": picture_url(user.avatar),
+        "tags": [],
+    }
 
 
 def private_user_view(user: User, verify_status: str | None = None) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def member_view(member: MemberView) -> dict[str, Any]:
         "username": member.name,
         "nickname": member.nickname or member.name,
         "uuid": member.uuid,
-        "avatar": member.avatar,
+        "avatar": picture_url(member.avatar),
         "last_login_at": member.last_login_at,
     }
     return {name: value for name, value in view.items() if value is not None} | role_view(member.role)

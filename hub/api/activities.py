@@ -17,6 +17,7 @@ from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.pictures import picture_url
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 from hub.repos.downloads import list_days, list_top_files
 
@@ -36,7 +37,7 @@ def _of_organization(work: UnitOfWork, namespace: str) -> Namespace:
 
 
 def _person_view(user: User) -> dict[str, Any]:
-    return {"username": user.name, "nickname": user.nickname, "avatar": user.avatar}
+    return {"username": user.name, "nickname": user.nickname, "avatar": picture_url(user.avatar)}
 
 
 def _state_view(state: follows.FollowState) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _followed_view(namespace: Namespace) -> dict[str, Any]:
         "path": namespace.path,
         "type": namespace.kind.value,
         "nickname": user.nickname if user else organization.display_name if organization else "",
-        "avatar": user.avatar if user else organization.logo if organization else "",
+        "avatar": picture_url(user.avatar if user else organization.logo if organization else ""),
     }
 
 

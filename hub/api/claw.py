@@ -24,6 +24,7 @@ from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.errors import request_id
+from hub.http.pictures import picture_url
 from hub.http.platform import PLATFORM_CODES
 from hub.http.routing import ApiBlueprint
 from hub.repos import uploads
@@ -280,5 +281,5 @@ def show_registry_user() -> Response:
     """Whose token it is."""
     with reading(current_context()) as work:
         user = get_own_user(work, actor=current_actor())
-        person = {"handle": user.name, "displayName": user.nickname or user.name, "image": user.avatar}
+        person = {"handle": user.name, "displayName": user.nickname or user.name, "image": picture_url(user.avatar)}
     return send_json({"user": person})

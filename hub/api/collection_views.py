@@ -14,6 +14,7 @@ from hub.assets.service import Label
 from hub.assets.service.follows import collections_followed_by
 from hub.assets.service.items import MAX_ITEMS, count_kinds
 from hub.db.uow import UnitOfWork
+from hub.http.pictures import picture_url
 
 # Of each collection in a list of them; the collection itself shows all.
 MAX_SHOWN_IN_LIST = 10
@@ -88,5 +89,5 @@ def _item_view(item: CollectionItem, labels: Sequence[Label]) -> dict[str, Any]:
 
 def _avatar_of(namespace: Namespace) -> str:
     if namespace.user is not None:
-        return namespace.user.avatar
-    return namespace.organization.logo if namespace.organization is not None else ""
+        return picture_url(namespace.user.avatar)
+    return picture_url(namespace.organization.logo) if namespace.organization is not None else ""

@@ -15,6 +15,7 @@ from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.http.pictures import picture_url
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
 
 blp = RepositoryBlueprint("discussions", __name__, url_prefix=PREFIX, description="Discussions")
@@ -27,7 +28,7 @@ def author_view(user: User | None) -> dict[str, Any]:
     """Who said something, also where the account is gone."""
     if user is None:
         return {"id": 0, "name": "ghost", "avatar": ""}
-    return {"id": user.id, "name": user.name, "avatar": user.avatar}
+    return {"id": user.id, "name": user.name, "avatar": picture_url(user.avatar)}
 
 
 def _discussion_view(discussion: Discussion) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from flask import Response
+from flask import Response, stream_with_context
 
 from hub.accounts import service
 from hub.accounts.models import User
@@ -73,7 +73,7 @@ def export() -> Response:
     """All users as CSV, for site administrators; sent as it is read, however many there are."""
     portions = export_users(current_context(), actor=current_actor())
     headers = {"Content-Disposition": 'attachment; filename="users.csv"', "Cache-Control": "no-store"}
-    return Response(_csv_lines(portions), mimetype="text/csv", headers=headers)
+    return Response(stream_with_context(_csv_lines(portions)), mimetype="text/csv", headers=headers)
 
 
 def _csv_lines(portions: Iterable[Sequence[tuple[User, str]]]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hub.assets.service import Label, labels_shown, liked_by, weights_of
 from hub.base.context import Context
 from hub.db.uow import UnitOfWork
 from hub.git.types import BlameHunk, Branch, Commit, Comparison, DiffStat, FileDiff, Signature, Tag, TreeEntry
+from hub.http.pictures import picture_url
 from hub.jobs.models import Job
 from hub.repos.addresses import CloneAddresses
 from hub.repos.comparison import CommitView, unified_text
@@ -118,7 +119,9 @@ def _repository_view(
         **details,
         **brief_repository_view(repository),
         "tags": labels,
-        "user": {"username": creator.name, "nickname": creator.nickname, "avatar": creator.avatar} if creator else {},
+        "user": {"username": creator.name, "nickname": creator.nickname, "avatar": picture_url(creator.avatar)}
+        if creator
+        else {},
         "namespace": {
             "Path": namespace.path,
             "Type": namespace.kind,

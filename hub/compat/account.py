@@ -19,6 +19,7 @@ from hub.compat.views import time_text
 from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.pictures import picture_url
 from hub.http.rest import ErrorSchema
 
 blp = CompatBlueprint("account", __name__, description="The caller and the cards, as huggingface_hub asks")
@@ -47,7 +48,7 @@ def whoami() -> dict[str, Any]:
             "email": user.email,
             # The hub sends nobody a mail to answer.
             "emailVerified": False,
-            "avatarUrl": user.avatar,
+            "avatarUrl": picture_url(user.avatar),
             "isPro": False,
             "canPay": False,
             "orgs": [
@@ -56,7 +57,7 @@ def whoami() -> dict[str, Any]:
                     "id": organization.namespace.uuid,
                     "name": organization.name,
                     "fullname": organization.display_name or organization.name,
-                    "avatarUrl": organization.logo,
+                    "avatarUrl": picture_url(organization.logo),
                     "isEnterprise": organization.type == "enterprise",
                     "roleInOrg": _ROLES.get(role or Role.READ, "admin"),
                 }

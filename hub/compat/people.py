@@ -21,6 +21,7 @@ from hub.compat.schemas import HubDoneSchema
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.pictures import picture_url
 from hub.repos.counts import count_by_kind, stored_bytes
 from hub.repos.models import Repository
 from hub.repos.service import list_repositories
@@ -35,14 +36,14 @@ _ORGANIZATION = "/api/organizations/<namespace>"
 
 
 def _brief(name: str, fullname: str, avatar: str) -> dict[str, Any]:
-    return {"user": name, "fullname": fullname or name, "avatarUrl": avatar, "type": "user"}
+    return {"user": name, "fullname": fullname or name, "avatarUrl": picture_url(avatar), "type": "user"}
 
 
 def _organization_view(organization: Organization) -> dict[str, Any]:
     return {
         "name": organization.name,
         "fullname": organization.display_name or organization.name,
-        "avatarUrl": organization.logo,
+        "avatarUrl": picture_url(organization.logo),
     }
 
 

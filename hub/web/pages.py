@@ -14,6 +14,7 @@ from werkzeug.routing import BuildError
 
 from hub import __version__
 from hub.accounts.policy import ANONYMOUS, Actor
+from hub.accounts.service.avatars import small_picture
 from hub.base.context import Context
 from hub.base.dotted import load_dotted
 from hub.base.errors import HubError
@@ -66,6 +67,7 @@ def install(app: Flask, context: Context) -> None:
         with_query=with_query,
         kinds=lambda: list(context[KINDS].values()),
         plural_title=plural_title,
+        picture_address=small_picture,
         repository_link=partial(repository_url, context),
         same_for_all=_same_for_all(),
         own_styles=(theme_folders(theme)[0] / "static" / "theme.css").is_file(),

@@ -9,6 +9,9 @@ from sqlalchemy import bindparam, func, select
 from hub.accounts.models import Namespace, Organization, User
 from hub.db.uow import UnitOfWork
 
+# Where a picture that is kept here is found; ``SMALL`` after it gives the one that lists show.
+ADDRESS, SMALL = "/-/pictures/", "/small"
+
 _PICTURES = (
     select(Namespace.id, func.coalesce(User.avatar, Organization.logo, ""))
     .outerjoin(User, User.namespace_id == Namespace.id)
@@ -22,6 +25,17 @@ def own_picture(address: str) -> str:
     # Browsers read a backslash as a slash, and leave tabs and ends of lines out.
     is_own = address.startswith("/") and not address.startswith("//") and "\\" not in address
     return address if is_own and address.isprintable() else ""
+
+
+def small_picture(address: str, *, is_large: bool = False) -> str:
+    """The address of a picture in the size in which pages show it; as ``own_picture`` besides."""
+    own = own_picture(address)
+    return f"{own}{SMALL}" if own.startswith(ADDRESS) and not is_large else own
+
+
+def keep_own(address: str, current: str) -> str:
+    """What a record's picture becomes by an address that a client sends: its own one, read and sent back, stays."""
+    return current if current.startswith(ADDRESS) and address.endswith(current) else address
 
 
 def avatars_of(work: UnitOfWork, namespace_ids: Collection[int]) -> dict[int, str]:

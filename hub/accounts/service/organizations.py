@@ -18,6 +18,7 @@ from hub.accounts.events import (
 from hub.accounts.models import Member, Namespace, NamespaceKind, Organization, Role, User
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
+from hub.accounts.service.avatars import keep_own
 from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
 from hub.accounts.service.users import get_own_user, get_user
 from hub.accounts.service.verifications import APPROVED, NONE, STATUSES, status_column
@@ -143,7 +144,7 @@ def _set_texts(
         )
     if homepage is not None:
         organization.homepage = fields.validate_link(homepage, what="homepage", most=fields.MAX_HOMEPAGE_LENGTH)
-    if logo is not None:
+    if logo is not None and keep_own(logo, organization.logo or "") != organization.logo:
         organization.logo = fields.validate_link(logo, what="logo", most=fields.MAX_IMAGE_URL_LENGTH)
     if kind is not None:
         organization.type = fields.validate_text(kind, what="type", most=fields.MAX_ORGANIZATION_TYPE_LENGTH)

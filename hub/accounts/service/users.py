@@ -12,9 +12,10 @@ from hub.accounts.models import Namespace, NamespaceKind, User
 from hub.accounts.passwords import PasswordHash
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
+from hub.accounts.service.avatars import keep_own
 from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
 from hub.accounts.service.sessions import close_all_sessions
-from hub.base.errors import Conflict, Invalid, NotFound, NotSignedIn
+from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn
 from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.names import fold_name, validate_namespace
@@ -57,10 +58,12 @@ def get_visible_user(work: UnitOfWork, *, actor: Actor, name: str = "", uuid: st
 
 
 def get_own_user(work: UnitOfWork, *, actor: Actor) -> User:
-    """The actor's own account. Raises NotSignedIn (for the hub itself, too)."""
+    """The actor's own account. Raises NotSignedIn (for the hub itself, too); Denied for a token without a user."""
     user = work.session.get(User, actor.user_id) if actor.user_id is not None else None
     if user is None and actor.is_service:
         raise NotSignedIn("Say for which user this is done: add current_user=NAME to the address.", code="AUTH-ERR-1")
+    if user is None and actor.limit is not None:
+        raise Denied("This token stands for no user: it is good for one repository only.", code="token_limited")
     if user is None:
         raise NotSignedIn("Sign in, or send an access token, to do this.")
     return user
@@ -153,7 +156,7 @@ def update_user(
         user.bio = fields.validate_text(bio, what="bio", most=fields.MAX_DESCRIPTION_LENGTH, has_lines=True)
     if homepage is not None:
         user.homepage = fields.validate_link(homepage, what="homepage", most=fields.MAX_HOMEPAGE_LENGTH)
-    if avatar is not None:
+    if avatar is not None and keep_own(avatar, user.avatar) != user.avatar:
         user.avatar = fields.validate_link(avatar, what="avatar", most=fields.MAX_IMAGE_URL_LENGTH)
     user.updated_at = work.now()
     work.session.flush()

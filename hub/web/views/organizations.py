@@ -17,6 +17,7 @@ from hub.accounts.service.fields import (
     MAX_ORGANIZATION_NAME_LENGTH,
     MAX_ORGANIZATION_TYPE_LENGTH,
 )
+from hub.accounts.service.pictures import MAX_BYTES
 from hub.assets.service import follows
 from hub.assets.service.collections import list_collections
 from hub.base.errors import NotFound
@@ -42,6 +43,7 @@ _LIMITS = {
     "description": MAX_DESCRIPTION_LENGTH,
     "homepage": MAX_HOMEPAGE_LENGTH,
     "type": MAX_ORGANIZATION_TYPE_LENGTH,
+    "picture": MAX_BYTES,
 }
 
 

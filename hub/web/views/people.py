@@ -119,13 +119,21 @@ def _tab_values(work: UnitOfWork, viewer: Actor, user: User, tab: str) -> dict[s
         values = {"collections": collections.items, "total": collections.total}
     elif tab == FOLLOWERS:
         people = follows.list_followers(work, namespace=user.namespace, page=args)
-        values = {"namespaces": [person.namespace for person in people.items], "total": people.total}
+        values = {"people": [(person.name, person.avatar, False) for person in people.items], "total": people.total}
     elif tab == FOLLOWING:
         followed = follows.list_followed(work, user=user, page=args)
-        values = {"namespaces": followed.items, "total": followed.total}
+        values = {"people": [_brief(namespace) for namespace in followed.items], "total": followed.total}
     else:
         raise NotFound("There is no such tab.")
     return values | {"args": args, "kind": kind, "state": "ready" if values["total"] else "empty"}
+
+
+def _brief(namespace: Namespace) -> tuple[str, str, bool]:
+    """Path, picture, and whether it is an organisation."""
+    organization = namespace.organization
+    if organization is not None:
+        return namespace.path, organization.logo, True
+    return namespace.path, namespace.user.avatar if namespace.user else "", False
 
 
 @blueprint.get("/profile/likes/<username>")

@@ -145,7 +145,13 @@ def _collaborators(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> dict
     if repo.shown.gate:
         requests = list(list_requests(work, actor=actor, repository_id=repo.id, page=PageArgs(1, 50)).items)
     people = [
-        {"name": grant.user.name, "nickname": grant.user.nickname, "role": grant.role.value} for grant in grants.items
+        {
+            "name": grant.user.name,
+            "nickname": grant.user.nickname,
+            "avatar": grant.user.avatar,
+            "role": grant.role.value,
+        }
+        for grant in grants.items
     ]
     asked = [
         {"name": each.user.name, "state": each.state.value, "created_at": each.created_at, "reason": each.reason}

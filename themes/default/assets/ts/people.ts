@@ -1,8 +1,8 @@
 // Accounts, settings and the set-up: what a form shows when it is done, and what a browser can try out.
-import { call } from "./lib/api";
+import { ApiError, call } from "./lib/api";
 import { icon, on, onEach } from "./lib/dom";
 import { text } from "./lib/texts";
-import { tellError } from "./lib/toasts";
+import { tellError, tellNext } from "./lib/toasts";
 
 type Answer = Record<string, unknown>;
 
@@ -68,6 +68,56 @@ on("change", "input[data-fill]", (input) => {
   const [file] = (input as HTMLInputElement).files ?? [];
   const field = document.getElementById(input.dataset["fill"] ?? "") as HTMLTextAreaElement | null;
   if (file && field) void file.text().then((words) => (field.value = words.trim()));
+});
+
+// data-picture="/api/v1/…": a picture is looked at before it is sent there.
+onEach<HTMLFormElement>("form[data-picture]", (form) => {
+  const part = <T extends HTMLElement>(name: string) => form.querySelector<T>(`[data-picture-${name}]`);
+  const field = form.querySelector<HTMLInputElement>("input[type=file]");
+  const [preview, shown, save, fault] = [
+    part<HTMLImageElement>("preview"),
+    part("shown"),
+    part<HTMLButtonElement>("save"),
+    part("fault"),
+  ];
+  if (!field || !preview || !shown || !save || !fault) return;
+  const say = (words: string) => {
+    fault.textContent = words;
+    fault.hidden = !words;
+  };
+  const show = (file?: File) => {
+    URL.revokeObjectURL(preview.src);
+    preview.hidden = save.disabled = !file;
+    shown.hidden = Boolean(file);
+    if (file) preview.src = URL.createObjectURL(file);
+  };
+  preview.addEventListener("error", () => {
+    if (preview.hidden) return;
+    show();
+    say(text("This is no picture that can be read."));
+  });
+  field.addEventListener("change", () => {
+    const [file] = field.files ?? [];
+    const isTooLarge = file !== undefined && file.size > Number(form.dataset["most"]);
+    say(isTooLarge ? text("This picture is larger than 1 MiB.") : "");
+    show(isTooLarge ? undefined : file);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [file] = field.files ?? [];
+    if (!file || save.disabled) return;
+    save.disabled = true;
+    call(form.dataset["picture"] ?? "", { method: "PUT", body: file }).then(
+      () => {
+        tellNext(form.dataset["toast"] ?? "");
+        location.reload();
+      },
+      (error: unknown) => {
+        save.disabled = false;
+        say(error instanceof ApiError ? error.message : String(error));
+      },
+    );
+  });
 });
 
 // data-countdown="37": the seconds until it is worth trying again.
