@@ -31,6 +31,7 @@ from hub.jobs import metrics as jobs_metrics
 from hub.licensing import metrics as licensing_metrics
 from hub.licensing import service as licensing
 from hub.licensing.trust import Keyring
+from hub.metering import install as metering
 from hub.objects.store import STORAGE_DRIVERS, STORE, create_store
 from hub.plugin import host as plugin_host
 from hub.plugin import own as plugin_own
@@ -95,6 +96,7 @@ def build_context(
     repos_topics.install(context)
     assets.install(context)
     community.install(context)
+    metering.install(context)
     http_jobs.install(context)
     navigation.install(context)
     for room in (licensing_metrics, jobs_metrics, accounts_metrics, repos_metrics, plugin_own):

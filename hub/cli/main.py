@@ -35,6 +35,7 @@ COMMANDS = {
     "run": ("hub.cli.lineage:run", "Show what was done with repositories: trainings, evaluations ..."),
     "webhook": ("hub.cli.webhook:webhook", "Set up webhooks, and see what became of their messages."),
     "mail": ("hub.cli.mail:mail", "See whether e-mail goes out."),
+    "usage": ("hub.cli.usage:usage", "Say what was used, by whom and when."),
     "prompt": ("hub.cli.prompt:prompt", "List the prompts of the hub, read and write many at once."),
     "license": ("hub.cli.license:license", "Show, check, import and remove the licence."),
     "db": ("hub.cli.operate:db", "Migrate the database."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hub.accounts.policy import PERMISSIONS, Permission
@@ -20,8 +20,11 @@ from hub.base.metrics import METRICS, Metric
 from hub.base.registry import Registry
 from hub.base.topics import TOPICS, Topic
 from hub.db.base import Model
+from hub.db.uow import UnitOfWork
 from hub.jobs.schedule import SCHEDULES, Schedule
 from hub.jobs.service import JOBS, JobSpec
+from hub.metering.service import USAGE_READERS
+from hub.metering.usage import Usage
 from hub.plugin.loading import blaming
 from hub.plugin.manifest import CheckPoint, Plugin
 from hub.plugin.services import SERVICES, Service
@@ -205,6 +208,19 @@ def _install_topics(context: Context, plugin: Plugin) -> int:
     return len(topics)
 
 
+def _install_usage_reader(context: Context, plugin: Plugin) -> int:
+    reader = plugin.usage_reader()
+    if reader is None:
+        return 0
+    _judge_function("usage_reader", reader, dotted=True)
+
+    def read(work: UnitOfWork, usages: Sequence[Usage]) -> None:
+        load_dotted(reader)(work, usages)
+
+    context[USAGE_READERS].add(plugin.name, read, owner=plugin.name)
+    return 1
+
+
 def _install_checks(context: Context, plugin: Plugin) -> int:
     registries: Mapping[CheckPoint, Registry[Any]] = {
         CheckPoint.PRE_RECEIVE: context[CHECKS],
@@ -301,6 +317,7 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "schedules": _install_schedules,
     "listeners": _install_listeners,
     "topics": _install_topics,
+    "usage": _install_usage_reader,
     "checks": _install_checks,
     "driver groups": _install_driver_groups,
     "content sources": _install_content_sources,

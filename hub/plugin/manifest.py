@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from hub.base.health import HealthCheck
     from hub.base.metrics import Metric
     from hub.base.topics import Topic
+    from hub.db.uow import UnitOfWork
     from hub.jobs.schedule import Schedule
     from hub.jobs.service import JobSpec
+    from hub.metering.usage import Usage
     from hub.repos.kinds import RepositoryKind
     from hub.repos.lfs.sources import ContentSource
     from hub.web.navigation import NavItem, Panel
@@ -143,6 +145,12 @@ class Plugin:
     def topics(self) -> Iterable[Topic]:
         """What webhooks tell of its events: topics ``NAME....``, described inside the event's transaction."""
         return ()
+
+    def usage_reader(self) -> str | Callable[[UnitOfWork, Sequence[Usage]], None] | None:
+        """``reader(work, usages)``: hears of all that is used, each event once and in one order, from the first one
+        that there is; in the transaction that remembers how far it has come. What it raises is logged, and the same
+        events come again."""
+        return None
 
     def checks(self) -> Mapping[CheckPoint, str | Callable[..., None]]:
         """Where it may refuse, and the function that does."""

@@ -72,6 +72,7 @@ GIT_PUSH = Rule("who may write, and whose pull request is open", "13++++++ 33", 
 
 NAMESPACE_CREATE = Rule("who may make things in the organisation", "133+3+++ 33")
 ORGANIZATION_ADMIN = Rule("who administers the organisation", "13333+++ 33")
+USAGE = Rule("who administers the organisation, to read", "13333+++ ++")
 ORGANIZATION_OWN = Rule("who owns the organisation", "133333++ 33")
 MEMBER = Rule("the organisation's members", "13++3+++ ++")
 

@@ -100,6 +100,7 @@ class World:
             }
             work.session.flush()
             organization = accounts.create_organization(work, actor=SYSTEM, name=ORGANIZATION, owner=people["owner"])
+            self.values["organization_uuid"] = organization.uuid
             for name in ("reader", "writer", "manager", "guest"):
                 role = {"writer": Role.WRITE, "manager": Role.ADMIN}.get(name, Role.READ)
                 accounts.add_member(work, actor=SYSTEM, organization=organization, user=people[name], role=role)

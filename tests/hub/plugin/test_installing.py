@@ -18,6 +18,7 @@ from hub.db.base import Model
 from hub.db.uow import unit_of_work
 from hub.jobs.schedule import SCHEDULES
 from hub.jobs.service import JOBS
+from hub.metering.service import USAGE_READERS
 from hub.plugin import (
     Audience,
     CheckPoint,
@@ -84,6 +85,7 @@ ALL = {
     "services": {"notes": do_nothing},
     "metrics": [Metric("hub_alpha_notes", "Notes.", read_nothing)],
     "health": look,
+    "usage_reader": do_nothing,
     "nav_items": [NavItem("Notes", "alpha_web.show")],
     "panels": [Panel("alpha.latest", Slot.HOME, do_nothing)],
 }
@@ -113,6 +115,7 @@ def reason_of(context, name="alpha"):
         (SERVICES, "notes"),
         (METRICS, "hub_alpha_notes"),
         (HEALTH, "alpha"),
+        (USAGE_READERS, "alpha"),
         (NAVIGATION, "main/Notes"),
         (PANELS, "alpha.latest"),
     ],
@@ -131,7 +134,8 @@ def test_the_plugin_is_told_by_the_extension_points_that_it_uses(context, bring)
     host = start_host(context, plugins="alpha,beta")
     assert host.find("alpha").points == [
         "tables", "permissions", "kinds", "indexers", "file checkers", "run types", "jobs", "schedules", "listeners",
-        "topics", "checks", "driver groups", "services", "metrics", "health", "navigation", "panels", "commands",
+        "topics", "usage", "checks", "driver groups", "services", "metrics", "health", "navigation", "panels",
+        "commands",
     ]  # fmt: skip
     assert host.find("beta").points == []
 

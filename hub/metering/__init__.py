@@ -1,0 +1,1 @@
+"""What was used, by whom and when: events that are counted once."""
