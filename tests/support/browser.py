@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 import hub
 from tests.support.hub import Account
+from tests.support.processes import wait_until
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -52,11 +53,14 @@ class Visitor:
     page: Page = field(init=False)
     faults: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
+    _on_their_way: set[Request] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
         self.watch(self.page)
         self.context.on("request", self._note_request)
+        self.context.on("requestfinished", self._note_end)
+        self.context.on("requestfailed", self._note_end)
 
     def watch(self, page: Page) -> None:
         """Note what goes wrong on this page, too."""
@@ -73,6 +77,8 @@ class Visitor:
             self.faults.append(f"console: {line.text} ({line.location['url']})")
 
     def _note_request(self, request: Request) -> None:
+        if request.resource_type != "eventsource":
+            self._on_their_way.add(request)
         parts = urlsplit(request.url)
         if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(self.url).netloc:
             self.faults.append(f"left the hub: {request.url}")
@@ -87,6 +93,18 @@ class Visitor:
         if state:
             assert body.get_attribute("data-state") == state, path
         return self.page
+
+    def _note_end(self, request: Request) -> None:
+        self._on_their_way.discard(request)
+
+    def settle(self) -> None:
+        """Wait until what the page asked for has come, and what that asked for."""
+        wait_until(self._is_quiet, timeout_s=LIMIT_MS / 1000, what="the page to be quiet")
+
+    def _is_quiet(self) -> bool:
+        # Two frames: what has come is in the page by then, and has asked for more if it does.
+        self.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+        return not self._on_their_way and not self.page.locator(".htmx-request").count()
 
     def expect_fault(self, part: str) -> None:
         """What a test brings about on purpose: faults with this text in them are none."""

@@ -57,16 +57,10 @@ def look_at(visitor: Visitor, shown: Shown) -> None:
     """Open a page and what is to be opened on it, and wait until the parts that come afterwards have come."""
     visitor.expected = [f"status of {shown.status}"] if shown.status != 200 else []
     visitor.open(shown.path)
-    settle(visitor)
+    visitor.settle()
     if shown.press:
         visitor.page.locator(shown.press).first.click()
-        settle(visitor)
-
-
-def settle(visitor: Visitor) -> None:
-    """Wait until nothing is on its way."""
-    visitor.page.wait_for_load_state("networkidle")
-    visitor.page.wait_for_function("!document.querySelector('.htmx-request')")
+        visitor.settle()
 
 
 def find_faults(visitor: Visitor, *rules: str) -> list[str]:
