@@ -58,6 +58,10 @@ class ComputeDriver(ABC):
     def statuses(self, svc_names: Collection[str]) -> dict[str, Status]:
         """What is known of each, in one round trip. One that the driver does not know is absent."""
 
+    @abstractmethod
+    def names(self) -> set[str]:
+        """All that it knows, whatever became of them: what the hub does not know of is purged."""
+
     def status(self, svc_name: str) -> Status | None:
         """What is known of one; None: it is not known."""
         return self.statuses([svc_name]).get(svc_name)

@@ -119,6 +119,9 @@ class FakeDriver(ComputeDriver):
         wanted = set(svc_names)
         return {row.spec.svc_name: self._status_of(row) for row in self._rows() if row.spec.svc_name in wanted}
 
+    def names(self) -> set[str]:
+        return {row.spec.svc_name for row in self._rows()}
+
     def _rows(self) -> list[_Row]:
         with self._open() as database:
             found = database.execute("SELECT spec, started_at, touched_at, stopped FROM workloads").fetchall()
