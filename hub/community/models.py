@@ -191,6 +191,18 @@ class NotificationType(StrEnum):
     DEPLOYMENT = "deployment"
 
 
+class NotificationEvent(StrEnum):
+    """What happened that a notification tells of: finer than its type, for people to choose by. Ours."""
+
+    COMMENT = "comment"
+    MENTION = "mention"  # named, or asked to see to something
+    REVIEW_REQUEST = "review_request"
+    ORGANIZATION = "organization"
+    ASSET = "asset_management"
+    DEPLOYMENT = "deployment"
+    SYSTEM = "system"
+
+
 class Notification(Model):
     """Something that one user is told."""
 
@@ -209,6 +221,8 @@ class Notification(Model):
     content: Mapped[str] = mapped_column(Text, default="")
     url: Mapped[str] = mapped_column(String(512), default="")  # where it leads, a path on this hub
     sender_uuid: Mapped[str] = mapped_column(String(36), default="")  # a user's; empty: the hub
+    event: Mapped[str] = mapped_column(String(32), default="", server_default="")  # a NotificationEvent
+    archived_at: Mapped[datetime | None]  # set: put away by the reader
     notified_at: Mapped[datetime | None]  # when a client that polls was given it
     read_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

@@ -83,6 +83,18 @@ class Subscription(Model):
     created_at: Mapped[datetime]
 
 
+class RepositoryWatch(Model):
+    """What somebody said about being told of a repository; without a row: of what they take part in."""
+
+    __tablename__ = "repository_watches"
+    __table_args__ = (Index(None, "user_id"),)
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    level: Mapped[str] = mapped_column(String(16))  # "all" or "ignore"
+    created_at: Mapped[datetime]
+
+
 class Reaction(Model):
     """That somebody answered a comment with a sign."""
 
