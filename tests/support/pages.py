@@ -198,7 +198,7 @@ def _menu(testid: str) -> str:
 OPENED: tuple[Shown, ...] = (
     Shown("open-more", "/models", press=_menu("bar.more")),
     Shown("open-new", "/models", SOMEBODY, _menu("bar.new")),
-    Shown("open-appearance", "/models", press=_menu("bar.appearance")),
+    Shown("open-appearance", "/-/status", press=_menu("bar.appearance")),
     Shown("open-user", "/models", SOMEBODY, _menu("bar.user")),
     Shown("open-keys", "/models", press="[data-dialog=keys]"),
     Shown("open-repository", _MODEL, SOMEBODY, _menu("repository.more")),
