@@ -113,7 +113,7 @@ _FILES = (
 )
 _COMMUNITY = (
     Shown("community", f"{_CODE}/community"),
-    Shown("community-pulls", f"{_CODE}/community?type=pr", SOMEBODY),
+    Shown("community-pulls", f"{_CODE}/community?type=pull", SOMEBODY),
     Shown("community-none", f"{_LONG}/community", SOMEBODY),
     Shown("community-labels", f"{_CODE}/community/labels", ADMIN),
     Shown("issue", f"{_CODE}/community/1", SOMEBODY),
@@ -130,7 +130,7 @@ _COMMUNITY = (
 _PEOPLE = (
     Shown("profile", "/profile/mira-chen"),
     Shown("profile-own", "/profile/raj-patel", SOMEBODY),
-    Shown("profile-likes", "/profile/likes/mira-chen"),
+    Shown("profile-likes", "/profile/likes/raj-patel", SOMEBODY),
     Shown("organization", "/organizations/aurora-lab"),
     Shown("organization-members", "/organizations/aurora-lab/members", SOMEBODY),
     Shown("organization-edit", "/organizations/aurora-lab/edit", ADMIN),
@@ -212,5 +212,5 @@ OPENED: tuple[Shown, ...] = (
     Shown("open-lock", f"{_CODE}/community/1", ADMIN, "[data-dialog=lock]"),
     Shown("open-react", f"{_CODE}/community/1", SOMEBODY, _menu("comment.react")),
     Shown("open-new-user", "/admin_panel/users", ADMIN, "[data-dialog=new-user]"),
-    Shown("open-viewer-code", f"{_DATASET}/viewer", press="[data-dialog=viewer-code]"),
+    Shown("open-export", f"{_DATASET}/viewer", press=_menu("viewer.export")),
 )
