@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from hub.api import schemas
 from hub.api.envelope import enveloped, ok
@@ -14,7 +16,7 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
-from hub.repos import branches
+from hub.repos import branches, deleted_branches
 from hub.repos.models import ProtectedBranch
 from hub.repos.service import repository_path
 
@@ -62,6 +64,31 @@ def delete_branch(address: Address, branch: str) -> dict[str, Any]:
     repository = address.get()
     branches.delete_branch(current_context(), actor=current_actor(), repository_id=repository.id, name=branch)
     return ok()
+
+
+@blp.at("/deleted_branches")
+@blp.arguments(schemas.PageQuery, location="query")
+@blp.response(200, enveloped(schemas.DeletedBranchSchema, many=True))
+def show_deleted_branches(query: dict[str, Any], address: Address) -> dict[str, Any]:
+    """The branches that were deleted in the last 30 days, by pushes, too, and can be brought back; the last first."""
+    with reading(current_context()) as work:
+        repository = address.load(work)
+        found = deleted_branches.list_deleted(
+            work, actor=current_actor(), repository_id=repository.id, page=page_args()
+        )
+    return ok([asdict(branch) for branch in found.items], total=found.total)
+
+
+@blp.at("/deleted_branches/<uuid:uuid>", method="POST")
+@blp.arguments(schemas.RestoreBranchBody)
+@blp.response(200, enveloped(schemas.BranchSchema))
+def restore_branch(body: dict[str, Any], address: Address, uuid: UUID) -> dict[str, Any]:
+    """Bring a deleted branch back, as it was."""
+    context, repository = current_context(), address.get()
+    name = deleted_branches.restore_branch(
+        context, actor=current_actor(), repository_id=repository.id, uuid=str(uuid), name=body["name"]
+    )
+    return ok(branch_view(offload(get_branch, repository_path(context.settings, repository), name)))
 
 
 @blp.at("/git_tags")

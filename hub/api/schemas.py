@@ -108,6 +108,19 @@ class RenameBranchBody(Body):
     name = text("the new name", required=True)
 
 
+class DeletedBranchSchema(Schema):
+    uuid = fields.String()
+    name = fields.String()
+    commit_id = fields.String(metadata={"description": "what it was at"})
+    deleted_by = fields.String(metadata={"description": "empty: the hub itself, or nobody any more"})
+    deleted_at = fields.DateTime()
+    expires_at = fields.DateTime(metadata={"description": "when it cannot be brought back any more"})
+
+
+class RestoreBranchBody(Body):
+    name = text("another name for it; empty: the one that it had")
+
+
 class ProtectedBranchBody(Body):
     push_role = fields.Enum(Role, by_value=True, load_default=Role.WRITE)
     allow_force_push = fields.Boolean(load_default=False)

@@ -210,6 +210,25 @@ class ProtectedBranch(Model):
     created_at: Mapped[datetime]
 
 
+class DeletedBranch(Model):
+    """A branch that was deleted and can be brought back for a while; see ``repos.deleted_branches``.
+
+    kept_ref: the hidden ref by which its commits stay.
+    """
+
+    __tablename__ = "deleted_branches"
+    __table_args__ = (Index(None, "repository_id", "id"), Index(None, "deleted_at"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(255))
+    commit_id: Mapped[str] = mapped_column(String(40))
+    kept_ref: Mapped[str] = mapped_column(String(100), unique=True)
+    deleted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    deleted_at: Mapped[datetime]
+
+
 class PushState(StrEnum):
     """``pending``: allowed, the refs are about to move. ``applied``: they moved. ``abandoned``: they did not."""
 

@@ -35,6 +35,7 @@ from hub.git.write import sync_refs, update_refs
 from hub.jobs.service import enqueue
 from hub.repos.checks import BRANCHES, CHECKS, IncomingPush, Purpose
 from hub.repos.events import RefsUpdated
+from hub.repos.kept_refs import KEPT_REFS, keep_commits, note_deleted
 from hub.repos.lfs.proposed import keep_for_good, note_in_pull
 from hub.repos.lookup import get_for, is_live, repository_path
 from hub.repos.models import Push, PushState, Repository
@@ -247,6 +248,7 @@ def _record(work: UnitOfWork, push: Push, applied: Sequence[RefChange]) -> None:
     # What is only proposed is no change of the repository, so nobody brings another's to the top of the lists.
     if any(number_of(change.ref) is None for change in applied):
         repository.pushed_at = repository.updated_at = push.settled_at
+    note_deleted(work, push, applied)
     work.session.flush()
     publish(work, RefsUpdated(push.repository_id, push.id, tuple(applied), push.actor_id))
     enqueue(
@@ -260,12 +262,14 @@ def _record(work: UnitOfWork, push: Push, applied: Sequence[RefChange]) -> None:
 
 
 def _sync(context: Context, push_uuid: str, applied: Sequence[RefChange]) -> None:
-    """Make the moved refs outlive a power cut before anybody is told that they moved."""
+    """Make the moved refs outlive a power cut before anybody is told that they moved, and deleted branches theirs."""
     with reading(context) as work:
         push = _find_push(work, push_uuid)
         repository = work.session.get(Repository, push.repository_id) if push is not None else None
     if repository is not None:
-        offload(sync_refs, repository_path(context.settings, repository), [change.ref for change in applied])
+        path = repository_path(context.settings, repository)
+        keep_commits(path, push_uuid, applied)
+        offload(sync_refs, path, [change.ref for change in applied])
 
 
 def _list_pending(context: Context) -> Sequence[Push]:
@@ -322,11 +326,13 @@ def _record_drift(context: Context, repository: Repository) -> bool:
     """
     with reading(context) as work:
         last_id, recorded = _recorded_refs(work, repository.id)
-    refs = offload(list_refs, repository_path(context.settings, repository))
+    path = repository_path(context.settings, repository)
+    refs = offload(list_refs, path)
+    # What deleted branches leave has rows of its own.
     changes = [
         RefChange(ref, recorded.get(ref, ZERO_OID), refs.get(ref, ZERO_OID))
         for ref in sorted(refs.keys() | recorded.keys())
-        if recorded.get(ref) != refs.get(ref)
+        if recorded.get(ref) != refs.get(ref) and not ref.startswith(KEPT_REFS)
     ]
     if not changes:
         return False
@@ -348,6 +354,7 @@ def _record_drift(context: Context, repository: Repository) -> bool:
         )
         work.session.add(push)
         _record(work, push, changes)
+    keep_commits(path, push.uuid, changes)
     log.warning("refs_moved_without_record", repository_id=repository.id, push_id=push.id, refs=len(changes))
     return True
 

@@ -232,6 +232,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/notifications/count
         GET /api/v1/notifications/poll/<int:limit>
         GET /api/v1/notifications/setting
+        GET /api/v1/notifications/watches
         GET /api/v1/user/<username>/likes/<collection:kind>
         GET /api/v1/user/<username>/likes/collections
     """,
@@ -351,6 +352,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET {repo}/pulls/<int:pull_number>
         GET {repo}/pulls/<int:pull_number>/files
         GET {repo}/community
+        GET {repo}/watch
         GET {repo}/community/<int:thread_number>
         GET {repo}/community/labels
         GET {repo}/community/people
@@ -424,6 +426,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/lfs-files/duplicate
         GET {wire}/xet-write-token/<path:revision> | create_pr
         POST {repo}/access_request
+        PUT {repo}/watch
         PUT {prompt}/like/<path:path>
         DELETE {prompt}/like/<path:path>
         POST {repo}/discussions
@@ -542,6 +545,7 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     REPOSITORY_WRITE: """
         GET {repo}/protected_branches
+        GET {repo}/deleted_branches
         POST {wire}/branch/<path:branch>
         DELETE {wire}/branch/<path:branch>
         POST {wire}/commit/<path:revision>
@@ -595,6 +599,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST {repo}/tags/<category>
         POST {repo}/branches
         DELETE {repo}/branches/<path:branch>
+        POST {repo}/deleted_branches/<uuid:uuid>
         POST {repo}/commit/<path:branch>
         POST {repo}/git_tags
         DELETE {repo}/git_tags/<path:tag>
@@ -998,6 +1003,7 @@ _SAMPLES: Mapping[str, Sample] = {
     "PUT {repo}/branches/<path:branch>": Sample(values={"branch": "trial"}),
     "POST {repo}/undelete": Sample(suffix="-gone"),
     "DELETE {repo}/raw/<path:path>": Sample(values={"path": "gone.md"}),
+    "POST {repo}/deleted_branches/<uuid:uuid>": Sample(values={"uuid": "00000000-0000-4000-8000-000000000000"}),
     "DELETE {repo}/branches/<path:branch>": Sample(values={"branch": "trial"}),
     "PUT {repo}/collaborators/<username>": Sample(values={"username": "guest"}),
     "DELETE {repo}/collaborators/<username>": Sample(values={"username": "guest"}),

@@ -15,6 +15,7 @@ from hub.git.types import Branch, Tag
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
+from hub.repos import deleted_branches
 from hub.repos.branches import list_protected_branches
 from hub.repos.checks import find_rule
 from hub.repos.comparison import count_apart
@@ -44,10 +45,15 @@ def _matching(names: list[str]) -> list[str]:
 
 @blueprint.get(f"{REPOSITORY}/branches")
 def show_branches(kind: RepositoryKind, namespace: str, name: str) -> Response:
-    """The branches, the default one first. Parts: "picker" (the choice of one), "apart" (how far they are from it)."""
+    """The branches, the default one first; with ``deleted`` those that can be brought back.
+
+    Parts: "picker" (the choice of one), "apart" (how far they are from the default one).
+    """
     context, actor = current_context(), current_actor()
     if wants_part() and request.args.get("part") == "picker":
         return _show_picker(open_page(kind, namespace, name, tab="files"))
+    if request.args.get("deleted"):
+        return _show_deleted(kind, namespace, name)
     with reading(context) as work:
         repo = open_page_in(work, kind, namespace, name, tab="files")
         can_see = repo.access.can_manage or (repo.access.can_write and not repo.shown.is_frozen)
@@ -96,6 +102,24 @@ def show_tags(kind: RepositoryKind, namespace: str, name: str) -> Response:
         page="H6",
         state="ready" if shown else "empty",
         tags=shown,
+        total=found.total,
+        args=args,
+    )
+
+
+def _show_deleted(kind: RepositoryKind, namespace: str, name: str) -> Response:
+    context, args = current_context(), page_args(default=REFS_PER_PAGE)
+    with reading(context) as work:
+        repo = open_page_in(work, kind, namespace, name, tab="files")
+        found = deleted_branches.list_deleted(work, actor=current_actor(), repository_id=repo.id, page=args)
+    return render_repository_page(
+        "refs/deleted.html",
+        repo,
+        page="H5",
+        state="ready" if found.items else "empty",
+        deleted=found.items,
+        commits=deleted_branches.read_commits(context, repo.shown, found.items),
+        days=deleted_branches.KEPT_DAYS,
         total=found.total,
         args=args,
     )
