@@ -23,7 +23,7 @@ from hub.repos.service.changes import (
     update_settings,
 )
 from hub.repos.service.creation import create_repository, fork_repository, reconcile_creating
-from hub.repos.service.listing import SORTS, Access, access_of, list_repositories
+from hub.repos.service.listing import SORTS, Access, access_of, list_repositories, readable_among
 from hub.repos.service.removal import (
     PURGE_JOB,
     PURGE_MANY_JOB,
@@ -68,6 +68,7 @@ __all__ = [
     "list_requests",
     "path_of_uuid",
     "purge_repository",
+    "readable_among",
     "reconcile_creating",
     "rename_repository",
     "repository_path",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -83,12 +83,14 @@ def list_repositories(
     where: Sequence[ColumnElement[bool]] = (),
     also: ColumnElement[Any] | None = None,
     page: PageArgs | None = None,
+    with_total: bool = True,
 ) -> Page[RepositoryRow]:
     """The repositories that the actor may see, with their namespaces and creators.
 
     kind, namespace, source: None for all. search: words that must all be in the path, nickname or description, in
     any case. where: further conditions on ``Repository`` from higher floors, such as labels.
     also: what a higher floor wants with each row, a constant that names columns of ``Repository`` only.
+    with_total: else the total is that of the page, and costs nothing.
     Three queries at most. Raises Invalid (``REQ-ERR-6``) for an unknown sort.
     """
     if sort not in SORTS:
@@ -103,8 +105,12 @@ def list_repositories(
         # By its id the database knows how many it has.
         key = {"path_key": fold_name(namespace)}
         values["namespace_id"] = work.session.scalar(_NAMESPACE_ID, key)
-    statements = _statements_of(shape, kinds, sort, namespace is not None, source is not None, also)
+    # One kind is a value: all lists of one share a statement.
+    several = kinds if kind is None and len(kinds) > 1 else ()
+    statements = _statements_of(shape, several, sort, namespace is not None, source is not None, also)
     rows = read_rows(work, statements.page, values)
+    if not with_total:
+        return Page(rows, len(rows))
     total, is_estimate = total_of(work, statements.all, page, len(rows), values=values)
     return Page(rows, total, is_estimate)
 
@@ -144,6 +150,17 @@ def _statements_of(
     )
 
 
+def readable_among(work: UnitOfWork, *, actor: Actor, ids: Collection[int]) -> set[int]:
+    """Those of the repositories that the actor may see now, by their ids. One query at most."""
+    return {id for (id,) in work.rows(_readable(actor), {"ids": [*ids]})} if ids else set()
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _readable(actor: Actor) -> Select[Any]:
+    is_asked = Repository.id.in_(bindparam("ids", expanding=True))
+    return select(Repository.id).where(is_asked, is_live(), may_read(actor))
+
+
 def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Shown]) -> dict[int, Access]:
     """For each repository, by its id, what the actor may do to it. Two queries, however many there are."""
     allowed = can_each(work, actor, (Action.REPOSITORY_WRITE, Action.REPOSITORY_ADMIN), repositories)
@@ -157,13 +174,13 @@ def access_of(work: UnitOfWork, *, actor: Actor, repositories: Sequence[Shown]) 
 
 
 def _is_of(kinds: tuple[str, ...]) -> ColumnElement[bool]:
-    return Repository.kind == bindparam("kind") if len(kinds) == 1 else Repository.kind.in_(kinds)
+    return Repository.kind.in_(kinds) if kinds else Repository.kind == bindparam("kind")
 
 
 def _ids_of_page(query: Select[Any], kinds: tuple[str, ...], sort: str) -> Subquery:
     order = SORTS[sort]
     offset, per = bindparam("offset", type_=Integer), bindparam("per", type_=Integer)
-    if len(kinds) == 1:
+    if not kinds:
         return query.where(_is_of(kinds)).order_by(*order).offset(offset).limit(per).subquery()
     # The index has each kind in order, not all of them: the page is among the first ones of each.
     columns = [Repository.id, *(expression.element.label(f"by_{at}") for at, expression in enumerate(order))]

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from hub.accounts.policy import ANONYMOUS
-from hub.assets.service.collections import create_collection
+from hub.assets.service.collections import create_collection, update_collection
 from hub.assets.service.items import add_items
 from hub.assets.service.labels import set_labels
 from hub.db.uow import reading, unit_of_work
@@ -145,6 +145,27 @@ def test_the_first_page_is_for_who_looks(client, shelf, make_user, make_token):
     assert "What others did" in client.get("/?part=feed", headers={**headers, "HX-Request": "true"}).text
     assert client.get("/explore?period=day", headers=HTML).status_code == 200
     assert client.get("/explore?period=aeon", headers=HTML).status_code == 400
+
+
+def test_what_is_remembered_of_the_first_page_is_shown_while_everybody_may_see_it(
+    context, client, shelf, actor_of, count_queries
+):
+    ada, made, _headers = shelf
+    with unit_of_work(context) as work:
+        best = create_collection(work, actor=actor_of(ada), name="Best").id
+    assert "/models/ada/alpha" in client.get("/", headers=HTML).text
+    with count_queries() as queries:
+        again = client.get("/", headers=HTML).text
+    assert "/models/ada/alpha" in again
+    assert f"/collections/{best}" in again
+    assert len(queries) <= 3
+    with unit_of_work(context) as work:
+        set_visibility(work, actor=actor_of(ada), repository_id=made["alpha"].id, private=True)
+        update_collection(work, actor=actor_of(ada), collection_id=best, is_private=True)
+    hidden = client.get("/", headers=HTML).text
+    assert "/models/ada/beta" in hidden
+    assert "/models/ada/alpha" not in hidden
+    assert f"/collections/{best}" not in hidden
 
 
 def test_collections_show_what_one_may_see_and_count_the_rest_for_their_owners(
