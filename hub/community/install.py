@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.community import activities, deliveries, departures, jobs, mail, mentions, notices, outbox, pulls, topics
+from hub.community import (
+    activities,
+    deliveries,
+    departures,
+    jobs,
+    mail,
+    mentions,
+    notices,
+    outbox,
+    pulls,
+    security,
+    topics,
+)
 from hub.community.service import searching
 
 
@@ -17,6 +29,7 @@ def install(context: Context) -> None:
     pulls.install(context)
     mentions.install(context)
     notices.install(context)
+    security.install(context)
     deliveries.install(context)
     outbox.install(context)
     searching.install(context)

@@ -171,7 +171,9 @@ def _uri(settings: Settings, user: User, secret: str) -> str:
     import pyotp
 
     issuer = urlsplit(settings.effective_base_url).hostname or "hub"
-    return pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S).provisioning_uri(name=user.name, issuer_name=f"Hub {issuer}")
+    return pyotp.TOTP(secret, digits=DIGITS, interval=STEP_S).provisioning_uri(
+        name=user.name, issuer_name=f"Hub {issuer}"
+    )
 
 
 def draw(uri: str) -> str:
@@ -291,11 +293,13 @@ def switch_off(work: UnitOfWork, *, actor: Actor, user: User, code: str) -> None
 
 
 def reset(work: UnitOfWork, *, actor: Actor, user: User) -> None:
-    """Take the second factor off an account whose owner has lost it; for site administrators.
+    """Take the second factor off another's account, who has lost it; for site administrators.
 
-    Raises NotSignedIn, Denied; Conflict (``second_factor_off``).
+    Raises NotSignedIn, Denied; ``second_factor_own`` for one's own; Conflict (``second_factor_off``).
     """
     require_site_admin(work, actor)
+    if actor.user_id == user.id:
+        raise Denied("Switch your own off in your settings, by the password and a code.", code="second_factor_own")
     _require_on(user)
     remove(work, user=user)
     _tell(work, user, SecondFactorChange.RESET, actor)

@@ -101,6 +101,8 @@ def _refuse(half: str, error: NotSignedIn | RateLimited) -> Response:
         response.headers["Retry-After"] = str(wait_s)
         return response
     fault = gettext("The code is wrong, or was used before. Wait for the next one.")
+    if request.values.get("recovery"):
+        fault = gettext("This is no recovery code of yours, or it was used before.")
     return _render_code(found.user.name, fault=fault, status=401)
 
 

@@ -7,10 +7,10 @@ from sqlalchemy import event, select
 
 from hub.accounts import service
 from hub.accounts.attempts import MAX_ATTEMPTS
-from hub.accounts.signing_in import sign_in
 from hub.accounts.models import AccessToken, WebSession
 from hub.accounts.passwords import hash_password
 from hub.accounts.policy import SYSTEM
+from hub.accounts.signing_in import sign_in
 from hub.app import create_app
 from hub.base.settings import SettingsError
 from hub.db.engine import DATABASE
