@@ -68,6 +68,18 @@ class Settings:
     storage_public_url: str = setting("", "with S3: address that clients reach the store by, when it differs")
     repositories_dir: str = setting("", "directory of the Git repositories; empty: below the home")
     compute: str = setting("local", "compute driver")
+    compute_isolation: str = setting("auto", "local driver: auto (a bubblewrap sandbox where that works) or none")
+    compute_ports: str = setting("20000-20999", "local driver: ports of the loopback interface for workloads")
+    compute_max_jobs: int = setting(1, "local driver: jobs that run at once; more wait", unit="jobs")
+    compute_keep_running: bool = setting(
+        False, "local driver: whether workloads go on when the hub is stopped in order; after a crash they do anyway"
+    )
+    compute_stop_grace_s: int = setting(
+        10, "local driver: how long a workload has to end when it is told to; notebooks twice that", unit="seconds"
+    )
+    compute_restart_delay_ms: int = setting(
+        1000, "local driver: wait before a workload that died is started again; doubled each time", unit="milliseconds"
+    )
     edition: str = setting("ce", "ce, or lite for one person's machine; a licence makes ce the enterprise edition")
     license_file: str = setting(
         "", "licence file that is in force instead of an imported one; read again as it changes"

@@ -11,6 +11,7 @@ from hub.base.context import Context
 from hub.base.settings import Settings
 from hub.compute.driver import ComputeDriver
 from hub.compute.fake import FakeDriver
+from tests.support.compute import LocalCompute
 
 
 @pytest.fixture
@@ -27,7 +28,23 @@ def fake_driver(bare_context: Context) -> Iterator[ComputeDriver]:
     driver.close()
 
 
-@pytest.fixture(params=["fake"])
+@pytest.fixture
+def local_compute(tmp_path: Path) -> Iterator[LocalCompute]:
+    """The driver that starts processes, with a supervisor on a home of its own."""
+    compute = LocalCompute(tmp_path)
+    try:
+        yield compute.start()
+    finally:
+        compute.close()
+
+
+@pytest.fixture
+def local_driver(local_compute: LocalCompute) -> ComputeDriver:
+    """The driver of ``local_compute``."""
+    return local_compute.driver
+
+
+@pytest.fixture(params=["fake", "local"])
 def driver(request: pytest.FixtureRequest) -> ComputeDriver:
     """Each driver in turn, with nothing running: of the fixture ``NAME_driver``."""
     found: ComputeDriver = request.getfixturevalue(f"{request.param}_driver")

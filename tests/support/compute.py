@@ -1,0 +1,99 @@
+"""A supervisor of workloads in a process of its own, on a home of the test. Nothing that it starts outlives that."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from hub.base.settings import Settings, environment_of
+from hub.compute.local.driver import LocalDriver
+from hub.compute.local.keeping import Record, read_record
+from hub.compute.local.places import Places
+from tests.support.processes import free_ports, stop, tail, wait_until
+
+# Tests run at once; each has ports of its own.
+_PORTS = 12
+
+
+class LocalCompute:
+    """The supervisor of a home, to be killed and started again, and a driver that asks it."""
+
+    def __init__(self, home: Path, settings: Mapping[str, Any] | None = None) -> None:
+        first = min(free_ports(3))
+        values = {
+            "compute_ports": f"{first}-{min(first + _PORTS, 65_535)}",
+            "compute_restart_delay_ms": 20,
+            "compute_stop_grace_s": 5,
+            "compute_max_jobs": 4,
+            **(settings or {}),
+        }
+        home.mkdir(parents=True, exist_ok=True)
+        self.settings = Settings(home=home, **values)
+        self.places = Places.of(self.settings)
+        self.driver = LocalDriver(self.settings)
+        self.log_path = home / "supervisor.log"
+        self.environment: dict[str, str] = {}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> LocalCompute:
+        """Start it and wait until it answers."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("HUB_")}
+        environment = inherited | environment_of(self.settings) | self.environment
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "hub.compute.local"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until(self._answers, timeout_s=30, what="the supervisor to answer")
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the supervisor has ended:\n{tail(self.log_path)}"
+        try:
+            return bool(self.driver.nodes())
+        except Exception:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL to the supervisor alone; what it has started goes on."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """As `hub serve` ends it; its exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(40)
+
+    def record(self, svc_name: str, number: int = 0) -> Record:
+        """Which process an instance is."""
+        found = read_record(self.places.control(svc_name, number))
+        assert found is not None
+        return found
+
+    def records(self) -> list[Record]:
+        """Of all instances that were ever started here and not forgotten."""
+        found = (read_record(path.parent) for path in self.places.root.glob("*/*/*/record.json"))
+        return [record for record in found if record is not None]
+
+    def close(self) -> None:
+        """End everything, whatever state it is in."""
+        if self.process is not None and self.process.poll() is None:
+            stop(self.process, timeout_s=15)
+        for record in self.records():
+            for pid in (record.keeper_pid if record.is_kept else 0, record.pid if record.is_running else 0):
+                if pid:
+                    for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
+                        process.kill()
