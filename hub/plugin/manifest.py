@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from flask import Blueprint
 
     from hub.accounts.policy import Permission
@@ -117,6 +119,11 @@ class Plugin:
     def web_blueprints(self) -> Iterable[Blueprint]:
         """Flask blueprints of pages, made by ``hub.plugin.web.create_pages``."""
         return ()
+
+    def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
+        """Prefix (one of ``url_prefixes``) -> what makes a WSGI application that answers below it, beside Flask: for
+        traffic that cannot afford the hub's own way of a request, whose guards, limits and errors are then its own."""
+        return {}
 
     def nav_items(self) -> Iterable[NavItem]:
         """Entries of the navigation, repository tabs among them."""

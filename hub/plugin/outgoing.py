@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.base.outgoing import OUTGOING, Answer, Outgoing
+from hub.base.outgoing import CHANNELS, OUTGOING, Answer, Channels, Exchange, NoAnswer, Outgoing, Patience
 
-__all__ = ["Answer", "Outgoing", "get_outgoing"]
+__all__ = ["Answer", "Channels", "Exchange", "NoAnswer", "Outgoing", "Patience", "get_channels", "get_outgoing"]
 
 
 def get_outgoing(context: Context) -> Outgoing:
     """The client that the hub's settings describe: ``check`` an address when it is given, ``send`` to it later."""
     return context[OUTGOING]
+
+
+def get_channels(context: Context) -> Channels:
+    """The same guard with connections that are kept, for many requests to the same servers and answers that stream."""
+    return context[CHANNELS]

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from hub.base.outgoing.addresses import AllowedHosts, is_public
+from hub.base.outgoing.channels import CHANNELS, Channels, Exchange, NoAnswer, Patience
 from hub.base.outgoing.client import OUTGOING, Answer, Outgoing, create_outgoing
 
-__all__ = ["OUTGOING", "AllowedHosts", "Answer", "Outgoing", "create_outgoing", "is_public"]
+__all__ = [
+    "CHANNELS",
+    "OUTGOING",
+    "AllowedHosts",
+    "Answer",
+    "Channels",
+    "Exchange",
+    "NoAnswer",
+    "Outgoing",
+    "Patience",
+    "create_outgoing",
+    "is_public",
+]

@@ -48,7 +48,9 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """An address, taken apart."""
+
     scheme: str
     host: str  # a name in lower case, or an address without brackets
     port: int
@@ -57,6 +59,11 @@ class _Target:
     @property
     def address(self) -> Address | None:
         return parse_address(self.host)
+
+    @property
+    def server(self) -> tuple[str, str, int]:
+        """What a connection is to."""
+        return self.scheme, self.host, self.port
 
     @property
     def host_header(self) -> str:
@@ -106,7 +113,7 @@ class Outgoing:
 
         Raises Invalid (``outgoing_refused``). It may wait for the DNS, so ask outside of units of work.
         """
-        target = self._parse(url)
+        target = self.parse(url)
         with contextlib.suppress(Unavailable):
             self._locate(target, _CHECK_S)
 
@@ -128,9 +135,9 @@ class Outgoing:
         """
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + limit_s
-        target = self._parse(url)
+        target = self.parse(url)
         addresses = self._locate(target, limit_s)
-        with self._connect(target, addresses, deadline) as sock, _cut_off(sock, deadline) as is_over:
+        with self._dial(target, addresses, deadline) as sock, _cut_off(sock, deadline) as is_over:
             sent = {"Host": target.host_header, "Connection": "close", "Accept-Encoding": "identity", **(headers or {})}
             try:
                 return _exchange(sock, target, method, body, sent, max_answer_bytes, is_over)
@@ -141,7 +148,8 @@ class Outgoing:
                     raise _no_answer(f"it took longer than {limit_s:g} s") from None
                 raise _no_answer(f"the connection broke ({type(error).__name__})") from None
 
-    def _parse(self, url: str) -> _Target:
+    def parse(self, url: str) -> Target:
+        """An address, taken apart and not yet judged. Raises Invalid (``outgoing_refused``)."""
         if len(url) > MAX_URL_CHARS:
             raise _refuse(f"it is longer than {MAX_URL_CHARS} characters")
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
@@ -161,9 +169,9 @@ class Outgoing:
         if port == 0 or not is_spelt:
             raise _refuse("it names no host and port in the usual spelling")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return _Target(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
+        return Target(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
 
-    def _locate(self, target: _Target, limit_s: float) -> list[Address]:
+    def _locate(self, target: Target, limit_s: float) -> list[Address]:
         """The addresses to connect to, all of them judged. Raises Invalid, Unavailable."""
         own = target.address
         addresses = [own] if own is not None else self._resolve(target, limit_s)
@@ -177,7 +185,7 @@ class Outgoing:
             raise _refuse("its host is not on the open internet, and no administrator has allowed it")
         return addresses
 
-    def _resolve(self, target: _Target, limit_s: float) -> list[Address]:
+    def _resolve(self, target: Target, limit_s: float) -> list[Address]:
         found: list[str] = []
 
         def look() -> None:
@@ -196,8 +204,15 @@ class Outgoing:
             raise _refuse("its host is not on the open internet")
         return [address for address in addresses if address is not None]
 
-    @contextlib.contextmanager
-    def _connect(self, target: _Target, addresses: Sequence[Address], deadline: float) -> Iterator[socket.socket]:
+    def connect(self, target: Target, timeout_s: float) -> socket.socket:
+        """A connection to an address that was judged just now; whoever takes it closes it.
+
+        Raises Invalid (``outgoing_refused``) and Unavailable (``outgoing_no_answer``).
+        """
+        deadline = time.monotonic() + timeout_s
+        return self._dial(target, self._locate(target, timeout_s), deadline)
+
+    def _dial(self, target: Target, addresses: Sequence[Address], deadline: float) -> socket.socket:
         sock: socket.socket | None = None
         reason = "nobody listens there"
         for address in addresses[:_MAX_ADDRESSES_TRIED]:
@@ -211,14 +226,15 @@ class Outgoing:
                 reason = f"the connection failed ({type(error).__name__})"
         if sock is None:
             raise _no_answer(reason)
-        with sock:
-            if target.scheme == "http":
-                yield sock
-                return
-            with self._secure(sock, target) as secured:
-                yield secured
+        if target.scheme == "http":
+            return sock
+        try:
+            return self._secure(sock, target)
+        except BaseException:
+            sock.close()
+            raise
 
-    def _secure(self, sock: socket.socket, target: _Target) -> socket.socket:
+    def _secure(self, sock: socket.socket, target: Target) -> socket.socket:
         import ssl  # deliberate: few processes ever send
 
         if self._tls is None:
@@ -252,7 +268,7 @@ def _cut_off(sock: socket.socket, deadline: float) -> Iterator[Callable[[], bool
 
 def _exchange(
     sock: socket.socket,
-    target: _Target,
+    target: Target,
     method: str,
     body: bytes | None,
     headers: Mapping[str, str],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.base.context import Context, Key
 from hub.base.log import get_logger
+from hub.db.base import Model
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, unit_of_work
 from hub.metering.models import UsageEvent
@@ -64,6 +65,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.usages: list[Usage] = []
+        self.beside: dict[type[Model], list[Mapping[str, Any]]] = {}
         self.has_writer = False
         self.is_done = threading.Event()
         self.error: Exception | None = None
@@ -82,9 +84,11 @@ class UsageWriter:
         self._turn = threading.Lock()
         self._waiting = _Batch()
 
-    def write(self, *usages: Usage) -> None:
+    def write(self, *usages: Usage, beside: Mapping[type[Model], Sequence[Mapping[str, Any]]] | None = None) -> None:
         """Return when the events are committed. Raises Invalid, or whatever kept the database from taking them.
 
+        beside: new rows of tables of their maker's, written in the same transaction; one that is there already by a
+        unique rule is left as it is.
         Not to be called inside a unit of work: there ``record`` joins the transaction that is open.
         """
         # Found here, a fault is its maker's own and no neighbour's in the batch.
@@ -93,6 +97,8 @@ class UsageWriter:
         with self._lock:
             batch = self._waiting
             batch.usages += usages
+            for model, rows in (beside or {}).items():
+                batch.beside.setdefault(model, []).extend(rows)
             is_writer = not batch.has_writer
             batch.has_writer = True
         if is_writer:
@@ -110,6 +116,8 @@ class UsageWriter:
             try:
                 with unit_of_work(self._context) as work:
                     record(work, batch.usages)
+                    for model, rows in batch.beside.items():
+                        insert_new(work.session, model, rows)
             except Exception as error:
                 batch.error = error
             finally:
