@@ -24,6 +24,7 @@ from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
 from hub.base.topics import TOPICS, create_topics
 from hub.community import install as community
+from hub.compute import install as compute
 from hub.db.engine import DATABASE, Database
 from hub.http import jobs as http_jobs
 from hub.jobs import core as jobs_core
@@ -73,8 +74,8 @@ def build_context(
     licensing.install(context, keyring)
     context.provide(TOPICS, create_topics())
     context.provide(OUTGOING, create_outgoing(settings))
-    context.provide(MAILER, create_mailer(settings))
     context.provide(CHANNELS, Channels(context[OUTGOING]))
+    context.provide(MAILER, create_mailer(settings))
     context.provide(METRICS, create_metrics())
     context.provide(HEALTH, create_health())
     context.provide(DRIVER_GROUPS, create_driver_groups())
@@ -97,6 +98,7 @@ def build_context(
     repos_topics.install(context)
     assets.install(context)
     community.install(context)
+    compute.install(context)
     metering.install(context)
     http_jobs.install(context)
     navigation.install(context)

@@ -28,6 +28,7 @@ from sqlalchemy import event
 
 import hub.assets.models
 import hub.community.models
+import hub.compute.models
 import hub.http.models
 import hub.jobs.models
 import hub.repos.models  # noqa: F401 - every table must be known before the first migration

@@ -67,7 +67,13 @@ class Settings:
     storage_direct: bool = setting(True, "with S3: clients transfer by presigned addresses instead of through the hub")
     storage_public_url: str = setting("", "with S3: address that clients reach the store by, when it differs")
     repositories_dir: str = setting("", "directory of the Git repositories; empty: below the home")
-    compute: str = setting("local", "compute driver")
+    compute: str = setting("local", "compute driver: local, fake, or that of a plugin")
+    compute_overcommit_percent: int = setting(
+        100, "cores and memory that may be promised to workloads, of those that there are", unit="percent"
+    )
+    compute_snapshot_ttl_s: int = setting(
+        86_400, "how long files that were prepared for workloads are kept unused", unit="seconds"
+    )
     compute_isolation: str = setting("auto", "local driver: auto (a bubblewrap sandbox where that works) or none")
     compute_ports: str = setting("20000-20999", "local driver: ports of the loopback interface for workloads")
     compute_max_jobs: int = setting(1, "local driver: jobs that run at once; more wait", unit="jobs")
