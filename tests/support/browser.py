@@ -121,12 +121,16 @@ class Visitor:
         )
         assert answer.ok, answer.text()
 
-    def find_barriers(self, *rules: str) -> list[str]:
-        """What axe finds wrong with the page as it stands, a line each. rules: axe's names; else all of them."""
+    def find_barriers(self, *rules: str, within: str = "") -> list[str]:
+        """What axe finds wrong with the page as it stands, a line each.
+
+        rules: axe's names; none: all that this hub keeps. within: a CSS selector of what alone is looked at.
+        """
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(_AXE.read_text())
+        place = json.dumps(within) if within else "document"
         asked = {"runOnly": rules} if rules else _RULES
-        found: dict[str, Any] = self.page.evaluate(f"axe.run(document, {json.dumps(asked)})")
+        found: dict[str, Any] = self.page.evaluate(f"axe.run({place}, {json.dumps(asked)})")
         return [
             f"{one['id']} ({one['impact']}): {one['help']}: {node['html'][:160]}"
             for one in found["violations"]

@@ -1,10 +1,10 @@
 // Dialogs that come from the server, <dialog data-show="its address">: shown at once, and gone when they are closed.
 // Without scripts they stand open in the page. While one is open, the address bar names it.
-import { onEach } from "./dom";
+import { onEach, showDialog } from "./dom";
 
 onEach<HTMLDialogElement>("dialog[data-show]", (dialog) => {
   dialog.open = false;
-  dialog.showModal();
+  showDialog(dialog);
   const url = new URL(dialog.dataset["show"] ?? "", location.href);
   const isHere = url.pathname === location.pathname;
   if (isHere) history.replaceState(history.state, "", url);

@@ -32,6 +32,13 @@ export function on<K extends keyof DocumentEventMap>(
   });
 }
 
+/** Open a dialog with the keys in its first field; where it has none, the browser says where they go. */
+export function showDialog(dialog: HTMLDialogElement): void {
+  dialog.showModal();
+  if (dialog.querySelector("[autofocus]")) return;
+  dialog.querySelector<HTMLElement>(".field > :is(input, select, textarea):not([type='hidden'], :disabled)")?.focus();
+}
+
 /** A new element with attributes and children; a text child is text, never HTML. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,

@@ -1,5 +1,5 @@
 // Menus are <details class="menu">: they open without scripts. With them: arrow keys, Escape, a click elsewhere.
-import { on } from "./dom";
+import { on, showDialog } from "./dom";
 
 const OPEN = "details.menu[open]";
 
@@ -33,7 +33,7 @@ on("click", "[data-dialog]", (button, event) => {
   if (!(dialog instanceof HTMLDialogElement)) return;
   event.preventDefault();
   button.closest<HTMLDetailsElement>("details.menu")?.removeAttribute("open");
-  dialog.showModal();
+  showDialog(dialog);
 });
 
 on("click", "[data-close]", (button) => button.closest("dialog")?.close());
