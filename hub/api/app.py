@@ -59,6 +59,7 @@ from hub.api import (
     verifications,
     viewer,
     viewer_statistics,
+    watches,
     webhooks,
 )
 from hub.base.context import Context
@@ -82,7 +83,7 @@ MODULES = (
     ),
     *(labels, likes, relations, collections, recommendations, indexing, kinds, cards, models, lineage, runs),
     *(discussions, pulls, merges, reviews, differences, notifications, broadcasts, webhooks),
-    *(community, discussion_labels, discussion_people, reactions),
+    *(community, discussion_labels, discussion_people, reactions, watches),
     search,
     activities,
     *(accounts, sessions, second_factors, setting_up, users, jwts, verifications, organizations),

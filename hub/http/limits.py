@@ -209,6 +209,9 @@ def _whose(settings: Settings) -> list[tuple[str, int]]:
         actor = current_actor()
     except HubError:
         actor = ANONYMOUS
+    if actor.limit is not None:
+        limit = settings.rate_limit_account
+        return [(f"deploy:{actor.token_id}", limit)] if limit else []
     if actor.is_anonymous:
         limit = settings.rate_limit_address
         return [(f"address:{_network(client_address())}", limit)] if limit else []

@@ -15,6 +15,7 @@ from hub.accounts.policy import (
     require_site_admin,
 )
 from hub.accounts.service.departures import Departure
+from hub.accounts.service.deploytokens import find_bearer_by_id
 
 __all__ = [
     "ANONYMOUS",
@@ -30,6 +31,7 @@ __all__ = [
     "User",
     "can",
     "can_each",
+    "find_bearer_by_id",
     "readable",
     "require",
     "require_site_admin",

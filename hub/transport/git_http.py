@@ -98,7 +98,7 @@ def _open_repository(address: RepositoryAddress, service: str) -> Access:
     try:
         return open_repository(current_context(), actor, address, service)
     except NotFound:
-        if actor.is_anonymous:
+        if actor.is_anonymous and actor.limit is None:
             raise NotSignedIn("Sign in to see whether there is such a repository.") from None
         raise
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 
 from hub.accounts.models import AccessToken, User
 from hub.accounts.policy import Action, Actor
+from hub.accounts.service.deploytokens import find_bearer_by_id
 from hub.base.errors import Denied, HubError, Invalid
 from hub.base.log import get_logger
 from hub.base.offload import offload
@@ -105,6 +106,11 @@ def _read_body() -> tuple[list[RefChange], str]:
 
 def _get_actor(work: UnitOfWork, ticket: PushTicket) -> Actor:
     """The pusher as they are now. Raises Denied when the account or the token ended while the push came in."""
+    if ticket.actor_via == "deploy" and ticket.token_id is not None:
+        bearer = find_bearer_by_id(work, ticket.token_id)
+        if bearer is None:
+            raise Denied("Your deploy token has expired or was revoked.", code="token_ended")
+        return bearer.actor
     user = work.session.get(User, ticket.user_id) if ticket.user_id is not None else None
     if user is None or not user.is_active:
         raise Denied("Your account may no longer push.", code="account_inactive")

@@ -102,7 +102,7 @@ def _locate(address: RepositoryAddress) -> tuple[Actor, Repository]:
         try:
             repository = get_readable(work, actor=actor, kind=address.kind, path=address.path)
         except NotFound:
-            if actor.is_anonymous:
+            if actor.is_anonymous and actor.limit is None:
                 raise NotSignedIn("Sign in to see whether there is such a repository.") from None
             raise
     if only_id is not None and only_id != repository.id:

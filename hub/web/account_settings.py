@@ -22,8 +22,10 @@ from hub.accounts.service.sessions import hash_session_key
 from hub.base.mail import MAILER, LogMailer
 from hub.community.models import NotificationType
 from hub.community.service.notifications import get_setting
+from hub.community.service.watches import list_watched
 from hub.db.uow import UnitOfWork
 from hub.http.actor import session_key
+from hub.http.paging import page_args
 from hub.web.i18n import find_zone
 from hub.web.pages import CODE_SIZES, DENSITIES
 
@@ -44,6 +46,7 @@ _SYSTEMS = (
     *(("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS X", "macOS")),
     *(("CrOS", "ChromeOS"), ("Linux", "Linux")),
 )
+_WATCHED_PER_PAGE = 20
 _PROGRAM = re.compile(r"[\w.-]{1,40}")
 
 
@@ -95,12 +98,15 @@ def _keys(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
 
 def _notifications(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
     _, setting = get_setting(work, actor=actor)
+    args = page_args(default=_WATCHED_PER_PAGE)
     return {
         "setting": setting,
         "types": notification_types(),
         "sends_mail": not isinstance(work.context[MAILER], LogMailer),
         "zones": sorted(available_timezones()),
         "zone": setting.options.get("timezone") or find_zone().key,
+        "watched": list_watched(work, actor=actor, page=args),
+        "args": args,
     }
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from hub.plugin import Context, TokenScope
 from hub.plugin.db import UnitOfWork, reading
 from hub.plugin.errors import Denied, NotSignedIn
-from hub.plugin.policy import ANONYMOUS, SERVICE, SYSTEM, AccessToken, Actor, User
+from hub.plugin.policy import ANONYMOUS, SERVICE, SYSTEM, AccessToken, Actor, User, find_bearer_by_id
 from hub.plugin.signing import Signer, create_signer
 
 # Source: Xet contract, section 2: clients renew by time alone, between 10 and 60 minutes.
@@ -39,9 +39,9 @@ class TicketScope(StrEnum):
 class Claims:
     """What a ticket says. It is good for as long as the access token by which it was asked for, if it was by one.
 
-    user_id: None for who has no account, of whom ``via`` says who it is: nobody, or the hub itself. token_scope: the
-    most that the credential allowed; "" for all that the user may. base_url: the hub as the client reached it.
-    expires_at_s: Unix seconds.
+    user_id: None for who has no account, of whom ``via`` says who it is: nobody, a deploy token, or the hub itself.
+    token_scope: the most that the credential allowed; "" for all that the user may. base_url: the hub as the client
+    reached it. expires_at_s: Unix seconds.
     """
 
     scope: TicketScope
@@ -119,7 +119,7 @@ def require_ticket(scope: TicketScope) -> tuple[Claims, Actor]:
 def actor_of(work: UnitOfWork, claims: Claims) -> Actor:
     """Who asked for the ticket. Raises NotSignedIn when the account, or the token by which they asked, is gone."""
     if claims.user_id is None:
-        return _WITHOUT_ACCOUNT[claims.via]
+        return _bearer_of(work, claims) if claims.via == "deploy" else _WITHOUT_ACCOUNT[claims.via]
     user = work.session.get(User, claims.user_id)
     if user is None or not user.is_active:
         raise NotSignedIn("The account that the access token was issued to is gone.")
@@ -127,6 +127,13 @@ def actor_of(work: UnitOfWork, claims: Claims) -> Actor:
         raise NotSignedIn("The token by which the access token was asked for is gone; sign in again.")
     scope = TokenScope(claims.token_scope) if claims.token_scope else None
     return Actor.of_user(user, via=claims.via, scope=scope, token_id=claims.token_id)
+
+
+def _bearer_of(work: UnitOfWork, claims: Claims) -> Actor:
+    bearer = find_bearer_by_id(work, claims.token_id) if claims.token_id is not None else None
+    if bearer is None:
+        raise NotSignedIn("The deploy token by which the access token was asked for is gone.")
+    return bearer.actor
 
 
 def _is_good(work: UnitOfWork, claims: Claims, token_id: int) -> bool:

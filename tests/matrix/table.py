@@ -81,6 +81,8 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/setup/administrator
         GET /login
         POST /login
+        GET /login/code
+        POST /login/code
         GET /login/back
         GET /login/reset
         POST /logout
@@ -214,6 +216,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /collections/new
         GET /settings
         GET /settings/<section>
+        GET /login/second-factor
         GET /notifications
         GET /organizations/new
         GET /profile/likes/<username>
@@ -519,6 +522,10 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/collections/<int:collection_id>
     """,
     CLOSE: """
+        POST /api/v1/user/<username>/second_factor
+        PUT /api/v1/user/<username>/second_factor
+        DELETE /api/v1/user/<username>/second_factor
+        POST /api/v1/user/<username>/second_factor/recovery_codes
         DELETE /api/v1/user/<username>/close_account
     """,
     LIKES: """
@@ -600,6 +607,8 @@ _GROUPS: Mapping[Rule, str] = {
         POST {repo}/branches
         DELETE {repo}/branches/<path:branch>
         POST {repo}/deleted_branches/<uuid:uuid>
+        POST {repo}/reverts
+        POST {repo}/cherry_picks
         POST {repo}/commit/<path:branch>
         POST {repo}/git_tags
         DELETE {repo}/git_tags/<path:tag>
@@ -691,6 +700,8 @@ _GROUPS: Mapping[Rule, str] = {
         DELETE /api/v1/organization/<namespace>
     """,
     ACCOUNT: """
+        DELETE /api/v1/user/<username>/second_factor/devices
+        DELETE /api/v1/user/<username>/second_factor/devices/<int:device_id>
         GET /api/v1/user/verify/<reference>
         POST /api/v1/user/<username>/ssh_keys
         DELETE /api/v1/user/<username>/avatar
@@ -709,6 +720,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/usage
     """,
     ACCOUNT_READ: """
+        GET /api/v1/user/<username>/second_factor
+        GET /api/v1/user/<username>/second_factor/devices
         GET /api/v1/user/<username>/ssh_keys
         GET /api/v1/user/<username>/sessions
         GET /api/v1/user/<username>/tokens
@@ -724,6 +737,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/admin/users/<username>/deactivate
         POST /api/v1/admin/users/<username>/reactivate
         DELETE /api/v1/admin/users/<username>/sessions
+        DELETE /api/v1/admin/users/<username>/second_factor
         GET /api/v1/admin/repos
         GET /api/v1/admin/repositories
         POST /api/v1/admin/schedules/<name>/run
@@ -1003,6 +1017,8 @@ _SAMPLES: Mapping[str, Sample] = {
     "PUT {repo}/branches/<path:branch>": Sample(values={"branch": "trial"}),
     "POST {repo}/undelete": Sample(suffix="-gone"),
     "DELETE {repo}/raw/<path:path>": Sample(values={"path": "gone.md"}),
+    "POST {repo}/reverts": Sample(body={"commit_id": "0" * 40}),
+    "POST {repo}/cherry_picks": Sample(body={"commit_id": "0" * 40}),
     "POST {repo}/deleted_branches/<uuid:uuid>": Sample(values={"uuid": "00000000-0000-4000-8000-000000000000"}),
     "DELETE {repo}/branches/<path:branch>": Sample(values={"branch": "trial"}),
     "PUT {repo}/collaborators/<username>": Sample(values={"username": "guest"}),

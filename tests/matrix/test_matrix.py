@@ -68,6 +68,19 @@ def test_a_route_is_for_those_whom_the_table_names(world: World, rule: Rule) -> 
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+def test_the_strongest_token_of_another_repository_is_nobody_here(world: World) -> None:
+    routes = {route.key: route for route in world.routes()}
+    wrong = []
+    for row, rule in TABLE.items():
+        for private, wanted in enumerate((rule.public, rule.private)):
+            if not wanted or wanted[0] == ALLOWED or route_of(row) not in routes:
+                continue
+            answer = world.ask(routes[route_of(row)], SAMPLES.get(row, Sample()), "elsewhere", private=bool(private))
+            if judge(answer, rule) == ALLOWED:
+                wrong.append(f"{row} ({'private' if private else 'public'}): {answer.status_code}")
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
 def test_the_description_says_where_a_credential_is_needed(world: World) -> None:
     rules = {(route.method, route.template): TABLE.get(route.key) for route in world.routes()}
     wrong = []

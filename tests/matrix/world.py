@@ -17,7 +17,8 @@ from werkzeug.test import TestResponse
 from hub.accounts import service as accounts
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import HashCost
-from hub.accounts.policy import SYSTEM
+from hub.accounts.policy import SYSTEM, Actor
+from hub.accounts.service.deploytokens import create_deploy_token
 from hub.api.description import operations_of
 from hub.api.documentation import documentation_of
 from hub.app import build_context, create_app
@@ -27,6 +28,7 @@ from hub.community.models import Comment
 from hub.community.models_reviews import ReviewThread
 from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
+from hub.repos.models import Repository
 from hub.repos.service import create_repository, delete_repository
 from tests.matrix.rules import COLUMNS, Sample
 from tests.support.databases import spare_syncs
@@ -120,6 +122,14 @@ class World:
         for kind in ("model", "dataset", "prompt", "skill", "mcpserver"):
             for name in ("open", "closed", "open-gone", "closed-gone"):
                 self._make_repository(kind, name)
+
+        self._make_repository("model", "elsewhere")
+        with unit_of_work(self.context) as work:
+            root = Actor.of_user(accounts.get_user(work, "site"), via="session")
+            resource = work.session.get_one(Repository, self.own["elsewhere"]["repository_id"])
+            _, self.tokens["elsewhere"] = create_deploy_token(
+                work, actor=root, resource=resource, name="elsewhere", scope=TokenScope.WRITE
+            )
 
     def _make_repository(self, kind: str, name: str) -> None:
         repository = create_repository(
@@ -298,4 +308,5 @@ _VALUES: Mapping[str, Any] = {
     "verification_id": 1,
     "relation_id": 1,
     "session_id": 1,
+    "token_id": 1,
 }

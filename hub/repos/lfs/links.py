@@ -30,6 +30,7 @@ class SignedLinks:
         self._repository = repository
         self._repository_id = repository.id
         self._user_id = actor.user_id
+        self._token_id = actor.token_id if actor.limit is not None else None
         self._hub = base_url or context.settings.effective_base_url
         self._ref = (ref or repository.default_branch).removeprefix("refs/heads/")
         self._expires_at = int(context.clock.now().timestamp()) + context.settings.lfs_url_ttl_s
@@ -90,7 +91,15 @@ class SignedLinks:
         )
 
     def _transfer(self, kind: TransferKind, oid: str, size_bytes: int) -> Transfer:
-        return Transfer(kind, self._repository_id, oid, size_bytes, self._user_id, self._expires_at)
+        return Transfer(
+            kind,
+            self._repository_id,
+            oid,
+            size_bytes,
+            self._user_id,
+            self._expires_at,
+            token_id=self._token_id,
+        )
 
     def _sign(self, address: str, transfer: Transfer, **more: str) -> str:
         return f"{address}?{urlencode({**more, **sign_transfer(self._context, transfer)})}"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hub.accounts.models import TokenScope, User
 from hub.accounts.policy import ANONYMOUS, Action, Actor, require
+from hub.accounts.service.deploytokens import find_bearer_by_id
 from hub.base.context import Context
 from hub.base.errors import Denied, Invalid, NotSignedIn
 from hub.base.secrets import SECRET, Signer
@@ -35,8 +36,8 @@ class TransferKind(StrEnum):
 class Transfer:
     """What one signed address allows, and in whose name.
 
-    user_id: None for an anonymous reader. expires_at: seconds of the epoch. upload_id, object_key and part_number: of
-    an upload in parts, else empty and 0.
+    user_id: None for an anonymous reader, and for a deploy token, which token_id names. expires_at: seconds of the
+    epoch. upload_id, object_key and part_number: of an upload in parts, else empty and 0.
     """
 
     kind: TransferKind
@@ -48,6 +49,7 @@ class Transfer:
     upload_id: str = ""
     object_key: str = ""
     part_number: int = 0
+    token_id: int | None = None
 
     @property
     def text(self) -> str:
@@ -57,6 +59,7 @@ class Transfer:
             for value in (
                 *(self.kind, self.repository_id, self.oid, self.size_bytes, self.user_id or 0),
                 *(self.expires_at, self.part_number, self.upload_id, self.object_key),
+                *(() if self.token_id is None else (f"token {self.token_id}",)),
             )
         )
 
@@ -69,8 +72,8 @@ def sign_transfer(context: Context, transfer: Transfer) -> dict[str, str]:
         "expiresAt": str(transfer.expires_at),
         "signature": _signer(context).sign(transfer.text),
     }
-    of_upload = {"objectKey": transfer.object_key, "uploadId": transfer.upload_id}
-    return {**{name: value for name, value in of_upload.items() if value}, **query}
+    more = {"objectKey": transfer.object_key, "uploadId": transfer.upload_id, "token": str(transfer.token_id or "")}
+    return {**{name: value for name, value in more.items() if value}, **query}
 
 
 def is_signed(query: Mapping[str, str]) -> bool:
@@ -99,6 +102,7 @@ def read_transfer(
             query.get("uploadId", ""),
             query.get("objectKey", ""),
             part_number,
+            _number(query, "token") if "token" in query else None,
         )
     except ValueError:
         raise _edited() from None
@@ -110,13 +114,22 @@ def read_transfer(
 
 
 def actor_of_transfer(work: UnitOfWork, transfer: Transfer) -> Actor:
-    """Who asked for the address; rights are judged anew. Raises Denied (``url_invalid``) when the account is gone."""
+    """Who asked for the address; rights are judged anew. Raises Denied (``url_invalid``) when they are gone."""
+    if transfer.token_id is not None:
+        bearer = find_bearer_by_id(work, transfer.token_id)
+        if bearer is None:
+            raise _gone()
+        return bearer.actor
     if transfer.user_id is None:
         return ANONYMOUS
     user = _active_user(work, transfer.user_id)
     if user is None:
-        raise Denied("This transfer address is no longer good; ask for a new one.", code="url_invalid")
+        raise _gone()
     return Actor.of_user(user, via="transfer")
+
+
+def _gone() -> Denied:
+    return Denied("This transfer address is no longer good; ask for a new one.", code="url_invalid")
 
 
 class SSHAccess(NamedTuple):

@@ -11,6 +11,7 @@ from sqlalchemy import delete, or_, select
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Action, Actor, can, can_each, require
 from hub.accounts.service import remove_all_grants
+from hub.accounts.service.deploytokens import remove_all_deploy_tokens
 from hub.base.context import Context
 from hub.base.errors import NotFound, NotSignedIn
 from hub.base.events import publish
@@ -130,6 +131,7 @@ def purge_repository(context: Context, *, repository_id: int) -> bool:
     directories.remove(repository_path(context.settings, repository))
     with unit_of_work(context) as work:
         remove_all_grants(work, resource_type=Repository.resource_type, resource_id=repository_id)
+        remove_all_deploy_tokens(work, resource_type=Repository.resource_type, resource_id=repository_id)
         # Pushes, links, locks, rules and redirects go with the row (ON DELETE CASCADE).
         work.session.execute(delete(Repository).where(Repository.id == repository_id))
         publish(work, RepositoryPurged(repository_id, repository.uuid))

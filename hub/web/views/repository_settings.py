@@ -10,6 +10,7 @@ from flask_babel import gettext
 
 from hub.accounts import service as accounts
 from hub.accounts.policy import Actor
+from hub.accounts.service import deploytokens
 from hub.accounts.service.namespaces import list_namespaces_for_new
 from hub.base.errors import Denied, NotFound, NotSignedIn
 from hub.base.paging import PageArgs
@@ -27,6 +28,7 @@ from hub.repos.kinds import RepositoryKind
 from hub.repos.lfs.housekeeping import list_held
 from hub.repos.lookup import get_readable
 from hub.repos.service import list_requests
+from hub.web.account_settings import token_ends
 from hub.web.repository import RepositoryPage, open_page_in, render_repository_page
 from hub.web.routing import REPOSITORY
 
@@ -44,6 +46,7 @@ def sections() -> dict[str, tuple[str, str]]:
         "transfer": (gettext("Name and owner"), "arrow-right"),
         "branches": (gettext("Branches and merging"), "git-branch"),
         "collaborators": (gettext("Collaborators"), "users"),
+        "tokens": (gettext("Deploy tokens"), "key-round"),
         "webhooks": (gettext("Webhooks"), "zap"),
         "storage": (gettext("Storage"), "hard-drive"),
         "danger": (gettext("Archive and delete"), "triangle-alert"),
@@ -160,6 +163,15 @@ def _collaborators(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> dict
     return {"people": people, "total": grants.total, "args": page_args(), "requests": asked}
 
 
+def _tokens(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> dict[str, Any]:
+    row = get_readable(work, actor=actor, repository_id=repo.id)
+    return {
+        "tokens": deploytokens.list_deploy_tokens(work, actor=actor, resource=row).items,
+        "scopes": [scope.value for scope in deploytokens.SCOPES],
+        "ends": token_ends(work.now()),
+    }
+
+
 def _webhooks(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> dict[str, Any]:
     found = webhooks.list_webhooks(work, actor=actor, place=webhooks.Place(repository_id=repo.id))
     return {"webhooks": found.items, "topics": webhooks.list_topics(work.context)}
@@ -197,6 +209,7 @@ _GATHER: Mapping[str, Callable[[UnitOfWork, RepositoryPage, Actor], dict[str, An
     "transfer": _transfer,
     "branches": _branches,
     "collaborators": _collaborators,
+    "tokens": _tokens,
     "webhooks": _webhooks,
     "storage": _storage,
     "danger": _nothing,
