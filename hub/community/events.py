@@ -12,6 +12,7 @@ class DiscussionCreated:
     discussion_id: int
     repository_id: int
     actor_id: int | None
+    has_comment: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,13 @@ class ReviewRequested:
 
 @dataclass(frozen=True)
 class CommentCreated:
-    """Somebody said something in a discussion."""
+    """Somebody said something in a discussion; is_opening: with what it begins."""
 
     comment_id: int
     discussion_id: int
     repository_id: int
     actor_id: int | None
+    is_opening: bool = False
 
 
 @dataclass(frozen=True)

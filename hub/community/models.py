@@ -202,6 +202,13 @@ class NotificationEvent(StrEnum):
     DEPLOYMENT = "deployment"
     SYSTEM = "system"
 
+    @property
+    def type(self) -> NotificationType:
+        """The type of its notifications, by which the platform's clients sort them."""
+        if self in (NotificationEvent.MENTION, NotificationEvent.REVIEW_REQUEST):
+            return NotificationType.COMMENT
+        return NotificationType(self.value)
+
 
 class Notification(Model):
     """Something that one user is told."""

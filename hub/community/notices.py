@@ -16,6 +16,7 @@ from hub.accounts.models import Grant, Member, Namespace, Organization, Role, Us
 from hub.base.context import Context
 from hub.community.events import (
     CommentCreated,
+    DiscussionCreated,
     PeopleAssigned,
     PeopleMentioned,
     PullRequestClosed,
@@ -25,7 +26,7 @@ from hub.community.events import (
     ReviewRequested,
     WebhookDisabled,
 )
-from hub.community.models import Comment, Discussion, NotificationType, Webhook
+from hub.community.models import Comment, Discussion, NotificationEvent, Webhook
 from hub.community.models_people import Assignee
 from hub.community.models_reviews import Review, ReviewRequest, ReviewState
 from hub.community.service.marks import find_mentions
@@ -67,9 +68,9 @@ def compose(work: UnitOfWork, key: str, *, about: str, actor_id: int | None, **a
     actor = work.session.get(User, actor_id) if actor_id is not None else None
     name, uuid = (actor.name, actor.uuid) if actor else ("The hub", "")
 
-    def notice(type: NotificationType, words: str, summary: str = "", content: str = "", url: str = "") -> Notice:
+    def notice(event: NotificationEvent, words: str, summary: str = "", content: str = "", url: str = "") -> Notice:
         title = shorten(f"{name} {words}", MAX_TITLE_CHARS)
-        return Notice(key, type, title, shorten(summary, MAX_SUMMARY_CHARS), content, url, uuid)
+        return Notice(key, event.type, title, shorten(summary, MAX_SUMMARY_CHARS), content, url, uuid, event)
 
     others = User.id != actor_id if actor_id is not None else User.id.is_not(None)
     return [(told, others & whom) for told, whom in _COMPOSERS[about](work, notice, **args)]
@@ -101,7 +102,7 @@ def _tell_created(work: UnitOfWork, notice: _Writer, *, repository_id: int) -> I
     repository = work.session.get(Repository, repository_id)
     if repository is not None and repository.deleted_at is None:
         words = f"created the {_kind(work, repository)} {repository.path}"
-        told = notice(NotificationType.ASSET, words, repository.description, url=_address(work, repository))
+        told = notice(NotificationEvent.ASSET, words, repository.description, url=_address(work, repository))
         yield told, people_of(repository.namespace_id)
 
 
@@ -109,7 +110,7 @@ def _tell_deleted(work: UnitOfWork, notice: _Writer, *, repository_id: int) -> I
     repository = work.session.get(Repository, repository_id)
     if repository is not None and repository.deleted_at is not None:
         words = f"deleted the {_kind(work, repository)} {repository.path}"
-        yield notice(NotificationType.ASSET, words), people_of(repository.namespace_id)
+        yield notice(NotificationEvent.ASSET, words), people_of(repository.namespace_id)
 
 
 def _concern_moved(_work: UnitOfWork, event: RepositoryMoved) -> dict[str, Any] | None:
@@ -134,31 +135,53 @@ def _tell_moved(
     kind = _kind(work, repository)
     if repository.namespace_id == new_namespace_id:  # else where it is by now is not for those here
         words = f"transferred the {kind} {old_path} to {repository.path}"
-        yield notice(NotificationType.ASSET, words, url=_address(work, repository)), people_of(new_namespace_id)
+        yield notice(NotificationEvent.ASSET, words, url=_address(work, repository)), people_of(new_namespace_id)
     if repository.namespace_id != old_namespace_id:
         # They may not see it any more, so they are not told where it is. Who is in both was told already.
         words = f"transferred the {kind} {old_path} to another owner"
-        yield notice(NotificationType.ASSET, words), people_of(old_namespace_id)
+        yield notice(NotificationEvent.ASSET, words), people_of(old_namespace_id)
+
+
+# Issues: as comments; one that begins with a comment is told of by that.
+
+
+def _concern_issue(_work: UnitOfWork, event: DiscussionCreated) -> dict[str, Any] | None:
+    if event.has_comment:
+        return None
+    return {"about": "issue_opened", "actor_id": event.actor_id, "discussion_id": event.discussion_id}
+
+
+def _tell_issue(work: UnitOfWork, notice: _Writer, *, discussion_id: int) -> Iterator[Addressed]:
+    discussion = work.session.get(Discussion, discussion_id)
+    if discussion is None or discussion.repository.deleted_at is not None:
+        return
+    repository = discussion.repository
+    words = f"opened an issue on {repository.path}: {discussion.title}"
+    told = notice(NotificationEvent.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
+    yield told, told_of(discussion)
 
 
 # Comments: those whom ``service.people`` tells of the discussion, and first, in words of their own, whom they name.
 
 
 def _concern_comment(_work: UnitOfWork, event: CommentCreated) -> dict[str, Any]:
-    return {"about": "comment_created", "actor_id": event.actor_id, "comment_id": event.comment_id}
+    args = {"about": "comment_created", "actor_id": event.actor_id, "comment_id": event.comment_id}
+    return args | ({"is_opening": True} if event.is_opening else {})
 
 
-def _tell_comment(work: UnitOfWork, notice: _Writer, *, comment_id: int) -> Iterator[Addressed]:
+def _tell_comment(
+    work: UnitOfWork, notice: _Writer, *, comment_id: int, is_opening: bool = False
+) -> Iterator[Addressed]:
     comment = work.session.get(Comment, comment_id)
     discussion = work.session.get(Discussion, comment.discussion_id) if comment else None
     if comment is None or discussion is None or discussion.repository.deleted_at is not None:
         return
     if comment.hidden_at is not None:
         return
-    named = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "mentioned you on"))
+    named = notice(NotificationEvent.MENTION, *_comment_words(work, discussion, comment, "mentioned you on"))
     yield named, _named_in(comment.content) & wants(discussion)
-    told = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "commented on"))
-    yield told, told_of(discussion)
+    did = "opened an issue on" if is_opening else "commented on"
+    yield notice(NotificationEvent.COMMENT, *_comment_words(work, discussion, comment, did)), told_of(discussion)
 
 
 def _comment_words(work: UnitOfWork, discussion: Discussion, comment: Comment, did: str) -> tuple[str, str, str, str]:
@@ -188,7 +211,7 @@ def _tell_mentioned(work: UnitOfWork, notice: _Writer, *, comment_id: int, user_
     if comment is None or discussion is None or discussion.repository.deleted_at is not None:
         return
     if comment.hidden_at is None:
-        told = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "mentioned you on"))
+        told = notice(NotificationEvent.MENTION, *_comment_words(work, discussion, comment, "mentioned you on"))
         yield told, User.id.in_(user_ids) & wants(discussion)
 
 
@@ -205,7 +228,7 @@ def _tell_assigned(
         return
     repository = discussion.repository
     words = f"assigned you on {repository.path}: {discussion.title}"
-    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
+    told = notice(NotificationEvent.MENTION, words, url=f"{_address(work, repository)}/community/{discussion.number}")
     assigned = select(Assignee.user_id).where(Assignee.discussion_id == discussion.id, Assignee.user_id.in_(user_ids))
     yield told, User.id.in_(assigned) & wants(discussion)
 
@@ -235,9 +258,9 @@ def _tell_pull(work: UnitOfWork, notice: _Writer, *, discussion_id: int, what: s
     first = select(Comment).where(Comment.discussion_id == discussion.id).order_by(Comment.id).limit(1)
     comment = work.session.scalar(first) if what == _PULL_WORDS[PullRequestOpened] else None
     if comment is not None and comment.hidden_at is None:
-        named = notice(NotificationType.COMMENT, *_comment_words(work, discussion, comment, "mentioned you on"))
+        named = notice(NotificationEvent.MENTION, *_comment_words(work, discussion, comment, "mentioned you on"))
         yield named, _named_in(comment.content) & wants(discussion)
-    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
+    told = notice(NotificationEvent.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
     yield told, told_of(discussion)
 
 
@@ -255,7 +278,9 @@ def _tell_review_request(work: UnitOfWork, notice: _Writer, *, discussion_id: in
         return
     repository = discussion.repository
     words = f"asks you to review a pull request on {repository.path}: {discussion.title}"
-    told = notice(NotificationType.COMMENT, words, url=f"{_address(work, repository)}/community/{discussion.number}")
+    told = notice(
+        NotificationEvent.REVIEW_REQUEST, words, url=f"{_address(work, repository)}/community/{discussion.number}"
+    )
     asked = select(ReviewRequest.user_id).where(
         ReviewRequest.discussion_id == discussion.id, ReviewRequest.user_id == user_id
     )
@@ -290,8 +315,8 @@ def _tell_review(work: UnitOfWork, notice: _Writer, *, review_id: int) -> Iterat
         f"{_address(work, repository)}/community/{discussion.number}",
     )
     where = f"a pull request on {repository.path}: {discussion.title}"
-    yield notice(NotificationType.COMMENT, f"mentioned you on {where}", *rest), _named_in(text) & wants(discussion)
-    yield notice(NotificationType.COMMENT, f"{_REVIEW_WORDS[review.state]} {where}", *rest), told_of(discussion)
+    yield notice(NotificationEvent.MENTION, f"mentioned you on {where}", *rest), _named_in(text) & wants(discussion)
+    yield notice(NotificationEvent.COMMENT, f"{_REVIEW_WORDS[review.state]} {where}", *rest), told_of(discussion)
 
 
 # Access to gated repositories: who decides of a request, then who asked.
@@ -320,7 +345,7 @@ def _tell_requested(work: UnitOfWork, notice: _Writer, *, request_id: int) -> It
     words = f"asks for access to the {_kind(work, repository)} {repository.path}"
     if request.state is RequestState.ACCEPTED:
         words = f"asked for access to the {_kind(work, repository)} {repository.path}, and has it"
-    yield notice(NotificationType.ASSET, words, url=_address(work, repository)), _administers(repository)
+    yield notice(NotificationEvent.ASSET, words, url=_address(work, repository)), _administers(repository)
 
 
 def _tell_decided(work: UnitOfWork, notice: _Writer, *, request_id: int, state: str) -> Iterator[Addressed]:
@@ -334,7 +359,7 @@ def _tell_decided(work: UnitOfWork, notice: _Writer, *, request_id: int, state: 
         RequestState.PENDING: "took back the decision on your request for access to",
     }[request.state]
     text = f"{words} the {_kind(work, repository)} {repository.path}"
-    told = notice(NotificationType.ASSET, text, request.reason, url=_address(work, repository))
+    told = notice(NotificationEvent.ASSET, text, request.reason, url=_address(work, repository))
     yield told, (User.id == request.user_id) & readers_of(repository)
 
 
@@ -368,7 +393,7 @@ def _member_teller(words: str) -> Callable[..., Iterator[Addressed]]:
         organization = work.session.get(Organization, organization_id)
         if organization is not None:
             text = words.format(organization=organization.name, role=role)
-            yield notice(NotificationType.ORGANIZATION, text, url=f"/{organization.name}"), User.id == user_id
+            yield notice(NotificationEvent.ORGANIZATION, text, url=f"/{organization.name}"), User.id == user_id
 
     return tell
 
@@ -388,13 +413,14 @@ def _tell_webhook(work: UnitOfWork, notice: _Writer, *, webhook_id: int) -> Iter
         return
     words = f"switched off your webhook {webhook.name or webhook.uuid}"
     summary = "Too many messages in a row were not taken. Look at its deliveries, then switch it on again."
-    yield notice(NotificationType.SYSTEM, words, summary), User.id == webhook.created_by_id
+    yield notice(NotificationEvent.SYSTEM, words, summary), User.id == webhook.created_by_id
 
 
 _CONCERNS: dict[type, Callable[[UnitOfWork, Any], dict[str, Any] | None]] = {
     RepositoryCreated: _concern_repository,
     RepositoryDeleted: _concern_repository,
     RepositoryMoved: _concern_moved,
+    DiscussionCreated: _concern_issue,
     CommentCreated: _concern_comment,
     PeopleMentioned: _concern_mentioned,
     PeopleAssigned: _concern_assigned,
@@ -414,6 +440,7 @@ _COMPOSERS: dict[str, Callable[..., Iterator[Addressed]]] = {
     "repository_created": _tell_created,
     "repository_deleted": _tell_deleted,
     "repository_moved": _tell_moved,
+    "issue_opened": _tell_issue,
     "comment_created": _tell_comment,
     "people_mentioned": _tell_mentioned,
     "people_assigned": _tell_assigned,

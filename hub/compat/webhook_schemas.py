@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from hub.community.service.watching import MAX_WATCHED
+from hub.community.service.own_webhooks import MAX_WATCHED
 from hub.community.service.webhooks import MAX_SECRET_CHARS
 from hub.compat.schemas import HubBody
 

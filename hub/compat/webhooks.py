@@ -11,8 +11,8 @@ from typing import Any
 from hub.base.errors import Invalid
 from hub.community.models import Webhook
 from hub.community.reports import DOMAINS
-from hub.community.service import watching as service
-from hub.community.service.watching import Watched
+from hub.community.service import own_webhooks as service
+from hub.community.service.own_webhooks import Watched
 from hub.compat import webhook_schemas as schemas
 from hub.compat.addresses import CompatBlueprint
 from hub.compat.schemas import HubDoneSchema
@@ -65,7 +65,7 @@ def create_webhook(body: dict[str, Any]) -> dict[str, Any]:
     watched = _watched_in(body)
     if body["url"] is None:
         raise Invalid("'url' must say where messages go.", code="REQ-ERR-6", member="url")
-    uuid = service.create_watching(
+    uuid = service.create_own_webhook(
         current_context(),
         actor=current_actor(),
         url=body["url"],
@@ -88,7 +88,7 @@ def show_webhook(uuid: str) -> dict[str, Any]:
 @blp.response(200, schemas.HubWebhookAnswerSchema)
 def update_webhook(body: dict[str, Any], uuid: str) -> dict[str, Any]:
     """Change what is given; where nothing is said to be watched, that stays."""
-    service.update_watching(
+    service.update_own_webhook(
         current_context(),
         actor=current_actor(),
         uuid=uuid,
@@ -105,7 +105,7 @@ def update_webhook(body: dict[str, Any], uuid: str) -> dict[str, Any]:
 def delete_webhook(uuid: str) -> dict[str, Any]:
     """Forget a webhook; what is under way is not sent any more."""
     with unit_of_work(current_context()) as work:
-        service.delete_watching(work, actor=current_actor(), uuid=uuid)
+        service.delete_own_webhook(work, actor=current_actor(), uuid=uuid)
     return {"success": True}
 
 
@@ -113,7 +113,7 @@ def delete_webhook(uuid: str) -> dict[str, Any]:
 @blp.response(200, schemas.HubWebhookAnswerSchema)
 def enable_webhook(uuid: str) -> dict[str, Any]:
     """Switch a webhook on, and forget the failures that switched it off."""
-    service.update_watching(current_context(), actor=current_actor(), uuid=uuid, is_active=True)
+    service.update_own_webhook(current_context(), actor=current_actor(), uuid=uuid, is_active=True)
     return _answer(uuid)
 
 
@@ -121,5 +121,5 @@ def enable_webhook(uuid: str) -> dict[str, Any]:
 @blp.response(200, schemas.HubWebhookAnswerSchema)
 def disable_webhook(uuid: str) -> dict[str, Any]:
     """Switch a webhook off."""
-    service.update_watching(current_context(), actor=current_actor(), uuid=uuid, is_active=False)
+    service.update_own_webhook(current_context(), actor=current_actor(), uuid=uuid, is_active=False)
     return _answer(uuid)

@@ -26,7 +26,7 @@ from hub.http.actor import csrf_token, current_actor
 from hub.http.context import current_context
 from hub.http.words import sent_address, sent_path
 from hub.licensing.service import LICENSING
-from hub.repos.kinds import KINDS
+from hub.repos.kinds import KINDS, get_kind
 from hub.web.assets import asset_url, icon
 from hub.web.i18n import LANGUAGES, current_language, gettext
 from hub.web.kinds import plural_title
@@ -68,6 +68,7 @@ def install(app: Flask, context: Context) -> None:
         kinds=lambda: list(context[KINDS].values()),
         plural_title=plural_title,
         picture_address=small_picture,
+        repository_kind=partial(get_kind, context),
         repository_link=partial(repository_url, context),
         same_for_all=_same_for_all(),
         own_styles=(theme_folders(theme)[0] / "static" / "theme.css").is_file(),

@@ -16,6 +16,7 @@ from hub.assets.service.known import KnownLabel
 from hub.assets.service.labels import labels_of
 from hub.assets.service.likes import liked_by
 from hub.community.service.board import count_open
+from hub.community.service.watches import find_level
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -70,6 +71,7 @@ class RepositoryPage:
     tab: str
     labels: Sequence[KnownLabel] = ()
     open_threads: int = 0
+    watch: str = ""
     more: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -167,7 +169,8 @@ def open_page_in(work: UnitOfWork, kind: RepositoryKind, namespace: str, name: s
     access = access_of(work, actor=actor, repositories=[shown])[shown.id]
     is_liked = shown.id in liked_by(work, actor=actor, repository_ids=[shown.id])
     labels = labels_of(work, [shown.id]).get(shown.id, [])
-    return RepositoryPage(kind, shown, access, is_liked, tab, labels, count_open(work, shown.id))
+    watch = find_level(work, actor=actor, repository_id=shown.id).value
+    return RepositoryPage(kind, shown, access, is_liked, tab, labels, count_open(work, shown.id), watch)
 
 
 def _moved(kind: RepositoryKind, path: str) -> str:

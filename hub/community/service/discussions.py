@@ -126,11 +126,13 @@ def create_discussion(
     repository = get_readable(work, actor=actor, repository_id=repository_id)
     author = require_voice(work, actor, repository)
     require_on(work, repository.id, is_pull_request=False)
-    number = next_number(work, repository.id)
+    number, has_comment = next_number(work, repository.id), bool(description.strip())
     discussion = add_discussion(work, repository, author, title=title, number=number)
-    publish(work, events.DiscussionCreated(discussion.id, repository.id, actor.user_id))
-    if description.strip():
-        create_comment(work, actor=actor, discussion_id=discussion.id, content=description)
+    publish(work, events.DiscussionCreated(discussion.id, repository.id, actor.user_id, has_comment))
+    if has_comment:
+        comment = add_comment(work, discussion, author, content=description)
+        said = events.CommentCreated(comment.id, discussion.id, repository.id, actor.user_id, is_opening=True)
+        publish(work, said)
         work.session.refresh(discussion, ["comment_count"])
     log.info("discussion_created", discussion_id=discussion.id, repository_id=repository.id, actor_id=actor.user_id)
     return discussion

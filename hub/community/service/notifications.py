@@ -49,7 +49,7 @@ class Notice:
     """A message that is to be told to several.
 
     key: a UUID; who is told twice under one key reads it once. url: where it leads: a path on this hub, or a link.
-    sender_uuid: empty for the hub itself.
+    sender_uuid: empty for the hub itself. event: a ``NotificationEvent``; empty: the one that is called as the type.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Notice:
     content: str = ""
     url: str = ""
     sender_uuid: str = ""
+    event: str = ""
 
 
 @dataclass(frozen=True)
@@ -315,6 +316,7 @@ def tell(work: UnitOfWork, notice: Notice, user_ids: Sequence[int]) -> int:
     key, now = UUID(notice.key), work.now()
     message = asdict(notice)
     del message["key"]
+    message["event"] = notice.event or notice.type
     rows = [
         message
         | {
@@ -322,6 +324,7 @@ def tell(work: UnitOfWork, notice: Notice, user_ids: Sequence[int]) -> int:
             "user_id": user_id,
             "notified_at": None,
             "read_at": None,
+            "archived_at": None,
             "created_at": now,
         }
         for user_id in user_ids

@@ -16,10 +16,11 @@ from hub.base.events import publish
 from hub.base.names import fold_name
 from hub.community.events import PeopleAssigned
 from hub.community.models import Comment, Discussion, DiscussionEventType
-from hub.community.models_people import Assignee, Mention, Subscription
+from hub.community.models_people import Assignee, Mention, RepositoryWatch, Subscription
 from hub.community.models_reviews import Review, ReviewRequest
 from hub.community.service.discussions import count_of, get_discussion, record
 from hub.community.service.texts import check_line
+from hub.community.service.watches import Level, find_level
 from hub.db.insert import insert_new, insert_new_keys
 from hub.db.uow import UnitOfWork
 from hub.repos.models import Repository
@@ -63,15 +64,22 @@ def taking_part(discussion: Discussion) -> CompoundSelect[int | None]:
         select(ReviewRequest.user_id).where(ReviewRequest.discussion_id == here),
         select(Review.user_id).where(Review.discussion_id == here),
         select(Subscription.user_id).where(Subscription.discussion_id == here, Subscription.is_wanted.is_(True)),
+        _watching(discussion, Level.ALL),
+    )
+
+
+def _watching(discussion: Discussion, level: Level) -> Select[int]:
+    return select(RepositoryWatch.user_id).where(
+        RepositoryWatch.repository_id == discussion.repository_id, RepositoryWatch.level == level
     )
 
 
 def wants(discussion: Discussion) -> ColumnElement[bool]:
-    """Of ``User``: may read it, and has not said that they want to hear nothing of it."""
-    refused = select(Subscription.user_id).where(
-        Subscription.discussion_id == discussion.id, Subscription.is_wanted.is_(False)
-    )
-    return User.id.not_in(refused) & readers_of(discussion.repository)
+    """Of ``User``: may read it, and has not said that they want to hear nothing of it, or of its repository."""
+    said = select(Subscription.user_id).where(Subscription.discussion_id == discussion.id)
+    hears = User.id.in_(said.where(Subscription.is_wanted.is_(True)))
+    refused = said.where(Subscription.is_wanted.is_(False)).union_all(_watching(discussion, Level.IGNORE))
+    return or_(hears, User.id.not_in(refused)) & readers_of(discussion.repository)
 
 
 def told_of(discussion: Discussion) -> ColumnElement[bool]:
@@ -88,7 +96,7 @@ class Telling:
 
 
 def find_telling(work: UnitOfWork, discussion: Discussion, *, actor: Actor) -> Telling:
-    """What the actor is told. Two queries at most; of nobody, none."""
+    """What the actor is told. Three queries at most; of nobody, none."""
     if actor.user_id is None:
         return Telling(False, None)
     choice = work.session.scalar(
@@ -98,6 +106,9 @@ def find_telling(work: UnitOfWork, discussion: Discussion, *, actor: Actor) -> T
     )
     if choice is not None:
         return Telling(choice, choice)
+    level = find_level(work, actor=actor, repository_id=discussion.repository_id)
+    if level != Level.PARTICIPATING:
+        return Telling(level == Level.ALL, None)
     part = taking_part(discussion).subquery()
     is_part = select(part.c[0]).where(part.c[0] == actor.user_id).limit(1)
     return Telling(work.session.scalar(is_part) is not None, None)

@@ -135,6 +135,7 @@ def test_those_who_take_part_are_told_of_comments_while_they_may_read_them(conte
         with unit_of_work(context) as work:
             return discussions.create_comment(work, actor=actors[name], discussion_id=number, content=content).id
 
+    inbox()
     say("bob", "One\n\ntwo")
     run_due(context)
     with reading(context) as work:
@@ -199,11 +200,13 @@ def test_owner_and_author_are_told_what_becomes_of_a_pull_request(context, make_
     ]
 
 
-def test_the_owner_of_a_repository_is_told_of_comments(context, make_user, make_repository, actor_of, inbox):
+def test_the_owner_of_a_repository_is_told_of_issues_and_comments(context, make_user, make_repository, actor_of, inbox):
     ada, bob = make_user("ada"), make_user("bob")
     thing = make_repository(ada, "thing")
     with unit_of_work(context) as work:
         number = discussions.create_discussion(work, actor=actor_of(bob), repository_id=thing.id, title="x" * 255).id
+    assert [name for name, _ in inbox()] == ["ada"]
+    with unit_of_work(context) as work:
         discussions.create_comment(work, actor=actor_of(bob), discussion_id=number, content="x" * 65_536)
     [(name, title)] = inbox()
     assert (name, len(title), title[-1]) == ("ada", 255, "…")
@@ -298,6 +301,7 @@ def test_who_is_named_assigned_or_asked_to_be_told_is_told_once_and_who_declined
         with unit_of_work(context) as work:
             return discussions.create_comment(work, actor=actors[name], discussion_id=number, content=content).id
 
+    assert inbox() == []  # of an organisation's repository nobody is told who neither made nor watches it
     comment = say("ada", "@bob: ask @dan, not @eve or `@root`")  # eve may not read it
     named, said = "ada mentioned you on acme/thing: Why?", "ada commented on acme/thing: Why?"
     assert inbox() == [("bob", named), ("dan", named)]

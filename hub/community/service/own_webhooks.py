@@ -60,7 +60,7 @@ def get_own_webhook(work: UnitOfWork, *, actor: Actor, uuid: str) -> tuple[Webho
     return webhook, _watched(work, actor, [webhook.id])[webhook.id]
 
 
-def create_watching(
+def create_own_webhook(
     context: Context,
     *,
     actor: Actor,
@@ -100,7 +100,7 @@ def create_watching(
         return webhook.uuid
 
 
-def update_watching(
+def update_own_webhook(
     context: Context,
     *,
     actor: Actor,
@@ -111,7 +111,7 @@ def update_watching(
     secret: str | None = None,
     is_active: bool | None = None,
 ) -> None:
-    """Change what is given; without anything watched, that stays. Raises as ``create_watching``."""
+    """Change what is given; without anything watched, that stays. Raises as ``create_own_webhook``."""
     with reading(context) as work:
         webhook, _ = get_own_webhook(work, actor=actor, uuid=uuid)
         is_new_url = url is not None and url != webhook.url
@@ -136,7 +136,7 @@ def update_watching(
         log.info("webhook_updated", webhook=uuid, actor_id=actor.user_id)
 
 
-def delete_watching(work: UnitOfWork, *, actor: Actor, uuid: str) -> None:
+def delete_own_webhook(work: UnitOfWork, *, actor: Actor, uuid: str) -> None:
     """Forget a webhook with its log. Raises NotFound, NotSignedIn."""
     webhook, _ = get_own_webhook(work, actor=actor, uuid=uuid)
     work.session.execute(delete(Webhook).where(Webhook.id == webhook.id))
