@@ -16,7 +16,7 @@ from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.http.routing import PREFIX, Address, RepositoryBlueprint
-from hub.repos import branches, deleted_branches
+from hub.repos import branches, deleted_branches, reverts
 from hub.repos.models import ProtectedBranch
 from hub.repos.service import repository_path
 
@@ -89,6 +89,27 @@ def restore_branch(body: dict[str, Any], address: Address, uuid: UUID) -> dict[s
         context, actor=current_actor(), repository_id=repository.id, uuid=str(uuid), name=body["name"]
     )
     return ok(branch_view(offload(get_branch, repository_path(context.settings, repository), name)))
+
+
+@blp.at("/reverts", method="POST")
+@blp.arguments(schemas.CarriedCommitBody)
+@blp.response(200, enveloped(schemas.CarriedCommitSchema))
+def revert_commit(body: dict[str, Any], address: Address) -> dict[str, Any]:
+    """Make a branch with the commit that takes one back. What later commits changed, too, is 409 (``merge_conflict``).
+
+    Of a merge it takes back all that the merge brought.
+    """
+    made = reverts.revert_commit(current_context(), actor=current_actor(), repository_id=address.get().id, **body)
+    return ok(asdict(made))
+
+
+@blp.at("/cherry_picks", method="POST")
+@blp.arguments(schemas.CarriedCommitBody)
+@blp.response(200, enveloped(schemas.CarriedCommitSchema))
+def pick_commit(body: dict[str, Any], address: Address) -> dict[str, Any]:
+    """Make a branch, beginning at another one, with the commit that does there what one did where it is."""
+    made = reverts.pick_commit(current_context(), actor=current_actor(), repository_id=address.get().id, **body)
+    return ok(asdict(made))
 
 
 @blp.at("/git_tags")

@@ -121,6 +121,19 @@ class RestoreBranchBody(Body):
     name = text("another name for it; empty: the one that it had")
 
 
+class CarriedCommitBody(Body):
+    commit_id = text("the commit", required=True)
+    base = text("the branch that it is for; empty: the default branch")
+    new_branch = text("where the new commit goes; empty: a name is made")
+
+
+class CarriedCommitSchema(Schema):
+    commit_id = fields.String(metadata={"description": "of the new commit"})
+    branch = fields.String(metadata={"description": "the new branch, which a pull request can be opened from"})
+    base = fields.String()
+    title = fields.String(metadata={"description": "the first line of the new commit's message"})
+
+
 class ProtectedBranchBody(Body):
     push_role = fields.Enum(Role, by_value=True, load_default=Role.WRITE)
     allow_force_push = fields.Boolean(load_default=False)

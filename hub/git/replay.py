@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
@@ -95,7 +96,7 @@ def _apply(
 def _tree_before(repository: pygit2.Repository, commit: pygit2.Commit) -> pygit2.Tree:
     if commit.parent_ids:
         return repository[commit.parent_ids[0]].peel(pygit2.Tree)
-    return repository[repository.write(ObjectType.TREE, b"")].peel(pygit2.Tree)
+    return _empty_tree(repository)
 
 
 def credits_of(path: Path, base: str, head: str, *, committer: Signature) -> tuple[Signature, str]:
@@ -121,27 +122,67 @@ def credits_of(path: Path, base: str, head: str, *, committer: Signature) -> tup
     return Signature(first.name, first.email, committer.when), f"\n{trailer}" if trailer else ""
 
 
-def undo(path: Path, onto: str, *, before: str, after: str, author: Signature, message: str) -> str:
+def undo(path: Path, onto: str, *, before: str | None, after: str, author: Signature, message: str) -> str:
     """The commit on ``onto`` that takes back what led from ``before`` to ``after`` (full commit ids); its id.
 
-    Raises Conflict (``merge_conflict``): what came later stands against it; Invalid (``nothing_to_commit``).
+    before: None: from nothing. Raises Conflict (``merge_conflict``): what came later stands against it; Invalid
+    (``nothing_to_commit``).
     """
+    faults = _Faults(
+        "Later commits changed the same in {count} files; take the changes back by hand.",
+        "There is nothing to take back: it is undone already.",
+    )
+    return despite_upkeep(lambda: _carry(path, onto, after, before, author, author, message, faults))
 
-    def write() -> str:
-        with open_repository(path) as repository:
-            tip = get_commit_object(repository, onto)
-            old, new = (get_commit_object(repository, name).tree for name in (before, after))
-            index = repository.merge_trees(new, tip.tree, old)
-            paths = conflicts_of(index)
-            if paths:
-                raise Conflict(
-                    f"Later commits changed the same in {len(paths)} files; take the changes back by hand.",
-                    code="merge_conflict",
-                    paths=paths[:_MAX_CONFLICTS_SHOWN],
-                )
-            tree_id = index.write_tree(repository)
-            if tree_id == tip.tree_id:
-                raise Invalid("There is nothing to take back: it is undone already.", code="nothing_to_commit")
-            return write_commit(repository, tree_id, [tip.id], author, author, message)
 
-    return despite_upkeep(write)
+def pick(
+    path: Path, onto: str, *, before: str | None, after: str, author: Signature, committer: Signature, message: str
+) -> str:
+    """The commit on ``onto`` that does there what led from ``before`` to ``after`` (full commit ids); its id.
+
+    before: None: from nothing. Raises Conflict (``merge_conflict``), Invalid (``nothing_to_commit``).
+    """
+    faults = _Faults(
+        "The branch has other content where the commit changed {count} files; bring them together by hand.",
+        "There is nothing to bring: the branch has it already.",
+    )
+    return despite_upkeep(lambda: _carry(path, onto, before, after, author, committer, message, faults))
+
+
+@dataclass(frozen=True)
+class _Faults:
+    conflict: str
+    nothing: str
+
+
+def _carry(
+    path: Path,
+    onto: str,
+    before: str | None,
+    after: str | None,
+    author: Signature,
+    committer: Signature,
+    message: str,
+    faults: _Faults,
+) -> str:
+    with open_repository(path) as repository:
+        tip = get_commit_object(repository, onto)
+        old, new = (_tree_of(repository, name) for name in (before, after))
+        index = repository.merge_trees(old, tip.tree, new)
+        paths = conflicts_of(index)
+        if paths:
+            raise Conflict(
+                faults.conflict.format(count=len(paths)), code="merge_conflict", paths=paths[:_MAX_CONFLICTS_SHOWN]
+            )
+        tree_id = index.write_tree(repository)
+        if tree_id == tip.tree_id:
+            raise Invalid(faults.nothing, code="nothing_to_commit")
+        return write_commit(repository, tree_id, [tip.id], author, committer, message)
+
+
+def _tree_of(repository: pygit2.Repository, commit_id: str | None) -> pygit2.Tree:
+    return _empty_tree(repository) if commit_id is None else get_commit_object(repository, commit_id).tree
+
+
+def _empty_tree(repository: pygit2.Repository) -> pygit2.Tree:
+    return repository[repository.write(ObjectType.TREE, b"")].peel(pygit2.Tree)

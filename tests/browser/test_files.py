@@ -143,3 +143,33 @@ def test_several_files_are_chosen_and_downloaded_moved_and_deleted(open_window, 
     assert other.find_barriers() == []
     page.get_by_test_id("edit.commit").click()
     page.wait_for_url(f"**/{path}/community/1")
+
+
+def test_a_commit_is_reverted_and_a_deleted_branch_comes_back(open_window, person):
+    path = person.create_repository(f"undone-{datetime.now(UTC):%H%M%S%f}")
+    for name in ("a.txt", "b.txt"):
+        body = {"message": f"Write {name}", "files": [{"path": name, "content": "words\n"}]}
+        commit_id = person.api.post(f"/api/v1/{path}/changes", body).json["data"]["commit_id"]
+    window = open_window(person)
+    page = window.open(f"/{path}/commit/{commit_id}", page="H2")
+    page.get_by_test_id("commit.revert").click()
+    assert window.find_barriers() == []
+    page.get_by_test_id("revert-commit.send").click()
+    page.wait_for_url(f"**/{path}/community/new?*")
+    expect(page.locator("body")).to_have_attribute("data-page", "I3")
+    expect(page.get_by_label("Title")).to_have_value('Revert "Write b.txt"')
+    branch = f"revert-{commit_id[:8]}"
+    page = window.open(f"/{path}/branches", page="H5")
+    row = page.get_by_test_id("branches.row").filter(has_text=branch)
+    row.get_by_test_id("branches.menu").click()
+    row.get_by_test_id("branches.delete").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill(branch)
+    page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(page.get_by_test_id("branches.row")).to_have_count(1)
+    page.get_by_test_id("refs.deleted").click()
+    expect(page.get_by_test_id("deleted.row")).to_contain_text(person.name)
+    assert window.find_barriers() == []
+    page.get_by_test_id("deleted.restore").click()
+    expect(page.get_by_test_id("empty")).to_be_visible()
+    page = window.open(f"/{path}/branches", page="H5")
+    expect(page.get_by_test_id("branches.row").filter(has_text=branch)).to_be_visible()
