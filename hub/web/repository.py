@@ -71,7 +71,7 @@ class RepositoryPage:
     tab: str
     labels: Sequence[KnownLabel] = ()
     open_threads: int = 0
-    watch: str = ""
+    watch: str = "participating"
     more: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -62,6 +62,8 @@ def test_an_avatar_is_a_clean_square_in_two_sizes_at_an_address_that_stays(clien
     assert client.put(place, json={"avatar": url}, headers=send.headers).json["data"]["avatar"] == url
     page = client.get("/profile/ada", headers={**send.headers, "Accept": "text/html"}).text
     assert f'src="{url.removeprefix("http://localhost")}"' in page
+    page = client.get("/settings/profile", headers={**send.headers, "Accept": "text/html"})
+    assert 'data-testid="picture.remove"' in page.text
     assert send(None, method="DELETE").status_code == 200
     assert client.get("/api/v1/user/ada", headers=send.headers).json["data"]["avatar"] == ""
 
@@ -89,6 +91,8 @@ def test_an_organisations_logo_stays_whole_and_is_its_administrators(client, sen
     face = send(picture((9, 9))).json["data"]["url"].removeprefix("http://localhost")
     page = client.get("/organizations/acme/members", headers={**send.headers, "Accept": "text/html"}).text
     assert f'src="{face}/small"' in page
+    page = client.get("/organizations/acme/edit", headers={**send.headers, "Accept": "text/html"}).text
+    assert f'data-picture="{path}"' in page
     assert send(None, path, "DELETE").status_code == 200
     assert client.get("/api/v1/organization/acme").json["data"]["logo"] == ""
 
