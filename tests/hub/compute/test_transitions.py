@@ -64,7 +64,21 @@ def test_what_is_stopped_cannot_fail_and_what_is_deleted_stays_so() -> None:
 def test_every_code_has_the_word_of_the_contract() -> None:
     words = {code.value: WORDS[code] for code in Code}
     assert words == {
-        **{0: "Pending", 10: "Building", 11: "Building", 12: "BuildingFailed", 13: "Deploying", 14: "Stopped"},
-        **{20: "Deploying", 21: "DeployFailed", 22: "Deploying", 23: "Running", 24: "RuntimeError", 25: "Sleeping"},
-        **{26: "Stopped", 27: "Deleted", 28: "ResourceUnhealthy", 30: "Succeeded", 31: "Failed"},
+        0: "Pending",
+        10: "Building",
+        11: "Building",
+        12: "BuildingFailed",
+        13: "Deploying",
+        14: "Stopped",
+        20: "Deploying",
+        21: "DeployFailed",
+        22: "Deploying",
+        23: "Running",
+        24: "RuntimeError",
+        25: "Sleeping",
+        26: "Stopped",
+        27: "Deleted",
+        28: "ResourceUnhealthy",
+        30: "Succeeded",
+        31: "Failed",
     }
