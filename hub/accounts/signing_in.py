@@ -130,6 +130,7 @@ def switch_off(context: Context, *, actor: Actor, name: str, password: str, code
     with reading(context) as work:
         user = get_user(work, name)
         second_factors.require_own(work, actor, user)
+        second_factors.require_on(user)
     if check_password(context, user.name, password, address=address) is None:
         raise Denied("The password is wrong.", code="password_wrong", member="password")
     count_code(context, user)

@@ -73,7 +73,12 @@ _CODES = {
 
 _SCHEMES: dict[str, dict[str, str]] = {
     "token": {"type": "http", "scheme": "bearer", "description": "An access token, or a signed session token."},
-    "password": {"type": "http", "scheme": "basic", "description": "A name, with a password or a token."},
+    "password": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A name, with a password or a token. Where the account has a second factor, a password needs "
+        "a code in the header `X-Second-Factor`.",
+    },
     "session": {
         "type": "apiKey",
         "in": "cookie",
@@ -95,7 +100,7 @@ _WRITERS: list[dict[str, list[str]]] = [{"token": []}, {"password": []}, {"sessi
 _CLOSED_READS = frozenset(
     {
         *("account_whoami", "accounts_whoami", "accounts_list_tokens", "accounts_list_ssh_keys"),
-        *("sessions_list_sessions",),
+        *("sessions_list_sessions", "second_factors_show_factor", "second_factors_list_devices"),
         *("users_list_users", "users_export", "jwts_show_token", "claw_show_registry_user"),
         *("lineage_list_own_relations", "activities_show_feed", "community_list_mine"),
         *("gates_show_own_request", "gates_list_access_requests", "spaces_list_secrets"),

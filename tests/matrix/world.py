@@ -308,5 +308,6 @@ _VALUES: Mapping[str, Any] = {
     "verification_id": 1,
     "relation_id": 1,
     "session_id": 1,
+    "device_id": 1,
     "token_id": 1,
 }

@@ -239,7 +239,7 @@ def renew_recovery_codes(work: UnitOfWork, *, actor: Actor, user: User, code: st
     Invalid (``second_factor_wrong``).
     """
     require_own(work, actor, user)
-    _require_on(user)
+    require_on(user)
     if not take_code(work, user=user, code=code):
         raise wrong_code()
     codes = _replace_recovery_codes(work, user)
@@ -247,7 +247,8 @@ def renew_recovery_codes(work: UnitOfWork, *, actor: Actor, user: User, code: st
     return codes
 
 
-def _require_on(user: User) -> None:
+def require_on(user: User) -> None:
+    """Return for an account that has a second factor. Raises Conflict (``second_factor_off``)."""
     if user.second_factor_at is None:
         raise Conflict("The second factor is off.", code="second_factor_off")
 
@@ -285,7 +286,7 @@ def switch_off(work: UnitOfWork, *, actor: Actor, user: User, code: str) -> None
     Raises NotSignedIn, Denied; Conflict (``second_factor_off``); Invalid (``second_factor_wrong``).
     """
     require_own(work, actor, user)
-    _require_on(user)
+    require_on(user)
     if not take_code(work, user=user, code=code):
         raise wrong_code()
     remove(work, user=user)
@@ -300,7 +301,7 @@ def reset(work: UnitOfWork, *, actor: Actor, user: User) -> None:
     require_site_admin(work, actor)
     if actor.user_id == user.id:
         raise Denied("Switch your own off in your settings, by the password and a code.", code="second_factor_own")
-    _require_on(user)
+    require_on(user)
     remove(work, user=user)
     _tell(work, user, SecondFactorChange.RESET, actor)
 
