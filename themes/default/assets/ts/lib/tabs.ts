@@ -42,3 +42,10 @@ onEach<HTMLElement>("[data-tabs]", (group) => {
   const last = localStorage.getItem(memory);
   choose(tabs.find((tab) => tab.textContent === last) ?? (tabs[0] as HTMLElement), false);
 });
+
+// On a narrow screen the tab of this page is in sight, wherever in the row it stands.
+onEach<HTMLElement>(".tabs > [aria-current]", (tab) => {
+  const row = tab.parentElement as HTMLElement;
+  const beyond = tab.offsetLeft + tab.offsetWidth - row.offsetLeft - row.clientWidth;
+  if (beyond > 0) row.scrollLeft = beyond + 24;
+});
