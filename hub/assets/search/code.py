@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, not_, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, not_, or_, select
 
 from hub.accounts.models import Namespace
 from hub.accounts.policy import Actor
@@ -23,6 +25,7 @@ from hub.base.errors import NotFound
 from hub.base.offload import offload
 from hub.base.paging import Page, PageArgs
 from hub.db.engine import DATABASE, PLANNED_EACH_TIME
+from hub.db.shapes import Shape, shape_of
 from hub.db.uow import UnitOfWork
 from hub.git import tree
 from hub.repos.lookup import is_live, may_read, path_of_uuid
@@ -31,6 +34,8 @@ from hub.repos.searching import literal_pattern
 
 # So many files are looked at; of more the repositories that are trending cannot be told.
 MAX_LOOKED_AT = 1_000
+# Of searches that differ in the values only, the statement is built once.
+_MAX_SHAPES = 200
 
 
 @dataclass(frozen=True)
@@ -65,32 +70,10 @@ def find_code(
         return Page((), 0)
     refused = [row_of(term.text, is_code=True, is_phrase=True, is_negated=True) for term in query.refused]
     asked = [*wanted, *(row for row in refused if row is not None)]
-    found = (
-        select(SearchFile.id, SearchFile.path, SearchContent.blob_id, Repository.id.label("repository_id"))
-        .add_columns(Repository.uuid, Repository.storage, Repository.kind, Repository.name, Repository.namespace_id)
-        .add_columns(Repository.default_branch, Repository.trending_score)
-        .join(SearchContent, SearchContent.id == SearchFile.content_id)
-        .join(Repository, Repository.id == SearchFile.repository_id)
-        .where(
-            content_holds(asked, for_sqlite=work.context[DATABASE].is_sqlite),
-            is_live(),
-            may_read(actor),
-            may_read_content(actor),
-        )
-        .where(Repository.kind.in_(kinds), *conditions, *_paths(query.filters))
-        .limit(MAX_LOOKED_AT + 1)
-        .subquery()
-    )
-    order = (found.c.trending_score.desc(), found.c.repository_id.desc(), found.c.path)
-    ranked: Select[tuple[object, ...]] = (
-        select(*found.c, Namespace.path.label("owner"), func.count().over().label("total"))
-        .join(Namespace, Namespace.id == found.c.namespace_id)
-        .order_by(*order)
-        .offset(page.offset)
-        .limit(page.per)
-        .execution_options(**{PLANNED_EACH_TIME: True})
-    )
-    files = work.rows(ranked)
+    holds = content_holds(asked, for_sqlite=work.context[DATABASE].is_sqlite)
+    seen = [may_read(actor), may_read_content(actor), Repository.kind.in_(kinds)]
+    shape, values = shape_of([holds, *seen, *conditions, *_paths(query.filters)])
+    files = work.rows(_ranked(shape), values | {"offset": page.offset, "per": page.per})
     settings = work.settings
     hits = []
     for file in files:
@@ -101,6 +84,28 @@ def find_code(
         hits.append(CodeHit(file.repository_id, file.kind, path, file.path, branch, file.blob_id, lines))
     total = files[0].total if files else 0
     return Page(hits, total, total > MAX_LOOKED_AT)
+
+
+@lru_cache(maxsize=_MAX_SHAPES)
+def _ranked(shape: Shape) -> Select[Any]:
+    found = (
+        select(SearchFile.id, SearchFile.path, SearchContent.blob_id, Repository.id.label("repository_id"))
+        .add_columns(Repository.uuid, Repository.storage, Repository.kind, Repository.name, Repository.namespace_id)
+        .add_columns(Repository.default_branch, Repository.trending_score)
+        .join(SearchContent, SearchContent.id == SearchFile.content_id)
+        .join(Repository, Repository.id == SearchFile.repository_id)
+        .where(is_live(), shape.condition())
+        .limit(MAX_LOOKED_AT + 1)
+        .subquery()
+    )
+    return (
+        select(*found.c, Namespace.path.label("owner"), func.count().over().label("total"))
+        .join(Namespace, Namespace.id == found.c.namespace_id)
+        .order_by(found.c.trending_score.desc(), found.c.repository_id.desc(), found.c.path)
+        .offset(bindparam("offset", type_=Integer))
+        .limit(bindparam("per", type_=Integer))
+        .execution_options(**{PLANNED_EACH_TIME: True})
+    )
 
 
 def _paths(filters: Sequence[Filter]) -> list[ColumnElement[bool]]:

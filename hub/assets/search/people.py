@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from hub.accounts.models import Namespace, Organization, User
@@ -13,6 +14,7 @@ from hub.accounts.policy import Action, Actor, can
 from hub.assets.search.grammar import Query
 from hub.base.paging import Page, PageArgs
 from hub.db.engine import PLANNED_EACH_TIME
+from hub.db.shapes import Shape, shape_of
 from hub.db.uow import UnitOfWork
 from hub.repos.searching import literal_pattern
 
@@ -51,16 +53,17 @@ def _find(
     whole = "-".join(words)
     lower = func.lower(shown)
     key = Namespace.path_key
-    chosen = select(model.id, key, lower.label("shown")).join(Namespace, Namespace.id == model.namespace_id)
-    chosen = chosen.where(condition)
-    arms = [
-        chosen.where(*(column.like(f"%{literal_pattern(word)}%", escape="\\") for word in words)).limit(MAX_LOOKED_AT)
-        for column in (key, lower)
-    ]
-    statement: Any = union_all(*(select(arm.subquery()) for arm in arms))
-    rows = [*work.rows(statement.execution_options(**{PLANNED_EACH_TIME: True}))]
+    arms: list[Shape] = []
+    values: dict[str, Any] = {}
+    for at, named in enumerate((key, lower)):
+        parts: list[ColumnElement[bool]] = [named.like(f"%{literal_pattern(word)}%", escape="\\") for word in words]
+        shape, more = shape_of([condition, *parts], f"a{at}_")
+        arms.append(shape)
+        values |= more
+    rows = [*work.rows(_statement(shown, tuple(arms)), values)]
     if len(rows) >= MAX_LOOKED_AT:
         # Of many whichever were looked at: what is called so, or begins so, need not be among them.
+        chosen = _chosen(shown).where(condition)
         exact = select(chosen.where(key == whole).limit(1).subquery())
         begun = chosen.where(key.like(f"{literal_pattern(whole)}%", escape="\\")).limit(MAX_LOOKED_AT)
         first: Any = union_all(exact, select(begun.subquery()))
@@ -70,6 +73,22 @@ def _find(
     ids = ranked[page.offset : page.offset + page.per]
     is_estimate = len(rows) >= MAX_LOOKED_AT
     return Page(_load(work, model, ids), len(ranked), is_estimate)
+
+
+def _chosen(shown: InstrumentedAttribute[str]) -> Select[Any]:
+    """Of users or organisations the id and what is looked into: the name, and the one that is shown."""
+    model = shown.class_
+    names = select(model.id, Namespace.path_key, func.lower(shown).label("shown"))
+    return names.join(Namespace, Namespace.id == model.namespace_id)
+
+
+# Of searches that differ in the values only, the statement is built once.
+@lru_cache(maxsize=200)
+def _statement(shown: InstrumentedAttribute[str], arms: tuple[Shape, ...]) -> Any:
+    chosen = _chosen(shown)
+    found = [chosen.where(arm.condition(f"a{at}_")).limit(MAX_LOOKED_AT) for at, arm in enumerate(arms)]
+    statement = union_all(*(select(arm.subquery()) for arm in found))
+    return statement.execution_options(**{PLANNED_EACH_TIME: True})
 
 
 def _rank(path: str, shown: str, whole: str) -> int:

@@ -26,7 +26,7 @@ from hub.assets.search.fulltext import card_holds, has_full_text
 from hub.assets.search.grammar import Query
 from hub.assets.search.ranking import CARD, NAME, TEXT, Hit, Tiers, first_of_many, look_through, order_of
 from hub.assets.search.words import Row, row_of
-from hub.assets.service.labels import LABEL_IDS
+from hub.assets.service.modelmetadata import ALSO
 from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
 from hub.db.engine import DATABASE, PLANNED_EACH_TIME
@@ -199,7 +199,10 @@ def find_of_each_kind(
         return {}
     hits = _ranked(work, tiers, kinds=tuple(kinds), sort=RELEVANCE, most=most, of_each=True)
     rows = _rows_of(work, [hit.id for hit in hits])
-    counts = _count_each(work, tiers, tuple(kinds)) if with_counts else {}
+    # Of those with less on the page than it may have all were found.
+    of_kinds = Counter(hit.kind for hit in hits)
+    full = tuple(kind for kind in kinds if of_kinds[kind] >= most)
+    counts = _count_each(work, tiers, full) if with_counts and full else {}
     found: dict[str, Found] = {}
     for kind in kinds:
         own = [hit for hit in hits if hit.kind == kind and hit.id in rows]
@@ -269,10 +272,10 @@ def _tiers_statement(common: Shape, tiers: tuple[Shape, ...], kinds: tuple[str, 
     return all_of(*arms).execution_options(**{PLANNED_EACH_TIME: True})
 
 
-_BY_IDS = ROWS.add_columns(LABEL_IDS).where(Repository.id.in_(bindparam("ids", expanding=True)))
+_BY_IDS = ROWS.add_columns(ALSO).where(Repository.id.in_(bindparam("ids", expanding=True)))
 # With one value, whatever their number, PostgreSQL plans it once.
 _IDS = bindparam("ids", type_=ARRAY(BigInteger))
-_BY_ARRAY = ROWS.add_columns(LABEL_IDS).where(Repository.id == func.any(_IDS, type_=BigInteger))
+_BY_ARRAY = ROWS.add_columns(ALSO).where(Repository.id == func.any(_IDS, type_=BigInteger))
 
 
 def _rows_of(work: UnitOfWork, ids: Sequence[int]) -> dict[int, RepositoryRow]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, delete, func, or_, select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -26,6 +27,7 @@ from hub.base.log import get_logger
 from hub.base.names import fold_name
 from hub.base.paging import Page, PageArgs
 from hub.base.texts import is_storable
+from hub.db.shapes import Shape, shape_of
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
 from hub.repos.service import Access
@@ -97,28 +99,40 @@ def list_collections(
     if sort not in SORTS:
         raise Invalid(f"'sort' must be one of {', '.join(SORTS)}.", code="REQ-ERR-6", query="sort", allowed=list(SORTS))
     page = page or PageArgs()
-    query = select(Collection).where(_may_read(actor))
+    conditions = [_may_read(actor)]
     if namespace is not None:
         found = select(Namespace.id).where(Namespace.path_key == fold_name(namespace))
-        query = query.where(Collection.namespace_id == found.scalar_subquery())
+        conditions.append(Collection.namespace_id == found.scalar_subquery())
     if owners:
         named = select(Namespace.id).where(Namespace.path_key.in_([fold_name(owner) for owner in owners]))
-        query = query.where(Collection.namespace_id.in_(named))
+        conditions.append(Collection.namespace_id.in_(named))
     if holding is not None:
         held = select(CollectionItem.collection_id).where(CollectionItem.repository_id.in_(holding))
-        query = query.where(Collection.id.in_(held))
+        conditions.append(Collection.id.in_(held))
     if liked_by is not None:
         if actor.is_anonymous:
             raise NotSignedIn("Sign in to see what somebody likes.")
         liked = select(CollectionLike.collection_id).where(CollectionLike.user_id == liked_by.id)
-        query = query.where(Collection.id.in_(liked))
+        conditions.append(Collection.id.in_(liked))
     if wanted := search.strip().lower()[:MAX_SEARCH_CHARS]:
         columns = (Collection.name, Collection.nickname, Collection.description)
-        query = query.where(or_(*(func.lower(column).contains(wanted, autoescape=True) for column in columns)))
-    ordered = _ordered(work, query, sort).options(*_with_owner()).offset(page.offset).limit(page.per)
-    rows = work.session.scalars(ordered).all()
-    total, is_estimate = total_of(work, query.with_only_columns(Collection.id), page, len(rows))
+        conditions.append(or_(*(func.lower(column).contains(wanted, autoescape=True) for column in columns)))
+    shape, values = shape_of(conditions)
+    values |= {"offset": page.offset, "per": page.per, "since": work.now() - timedelta(days=TRENDING_DAYS)}
+    statements = _statements_of(shape, sort)
+    rows = work.session.scalars(statements[0], values).all()
+    total, is_estimate = total_of(work, statements[1], page, len(rows), values=values)
     return Page(rows, total, is_estimate)
+
+
+# Of lists that differ in the values only, the statements are built once.
+@lru_cache(maxsize=200)
+def _statements_of(shape: Shape, sort: str) -> tuple[Select[Collection], Select[int]]:
+    """What a list asks: a page of it, and the ids of all to count them."""
+    query = select(Collection).where(shape.condition())
+    page = _ordered(query, sort).options(*_with_owner())
+    page = page.offset(bindparam("offset", type_=Integer)).limit(bindparam("per", type_=Integer))
+    return page, query.with_only_columns(Collection.id)
 
 
 def readable_collections_among(work: UnitOfWork, *, actor: Actor, ids: Sequence[int]) -> set[int]:
@@ -128,6 +142,7 @@ def readable_collections_among(work: UnitOfWork, *, actor: Actor, ids: Sequence[
     return {id for (id,) in work.rows(select(Collection.id).where(Collection.id.in_(ids), _may_read(actor)))}
 
 
+@lru_cache(maxsize=1000)
 def _may_read(actor: Actor) -> ColumnElement[bool]:
     return readable(
         actor,
@@ -138,7 +153,7 @@ def _may_read(actor: Actor) -> ColumnElement[bool]:
     )
 
 
-def _ordered(work: UnitOfWork, query: Select[Collection], sort: str) -> Select[Collection]:
+def _ordered(query: Select[Collection], sort: str) -> Select[Collection]:
     newest = (Collection.updated_at.desc(), Collection.id.desc())
     if sort == "recently_update":
         return query.order_by(*newest)
@@ -146,7 +161,7 @@ def _ordered(work: UnitOfWork, query: Select[Collection], sort: str) -> Select[C
         return query.order_by(Collection.like_count.desc(), *newest)
     recent = (
         select(CollectionLike.collection_id, func.count().label("likes"))
-        .where(CollectionLike.created_at > work.now() - timedelta(days=TRENDING_DAYS))
+        .where(CollectionLike.created_at > bindparam("since", type_=CollectionLike.created_at.type))
         .group_by(CollectionLike.collection_id)
         .subquery()
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, Select, bindparam, func, select
 
 from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Actor
@@ -12,6 +13,7 @@ from hub.base.context import Context
 from hub.base.paging import Page, PageArgs
 from hub.community.models import Discussion
 from hub.db.engine import PLANNED_EACH_TIME
+from hub.db.shapes import Shape, shape_of
 from hub.db.uow import UnitOfWork
 from hub.repos.finding import Hit, Provider, Wanted, add_provider
 from hub.repos.kinds import KINDS
@@ -37,30 +39,41 @@ def find_discussions(work: UnitOfWork, actor: Actor, wanted: Wanted, page: PageA
     if not wanted.words:
         return Page((), 0)
     title = func.lower(Discussion.title)
-    found = (
+    shape, values = shape_of(
+        [
+            may_read(actor),
+            Repository.kind.in_([*work.context[KINDS]]),
+            *(title.like(f"%{literal_pattern(word)}%", escape="\\") for word in wanted.words),
+            *(title.not_like(f"%{literal_pattern(word)}%", escape="\\") for word in wanted.refused),
+            *([Namespace.path_key.in_(wanted.owners)] if wanted.owners else ()),
+        ]
+    )
+    rows = work.rows(_statement(shape), values | {"offset": page.offset, "per": page.per})
+    total = rows[0].total if rows else 0
+    return Page([_hit_of(row) for row in rows], total, total > MAX_LOOKED_AT)
+
+
+# Of searches that differ in the values only, the statement is built once.
+@lru_cache(maxsize=200)
+def _statement(shape: Shape) -> Select[Any]:
+    inner = (
         select(Discussion.id, Discussion.title, Discussion.number, Discussion.status, Discussion.updated_at)
         .add_columns(Discussion.user_id, Repository.kind, Repository.name, Namespace.path.label("owner"))
         .join(Repository, Repository.id == Discussion.repository_id)
         .join(Namespace, Namespace.id == Repository.namespace_id)
-        .where(is_live(), may_read(actor), Repository.kind.in_([*work.context[KINDS]]))
-        .where(*(title.like(f"%{literal_pattern(word)}%", escape="\\") for word in wanted.words))
-        .where(*(title.not_like(f"%{literal_pattern(word)}%", escape="\\") for word in wanted.refused))
+        .where(is_live(), shape.condition())
         .order_by(Discussion.id.desc())
         .limit(MAX_LOOKED_AT + 1)
+        .subquery()
     )
-    if wanted.owners:
-        found = found.where(Namespace.path_key.in_(wanted.owners))
-    inner = found.subquery()
-    rows = work.rows(
+    return (
         select(*inner.c, User.name.label("author"), func.count().over().label("total"))
         .outerjoin(User, User.id == inner.c.user_id)
         .order_by(inner.c.updated_at.desc(), inner.c.id.desc())
-        .offset(page.offset)
-        .limit(page.per)
+        .offset(bindparam("offset", type_=Integer))
+        .limit(bindparam("per", type_=Integer))
         .execution_options(**{PLANNED_EACH_TIME: True})
     )
-    total = rows[0].total if rows else 0
-    return Page([_hit_of(row) for row in rows], total, total > MAX_LOOKED_AT)
 
 
 def _hit_of(row: Any) -> Hit:

@@ -89,7 +89,7 @@ def show_search() -> Response:
                 return render_page("search/_tabs.html", tabs=_tabs(types, type, answer))
             args = page_args(default=PER_PAGE)
             answer = search(work, actor=viewer, text=text, type=type, sort=sort, page=args)
-            found = _found(work, viewer, answer)
+            found = _found(work, viewer, answer, types)
             facets = _facets(work, viewer, answer)
         except Invalid as error:
             return _render_fault(types, type, text, str(error))
@@ -128,7 +128,7 @@ def show_quick() -> Response:
             answer = search_quickly(work, actor=viewer, text=text)
         except Invalid:
             answer = Answer(text, ALL, ())
-        found = _found(work, viewer, answer, with_cards=False)
+        found = _found(work, viewer, answer, _types(work, viewer), with_cards=False)
     return render_page("search/_quick.html", text=text, found=found)
 
 
@@ -180,13 +180,16 @@ def _count_of(section: Section) -> str:
     return str(section.total)
 
 
-def _found(work: UnitOfWork, viewer: Actor, answer: Answer, *, with_cards: bool = True) -> list[Found]:
+def _found(
+    work: UnitOfWork, viewer: Actor, answer: Answer, names: dict[str, str], *, with_cards: bool = True
+) -> list[Found]:
+    """names: the titles of the types."""
     kinds = {type_of_kind(kind): kind for kind in work.context[KINDS].values()}
     cards: dict[int, CardView] = {}
     if with_cards:
         rows = [row for section in answer.sections if section.type in kinds for row in section.items]
         cards = {view.shown.id: view for view in card_views(work, viewer, rows)}
-    names, found = _types(work, viewer), []
+    found = []
     for section in answer.sections:
         items: Sequence[Any] = section.items
         if with_cards and section.type in kinds:
