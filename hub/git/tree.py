@@ -158,6 +158,24 @@ def select_files(
     return found
 
 
+def find_same(path: Path, revision: str, oid: str, *, limit: int, max_walked: int) -> tuple[list[str], bool]:
+    """The paths of a revision's files that are just this blob, in git's order, so many; and whether that is all.
+
+    Only trees are read; of more than ``max_walked`` entries, the rest is not looked at.
+    Raises NotFound (``revision_not_found``).
+    """
+    found: list[str] = []
+    wanted = bytes.fromhex(oid)
+    with open_repository(path) as repository:
+        root = tree_at(repository, commit_of(repository, revision), "")
+        for walked, (parent, entry) in enumerate(_walk(repository, root, b"")):
+            if walked >= max_walked or len(found) >= limit:
+                return found, False
+            if entry.oid == wanted:
+                found.append(decode_text(parent + entry.name))
+    return found, True
+
+
 def _walk(repository: pygit2.Repository, root: pygit2.Oid, after: bytes) -> Iterator[tuple[bytes, RawEntry]]:
     """Everything below a tree whose path comes after ``after``, in git's order, each with its directory's path.
 

@@ -99,14 +99,16 @@ def restore_branch(
         raise NotFound("There is no such deleted branch, or its time is over.", code="branch_not_found")
     ref = branch_ref(name or found.name)
     path = repository_path(context.settings, repository)
-    if ref in offload(list_refs, path):
+    there = offload(list_refs, path)
+    if ref in there:
         raise Conflict(
             f"There is a branch {ref.removeprefix('refs/heads/')!r} by now: bring this one back by another name.",
             code="branch_exists",
         )
-    refs.receive(
-        context, actor=actor, repository=repository, changes=[RefChange(ref, ZERO_OID, found.commit_id)], via=via
-    )
+    # Files that were removed from the history are removed from what is kept, too: then its ref has moved.
+    commit_id = there.get(found.kept_ref, found.commit_id)
+    change = RefChange(ref, ZERO_OID, commit_id)
+    refs.receive(context, actor=actor, repository=repository, changes=[change], via=via)
     # From here on the branch keeps its commits; what a crash leaves is a row too many, until its time is over.
     _forget(context, repository, [found])
     return ref.removeprefix("refs/heads/")

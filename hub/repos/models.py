@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.accounts.models import Namespace, Role, User
 from hub.db.base import Model, RowId, new_uuid
-from hub.repos import models_activities  # noqa: F401 - its tables are this room's
+from hub.repos import models_activities, models_upkeep  # noqa: F401 - their tables are this room's
 
 
 class RepositoryState(StrEnum):
@@ -276,6 +276,8 @@ class LFSLink(Model):
 
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
     oid: Mapped[str] = mapped_column(ForeignKey("lfs_objects.oid"), primary_key=True, index=True)
+    # Who brought it here; None: the hub did, or it is not known any more.
+    pushed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[datetime]
 
 

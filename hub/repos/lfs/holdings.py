@@ -147,12 +147,18 @@ def register_object(work: UnitOfWork, repository: Repository, oid: str, size_byt
 
 
 def register_objects(
-    work: UnitOfWork, repository: Repository | None, sizes: Mapping[str, int], *, source: str = ""
+    work: UnitOfWork,
+    repository: Repository | None,
+    sizes: Mapping[str, int],
+    *,
+    source: str = "",
+    user_id: int | None = None,
 ) -> int:
     """As ``register_object``, for many (oid to size) in a few statements; return how many were not held before.
 
     repository: None: somebody holds them otherwise, by a row that the caller adds in this transaction.
-    source: who keeps the bytes of those that the hub did not know; a known one stays where it is.
+    source: who keeps the bytes of those that the hub did not know; a known one stays where it is. user_id: who brings
+    them.
     """
     # In one order, so that two transactions that meet at the same objects do not wait for each other for ever.
     missing = dict(sorted(sizes.items()))
@@ -174,16 +180,18 @@ def register_objects(
             for oid, known_bytes in known:
                 if known_bytes != missing.pop(oid):
                     raise Unprocessable("The object has another size.", code="size_mismatch")
-    return link_objects(work, repository, [*sizes]) if repository is not None else 0
+    return link_objects(work, repository, dict.fromkeys(sizes, user_id)) if repository is not None else 0
 
 
-def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) -> int:
+def link_objects(work: UnitOfWork, repository: Repository, pushers: Mapping[str, int | None]) -> int:
     """Let a repository hold objects that are already stored; return how many it did not hold before.
+
+    pushers: oid to who brings it; None: the hub itself.
 
     It is for the caller to know that the actor may read the objects somewhere: an oid alone proves nothing.
     Raises Unprocessable (``lfs_object_missing``) when one of them is not stored.
     """
-    oids = sorted({*oids})
+    oids = sorted(pushers)
     known = sizes_of_stored(work, oids)
     if len(known) < len(oids):
         raise Unprocessable("An LFS object is not stored on this hub.", code="lfs_object_missing")
@@ -191,7 +199,11 @@ def link_objects(work: UnitOfWork, repository: Repository, oids: Sequence[str]) 
     for batch in batches(oids):
         linked = select(LFSLink.oid).where(LFSLink.repository_id == repository.id, LFSLink.oid.in_(batch))
         held.update(work.session.scalars(linked))
-    rows = [{"repository_id": repository.id, "oid": oid, "created_at": work.now()} for oid in oids if oid not in held]
+    rows = [
+        {"repository_id": repository.id, "oid": oid, "pushed_by_id": pushers[oid], "created_at": work.now()}
+        for oid in oids
+        if oid not in held
+    ]
     added = insert_new_keys(work.session, LFSLink, rows)
     if added:
         _forget_proposals(work, repository.id, [key.oid for key in added])
@@ -243,10 +255,10 @@ def copy_links(work: UnitOfWork, source_id: int, target_id: int) -> None:
     """Let the target repository, a fork, hold all that the source holds. The target must hold nothing yet."""
     work.session.execute(
         insert(LFSLink).from_select(
-            ["repository_id", "oid", "created_at"],
-            select(literal(target_id), LFSLink.oid, literal(work.now(), LFSLink.created_at.type)).where(
-                LFSLink.repository_id == source_id
-            ),
+            ["repository_id", "oid", "pushed_by_id", "created_at"],
+            select(
+                literal(target_id), LFSLink.oid, LFSLink.pushed_by_id, literal(work.now(), LFSLink.created_at.type)
+            ).where(LFSLink.repository_id == source_id),
         )
     )
     total = (

@@ -69,7 +69,7 @@ def register_for(
     """
     if can(work, actor, Action.REPOSITORY_WRITE, repository):
         quotas.check_quota(work, repository, sum(sizes.values()))
-        register_objects(work, repository, sizes, source=source)
+        register_objects(work, repository, sizes, source=source, user_id=actor.user_id)
         return
     register_objects(work, None, sizes, source=source)
     propose_objects(work, actor, repository.id, sizes)
@@ -113,13 +113,14 @@ def keep_for_good(work: UnitOfWork, repository: Repository, oids: Iterable[str])
     """Those of these contents that were only proposed become the repository's. Raises QuotaExceeded."""
     for batch in batches(oids):
         is_linked = exists().where(LFSLink.repository_id == LFSProposal.repository_id, LFSLink.oid == LFSProposal.oid)
-        proposed = select(LFSProposal.oid).where(
+        proposed = select(LFSProposal.oid, LFSProposal.user_id).where(
             LFSProposal.repository_id == repository.id, LFSProposal.oid.in_(batch), ~is_linked
         )
-        found = {*work.session.scalars(proposed)}
+        rows = work.session.execute(proposed.order_by(LFSProposal.id.desc()))
+        found: dict[str, int | None] = {row.oid: row.user_id for row in rows}
         if found:
             quotas.check_quota(work, repository, sum(sizes_of_stored(work, found).values()))
-            link_objects(work, repository, [*found])
+            link_objects(work, repository, found)
 
 
 def was_proposed_to(before: datetime) -> ColumnElement[bool]:

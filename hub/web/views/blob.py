@@ -22,6 +22,7 @@ from hub.repos import contents
 from hub.repos.contents import OpenedFile
 from hub.repos.gates import check_content
 from hub.repos.kinds import RepositoryKind
+from hub.repos.lfs.sightings import find_uses
 from hub.web import blobs
 from hub.web.highlight import language_of
 from hub.web.markdown import LinkBase, render_document, without_head
@@ -39,7 +40,7 @@ TENSORS_PER_PAGE = 50
 
 @blueprint.get(f"{REPOSITORY}/blob/<path:rest>")
 def show_blob(kind: RepositoryKind, namespace: str, name: str, rest: str) -> AnyResponse:
-    """A file. Parts: "lines", "found" (lines with some words), "table", "head", "checks"."""
+    """A file. Parts: "lines", "found" (lines with some words), "table", "head", "checks", "uses" (of LFS content)."""
     repo = open_page(kind, namespace, name, tab="files")
     try:
         place = find_place(repo)
@@ -194,4 +195,11 @@ def _checks(repo: RepositoryPage, place: Place) -> Response:
     return render_page("blob/_checks.html", repo=repo, place=place, security=found.get(place.path))
 
 
-_PARTS = {"lines": _lines, "found": _found, "table": _table, "head": _head, "checks": _checks}
+def _uses(repo: RepositoryPage, place: Place) -> Response:
+    assert place.entry is not None
+    context, actor = current_context(), current_actor()
+    seen = find_uses(context, repo.shown, actor=actor, commit_id=place.commit_id, entry=place.entry)
+    return render_page("blob/_uses.html", repo=repo, place=place, seen=seen)
+
+
+_PARTS = {"uses": _uses, "lines": _lines, "found": _found, "table": _table, "head": _head, "checks": _checks}

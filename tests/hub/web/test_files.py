@@ -13,7 +13,9 @@ import pytest
 from hub.accounts.policy import SYSTEM
 from hub.repos.branches import create_branch
 from hub.repos.files import FileEdit, commit_files
+from hub.repos.lfs.service import receive_object
 from hub.web import blobs, folders
+from tests.support.lfs import oid_of, pointer_to
 
 pytestmark = pytest.mark.any_database
 
@@ -292,3 +294,26 @@ def test_large_texts_are_read_page_by_page_without_a_gap(see, thing, write, monk
     ends = see(f"{PLACE}/blob/main/big.log")
     assert "its beginning and its end are shown" in ends
     assert "699" in ends
+
+
+def test_the_side_box_of_a_large_file_says_who_brought_it_and_where_it_is_besides(
+    see, context, ada, actor_of, thing, write
+):
+    content = b"\0large" * 1000
+    oid = oid_of(content)
+    receive_object(
+        context,
+        actor=actor_of(ada),
+        repository_id=thing.id,
+        oid=oid,
+        size_bytes=len(content),
+        chunks=[content],
+    )
+    pointer = pointer_to(content).encode()
+    write(thing, {"a.bin": pointer, "copies/b.bin": pointer, "other.txt": b"x\n"})
+    create_branch(context, actor=actor_of(ada), repository_id=thing.id, name="kept", revision="main")
+    write(thing, {"a.bin": b"now a text\n"})
+    part = see(f"{PLACE}/blob/kept/a.bin", part="uses")
+    assert "/profile/ada" in part
+    assert re.findall(r"/blob/([^\"?]+)\"", part) == ["kept/copies/b.bin", "kept/a.bin"]
+    see(f"{PLACE}/blob/main/other.txt", part="uses", status=404)

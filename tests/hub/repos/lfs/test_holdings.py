@@ -56,10 +56,10 @@ def test_linking_takes_what_is_stored_and_nothing_else(context, shelf, make_shel
     oid = make_shelf("bob").put(b"content")
     with unit_of_work(context) as work:
         repository = work.session.get_one(Repository, shelf.repository.id)
-        assert service.link_objects(work, repository, [oid, oid]) == 1
-        assert service.link_objects(work, repository, [oid]) == 0
+        assert service.link_objects(work, repository, {oid: None}) == 1
+        assert service.link_objects(work, repository, {oid: None}) == 0
         with pytest.raises(Unprocessable) as caught:
-            service.link_objects(work, repository, [oid, "0" * 64])
+            service.link_objects(work, repository, {oid: None, "0" * 64: None})
         assert caught.value.code == "lfs_object_missing"
     assert shelf.get(oid) == b"content"
     assert shelf.size_bytes() == 7
