@@ -196,7 +196,7 @@ def _menu(testid: str) -> str:
 
 # Menus and dialogs, opened.
 OPENED: tuple[Shown, ...] = (
-    Shown("open-more", "/models", press=_menu("bar.more")),
+    Shown("open-more", "/models", press=f"{_menu('bar.more')}:visible, {_menu('bar.menu')}:visible"),
     Shown("open-new", "/models", SOMEBODY, _menu("bar.new")),
     Shown("open-appearance", "/-/status", press=_menu("bar.appearance")),
     Shown("open-user", "/models", SOMEBODY, _menu("bar.user")),

@@ -76,7 +76,7 @@ export function basics(label: string): Extension[] {
     history(),
     syntaxHighlighting(colours),
     look,
-    EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+    EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }),
     // Tab indents; Escape and then Tab leaves, as CodeMirror's keys have it.
     keymap.of([...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, indentWithTab]),
   ];
