@@ -1,14 +1,17 @@
 import json
 
+import pyotp
 import pytest
 
 from hub.accounts import service
 from hub.accounts.authentication import authenticate_token, check_password
 from hub.accounts.policy import Actor
+from hub.accounts.second_factor import switch_on
+from hub.accounts.service import second_factors
 from hub.base.errors import Conflict, HubError, Invalid, NotFound
 from hub.base.settings import environment_of
 from hub.db.engine import DATABASE
-from hub.db.uow import reading
+from hub.db.uow import reading, unit_of_work
 from tests.support.cli import make_runner
 
 WORD = "correct-horse"
@@ -99,6 +102,18 @@ def test_a_user_is_changed_switched_off_and_on(hub, context, ada):
     hub("user", "password", "ada", "--password-stdin", input="another word\r\n")
     assert check_password(context, "ada", "another word")
     hub("user", "password", "ada", "--password-stdin", input="short", refused=Invalid)
+
+
+def test_a_lost_second_factor_is_taken_off(hub, context, ada):
+    with unit_of_work(context) as work:
+        user = service.get_user(work, "ada")
+        secret = second_factors.begin(work, actor=Actor.of_user(user, via="session"), user=user).secret
+    code = pyotp.TOTP(secret).at(context.clock.now())
+    switch_on(context, actor=Actor.of_user(user, via="session"), name="ada", code=code)
+    assert json.loads(hub("user", "show", "ada", "--json"))["has_second_factor"] is True
+    assert "password alone" in hub("user", "reset-second-factor", "ada")
+    assert json.loads(hub("user", "show", "ada", "--json"))["has_second_factor"] is False
+    hub("user", "reset-second-factor", "ada", refused=Conflict)
 
 
 def actor_of(context, value):
