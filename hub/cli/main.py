@@ -28,6 +28,7 @@ COMMANDS = {
     "worker": ("hub.cli.processes:worker", "Run a job worker."),
     "scheduler": ("hub.cli.processes:scheduler", "Run the scheduler of periodic jobs."),
     "ssh": ("hub.cli.processes:ssh", "Run the SSH server."),
+    "supervisor": ("hub.cli.processes:supervisor", "Run the supervisor of workloads on this machine."),
     "user": ("hub.cli.accounts:user", "Create and manage users."),
     "org": ("hub.cli.accounts:org", "Create and manage organisations."),
     "token": ("hub.cli.accounts:token", "Create and revoke access tokens."),

@@ -33,6 +33,9 @@ _REHEARSAL_LIMIT_S = 60.0
 # Set by `hub serve`: a pipe that it closes once the database is migrated.
 GATE_VARIABLE = "HUB_START_GATE_FD"
 
+# Without the modules of the commands: it runs for as long as the hub, and is to stay small.
+SUPERVISOR = (sys.executable, "-P", "-m", "hub.compute.local")
+
 
 def _load_app(ask_reload: Callable[[], None]) -> Any:
     from hub import app as application
@@ -175,6 +178,13 @@ def _begin_anew(context: Context) -> None:
     context[DATABASE].dispose()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the very same program
+
+
+@click.command()
+def supervisor() -> None:
+    """Run the supervisor of workloads on this machine, which `hub serve` does itself. SIGTERM ends them and it."""
+    load_settings()  # what is wrong with them is said in the words of a command
+    os.execv(SUPERVISOR[0], SUPERVISOR)  # noqa: S606 - a fixed command
 
 
 @click.command()

@@ -24,7 +24,7 @@ from hub.base.secrets import SET_UP_PURPOSE, load_secret, spell_code
 from hub.base.settings import Settings, environment_of
 from hub.cli import redis_server
 from hub.cli.main import load_settings
-from hub.cli.processes import GATE_VARIABLE
+from hub.cli.processes import GATE_VARIABLE, SUPERVISOR
 from hub.cli.redis_server import RedisMissing, RedisServer
 from hub.cli.supervisor import Program, StartError, Supervisor, spawn
 
@@ -40,7 +40,7 @@ _PORT_PATIENCE_S = 3.0
 @click.option("--host", help="Address to listen on; default: HUB_HOST or 127.0.0.1.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default: HUB_PORT or 8080.")
 def serve(host: str | None, port: int | None) -> None:
-    """Run everything on this machine: web, worker, scheduler, SSH, Redis. Ctrl-C stops it.
+    """Run everything on this machine: web, worker, scheduler, SSH, Redis, workloads. Ctrl-C stops it.
 
     SIGHUP reloads the web server without dropping a transfer.
     """
@@ -158,6 +158,10 @@ def _background(settings: Settings, environment: dict[str, str]) -> Iterator[Pro
         yield Program(f"worker-{number + 1}", _hub("worker", *options), environment, worker_stop)
     if not settings.job_workers:
         yield Program("scheduler", _hub("scheduler"), environment)
+    if settings.compute == "local":
+        # Last of all with Redis: what calls workloads ends before they do. It has time to end them in their order.
+        stop = ((signal.SIGTERM, 2.0 * settings.compute_stop_grace_s + 15.0),)
+        yield Program("supervisor", SUPERVISOR, environment, stop, stops_last=True)
     if settings.ssh_port:
         yield Program("ssh", _hub("ssh"), environment, ((signal.SIGTERM, STOP_LIMIT_S),))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hub.base.settings import Settings, environment_of
 from hub.compute.local.driver import LocalDriver
 from hub.compute.local.keeping import Record, read_record
 from hub.compute.local.places import Places
+from hub.compute.local.store import Store
 from tests.support.processes import free_ports, stop, tail, wait_until
 
 # Tests run at once; each has ports of its own.
@@ -30,6 +32,8 @@ class LocalCompute:
             "compute_ports": f"{first}-{min(first + _PORTS, 65_535)}",
             "compute_restart_delay_ms": 20,
             "compute_stop_grace_s": 5,
+            # The same on every machine; what is different in a sandbox has tests of its own.
+            "compute_isolation": "none",
             "compute_max_jobs": 4,
             **(settings or {}),
         }
@@ -43,12 +47,10 @@ class LocalCompute:
 
     def start(self) -> LocalCompute:
         """Start it and wait until it answers."""
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("HUB_")}
-        environment = inherited | environment_of(self.settings) | self.environment
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "hub.compute.local"],
-                env=environment,
+                env=self.variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -56,6 +58,12 @@ class LocalCompute:
             )
         wait_until(self._answers, timeout_s=30, what="the supervisor to answer")
         return self
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of its supervisor."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("HUB_")}
+        return inherited | environment_of(self.settings) | self.environment
 
     def _answers(self) -> bool:
         assert self.process is not None
@@ -83,10 +91,19 @@ class LocalCompute:
         assert found is not None
         return found
 
+    def members(self, svc_name: str, number: int = 0) -> list[psutil.Process]:
+        """All processes of an instance, but for its keeper."""
+        return psutil.Process(self.record(svc_name, number).keeper_pid).children(recursive=True)
+
     def records(self) -> list[Record]:
         """Of all instances that were ever started here and not forgotten."""
         found = (read_record(path.parent) for path in self.places.root.glob("*/*/*/record.json"))
         return [record for record in found if record is not None]
+
+    def forget(self, svc_name: str) -> None:
+        """Take a workload out of the memory of a supervisor that does not run."""
+        with contextlib.closing(Store(self.places.state)) as store:
+            store.forget(svc_name)
 
     def close(self) -> None:
         """End everything, whatever state it is in."""
@@ -94,6 +111,6 @@ class LocalCompute:
             stop(self.process, timeout_s=15)
         for record in self.records():
             for pid in (record.keeper_pid if record.is_kept else 0, record.pid if record.is_running else 0):
-                if pid:
-                    for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)] if pid else []:
                         process.kill()

@@ -244,6 +244,9 @@ class Keeper:
                 self._signal(signal.SIGTERM)
             elif number == signal.SIGUSR1:
                 self._kill_at = 0.0
+        self._reap()
+
+    def _reap(self) -> None:
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -278,7 +281,10 @@ class Keeper:
         return family(list_processes(), roots=[os.getpid()], sessions={self._main: self._record["ticks"]})
 
     def _is_over(self) -> bool:
-        return self._main_ended and not self._family()
+        if not self._main_ended or self._family():
+            return False
+        self._reap()  # what has just ended is nobody else's to bury
+        return True
 
     # The end
 

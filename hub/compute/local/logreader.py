@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 from hub.compute.local.logwriter import FILES
-from hub.compute.reports import LogLine
+from hub.compute.reports import SYSTEM, LogLine
 
 _BLOCK_BYTES = 64 * 1024
+_TAIL_CHARACTERS = 8000
 _NAME = re.compile(r"(\d+)\.(\d+)\.log\Z")
 
 
@@ -102,8 +103,9 @@ def _backwards(descriptor: int, end: int) -> Iterator[bytes]:
 
 
 def tail(path: Path, lines: int) -> str:
-    """The texts of the last lines of a log, as one."""
-    return "\n".join(line.text for line in read_last(path, limit=lines) if line.stream != "system")
+    """The texts of the last lines that a workload itself has printed, as one; at most some kilobytes of them."""
+    found = [line.text for line in read_last(path, limit=2 * lines) if line.stream != SYSTEM]
+    return "\n".join(found[-lines:])[-_TAIL_CHARACTERS:]
 
 
 @dataclass
