@@ -145,6 +145,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/namespaces/<uuid>
         GET /api/v1/version
         GET /api/v1/space_resources
+        GET /api/v1/space_resources/scenarios
+        GET /api/v1/space_resources/hardware_types
+        GET /api/v1/cluster/public
         GET /
         GET /-/health
         GET /-/ready
@@ -211,6 +214,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/broadcasts/<int:broadcast_id> | not active
     """,
     SIGNED_IN: """
+        GET /api/v1/cluster
+        GET /api/v1/cluster/<cluster_id>
         POST /-/preview
         GET /<pages:kind>/new
         GET /collections/new
@@ -255,6 +260,8 @@ _GROUPS: Mapping[Rule, str] = {
         POST /api/v1/organizations
         DELETE /api/v1/notifications
         PUT /api/v1/notifications/read
+        PUT /api/v1/notifications/archive
+        PUT /api/v1/notifications/unarchive
         PUT /api/v1/notifications/unread
         PUT /api/v1/notifications/setting
     """,
@@ -642,6 +649,16 @@ _GROUPS: Mapping[Rule, str] = {
         POST {wire}/user-access-request/handle
         POST {wire}/user-access-request/grant
         PUT {repo}/gate
+        GET {repo}/storage
+        GET {repo}/storage/files
+        DELETE {repo}/storage/files
+        POST {repo}/storage/survey
+        POST {repo}/storage/collect
+        GET {repo}/check
+        POST {repo}/check
+        GET {repo}/export
+        POST {repo}/export
+        GET {repo}/export/bundle
         GET {repo}/deploy_tokens
         POST {repo}/deploy_tokens
         DELETE {repo}/deploy_tokens/<int:token_id>
@@ -727,6 +744,11 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/user/<username>/tokens
     """,
     SITE: """
+        GET /api/v1/admin/space_resources
+        POST /api/v1/space_resources
+        PUT /api/v1/space_resources/<int:resource_id>
+        DELETE /api/v1/space_resources/<int:resource_id>
+        GET /api/v1/cluster/usage
         GET /api/v1/accounting/metering/stat
         GET /api/v1/admin/organizations
         POST /api/v1/admin/mail/test
@@ -919,6 +941,8 @@ _SAMPLES: Mapping[str, Sample] = {
     "POST /api/v1/session": Sample(body={"username": "person", "password": "correct-horse-battery"}),
     "POST /api/v1/users": Sample(body={"username": "fresh", "email": "f@example.org", "password": "correct-horse"}),
     "DELETE /api/v1/notifications": Sample(body={"mark_all": True}),
+    "PUT /api/v1/notifications/archive": Sample(body={"mark_all": True}),
+    "PUT /api/v1/notifications/unarchive": Sample(body={"mark_all": True}),
     "PUT /api/v1/notifications/read": Sample(body={"mark_all": True}),
     "PUT /api/v1/notifications/unread": Sample(body={"mark_all": True}),
     "GET /api/v1/broadcasts/<int:broadcast_id> | not active": Sample(values={"broadcast_id": "$silent_broadcast_id"}),

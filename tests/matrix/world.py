@@ -302,6 +302,8 @@ _VALUES: Mapping[str, Any] = {
     "number": 1,
     "app": "git",
     "license_id": 1,
+    "resource_id": 1,
+    "cluster_id": "local",
     "label_id": 1,
     "category_id": 1,
     "limit": 10,
