@@ -46,6 +46,7 @@ from hub.repos.downloads import DOWNLOADS, DownloadCounter
 from hub.repos.kinds import KINDS, create_kinds
 from hub.repos.lfs.sources import SOURCES, create_sources
 from hub.repos.revisions import FOUND_FILES
+from hub.repos.vetting import VETTERS
 from hub.web import navigation
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def build_context(
     context.provide(KINDS, create_kinds())
     context.provide(CHECKS, create_checks())
     context.provide(DELETE_CHECKS, Registry("delete checks"))
+    context.provide(VETTERS, Registry("vetters"))
     context.provide(FOUND_FILES, {})
     context.provide(SOURCES, create_sources())
     context.provide(DOWNLOADS, DownloadCounter(context))

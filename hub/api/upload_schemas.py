@@ -84,12 +84,14 @@ class ObjectStepsSchema(Schema):
     )
 
 
+def _allow_secrets() -> fields.Boolean:
+    return fields.Boolean(load_default=False, metadata={"description": "also texts that look as if they held a secret"})
+
+
 class UploadCommitQuery(Body):
     new_branch = text("the commit goes there instead")
     create_pr = fields.Boolean(load_default=False, metadata={"description": "a pull request is opened with it"})
-    allow_secrets = fields.Boolean(
-        load_default=False, metadata={"description": "also texts that look as if they held a secret"}
-    )
+    allow_secrets = _allow_secrets()
 
 
 class ChangeBody(Body):
@@ -118,6 +120,7 @@ class ChangesBody(Body):
     parent = fields.String(
         load_default=None, allow_none=True, metadata={"description": "the commit the branch must be at"}
     )
+    allow_secrets = _allow_secrets()
     files = fields.List(fields.Nested(ChangeBody), required=True, validate=validate.Length(1, MAX_CHANGES))
 
 

@@ -15,10 +15,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from hub.accounts.policy import Action, require
 from hub.api import upload_schemas as schemas
 from hub.api.envelope import enveloped, ok
-from hub.assets.security.secrets import MAX_TEXT_BYTES, find_secrets
 from hub.base.context import Context
-from hub.base.errors import Invalid, Unprocessable
-from hub.base.offload import offload
+from hub.base.errors import Invalid
 from hub.community.service.landing import Landed, land_changes
 from hub.db.uow import reading
 from hub.git.pointer import format_pointer
@@ -37,8 +35,6 @@ from hub.repos.lfs.links import SignedLinks
 from hub.repos.service.naming import find_name_fault
 
 blp = RepositoryBlueprint("uploads", __name__, url_prefix=PREFIX, description="Files and changes out of a browser")
-
-_MAX_SECRETS = 50
 
 
 @blp.get(f"{COLLECTION}/check_name")
@@ -177,6 +173,7 @@ def commit_upload(query: dict[str, Any], address: Address, branch: str) -> dict[
     with reading(context) as work:
         require(work, actor, Action.REPOSITORY_PROPOSE if is_proposal else Action.REPOSITORY_WRITE, repository)
         if query["allow_secrets"]:
+            # Before hundreds of megabytes are taken in.
             require(work, actor, Action.REPOSITORY_ADMIN, repository)
         quotas.check_quota(work, repository, request.content_length or 0)
     limit = context.settings.max_push_size_bytes
@@ -186,8 +183,6 @@ def commit_upload(query: dict[str, Any], address: Address, branch: str) -> dict[
     with uploads.folder(context) as folder:
         max_line_bytes = line_limit(context.settings.max_blob_size_bytes)
         asked = read_commit(request.stream, folder, max_line_bytes=max_line_bytes, max_steps=MAX_EDITS)
-        if not query["allow_secrets"]:
-            _refuse_secrets([step for step in asked.steps if isinstance(step, Written)])
         landed = land_changes(
             context,
             actor=actor,
@@ -198,6 +193,7 @@ def commit_upload(query: dict[str, Any], address: Address, branch: str) -> dict[
             new_branch=query["new_branch"],
             with_pull=query["create_pr"],
             parent=asked.parent,
+            allows_secrets=query["allow_secrets"],
         )
     return ok(_landed_view(landed, address))
 
@@ -212,36 +208,13 @@ def _edit_of(step: Step) -> FileEdit:
     raise Invalid("An upload has files, LFS files with their sizes, and files that go.", code="REQ-ERR-6")
 
 
-def _refuse_secrets(files: list[Written]) -> None:
-    """Raises Unprocessable (``secrets_found``)."""
-    if found := offload(_find_secrets, files):
-        raise Unprocessable(
-            f"{found[0]['path']!r} looks as if it held a secret. Who may push it may use it: take it out.",
-            code="secrets_found",
-            secrets=found,
-        )
-
-
-def _find_secrets(files: list[Written]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for file in files:
-        with file.content.open("rb") as stream:
-            text = stream.read(MAX_TEXT_BYTES)
-        if b"\0" in text:
-            continue
-        found += [{"path": file.path, "line": finding.line, "text": finding.text} for finding in find_secrets(text)]
-        if len(found) >= _MAX_SECRETS:
-            break
-    return found[:_MAX_SECRETS]
-
-
 @blp.at("/changes", method="POST")
 @blp.arguments(schemas.ChangesBody)
 @blp.response(200, enveloped(schemas.LandedSchema))
 def make_changes(body: dict[str, Any], address: Address) -> dict[str, Any]:
     """One commit of changes to texts, moves and removals, as editors make them: on a branch, or as a pull request.
 
-    A file that is not what ``sha`` says is 409 (``file_changed``), and nothing is written.
+    A file that is not what ``sha`` says is 409 (``file_changed``), and nothing is written. Secrets as in an upload.
     """
     edits = [
         FileEdit(
@@ -264,6 +237,7 @@ def make_changes(body: dict[str, Any], address: Address) -> dict[str, Any]:
         new_branch=body["new_branch"],
         with_pull=body["create_pr"],
         parent=body["parent"],
+        allows_secrets=body["allow_secrets"],
     )
     return ok(_landed_view(landed, address))
 

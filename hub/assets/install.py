@@ -10,7 +10,7 @@ from hub.assets.indexing import INDEXERS
 from hub.assets.models import Collection
 from hub.assets.records import indexers as records
 from hub.assets.search.filters import MEASURES, create_measures
-from hub.assets.security import scanning
+from hub.assets.security import scanning, vetting
 from hub.assets.service import feed
 from hub.assets.service.known import KNOWN_LABELS, KnownLabels
 from hub.assets.viewer import making, statistics
@@ -35,6 +35,7 @@ def install(context: Context) -> None:
     records.install(context)
     lineage_jobs.install(context)
     scanning.install(context)
+    vetting.install(context)
     feed.install(context)
     topics = context[TOPICS]
     add_topic(topics, Topic("collection.created", "A collection was made.", CollectionCreated, _tell))

@@ -101,3 +101,25 @@ def test_two_gibibytes_through_a_cut_of_ten_seconds_and_a_reload(open_window, pe
     clone = tmp_path / "clone"
     git_user.clone(person.address(path), clone)
     assert digest_of(clone / "large.bin") == digest_of(large)
+
+
+def test_ten_thousand_small_files_and_two_thousand_more(open_window, person, tmp_path, git_user):
+    """Complaint K4: many small files in one commit, a clone that works, and the rest in a second commit, said before."""
+    path = person.create_repository("thousands")
+    folder = make_tree(tmp_path / "thousands", 12_000)
+    page = open_uploader(open_window(person), path)
+    started = time.monotonic()
+    page.get_by_test_id("upload.folder").set_input_files(folder)
+    expect(page.get_by_test_id("upload.sum")).to_contain_text("12,000 files", timeout=LIMIT_MS)
+    expect(page.get_by_test_id("upload.portions")).to_contain_text("2 commits")
+    tell("12,000 files chosen", started)
+    page.get_by_test_id("upload.start").click()
+    page.wait_for_url("**/files/main", timeout=LIMIT_MS)
+    tell("12,000 files, chosen to committed", started)
+    started = time.monotonic()
+    clone = tmp_path / "clone"
+    git_user.clone(person.address(path), clone)
+    tell("12,000 files cloned", started)
+    assert sum(1 for _ in clone.rglob("*.txt")) == 12_000
+    messages = [commit["message"] for commit in person.api.get(f"/api/v1/{path}/commits").json["data"]["commits"]]
+    assert [("(2/2)" in message, "(1/2)" in message) for message in messages[:2]] == [(True, False), (False, True)]

@@ -129,3 +129,19 @@ def test_who_may_not_write_proposes_and_the_owner_moves_and_deletes(open_window,
     page.wait_for_url("**/community/2")
     assert person.api.get(f"/api/v1/{path}/raw/src/b.py?ref=tidy").status == 404
     assert read(person, path, "src/b.py") == "one = 1\n"
+
+
+def test_an_edit_that_looks_like_a_secret_is_told_of_and_may_be_committed_by_the_owner(open_window, person):
+    path = person.create_repository("guarded")
+    put(person, path, "config.py", "x = 1\n")
+    window = open_window(person, theme="dark")
+    window.expect_fault("422")
+    page = open_editor(window, f"/{path}/edit/main/config.py")
+    token = "ghp_" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"
+    edit(page, f"x = 1\nTOKEN = '{token}'\n")
+    page.get_by_test_id("edit.commit").click()
+    expect(page.get_by_test_id("secrets.found")).to_contain_text("config.py:2")
+    assert window.find_barriers() == []
+    page.get_by_test_id("upload.secrets").click()
+    page.wait_for_url(f"**/{path}/blob/main/config.py")
+    assert token in read(person, path, "config.py")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.accounts.policy import Actor
+from hub.accounts.policy import Action, Actor
 from hub.base.context import Context
 from hub.base.errors import Invalid
 from hub.community.service import pulls
 from hub.community.service.texts import MAX_CONTENT_CHARS, MAX_TITLE_CHARS, shorten
 from hub.repos.files import FileEdit, build_proposal, commit_files
+from hub.repos.vetting import SECRETS, vet_edits
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,29 @@ def land_changes(
     new_branch: str = "",
     with_pull: bool = False,
     parent: str | None = None,
+    allows_secrets: bool = False,
 ) -> Landed:
     """One commit of all the edits, for a branch.
 
     new_branch: it goes there instead. with_pull: a pull request is opened with it; without a new branch it is the pull
-    request's own, for which the right to read is enough. Its title is the message's first line.
-    Opens its own units of work. Raises as ``commit_files``, ``build_proposal`` and ``open_pull``.
+    request's own, for which the right to read is enough. Its title is the message's first line. allows_secrets: also
+    texts that look as if they held one, which those who administer the repository may say.
+    Opens its own units of work. Raises as ``vet_edits`` (``secrets_found``), ``commit_files``, ``build_proposal`` and
+    ``open_pull``.
     """
     title, _, description = message.strip().partition("\n")
     if not title.strip():
         raise Invalid("A commit needs a message.", code="REQ-ERR-4", member="message")
     given = {"actor": actor, "repository_id": repository_id}
-    if with_pull and not new_branch:
+    is_proposal = with_pull and not new_branch
+    vet_edits(
+        context,
+        **given,  # type: ignore[arg-type]
+        edits=edits,
+        action=Action.REPOSITORY_PROPOSE if is_proposal else Action.REPOSITORY_WRITE,
+        leaves_out=frozenset({SECRETS}) if allows_secrets else frozenset(),
+    )
+    if is_proposal:
         commit_id = build_proposal(context, **given, message=message, edits=edits, branch=branch, parent=parent)  # type: ignore[arg-type]
         landed = Landed(commit_id, branch)
     else:

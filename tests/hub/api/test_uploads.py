@@ -137,6 +137,26 @@ def test_a_secret_is_refused_with_its_place_unless_the_owner_says_that_it_is_non
     assert data(commit(ada, lines, "?allow_secrets=1"))["is_new"]
 
 
+def test_an_edit_with_a_secret_is_refused_as_an_upload_is_and_old_ones_are_not_told_of_again(people):
+    ada, bob = people
+    first, second = (f"TOKEN = 'ghp_{letter}B3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5'\n" for letter in "ab")
+
+    def change(caller, text, **more):
+        file = {"path": "config.py", "content": text, "sha": more.pop("sha", None)}
+        return caller.post(f"{PLACE}/changes", {"message": "Configure", "files": [file], **more})
+
+    refused = change(ada, f"x = 1\n{first}")
+    assert refusal(refused) == (422, "secrets_found")
+    [found] = refused.json["context"]["secrets"]
+    assert (found["path"], found["line"]) == ("config.py", 2)
+    assert refusal(change(bob, first, create_pr=True))[1] == "secrets_found"
+    assert change(bob, first, create_pr=True, allow_secrets=True).status_code == 403
+    assert data(change(ada, first, allow_secrets=True))["is_new"]
+    sha = data(ada.get(f"{PLACE}/blob/config.py"))["sha"]
+    assert refusal(change(ada, f"{first}{second}", sha=sha))[1] == "secrets_found"
+    assert data(change(ada, f"# A comment\n{first}", sha=sha))["is_new"]
+
+
 def test_a_change_is_made_once_and_over_nobody_elses(people):
     ada, _ = people
     changes = f"{PLACE}/changes"

@@ -5,6 +5,7 @@ import { quotePath, textOfBase64 } from "./lib/bytes";
 import { onEach } from "./lib/dom";
 import { type Editor, mountEditor } from "./lib/editor";
 import { showFault } from "./lib/faults";
+import { showSecrets } from "./lib/secrets";
 import { text } from "./lib/texts";
 import { tellError, tellNext } from "./lib/toasts";
 import { setUpViews } from "./lib/views";
@@ -30,6 +31,7 @@ class EditForm {
   private sha: string;
   private key = crypto.randomUUID();
   private isSent = false;
+  private allowsSecrets = false;
 
   constructor(private readonly form: HTMLFormElement) {
     this.area = form.querySelector("textarea[name=content]");
@@ -142,6 +144,7 @@ class EditForm {
       branch: this.branch,
       new_branch: target === "pull" ? this.value("new_branch").trim() : "",
       create_pr: target !== "branch",
+      allow_secrets: this.allowsSecrets,
       files: this.files(),
     };
     const buttons = this.form.querySelectorAll<HTMLButtonElement>("button:not([type=button])");
@@ -158,10 +161,22 @@ class EditForm {
       // What was refused may be sent otherwise; what may have arrived is sent again as the same.
       if (error.status !== 0) this.key = crypto.randomUUID();
       if (error.reason === "file_changed" && this.area) await this.merge().catch(tellError);
-      else showFault(this.form, error);
+      else this.showRefusal(error);
     } finally {
       for (const button of buttons) button.disabled = false;
     }
+  }
+
+  private showRefusal(error: ApiError): void {
+    showFault(this.form, error);
+    const anyway = () => {
+      this.allowsSecrets = true;
+      void this.submit();
+    };
+    const mayAllow = this.form.dataset["canManage"] !== undefined;
+    showSecrets(this.form, error, text("These are no secrets: commit them"), mayAllow ? anyway : undefined);
+    // What is written afterwards is looked at anew.
+    this.allowsSecrets = false;
   }
 
   private leave(landed: Landed): void {

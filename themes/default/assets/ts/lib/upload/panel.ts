@@ -2,8 +2,10 @@
 import { ApiError } from "../api";
 import { icon, make } from "../dom";
 import { showFault } from "../faults";
+import { showSecrets } from "../secrets";
 import { language, text } from "../texts";
 import { tellNext } from "../toasts";
+import { portionsOf } from "./committing";
 import { type Landed, Overlap, Upload, type Wishes } from "./engine";
 import type { Item } from "./item";
 import { Dropped, fromFiles, fromHandles, type Picked } from "./picked";
@@ -184,28 +186,16 @@ export class Panel {
     if (error instanceof Overlap) this.askOverlap(error);
     else if (error instanceof ApiError) {
       showFault(this.form, error);
-      if (error.reason === "secrets_found") this.showSecrets(error.context["secrets"] as Found[]);
+      const anyway = () => {
+        this.allowsSecrets = true;
+        void this.run();
+      };
+      const mayAllow = this.root.dataset["canManage"] !== undefined;
+      showSecrets(this.form, error, text("These are no secrets: upload them"), mayAllow ? anyway : undefined);
     } else {
       const words = error instanceof Error ? error.message : String(error);
       showFault(this.form, new ApiError(words, 0, "", "", {}));
     }
-  }
-
-  private showSecrets(found: Found[]): void {
-    const box = this.form.querySelector(".form-fault > .grow");
-    const list = make("ul", { class: "small" });
-    for (const { path, line, text: words } of found ?? []) {
-      list.append(make("li", {}, make("code", {}, line ? `${path}:${line}` : path), ` ${words}`));
-    }
-    box?.append(list);
-    if (this.root.dataset["canManage"] === undefined) return;
-    const anyway = make("button", { type: "button", class: "button danger tiny", "data-testid": "upload.secrets" });
-    anyway.textContent = text("These are no secrets: upload them");
-    anyway.addEventListener("click", () => {
-      this.allowsSecrets = true;
-      void this.run();
-    });
-    box?.append(anyway);
   }
 
   private askOverlap(error: Overlap): void {
@@ -356,6 +346,14 @@ export class Panel {
     this.part("sum").textContent = items.length
       ? text("{count} files, {size}", { count: items.length.toLocaleString(language), size: sizeOf(upload.total) })
       : "";
+    const commits = upload.target.canWrite && phase !== "done" ? portionsOf(items).length : 1;
+    const portions = this.part("portions");
+    portions.hidden = commits < 2;
+    const split =
+      commits < 2
+        ? ""
+        : text("They go into {count} commits, one after the other: one takes 10,000 files.", { count: commits });
+    if (portions.textContent !== split) portions.textContent = split;
     const fault = this.part("fault");
     fault.hidden = !upload.fault;
     fault.textContent = upload.fault;
@@ -391,10 +389,4 @@ export class Panel {
     this.spokenAt = now;
     this.part("spoken").textContent = words;
   }
-}
-
-interface Found {
-  path: string;
-  line: number | null;
-  text: string;
 }
