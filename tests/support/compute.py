@@ -43,13 +43,15 @@ class LocalCompute:
         self.driver = LocalDriver(self.settings)
         self.log_path = home / "supervisor.log"
         self.environment: dict[str, str] = {}
+        # Python for the supervisor's process to begin with.
+        self.prelude = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> LocalCompute:
         """Start it and wait until it answers."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "hub.compute.local"],
+                [sys.executable, "-P", "-c", f"{self.prelude}from hub.compute.local.__main__ import main; main()"],
                 env=self.variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

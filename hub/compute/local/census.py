@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 LOOK_EVERY_S = 2.0
-_MEASURE_EVERY_S = 30.0
+MEASURE_EVERY_S = 30.0
 _LOG_TTL_S = 7 * 86_400.0
 
 
@@ -35,7 +35,9 @@ class Census:
         self._due = 0.0
         # Filled by the thread that measures, emptied by the loop.
         self._over_disk: deque[tuple[str, int, int]] = deque()
+        # For that thread: what to measure, and the logs that are being written.
         self._limits: list[tuple[str, int, int, int, Path]] = []
+        self._open_logs: frozenset[Path] = frozenset()
 
     def advance(self, now: float) -> float:
         """Look when it is time to; the moment of the next look."""
@@ -45,6 +47,9 @@ class Census:
             for one in running
             if (limit := one.workload.spec.resources.disk_bytes)
         ]
+        self._open_logs = frozenset(
+            self._house.places.log(one.workload.svc_name, one.state.task_id, one.number) for one in running
+        )
         if not running:
             return FOREVER
         if now >= self._due:
@@ -84,13 +89,13 @@ class Census:
                 if _size_of(path, limit) > limit:
                     self._over_disk.append((svc_name, number, launch))
             self._delete_old_logs()
-            pause.wait(_MEASURE_EVERY_S)
+            pause.wait(MEASURE_EVERY_S)
 
     def _delete_old_logs(self) -> None:
         before = time.time() - _LOG_TTL_S
         for path in (self._house.places.root / "logs").glob("*/*.log*"):
             try:
-                if path.stat().st_mtime < before:
+                if path.stat().st_mtime < before and path not in self._open_logs:
                     path.unlink()
             except OSError:
                 continue

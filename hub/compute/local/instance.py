@@ -27,7 +27,7 @@ from hub.compute.local.keeping import (
 )
 from hub.compute.local.logreader import tail
 from hub.compute.local.machine import Card
-from hub.compute.local.orders import adopting_orders, build_orders
+from hub.compute.local.orders import adopting_orders, build_orders, needs_port
 from hub.compute.local.processes import Process, list_processes, send_signal
 from hub.compute.reports import (
     INSTANCE_FAILED,
@@ -163,6 +163,12 @@ class Instance:
         words = {Phase.RUNNING: INSTANCE_RUNNING, Phase.GAVE_UP: INSTANCE_FAILED}
         return words.get(self.state.phase, INSTANCE_PENDING)
 
+    @property
+    def holds_port(self) -> bool:
+        """Whether its port is nobody else's: while anything of it runs or is to run again by itself."""
+        has_ended = self.state.phase in (Phase.GAVE_UP, Phase.DONE) or self.workload.want == "stop"
+        return bool(self.state.port) and (self.is_kept or not has_ended)
+
     def find_record(self) -> Record | None:
         """Which process it is, when it runs."""
         return self.keeping.find_record(self.state.launch) if self.keeping else None
@@ -266,13 +272,13 @@ class Instance:
 
     def _start(self, now: float) -> float:
         workload, spec = self.workload, self.workload.spec
-        if spec.kind is Kind.JOB and not self._house.may_start_job():
-            return self._wait_for("queued", "Other jobs run before it.")
         cards = self._house.lease(self, spec.resources)
         if cards is None:
             return self._wait_for(Reason.NO_CAPACITY, "No card of that kind is free.")
-        port = self._house.allot_port(self.state.port)
+        if spec.kind is Kind.JOB and not self._house.take_job_slot():
+            return self._wait_for("queued", "Other jobs run before it.")
         try:
+            port = self._house.allot_port(self) if needs_port(spec) else 0
             orders = self._orders(cards, port)
             self.state.launch = self._house.store.next("launch")
             self.state.phase, self.state.ending, self.state.exit_code = Phase.STARTING, Ending.NONE, None

@@ -22,16 +22,27 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterable
-from typing import Any
 
 from hub.compute.local.logwriter import LogWriter
-from hub.compute.local.processes import Process, boot_id, family, find_process, list_processes, send_signal
+from hub.compute.local.processes import (
+    KEEPER_BUSY,
+    KEEPER_LOCK,
+    KEEPER_RECORD,
+    boot_id,
+    family,
+    find_process,
+    list_processes,
+    send_signal,
+)
 
-RECORD, LOCK = "record.json", "keeper.lock"
+TYPE_CHECKING = False  # see ``processes``
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from hub.compute.local.processes import Process
+
 STREAMS = ("stdout", "stderr")
-# Another keeper holds this directory.
-BUSY = 75
 _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 38, 36
 _READ_BYTES = 64 * 1024
 # What the process left behind has this long once it has ended itself.
@@ -41,10 +52,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def write_record(directory: str, record: dict[str, Any]) -> None:
     """Put the record in place of the last one: whole or not at all."""
-    draft = os.path.join(directory, f"{RECORD}.new")
+    draft = os.path.join(directory, f"{KEEPER_RECORD}.new")
     with open(draft, "w") as file:
         json.dump(record, file)
-    os.replace(draft, os.path.join(directory, RECORD))
+    os.replace(draft, os.path.join(directory, KEEPER_RECORD))
 
 
 class Keeper:
@@ -305,14 +316,14 @@ class Keeper:
 
 
 def main() -> None:
-    """Read the orders and carry them out. Exit status: 0, or ``BUSY``."""
+    """Read the orders and carry them out. Exit status: 0, or ``KEEPER_BUSY``."""
     with open(0, "rb", closefd=False) as stdin:
         orders = json.loads(stdin.read())
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    lock = os.open(os.path.join(orders["directory"], LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(os.path.join(orders["directory"], KEEPER_LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.exit(BUSY)
+        sys.exit(KEEPER_BUSY)
     Keeper(orders).run()

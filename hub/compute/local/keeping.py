@@ -15,8 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import hub
-from hub.compute.local.keeper import BUSY, LOCK, RECORD
-from hub.compute.local.processes import Process, boot_id, family, is_alive, send_signal
+from hub.compute.local.processes import (
+    KEEPER_BUSY,
+    KEEPER_LOCK,
+    KEEPER_RECORD,
+    Process,
+    boot_id,
+    family,
+    is_alive,
+    send_signal,
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Record:
 def read_record(directory: Path) -> Record | None:
     """What the last keeper there has written; None when there was none."""
     try:
-        facts = json.loads((directory / RECORD).read_text())
+        facts = json.loads((directory / KEEPER_RECORD).read_text())
         return Record(has_ended="ended_at" in facts, **facts)
     except (OSError, ValueError, TypeError):
         return None
@@ -65,7 +73,7 @@ def read_record(directory: Path) -> Record | None:
 def is_locked(directory: Path) -> bool:
     """Whether a keeper is at work there, even if it has not written anything yet."""
     try:
-        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(directory / KEEPER_LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
@@ -121,7 +129,7 @@ class Keeping:
     def _has_gone(self) -> None:
         self.let_go()
         if self._process is not None:
-            self.was_busy = self._process.wait() == BUSY
+            self.was_busy = self._process.wait() == KEEPER_BUSY
         self._ended()
 
 

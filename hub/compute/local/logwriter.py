@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+
+TYPE_CHECKING = False  # see ``processes``
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 MAX_LINE_BYTES = 16 * 1024
 MAX_FILE_BYTES = 10 * 1024 * 1024

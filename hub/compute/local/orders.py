@@ -51,7 +51,7 @@ def build_orders(
         "PATH": f"{os.path.dirname(sys.executable)}:{SYSTEM_PATH}",
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": str(max(1, -(-spec.resources.cpu_millis // 1000) or os.cpu_count() or 1)),
-        "PORT": str(port),
+        **({"PORT": str(port)} if port else {}),
         **{name: fill(value) for name, value in spec.environment.items()},
         **secrets,
         **select(cards),
@@ -89,6 +89,11 @@ def build_orders(
             "wrapped": True,
         }
     return orders
+
+
+def needs_port(spec: WorkloadSpec) -> bool:
+    """Whether it listens anywhere."""
+    return bool(spec.port) or any("{port}" in text for text in (*spec.argv, *spec.environment.values()))
 
 
 def adopting_orders(orders: Mapping[str, Any], *, pid: int, ticks: int, started_at: float) -> dict[str, Any]:

@@ -1,25 +1,35 @@
-"""What the kernel says of processes, read from ``/proc``. For keepers and the supervisor: standard library only."""
+"""What the kernel says of processes, read from ``/proc``. For keepers and the supervisor: standard library only.
+
+What keepers import is kept small, as there is one for each workload: without ``typing`` and ``dataclasses``, which
+would take half of their memory.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+TYPE_CHECKING = False  # as a checker of types knows it; nothing is imported for it
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+# What a keeper has in its directory, and its exit status where another keeper holds that.
+KEEPER_RECORD, KEEPER_LOCK, KEEPER_BUSY = "record.json", "keeper.lock", 75
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True)
 class Process:
     """One process. ticks: when it began, which together with the pid means this very process until the next boot."""
 
-    pid: int
-    parent: int
-    session: int
-    ticks: int
-    cpu_s: float
-    is_dead: bool
+    __slots__ = ("cpu_s", "is_dead", "parent", "pid", "session", "ticks")
+
+    def __init__(self, pid: int, *, parent: int, session: int, ticks: int, cpu_s: float, is_dead: bool) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.session = session
+        self.ticks = ticks
+        self.cpu_s = cpu_s
+        self.is_dead = is_dead
 
 
 def find_process(pid: int) -> Process | None:

@@ -1,7 +1,7 @@
 """Secrets of workloads, encrypted as they lie in the supervisor's memory on disk.
 
-The driver seals them. To read them again after a restart the supervisor starts a program for a moment: the library for
-it would be a third of its own size.
+The driver seals them. To read them again after a restart the supervisor starts a program for a moment: the libraries
+for it would be a third of its own size. So they are imported where they are used.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from hub.base.secrets import Sealer, load_secret
-from hub.base.settings import load
-
 _PURPOSE = "compute.local"
 _LIMIT_S = 30.0
 
 
 def seal(secret: bytes, values: Mapping[str, str]) -> str:
     """The values as one sealed text; empty for none."""
+    from hub.base.secrets import Sealer
+
     return Sealer(secret, _PURPOSE).seal(json.dumps(dict(values))) if values else ""
 
 
@@ -36,6 +35,8 @@ def unseal_elsewhere(sealed: Mapping[str, str]) -> dict[str, dict[str, str]]:
 def main() -> None:
     """Read sealed texts by name, write the values of those that can be opened."""
     from hub.base.errors import Failed
+    from hub.base.secrets import Sealer, load_secret
+    from hub.base.settings import load
 
     sealer = Sealer(load_secret(load().settings), _PURPOSE)
     opened = {}

@@ -13,6 +13,7 @@ import fcntl
 import os
 import selectors
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -69,6 +70,7 @@ class Supervisor:
         self._census = Census(self)
         self._trash_wanted = threading.Event()
         self._wakeup = -1
+        self._job_slots = 0
 
     def _take_lock(self) -> int:
         descriptor = os.open(self.places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -126,12 +128,13 @@ class Supervisor:
 
     def _advance(self, now: float) -> float:
         due = self._census.advance(now)
+        self._job_slots = self._count_job_slots()
         for workload in sorted(self._workloads.values(), key=lambda workload: workload.number):
             try:
                 due = min(due, workload.advance(now))
                 if workload.is_purged and not workload.is_kept:
                     self._forget(workload)
-            except (HubError, OSError):
+            except (HubError, OSError, sqlite3.Error):
                 log.exception("compute_workload_failed", svc=workload.svc_name)
                 due = min(due, now + 1.0)
         return due
@@ -184,24 +187,29 @@ class Supervisor:
 
     # What instances ask for
 
-    def may_start_job(self) -> bool:
-        """Whether another job may run now."""
+    def take_job_slot(self) -> bool:
+        """Whether another job may run now; then one less may after it."""
+        self._job_slots -= 1
+        return self._job_slots >= 0
+
+    def _count_job_slots(self) -> int:
         jobs = (workload for workload in self._workloads.values() if workload.spec.kind is Kind.JOB)
-        return sum(workload.is_kept for workload in jobs) < self.settings.compute_max_jobs
+        return self.settings.compute_max_jobs - sum(workload.is_kept for workload in jobs)
 
     def lease(self, instance: Instance, resources: Resources) -> Sequence[Card] | None:
         """Cards for an instance; None while there are not enough."""
-        others = [one for one in self._instances() if one is not instance]
-        return self._leases.choose(resources, others)
+        if not resources.gpu_count:
+            return ()
+        return self._leases.choose(resources, [one for one in self._instances() if one is not instance])
 
     def cards_of(self, instance: Instance) -> Sequence[Card]:
         """The cards that an instance has."""
         return self._leases.named(instance.state.cards)
 
-    def allot_port(self, wanted: int) -> int:
-        """A port that nobody listens on and no other instance has; the wanted one if it can be."""
-        taken = {one.state.port for one in self._instances() if one.state.port != wanted or one.is_kept}
-        return self._ports.find(wanted, taken)
+    def allot_port(self, instance: Instance) -> int:
+        """A port that nobody listens on and no other instance has; the one that it had before if it can be."""
+        taken = {one.state.port for one in self._instances() if one is not instance and one.holds_port}
+        return self._ports.find(instance.state.port, taken)
 
     def say(self, instance: Instance, text: str) -> None:
         """Put a line of our own into the log of an instance that has no keeper."""

@@ -32,9 +32,10 @@ def start_compute(tmp_path: Path) -> Iterator[Callable[..., LocalCompute]]:
     """``start_compute(compute_max_jobs=1)``: a supervisor with other settings."""
     started = []
 
-    def start(*, environment: dict[str, str] | None = None, **settings: Any) -> LocalCompute:
+    def start(*, environment: dict[str, str] | None = None, prelude: str = "", **settings: Any) -> LocalCompute:
         compute = LocalCompute(tmp_path / f"home{len(started)}", settings)
         compute.environment |= environment or {}
+        compute.prelude = prelude
         started.append(compute)
         return compute.start()
 
@@ -226,6 +227,24 @@ def test_what_takes_too_much_memory_or_disk_is_ended(local_compute: LocalCompute
     wait_until(lambda: used() > 300 * MIB, what="the memory to be counted")
     [node] = local_compute.driver.nodes()
     assert node.memory_bytes - node.available_memory_bytes == 600 * MIB
+
+
+def test_jobs_wait_for_their_turn_and_one_that_fills_the_disk_is_ended(
+    start_compute: Callable[..., LocalCompute],
+) -> None:
+    often = "import hub.compute.local.census as census; census.MEASURE_EVERY_S = 0.1; "
+    compute = start_compute(prelude=often, compute_max_jobs=1)
+    code = "import signal; [open(f'f{n}', 'wb').write(b'x' * 500_000) for n in range(9)]; signal.pause()"
+    compute.driver.run(job(code, svc_name="first", resources=Resources(disk_bytes=MIB)), secrets={})
+    compute.driver.run(job(svc_name="second"), secrets={})
+    compute.driver.run(job(svc_name="third"), secrets={})
+    compute.driver.stop("third")  # while it waits
+    assert reach(compute, "first", Code.FAILED).reason == Reason.DISK_FULL
+    assert reach(compute, "second", Code.SUCCEEDED).reason == ""
+    assert reach(compute, "third", Code.STOPPED).instances == ()
+    # One after the other, and the third one never.
+    assert compute.record("second").started_at > compute.record("first").ended_at
+    assert [record.task_id for record in compute.records()] == [1, 1]
 
 
 # Ends
