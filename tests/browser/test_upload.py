@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.support.browser import NARROW
+from tests.support.browser import NARROW, visit
 
 MIB = 1024 * 1024
 PART = 8 * MIB
@@ -182,3 +184,25 @@ def test_a_secret_is_told_of_and_may_be_sent_by_the_owner_all_the_same(open_wind
     expect(page.get_by_test_id("form.fault")).to_contain_text("config.py:1")
     page.get_by_test_id("upload.secrets").click()
     page.wait_for_url("**/files/main")
+
+
+def test_a_large_file_goes_straight_to_an_object_store_in_parts(browser, scaled_hub, s3_server, tmp_path):
+    assert scaled_hub.administrator, "without one every page leads to the set-up"
+    account = scaled_hub.new_account()
+    path = account.create_repository("direct")
+    content = os.urandom(2 * PART + 5)
+    (tmp_path / "large.bin").write_bytes(content)
+    with visit(browser, scaled_hub.url, account=account) as window:
+        window.expect_fault(f"left the hub: http://127.0.0.1:{s3_server.port}/")
+        page = open_uploader(window, path)
+        sent: list[str] = []
+        page.on("requestfinished", lambda request: sent.append(request.url) if request.method == "PUT" else None)
+        page.get_by_test_id("upload.files").set_input_files(tmp_path / "large.bin")
+        page.get_by_test_id("upload.start").click()
+        page.wait_for_url("**/files/main")
+        assert window.unexpected() == []
+    assert len({re.search(r"partNumber=(\d+)", address)[1] for address in sent}) == 3
+    assert {urlsplit(address).port for address in sent} == {s3_server.port}
+    answer = account.api.get(f"/api/v1/{path}/resolve/large.bin")
+    with urlopen(answer.headers["Location"]) as stream:
+        assert stream.read() == content
