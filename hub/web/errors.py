@@ -6,8 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 from flask import Response, request
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import NotFound as NoSuchRoute
 
 from hub.base.errors import HubError
 from hub.http.errors import render_platform_json, request_id
@@ -39,6 +40,8 @@ def render_html_error(status: int, code: str, message: str, details: dict[str, A
     """An error as a page; a program that called the same address gets the platform's JSON."""
     if not wants_html():
         return render_platform_json(status, code, message, details)
+    if message == NoSuchRoute.description:
+        message = gettext("Nothing is at this address. It was moved, renamed or deleted, or you may not see it.")
     return render_page(
         "hub/error.html",
         status=status,

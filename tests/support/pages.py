@@ -170,7 +170,7 @@ _ADMIN = (
 _ERRORS = (
     Shown("not-found", "/nowhere/at/all", status=404),
     Shown("not-allowed", "/admin_panel/users", SOMEBODY, status=403),
-    Shown("not-signed-in", "/notifications", status=401),
+    Shown("not-signed-in", "/notifications"),
     Shown("bad-request", "/models?page=0", status=400),
 )
 _SET_UP = _sections("setup", "/setup", FIRST, "language environment address administrator")

@@ -44,7 +44,7 @@ onEach<HTMLElement>("[data-tabs]", (group) => {
 });
 
 // On a narrow screen the tab of this page is in sight, wherever in the row it stands.
-onEach<HTMLElement>(".tabs > [aria-current]", (tab) => {
+onEach<HTMLElement>(":is(.tabs, .side-links) > [aria-current]", (tab) => {
   const row = tab.parentElement as HTMLElement;
   const beyond = tab.offsetLeft + tab.offsetWidth - row.offsetLeft - row.clientWidth;
   if (beyond > 0) row.scrollLeft = beyond + 24;
