@@ -11,7 +11,8 @@ from marshmallow import Schema, fields, validate
 from hub.api.envelope import enveloped, valued
 from hub.api.ids import row_id
 from hub.api.schemas import Body, PageNumber
-from hub.community.models import NotificationType
+from hub.community.models import NotificationEvent, NotificationType
+from hub.community.service.channels import PAIRS
 from hub.community.service.notifications import (
     MAX_MESSAGE_CHARS,
     MAX_SEARCH_CHARS,
@@ -24,6 +25,7 @@ TYPES = [type.value for type in NotificationType]
 MAX_AT_ONCE = 1000
 
 _TYPES = {"description": ", ".join(TYPES)}
+_EVENTS = {"description": ", ".join(event.value for event in NotificationEvent)}
 _EPOCH = {"description": "Unix seconds"}
 _CLOCK = validate.Regexp(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z|\Z", error="Not a time of day as HH:MM.")
 
@@ -32,7 +34,13 @@ class NotificationsQuery(Body):
     page = PageNumber(metadata={"description": "from 1"})
     page_size = PageNumber(metadata={"description": "1 to 100, 10 by default"})
     notification_type = fields.String(load_default="", metadata=_TYPES)
+    event = fields.String(load_default="", metadata=_EVENTS)
     unread_only = fields.Boolean(load_default=False)
+    archived = fields.Boolean(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "only those that are put away, or only the others; absent: all"},
+    )
     title = fields.String(
         load_default="", validate=validate.Length(max=MAX_SEARCH_CHARS), metadata={"description": "a part of the title"}
     )
@@ -58,12 +66,14 @@ class NotificationSchema(Schema):
     user_uuid = fields.String(metadata={"description": "whose it is"})
     sender_uuid = fields.String(metadata={"description": "the user who caused it; empty: the hub"})
     notification_type = fields.String(metadata=_TYPES)
+    event = fields.String(metadata=_EVENTS)
     title = fields.String()
     summary = fields.String()
     content = fields.String()
     click_action_url = fields.String(metadata={"description": "where it leads: a path on this hub, a link, or empty"})
     template = fields.String(metadata={"description": "empty: title and content are to be shown as they are"})
     payload = fields.Dict(metadata={"description": "what a template would need"})
+    is_archived = fields.Boolean()
     is_read = fields.Boolean()
     read_at = fields.Integer(allow_none=True, metadata=_EPOCH)
     created_at = fields.Integer(metadata=_EPOCH)
@@ -93,7 +103,16 @@ class NotificationSettingBody(Body):
     is_email_notification_enabled = fields.Boolean(
         metadata={"description": "also by e-mail, as far as the hub sends any"}
     )
-    message_ttl = fields.Integer(strict=True, validate=validate.Range(min=0, max=2**63 - 1))
+    channels = fields.List(
+        fields.String(validate=validate.OneOf(PAIRS)),
+        validate=validate.Length(max=MAX_AT_ONCE),
+        metadata={"description": f"what is told where, and nothing else: {', '.join(PAIRS)}"},
+    )
+    message_ttl = fields.Integer(
+        strict=True,
+        validate=validate.Range(min=0, max=2**63 - 1),
+        metadata={"description": "for how many seconds one keeps notifications, a day to a year; 0: as the hub does"},
+    )
     phone_number = fields.String(validate=validate.Regexp(r"[+0-9 ()-]{0,32}\Z", error="Not a telephone number."))
     is_sms_notification_enabled = fields.Boolean(metadata={"description": "a wish: this hub sends no messages"})
     do_not_disturb_start = fields.String(validate=_CLOCK, metadata={"example": "22:00"})
@@ -111,6 +130,7 @@ class NotificationSettingSchema(Schema):
     sub_notification_type = fields.List(fields.String())
     email_address = fields.String()
     is_email_notification_enabled = fields.Boolean()
+    channels = fields.List(fields.String(), metadata={"description": "what is told where"})
     message_ttl = fields.Integer()
     phone_number = fields.String()
     is_sms_notification_enabled = fields.Boolean()

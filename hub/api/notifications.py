@@ -15,6 +15,7 @@ from hub.api.envelope import enveloped, ok
 from hub.base.errors import Invalid
 from hub.community.models import Notification, NotificationSetting
 from hub.community.service import notifications as service
+from hub.community.service.channels import chosen
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -44,12 +45,14 @@ def _view(notification: Notification, user_uuid: str) -> dict[str, Any]:
         "user_uuid": user_uuid,
         "sender_uuid": notification.sender_uuid,
         "notification_type": notification.type,
+        "event": notification.event or notification.type,
         "title": notification.title,
         "summary": notification.summary,
         "content": notification.content,
         "click_action_url": notification.url,
         "template": "",
         "payload": {},
+        "is_archived": notification.archived_at is not None,
         "is_read": notification.read_at is not None,
         "read_at": _epoch(notification.read_at) if notification.read_at else None,
         "created_at": _epoch(notification.created_at),
@@ -66,6 +69,7 @@ def _setting_view(user: User, setting: NotificationSetting) -> dict[str, Any]:
         "user_uuid": user.uuid,
         "sub_notification_type": setting.types,
         "is_email_notification_enabled": setting.wants_email,
+        "channels": chosen(setting),
         "updated_at": setting.updated_at,
     }
     view |= _OPTIONS | {name: value for name, value in setting.options.items() if name in _OPTIONS}
@@ -82,7 +86,9 @@ def list_notifications(query: dict[str, Any]) -> dict[str, Any]:
             work,
             actor=current_actor(),
             type=query["notification_type"],
+            event=query["event"],
             is_unread_only=query["unread_only"],
+            is_archived=query["archived"],
             title=query["title"],
             page=page_args(per="page_size", default=_PAGE_SIZE),
         )
@@ -146,6 +152,26 @@ def mark_as_unread(body: dict[str, Any]) -> dict[str, Any]:
     return ok()
 
 
+@blp.put("/notifications/archive")
+@blp.arguments(schemas.ChosenNotificationsBody)
+@blp.response(200, enveloped())
+def archive_notifications(body: dict[str, Any]) -> dict[str, Any]:
+    """Put some of the caller's notifications away, or all that are read; what is put away counts as read."""
+    with unit_of_work(current_context()) as work:
+        service.archive(work, actor=current_actor(), ids=_chosen(body), is_archived=True)
+    return ok()
+
+
+@blp.put("/notifications/unarchive")
+@blp.arguments(schemas.ChosenNotificationsBody)
+@blp.response(200, enveloped())
+def unarchive_notifications(body: dict[str, Any]) -> dict[str, Any]:
+    """Take some of the caller's notifications, or all, back from where they were put away."""
+    with unit_of_work(current_context()) as work:
+        service.archive(work, actor=current_actor(), ids=_chosen(body), is_archived=False)
+    return ok()
+
+
 @blp.delete("/notifications")
 @blp.arguments(schemas.ChosenNotificationsBody)
 @blp.response(200, enveloped())
@@ -187,6 +213,7 @@ def update_notification_setting(body: dict[str, Any]) -> dict[str, Any]:
             actor=current_actor(),
             types=body.get("sub_notification_type"),
             wants_email=body.get("is_email_notification_enabled"),
+            channels=body.get("channels"),
             options={name: body[name] for name in _OPTIONS if name in body},
         )
         return ok(_setting_view(*setting))

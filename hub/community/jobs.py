@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, true
+from sqlalchemy import ColumnElement, and_, delete, or_, select, true
 
 from hub.accounts.models import User
 from hub.base.context import Context
 from hub.community.mail import prune_mails
-from hub.community.models import ClientEvent, Notification, NotificationType
+from hub.community.models import ClientEvent, Notification, NotificationSetting, NotificationType
 from hub.community.notices import NOTIFY_JOB, compose
 from hub.community.service.attachments import sweep_attachments
-from hub.community.service.notifications import SEND_JOB, Notice, tell
+from hub.community.service.notifications import SEND_JOB, Notice, kept_for, tell
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
@@ -70,7 +70,8 @@ def prune(run: JobRun) -> None:
     """Forget the notifications that were read long ago, old reports of clients, and attachments without a row."""
     settings, now = run.context.settings, run.context.clock.now()
     read_before = now - timedelta(seconds=settings.notification_ttl_s)
-    count = _prune(run, Notification, Notification.read_at < read_before)
+    count = _prune(run, Notification, or_(Notification.read_at < read_before, Notification.archived_at < read_before))
+    count += _prune_by_wish(run, now)
     run.log(f"Forgot {count} notifications.")
     sent_before = now - timedelta(seconds=settings.client_event_ttl_s)
     count = _prune(run, ClientEvent, ClientEvent.created_at < sent_before)
@@ -78,6 +79,27 @@ def prune(run: JobRun) -> None:
     run.log(f"Forgot {prune_mails(run.context)} e-mails.")
     if count := sweep_attachments(run.context, now=now):
         run.log(f"Removed {count} attachments that nothing leads to.")
+
+
+def _prune_by_wish(run: JobRun, now: datetime) -> int:
+    """Forget what is older than its reader wants to keep anything, read or not."""
+    last_id = removed = 0
+    while True:
+        run.check_cancelled()
+        with reading(run.context) as work:
+            settings = work.session.scalars(
+                select(NotificationSetting)
+                .where(NotificationSetting.user_id > last_id)
+                .order_by(NotificationSetting.user_id)
+                .limit(_RECEIVERS_AT_ONCE)
+            ).all()
+        for setting in settings:
+            if (kept := kept_for(setting)) is not None:
+                own = (Notification.user_id == setting.user_id, Notification.created_at < now - kept)
+                removed += _prune(run, Notification, and_(*own))
+        if len(settings) < _RECEIVERS_AT_ONCE:
+            return removed
+        last_id = settings[-1].user_id
 
 
 def _prune(run: JobRun, model: type[Notification] | type[ClientEvent], is_old: ColumnElement[bool]) -> int:

@@ -23,6 +23,7 @@ from hub.base.log import get_logger
 from hub.base.mail import MAILER, Letter, MailRefused, Send
 from hub.community.models import Notification, NotificationSetting
 from hub.community.models_reviews import Mail, MailState
+from hub.community.service.channels import Channel, wants
 from hub.community.service.discussions import count_of
 from hub.community.service.notifications import MAIL_JOB, is_quiet
 from hub.db.uow import reading, unit_of_work
@@ -183,8 +184,7 @@ def _look_at(
         and notification.read_at is None
         and user.is_active
         and setting is not None
-        and setting.wants_email
-        and notification.type in setting.types
+        and wants(setting, Channel.EMAIL, notification.event or notification.type)
         and mail.created_at > now - _MAX_AGE
         and mail.attempt < MAX_TRIES
     )

@@ -20,7 +20,8 @@ from hub.accounts.service.fields import MAX_DESCRIPTION_LENGTH, MAX_HOMEPAGE_LEN
 from hub.accounts.service.pictures import MAX_BYTES
 from hub.accounts.service.sessions import hash_session_key
 from hub.base.mail import MAILER, LogMailer
-from hub.community.models import NotificationType
+from hub.community.models import NotificationEvent
+from hub.community.service.channels import chosen
 from hub.community.service.notifications import get_setting
 from hub.community.service.watches import list_watched
 from hub.db.uow import UnitOfWork
@@ -47,6 +48,8 @@ _SYSTEMS = (
     *(("CrOS", "ChromeOS"), ("Linux", "Linux")),
 )
 _WATCHED_PER_PAGE = 20
+# For how long notifications may be kept, in days.
+_KEPT_DAYS = (7, 30, 90, 180, 365)
 _PROGRAM = re.compile(r"[\w.-]{1,40}")
 
 
@@ -101,7 +104,10 @@ def _notifications(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]
     args = page_args(default=_WATCHED_PER_PAGE)
     return {
         "setting": setting,
-        "types": notification_types(),
+        "events": event_titles(),
+        "chosen": chosen(setting),
+        "kept_days": _KEPT_DAYS,
+        "kept_s": int(setting.options.get("message_ttl") or 0),
         "sends_mail": not isinstance(work.context[MAILER], LogMailer),
         "zones": sorted(available_timezones()),
         "zone": setting.options.get("timezone") or find_zone().key,
@@ -110,16 +116,18 @@ def _notifications(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]
     }
 
 
-def notification_types() -> dict[str, str]:
-    """The types of notifications, each with its title."""
+def event_titles() -> dict[str, str]:
+    """What notifications can tell of, each with its title."""
     titles = {
-        NotificationType.COMMENT: gettext("Discussions and reviews"),
-        NotificationType.ORGANIZATION: gettext("Organisations"),
-        NotificationType.ASSET: gettext("Repositories"),
-        NotificationType.DEPLOYMENT: gettext("Deployments"),
-        NotificationType.SYSTEM: gettext("From the administrators"),
+        NotificationEvent.COMMENT: gettext("Comments"),
+        NotificationEvent.MENTION: gettext("Mentions and assignments"),
+        NotificationEvent.REVIEW_REQUEST: gettext("Review requests"),
+        NotificationEvent.ORGANIZATION: gettext("Organisations"),
+        NotificationEvent.ASSET: gettext("Repositories"),
+        NotificationEvent.DEPLOYMENT: gettext("Deployments"),
+        NotificationEvent.SYSTEM: gettext("System"),
     }
-    return {type.value: title for type, title in titles.items()}
+    return {event.value: title for event, title in titles.items()}
 
 
 def _appearance(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from hub.base.errors import Invalid, NotFound
 from hub.base.log import get_logger
 from hub.base.names import is_harmless_url
 from hub.base.paging import Page, PageArgs
-from hub.community.models import Notification, NotificationSetting, NotificationType
+from hub.community.models import Notification, NotificationEvent, NotificationSetting, NotificationType
 from hub.community.models_reviews import Mail, MailState
+from hub.community.service.channels import Channel, choose, open_email, wants
 from hub.community.service.texts import check_content, check_line, check_title
 from hub.db.base import new_uuid
 from hub.db.insert import insert_new, insert_new_keys
@@ -38,6 +39,7 @@ MAX_SUMMARY_CHARS = 255  # the columns' widths
 MAX_URL_CHARS = 512
 MAX_SEARCH_CHARS = 200
 MAX_POLLED = 100
+MIN_KEPT, MAX_KEPT = timedelta(days=1), timedelta(days=365)  # contract of the pages, section 5
 
 # How soon a client shall ask again. Source: csghub-server, PollNewNotifications.
 _NEXT_POLL = timedelta(minutes=1)
@@ -64,11 +66,15 @@ class Notice:
 
 @dataclass(frozen=True)
 class Inbox:
-    """A page of a user's notifications, and how many unread ones there are in all. user_uuid: whose they are."""
+    """A page of a user's notifications, and how many unread ones there are in all, and by event.
+
+    user_uuid: whose they are.
+    """
 
     user_uuid: str
     page: Page[Notification]
     unread: int
+    unread_by_event: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -88,19 +94,26 @@ def list_notifications(
     *,
     actor: Actor,
     type: str = "",
+    event: str = "",
     is_unread_only: bool = False,
+    is_archived: bool | None = None,
     title: str = "",
     page: PageArgs | None = None,
 ) -> Inbox:
     """The actor's notifications, the newest first. title: what the title must hold, in any case.
 
-    Raises NotSignedIn, Denied; Invalid (``REQ-ERR-6``) for an unknown type.
+    is_archived: only those that are put away, or only the others; None: all. Raises NotSignedIn, Denied; Invalid
+    (``REQ-ERR-6``) for an unknown type or event.
     """
     page = page or PageArgs()
     user = _reader(work, actor)
     conditions: list[ColumnElement[bool]] = [Notification.user_id == user.id]
     if type:
         conditions.append(Notification.type == _check_type(type))
+    if event:
+        conditions.append(Notification.event == _check_event(event))
+    if is_archived is not None:
+        conditions.append(Notification.archived_at.is_not(None) if is_archived else Notification.archived_at.is_(None))
     if is_unread_only:
         conditions.append(Notification.read_at.is_(None))
     if wanted := check_line(title, what="title", most=MAX_SEARCH_CHARS).lower():
@@ -109,7 +122,9 @@ def list_notifications(
     rows = work.session.scalars(
         select(Notification).where(*conditions).order_by(Notification.id.desc()).offset(page.offset).limit(page.per)
     ).all()
-    return Inbox(user.uuid, Page(rows, total), _count_unread(work, user))
+    unread = select(Notification.event, func.count()).where(*_unread(user)).group_by(Notification.event)
+    by_event = {row[0]: row[1] for row in work.session.execute(unread)}
+    return Inbox(user.uuid, Page(rows, total), sum(by_event.values()), by_event)
 
 
 def count_unread(work: UnitOfWork, *, actor: Actor) -> int:
@@ -127,7 +142,10 @@ def poll(context: Context, *, actor: Actor, limit: int, timezone: str = "", is_l
     if limit < 1:
         raise Invalid("The limit must be 1 or more.", code="REQ-ERR-6", member="limit")
     limit = min(limit, MAX_POLLED)
-    is_new = (Notification.read_at.is_(None), Notification.notified_at.is_(None))
+    is_new = (
+        *(Notification.read_at.is_(None), Notification.notified_at.is_(None)),
+        Notification.archived_at.is_(None),
+    )
     # Most polls find nothing: those must not wait for the one who writes.
     with reading(context) as work:
         user, now = _reader(work, actor), work.now()
@@ -170,6 +188,24 @@ def mark(work: UnitOfWork, *, actor: Actor, ids: Sequence[int] | None, is_read: 
     )
 
 
+def archive(work: UnitOfWork, *, actor: Actor, ids: Sequence[int] | None, is_archived: bool) -> None:
+    """Put the actor's notifications of those ids (None: all that are read) away, read as they are then, or take them
+    back; others' ids change nothing. Raises NotSignedIn, Denied.
+    """
+    user = _writer(work, actor)
+    was = [Notification.archived_at.is_(None) if is_archived else Notification.archived_at.is_not(None)]
+    if ids is None and is_archived:
+        was.append(Notification.read_at.is_not(None))
+    read_at = func.coalesce(Notification.read_at, work.now())
+    values = {"archived_at": work.now(), "read_at": read_at} if is_archived else {"archived_at": None}
+    work.session.execute(
+        update(Notification)
+        .where(_chosen(user, ids), *was)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def remove(work: UnitOfWork, *, actor: Actor, ids: Sequence[int] | None) -> None:
     """Forget the actor's notifications of those ids (None: all). Raises NotSignedIn, Denied."""
     user = _writer(work, actor)
@@ -199,12 +235,14 @@ def update_setting(
     actor: Actor,
     types: Sequence[str] | None = None,
     wants_email: bool | None = None,
+    channels: Sequence[str] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> tuple[User, NotificationSetting]:
     """What the actor wants to be told from now on. None, and options that are not named, stay as they are.
 
     wants_email: also by e-mail, outside of the quiet hours, at ``email_address`` of the options or else the account's;
-    it goes where the setting ``mail_url`` says. options: as ``get_setting`` gives them; ``timezone`` is one of the
+    it goes where the setting ``mail_url`` says. channels: as ``service.channels`` has them; they say the two before
+    more finely, and count more. options: as ``get_setting`` gives them; ``timezone`` is one of the
     IANA database. Raises NotSignedIn, Denied; Invalid (``REQ-ERR-6``).
     """
     user = _writer(work, actor)
@@ -226,8 +264,12 @@ def update_setting(
     if types is not None:
         setting.types = list(types)
     if wants_email is not None:
+        if wants_email and not setting.wants_email:
+            open_email(setting)
         setting.wants_email = wants_email
     setting.options = {**setting.options, **(options or {})}
+    if channels is not None:
+        choose(setting, channels)
     setting.updated_at = work.now()
     work.session.flush()
     return user, setting
@@ -245,6 +287,12 @@ def _new_setting(user: User) -> NotificationSetting:
         options={},
         updated_at=user.created_at,
     )
+
+
+def kept_for(setting: NotificationSetting) -> timedelta | None:
+    """How long the user wants to keep notifications, a day to a year; None: as the hub keeps them."""
+    seconds = int(setting.options.get("message_ttl") or 0)
+    return max(MIN_KEPT, min(timedelta(seconds=min(seconds, 10**9)), MAX_KEPT)) if seconds > 0 else None
 
 
 def is_quiet(setting: NotificationSetting | None, now: datetime, timezone: str = "") -> bool:
@@ -306,17 +354,18 @@ def send(
 
 
 def tell(work: UnitOfWork, notice: Notice, user_ids: Sequence[int]) -> int:
-    """Write a notice down for those of the users who want to be told such things; how many were not told before."""
-    settings = work.session.execute(
-        select(NotificationSetting.user_id, NotificationSetting.types, NotificationSetting.wants_email).where(
-            NotificationSetting.user_id.in_(user_ids)
-        )
-    ).all()
-    deaf = {user_id for user_id, types, _ in settings if notice.type not in types}
+    """Write a notice down for those of the users who want to be told such things; how many were not told before.
+
+    For who wants it by e-mail only it is put away at once.
+    """
+    event = notice.event or notice.type.value
+    settings = work.session.scalars(select(NotificationSetting).where(NotificationSetting.user_id.in_(user_ids))).all()
+    unseen = {setting.user_id for setting in settings if not wants(setting, Channel.WEB, event)}
+    written = {setting.user_id for setting in settings if wants(setting, Channel.EMAIL, event)}
     key, now = UUID(notice.key), work.now()
     message = asdict(notice)
     del message["key"]
-    message["event"] = notice.event or notice.type
+    message["event"] = event
     rows = [
         message
         | {
@@ -324,14 +373,14 @@ def tell(work: UnitOfWork, notice: Notice, user_ids: Sequence[int]) -> int:
             "user_id": user_id,
             "notified_at": None,
             "read_at": None,
-            "archived_at": None,
+            "archived_at": now if user_id in unseen else None,
             "created_at": now,
         }
         for user_id in user_ids
-        if user_id not in deaf
+        if user_id not in unseen or user_id in written
     ]
     fresh = [key.id for key in insert_new_keys(work.session, Notification, rows)]
-    _mail(work, fresh, [user_id for user_id, _, wants_email in settings if wants_email and user_id not in deaf])
+    _mail(work, fresh, sorted(written))
     return len(fresh)
 
 
@@ -362,6 +411,15 @@ def _check_type(type: str) -> NotificationType:
         raise Invalid(message, code="REQ-ERR-6", member="notification_type", allowed=allowed) from None
 
 
+def _check_event(event: str) -> NotificationEvent:
+    try:
+        return NotificationEvent(event)
+    except ValueError:
+        allowed = [known.value for known in NotificationEvent]
+        message = f"The event must be one of {', '.join(allowed)}."
+        raise Invalid(message, code="REQ-ERR-6", member="event", allowed=allowed) from None
+
+
 def _check_url(url: str) -> str:
     """A path on this hub, an ``http`` or ``https`` address, or empty: anything else could run as a script in a page."""
     url = check_line(url, what="click_action_url", most=MAX_URL_CHARS)
@@ -372,8 +430,11 @@ def _check_url(url: str) -> str:
 
 
 def _count_unread(work: UnitOfWork, user: User) -> int:
-    unread = select(func.count(Notification.id)).where(Notification.user_id == user.id, Notification.read_at.is_(None))
-    return work.session.scalar(unread) or 0
+    return work.session.scalar(select(func.count(Notification.id)).where(*_unread(user))) or 0
+
+
+def _unread(user: User) -> tuple[ColumnElement[bool], ...]:
+    return Notification.user_id == user.id, Notification.read_at.is_(None), Notification.archived_at.is_(None)
 
 
 def _reader(work: UnitOfWork, actor: Actor) -> User:

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from hub.community.models import NotificationType
+from hub.community.models import Notification, NotificationEvent, NotificationType
+from hub.community.models_reviews import Mail
 from hub.community.service.notifications import Notice, tell
 from hub.db.base import new_uuid
-from hub.db.uow import unit_of_work
+from hub.db.uow import reading, unit_of_work
 from hub.jobs.run import run_due
+from hub.jobs.service import enqueue
 from tests.hub.api.test_accounts import Caller, data, refusal
 
 pytestmark = pytest.mark.any_database
@@ -55,6 +58,8 @@ def test_an_inbox_is_read_searched_and_emptied(as_user, client, tell_user, clock
         "user_uuid": ada.user.uuid,
         "sender_uuid": "",
         "notification_type": "comment",
+        "event": "comment",
+        "is_archived": False,
         "title": "No 11",
         "summary": "",
         "content": "",
@@ -186,6 +191,65 @@ def test_what_one_wants_to_be_told_is_kept(as_user):
         {"timezone": "Mars/Olympus"},
     ):
         assert ada.put("/notifications/setting", wrong).status_code == 400, wrong
+
+
+def test_each_event_is_told_where_one_wants_it(as_user, context):
+    ada = as_user("ada")
+
+    def tell_ada(event):
+        with unit_of_work(context) as work:
+            notice = Notice(new_uuid(), NotificationEvent(event).type, event, event=event)
+            tell(work, notice, [ada.user.id])
+
+    everywhere = data(ada.get("/notifications/setting"))["channels"]
+    assert everywhere == [f"web:{event.value}" for event in NotificationEvent]
+    assert ada.put("/notifications/setting", {"channels": ["web:gossip"]}).status_code == 400
+    chosen = ["web:mention", "web:system", "email:mention", "email:review_request"]
+    setting = data(ada.put("/notifications/setting", {"channels": chosen}))
+    assert (setting["channels"], setting["is_email_notification_enabled"]) == (chosen, True)
+    assert setting["sub_notification_type"] == ["comment", "system"]
+    for event in ("comment", "mention", "review_request", "organization"):
+        tell_ada(event)
+    assert titles(ada.get("/notifications?archived=false")) == ["mention"]
+    assert titles(ada.get("/notifications?event=review_request")) == ["review_request"]
+    assert data(ada.get("/notifications/count")) == 1
+    with reading(context) as work:
+        mailed = select(Notification.event).join(Mail, Mail.notification_uuid == Notification.uuid)
+        assert sorted(work.session.scalars(mailed)) == ["mention", "review_request"]
+    # What the platform's clients say means what it always did.
+    types = {"sub_notification_type": ["organization"], "is_email_notification_enabled": False}
+    assert data(ada.put("/notifications/setting", types))["channels"] == []
+    assert data(ada.put("/notifications/setting", {"channels": ["web:organization"]}))["channels"] == [
+        "web:organization"
+    ]
+    data(ada.put("/notifications/setting", {"is_email_notification_enabled": True}))
+    assert data(ada.get("/notifications/setting"))["channels"] == ["web:organization", "email:organization"]
+
+
+def test_what_is_put_away_is_read_and_out_of_sight_until_it_is_taken_back(as_user, tell_user, clock, context):
+    ada, eve = as_user("ada"), as_user("eve")
+    for title in ("one", "two", "three"):
+        tell_user(ada.user, title)
+    ids = {message["title"]: message["id"] for message in data(ada.get("/notifications"))["messages"]}
+    data(eve.put("/notifications/archive", {"ids": [ids["one"]]}))
+    assert titles(ada.get("/notifications?archived=true")) == []
+    data(ada.put("/notifications/archive", {"ids": [ids["one"]]}))
+    data(ada.put("/notifications/read", {"ids": [ids["two"]]}))
+    data(ada.put("/notifications/archive", {"mark_all": True}))  # those that are read
+    assert titles(ada.get("/notifications?archived=true")) == ["two", "one"]
+    assert titles(ada.get("/notifications?archived=false")) == ["three"]
+    assert data(ada.get("/notifications/count")) == 1
+    data(ada.put("/notifications/unarchive", {"ids": [ids["two"]]}))
+    assert titles(ada.get("/notifications?archived=false")) == ["three", "two"]
+    # What is older than its reader keeps anything goes, read or not.
+    data(ada.put("/notifications/setting", {"message_ttl": 2 * 86_400}))
+    clock.advance(86_400)
+    tell_user(ada.user, "new")
+    clock.advance(86_401)
+    with unit_of_work(context) as work:
+        enqueue(work, "community.prune")
+    run_due(context)
+    assert titles(ada.get("/notifications")) == ["new"]
 
 
 def test_administrators_send_messages(as_user, context):

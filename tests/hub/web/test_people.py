@@ -255,7 +255,10 @@ def test_notifications_stand_by_repository_and_are_escaped(context, client, bear
         ):
             work.session.add(
                 Notification(
-                    user_id=ada.id, uuid=f"n{number}", type="comment", title=title, url=url, created_at=work.now()
+                    **{"type": "comment", "event": "comment", "title": title, "url": url},
+                    user_id=ada.id,
+                    uuid=f"n{number}",
+                    created_at=work.now(),
                 )
             )
     headers = bearer(ada)
@@ -265,6 +268,11 @@ def test_notifications_stand_by_repository_and_are_escaped(context, client, bear
     assert "/api/v1/models/x/y/community/3/subscription" in page
     assert "inbox-row unread" in page
     assert 'data-state="empty"' in client.get("/notifications?type=system", headers=headers).text
+    assert 'data-state="ready"' in client.get("/notifications?event=comment&by=repository", headers=headers).text
+    assert 'data-state="empty"' in client.get("/notifications?archived=1", headers=headers).text
+    drawer = client.get("/notifications", headers={**headers, "HX-Request": "true"}).text
+    assert "<html" not in drawer
+    assert "drawer.read_all" in drawer
     assert client.put("/api/v1/notifications/read", json={"mark_all": True}, headers=headers).status_code == 200
     page = client.get("/notifications?unread=1", headers=headers).text
     assert 'data-state="empty"' in page

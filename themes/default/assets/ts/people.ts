@@ -53,16 +53,6 @@ async function signIn(form: HTMLFormElement): Promise<void> {
   }
 }
 
-// What is opened is read; in another tab it is when the page is loaded next.
-on("click", "a[data-read]", (link, event) => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-  event.preventDefault();
-  const body = { ids: [Number(link.dataset["read"])] };
-  call("/api/v1/notifications/read", { method: "PUT", body })
-    .catch(() => undefined)
-    .finally(() => location.assign((link as HTMLAnchorElement).href));
-});
-
 // A file's text goes into a field: data-fill="ID".
 on("change", "input[data-fill]", (input) => {
   const [file] = (input as HTMLInputElement).files ?? [];

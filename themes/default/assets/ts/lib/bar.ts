@@ -31,3 +31,13 @@ on("click", "[data-put-away]", (button) => {
   document.cookie = `broadcast=${button.dataset["putAway"]}; path=/; max-age=${YEAR_S}; samesite=lax`;
   button.closest(".broadcast")?.remove();
 });
+
+// What is opened is read; in another tab it is when the page is loaded next.
+on("click", "a[data-read]", (link, event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  const body = { ids: [Number(link.dataset["read"])] };
+  call("/api/v1/notifications/read", { method: "PUT", body })
+    .catch(() => undefined)
+    .finally(() => location.assign((link as HTMLAnchorElement).href));
+});
