@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from hub.accounts import models_factors  # noqa: F401 - its tables are this room's
+from hub.accounts import models_factors, models_invitations  # noqa: F401 - their tables are this room's
 from hub.db.base import Model, RowId, new_uuid
 
 

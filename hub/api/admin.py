@@ -19,7 +19,7 @@ from hub.api.envelope import enveloped, ok, paged
 from hub.api.organizations import organization_filter
 from hub.api.users import users_page
 from hub.api.views import job_view
-from hub.base.errors import Invalid
+from hub.base.errors import Invalid, Unavailable
 from hub.db.uow import reading, unit_of_work
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -27,8 +27,9 @@ from hub.http.paging import page_args
 from hub.http.routing import PREFIX, RepositoryBlueprint
 from hub.jobs.models import JobState
 from hub.jobs.overview import list_queues, list_schedules
-from hub.jobs.schedule import run_schedule
+from hub.jobs.schedule import pause_schedule, resume_schedule, run_schedule
 from hub.jobs.service import cancel_job, get_job, list_jobs, retry_job
+from hub.jobs.workers import list_workers
 
 blp = RepositoryBlueprint("admin", __name__, url_prefix=f"{PREFIX}/admin", description="For site administrators")
 
@@ -112,6 +113,40 @@ def run_now(name: str) -> dict[str, Any]:
     with unit_of_work(current_context()) as work:
         require_site_admin(work, actor)
         return ok(job_view(run_schedule(work, name, actor_id=actor.user_id)))
+
+
+@blp.put("/schedules/<name>/pause")
+@blp.response(200, enveloped())
+def pause(name: str) -> dict[str, Any]:
+    """Have a periodic job asked for no more, until it is resumed."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        require_site_admin(work, actor)
+        pause_schedule(work, name, actor_id=actor.user_id)
+    return ok()
+
+
+@blp.delete("/schedules/<name>/pause")
+@blp.response(200, enveloped())
+def resume(name: str) -> dict[str, Any]:
+    """Let a periodic job be asked for again, from its next moment on."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        require_site_admin(work, actor)
+        resume_schedule(work, name, actor_id=actor.user_id)
+    return ok()
+
+
+@blp.get("/workers")
+@blp.response(200, enveloped(admin_schemas.WorkerSchema, many=True))
+def list_all_workers() -> dict[str, Any]:
+    """The processes that run jobs, those included that have gone silent or are lost."""
+    with reading(current_context()) as work:
+        require_site_admin(work, current_actor())
+    workers = list_workers(current_context())
+    if workers is None:
+        raise Unavailable("Redis does not answer; only it knows the workers.", code="redis_unavailable")
+    return ok([dataclasses.asdict(worker) for worker in workers], total=len(workers))
 
 
 # Accounts and organisations.

@@ -78,4 +78,20 @@ class ScheduleSchema(Schema):
     cron_utc = fields.String(metadata={"description": "five fields, in UTC"})
     job = fields.String()
     last_run_at = fields.DateTime(allow_none=True)
-    next_run_at = fields.DateTime(allow_none=True, metadata={"description": "null until a scheduler has seen it"})
+    next_run_at = fields.DateTime(
+        allow_none=True, metadata={"description": "null until a scheduler has seen it, and while it is paused"}
+    )
+    paused_at = fields.DateTime(allow_none=True, metadata={"description": "null: it is not paused"})
+
+
+class WorkerSchema(Schema):
+    name = fields.String()
+    state = fields.String(metadata={"description": "idle, busy, silent (not heard of for two minutes) or lost"})
+    host = fields.String()
+    pid = fields.String()
+    queues = fields.List(fields.String())
+    job = fields.String(metadata={"description": "the job that it runs; empty: none"})
+    succeeded = fields.Integer()
+    failed = fields.Integer()
+    started_at = fields.DateTime(allow_none=True)
+    heard_at = fields.DateTime(allow_none=True)

@@ -49,7 +49,10 @@ COMMANDS = {
     "gc": ("hub.cli.maintenance:gc", "Remove what nothing refers to."),
     "reconcile": ("hub.cli.maintenance:reconcile", "Finish what a crash cut off."),
     "scan": ("hub.cli.scan:scan", "Look through a repository's files for what could do harm."),
+    "workload": ("hub.cli.workload:workload", "See what runs for people, stop it, read its logs."),
+    "sku": ("hub.cli.sku:sku", "See and change what workloads can be run on."),
     "jobs": ("hub.cli.maintenance:jobs", "List, retry and cancel background jobs."),
+    "schedules": ("hub.cli.maintenance:schedules", "List, pause, resume and run periodic jobs."),
 }
 
 

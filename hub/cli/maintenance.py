@@ -1,8 +1,9 @@
-"""``hub gc``, ``hub reconcile`` and ``hub jobs``: upkeep by hand of what jobs do by themselves."""
+"""``hub gc``, ``hub reconcile``, ``hub jobs`` and ``hub schedules``: upkeep by hand of what jobs do by themselves."""
 
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ import click
 from hub.base.paging import PageArgs
 from hub.cli.main import load_context, print_json, print_table
 from hub.db.uow import reading, unit_of_work
-from hub.jobs import service
+from hub.jobs import schedule, service
 from hub.jobs.models import Job, JobState
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -144,3 +145,57 @@ def cancel(uuid: str) -> None:
         job = service.cancel_job(work, uuid)
         is_over = job.state == JobState.CANCELLED
     click.echo("Cancelled." if is_over else "The job has been told to stop.")
+
+
+@click.group()
+def schedules() -> None:
+    """List, pause, resume and run periodic jobs."""
+
+
+@schedules.command("list")
+@json_option
+def list_schedules(as_json: bool) -> None:
+    """List periodic jobs: when they run, in UTC, and which are paused."""
+    from hub.jobs.overview import list_schedules as standings_of
+
+    with reading(load_context()) as work:
+        found = sorted(standings_of(work), key=lambda one: one.name)
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in found])
+        return
+    rows = [
+        [one.name, one.cron_utc, _minute(one.last_run_at), "paused" if one.paused_at else _minute(one.next_run_at)]
+        for one in found
+    ]
+    print_table(["NAME", "WHEN (UTC)", "LAST", "NEXT"], rows)
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "-"
+
+
+@schedules.command()
+@click.argument("name")
+def pause(name: str) -> None:
+    """Have a periodic job asked for no more, until it is resumed."""
+    with unit_of_work(load_context()) as work:
+        schedule.pause_schedule(work, name, actor_id=None)
+    click.echo(f"Paused {name}.")
+
+
+@schedules.command()
+@click.argument("name")
+def resume(name: str) -> None:
+    """Let a periodic job be asked for again, from its next moment on."""
+    with unit_of_work(load_context()) as work:
+        schedule.resume_schedule(work, name, actor_id=None)
+    click.echo(f"Resumed {name}.")
+
+
+@schedules.command()
+@click.argument("name")
+def run(name: str) -> None:
+    """Ask for a periodic job now."""
+    with unit_of_work(load_context()) as work:
+        job = schedule.run_schedule(work, name, actor_id=None)
+    click.echo(f"Queued {job.name} ({job.uuid}).")

@@ -70,6 +70,16 @@ class Job(Model):
     finished_at: Mapped[datetime | None]
 
 
+class SchedulePause(Model):
+    """That a periodic job is not asked for until somebody says so. paused_by_id: the user who paused it."""
+
+    __tablename__ = "schedule_pauses"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    paused_at: Mapped[datetime]
+    paused_by_id: Mapped[int | None] = mapped_column(RowId)
+
+
 class ScheduleRun(Model):
     """When a periodic job last ran, so that a new scheduler neither repeats nor forgets it."""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from hub.db.uow import UnitOfWork
-from hub.jobs.models import Job, JobState, ScheduleRun
+from hub.jobs.models import Job, JobState, SchedulePause, ScheduleRun
 from hub.jobs.schedule import SCHEDULES
 from hub.jobs.service import QUEUE_NAMES
 
@@ -24,13 +24,14 @@ class QueueStanding:
 
 @dataclass(frozen=True)
 class ScheduleStanding:
-    """One periodic job. last_run_at, next_run_at: None until a scheduler has seen it."""
+    """One periodic job. last_run_at, next_run_at: None until a scheduler has seen it. paused_at: None: it is not."""
 
     name: str
     cron_utc: str
     job: str
     last_run_at: datetime | None
     next_run_at: datetime | None
+    paused_at: datetime | None = None
 
 
 def list_queues(work: UnitOfWork) -> list[QueueStanding]:
@@ -46,11 +47,13 @@ def list_queues(work: UnitOfWork) -> list[QueueStanding]:
 
 
 def list_schedules(work: UnitOfWork) -> list[ScheduleStanding]:
-    """Every periodic job that is registered here, in one query."""
+    """Every periodic job that is registered here, in two queries."""
+    paused = dict(work.session.execute(select(SchedulePause.name, SchedulePause.paused_at)).all())
     last_runs = {row.name: row.last_run_at for row in work.session.scalars(select(ScheduleRun))}
     standings = []
     for schedule in work.context[SCHEDULES].values():
         last = last_runs.get(schedule.name)
-        following = schedule.next_after(last) if last is not None else None
-        standings.append(ScheduleStanding(schedule.name, schedule.cron_utc, schedule.job, last, following))
+        since = paused.get(schedule.name)
+        following = schedule.next_after(last) if last is not None and since is None else None
+        standings.append(ScheduleStanding(schedule.name, schedule.cron_utc, schedule.job, last, following, since))
     return standings

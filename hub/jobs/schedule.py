@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from croniter import CroniterError, croniter
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 
@@ -17,8 +17,9 @@ from hub.base.context import Context, Key
 from hub.base.errors import NotFound
 from hub.base.log import get_logger
 from hub.base.registry import Registry
+from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
-from hub.jobs.models import Job, ScheduleRun
+from hub.jobs.models import Job, SchedulePause, ScheduleRun
 from hub.jobs.service import enqueue
 
 log = get_logger(__name__)
@@ -70,14 +71,18 @@ def register_schedule(context: Context, schedule: Schedule, *, owner: str = "hub
 def enqueue_due(context: Context) -> list[str]:
     """Ask for every periodic job that is due, and say which schedules these were.
 
-    A schedule that is seen for the first time is due at its next moment. After a pause of the scheduler a schedule
-    runs once, however many moments it missed. Two schedulers at once ask once: the row of the last run decides.
+    One that is paused is left out. A schedule that is seen for the first time is due at its next moment. After a pause
+    of the scheduler a schedule runs once, however many moments it missed. Two schedulers at once ask once: the row of
+    the last run decides.
     """
     with reading(context) as work:
         now = work.now()
         last_runs = {row.name: row.last_run_at for row in work.session.scalars(select(ScheduleRun))}
+        paused = set(work.session.scalars(select(SchedulePause.name)))
     names = []
     for schedule in context[SCHEDULES].values():
+        if schedule.name in paused:
+            continue
         last = last_runs.get(schedule.name)
         if last is not None and schedule.next_after(last) > now:
             continue
@@ -97,10 +102,40 @@ def run_schedule(work: UnitOfWork, name: str, *, actor_id: int | None) -> Job:
 
     Raises NotFound (``schedule_not_found``), and Conflict as ``enqueue``.
     """
+    schedule = _get(work, name)
+    return enqueue(work, schedule.job, args=schedule.args, unique_key=f"schedule:{schedule.name}", actor_id=actor_id)
+
+
+def pause_schedule(work: UnitOfWork, name: str, *, actor_id: int | None) -> None:
+    """Have a periodic job asked for no more, until it is resumed; pausing it again changes nothing.
+
+    What waits already runs all the same. Raises NotFound (``schedule_not_found``).
+    """
+    _get(work, name)
+    row = {"name": name, "paused_at": work.now(), "paused_by_id": actor_id}
+    if insert_new(work.session, SchedulePause, [row]):
+        log.info("schedule_paused", schedule=name, actor_id=actor_id)
+
+
+def resume_schedule(work: UnitOfWork, name: str, *, actor_id: int | None) -> None:
+    """Let a periodic job be asked for again, at its next moment: what it missed meanwhile stays missed.
+
+    Raises NotFound (``schedule_not_found``).
+    """
+    _get(work, name)
+    gone = delete(SchedulePause).where(SchedulePause.name == name).returning(SchedulePause.name)
+    if work.session.scalar(gone) is None:
+        return
+    now = work.now()
+    work.session.execute(update(ScheduleRun).where(ScheduleRun.name == name).values(last_run_at=now))
+    log.info("schedule_resumed", schedule=name, actor_id=actor_id)
+
+
+def _get(work: UnitOfWork, name: str) -> Schedule:
     schedule = work.context[SCHEDULES].find(name)
     if schedule is None:
         raise NotFound("There is no such periodic job.", code="schedule_not_found")
-    return enqueue(work, schedule.job, args=schedule.args, unique_key=f"schedule:{schedule.name}", actor_id=actor_id)
+    return schedule
 
 
 def _take_turn(work: UnitOfWork, schedule: Schedule) -> bool:

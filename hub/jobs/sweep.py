@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import redis
 from sqlalchemy import select, tuple_
@@ -50,6 +50,12 @@ def revive(context: Context) -> int:
     for uuid, attempt in stale:
         settle_dead(context, uuid, attempt=attempt, reason="The worker died or lost the database.")
     return len(stale)
+
+
+def is_stale(job: Job, now: datetime) -> bool:
+    """Whether a running job's worker gives no sign of life; the sweep settles it soon."""
+    heard_at = job.heartbeat_at
+    return job.state == JobState.RUNNING and heard_at is not None and now - heard_at > timedelta(seconds=STALE_S)
 
 
 def send_missing(context: Context) -> int:

@@ -272,3 +272,8 @@ def get_for(work: UnitOfWork, *, actor: Actor, action: Action, repository_id: in
     repository = get_readable(work, actor=actor, repository_id=repository_id)
     require(work, actor, action, repository)
     return repository
+
+
+def lock_row(work: UnitOfWork, repository_id: int) -> None:
+    """Let nobody else change the repository's row until the unit of work ends, for sums that must not miss any."""
+    work.session.execute(select(Repository.id).where(Repository.id == repository_id).with_for_update(key_share=True))

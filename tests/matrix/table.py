@@ -763,6 +763,9 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/admin/repos
         GET /api/v1/admin/repositories
         POST /api/v1/admin/schedules/<name>/run
+        PUT /api/v1/admin/schedules/<name>/pause
+        DELETE /api/v1/admin/schedules/<name>/pause
+        GET /api/v1/admin/workers
         POST /api/v1/admin/users/<username>/password_link
         PUT /api/v1/admin/namespaces/<namespace>/quota
         DELETE /api/v1/admin/broadcasts/<int:broadcast_id>

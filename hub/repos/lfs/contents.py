@@ -21,7 +21,7 @@ from hub.base.errors import Invalid, NotFound, TooLarge, Unavailable, Unprocessa
 from hub.base.log import get_logger
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
-from hub.objects.store import STAGING, STORE
+from hub.objects.store import STAGING, STORE, ObjectInfo
 from hub.objects.stream import Verifier, hash_mismatch, take_in
 from hub.repos.gates import require_content
 from hub.repos.lfs.holdings import (
@@ -65,6 +65,10 @@ class LFSContent:
         if self.source:
             return get_source(self.context, self.source).open_range(self.context, self.oid, start, length)
         return self.context[STORE].open_range(object_key(self.oid), start, length)
+
+    def find_info(self) -> ObjectInfo | None:
+        """What the object store has of it, of content that lies there whole; None: nothing."""
+        return self.context[STORE].find(object_key(self.oid))
 
     @property
     def local_path(self) -> Path | None:

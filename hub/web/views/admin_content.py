@@ -17,6 +17,7 @@ from hub.db.uow import reading
 from hub.http.context import current_context
 from hub.http.paging import page_args
 from hub.repos.kinds import KINDS
+from hub.repos.reports import CHECK, reports_of
 from hub.repos.service.administration import RepositoryFilter, list_all_repositories
 from hub.web.console import PER_PAGE, choice, render_console, require_console
 from hub.web.kinds import plural_title
@@ -40,6 +41,7 @@ def show_repositories() -> Response:
         actor = require_console(work)
         found = list_all_repositories(work, actor=actor, wanted=wanted, sort=query.get("sort", ""), page=args)
         weights = weights_of(work, [one.row.id for one in found.items])
+        checks = reports_of(work, CHECK, [one.row.id for one in found.items])
     return render_console(
         "repositories",
         "repositories.html",
@@ -49,6 +51,7 @@ def show_repositories() -> Response:
         wanted=wanted,
         sort=query.get("sort", ""),
         weights=weights,
+        checks=checks,
         most_weight=MAX_WEIGHT,
         by_name={one.name: one for one in context[KINDS].values()},
         kind_titles={one.name: plural_title(one) for one in context[KINDS].values()},

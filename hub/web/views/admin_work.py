@@ -11,6 +11,8 @@ from hub.http.paging import page_args
 from hub.jobs.models import JobState
 from hub.jobs.overview import list_queues, list_schedules
 from hub.jobs.service import JOBS, QUEUE_NAMES, get_job, list_jobs
+from hub.jobs.sweep import is_stale
+from hub.jobs.workers import list_workers
 from hub.licensing.service import LICENSING
 from hub.web.console import PER_PAGE, render_console, require_console
 from hub.web.pages import render_page, wants_part
@@ -35,8 +37,9 @@ def show_jobs() -> Response:
             page=args,
         )
         queues = list_queues(work)
+        stale = {job.uuid for job in found.items if is_stale(job, work.now())}
     if wants_part():
-        return render_page("admin/_jobs.html", found=found, args=args)
+        return render_page("admin/_jobs.html", found=found, args=args, stale=stale)
     return render_console(
         "jobs",
         "jobs.html",
@@ -47,6 +50,8 @@ def show_jobs() -> Response:
         chosen={"state": state, "queue": queue, "name": name},
         found=found,
         args=args,
+        stale=stale,
+        workers=list_workers(context),
     )
 
 

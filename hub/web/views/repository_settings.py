@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect
+from flask import Blueprint, Response, abort, redirect, request
 from flask_babel import gettext
 
 from hub.accounts import service as accounts
@@ -21,21 +21,20 @@ from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
-from hub.repos import quotas
+from hub.repos import quotas, reports
 from hub.repos.branches import list_protected_branches
-from hub.repos.entries import read_refs, read_snapshot
+from hub.repos.entries import read_refs
 from hub.repos.kinds import RepositoryKind
-from hub.repos.lfs.housekeeping import list_held
+from hub.repos.lfs.uses import SORTS, list_files
 from hub.repos.lookup import get_readable
 from hub.repos.service import list_requests
+from hub.repos.upkeep import KEPT_EXPORTS
 from hub.web.account_settings import token_ends
+from hub.web.pages import render_page, wants_part
 from hub.web.repository import RepositoryPage, open_page_in, render_repository_page
 from hub.web.routing import REPOSITORY
 
 blueprint = Blueprint("repository_settings", __name__)
-
-MAX_OBJECTS = 100
-MAX_MEASURED_FILES = 20_000
 
 
 def sections() -> dict[str, tuple[str, str]]:
@@ -74,8 +73,10 @@ def show_section(kind: RepositoryKind, namespace: str, name: str, section: str) 
     if section in ("general", "branches"):
         branches, _tags = read_refs(context, repo.shown)
         values["branches"] = [branch.name for branch in branches] or [repo.shown.default_branch]
-    if section == "storage":
-        values["paths"] = _paths_by_oid(repo)
+    if (name_of_report := request.args.get("report", "").removeprefix("repos.")) in values and wants_part():
+        report = values[name_of_report]
+        part = {"report": report, "name": f"repos.{name_of_report}", "section": section, "is_part": True}
+        return render_page("repository_settings/_report.html", repo=repo, **part)
     return _render(f"{section}.html", repo, section, **values)
 
 
@@ -179,28 +180,36 @@ def _webhooks(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> dict[str,
 
 def _storage(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> dict[str, Any]:
     row = get_readable(work, actor=actor, repository_id=repo.id)
-    objects, has_more = list_held(work, actor=actor, repository_id=repo.id, limit=MAX_OBJECTS)
+    is_unnamed, sort = request.args.get("unnamed") == "1", request.args.get("sort", "")
+    found = list_files(
+        work,
+        actor=actor,
+        repository_id=repo.id,
+        unnamed=is_unnamed,
+        sort=sort if sort in SORTS else "",
+        page=page_args(),
+    )
     return {
-        "objects": sorted(objects, key=lambda held: -held.size_bytes),
-        "has_more": has_more,
+        "files": found.items,
+        "total": found.total,
+        "args": page_args(),
+        "is_unnamed": is_unnamed,
+        "sort": sort,
         "used": quotas.used_bytes(work, row.namespace_id),
         "quota": quotas.quota_bytes(work, row.namespace_id),
+        **_reports(work, repo, actor, "survey", "collect"),
     }
 
 
-def _paths_by_oid(repo: RepositoryPage) -> dict[str, str]:
-    """A path of each object that the default branch names; nothing where it has very many files."""
-    try:
-        snapshot = read_snapshot(
-            current_context(),
-            repo.shown,
-            revision=repo.shown.default_branch,
-            with_sizes=True,
-            max_files=MAX_MEASURED_FILES,
-        )
-    except NotFound:
-        return {}
-    return {entry.lfs.oid: entry.path for entry in snapshot.entries or () if entry.lfs is not None}
+def _danger(work: UnitOfWork, repo: RepositoryPage, actor: Actor) -> dict[str, Any]:
+    found = _reports(work, repo, actor, "export", "check")
+    made = found["export"]
+    is_kept = made.data is not None and made.made_at is not None and work.now() - made.made_at < KEPT_EXPORTS
+    return {"bundle": made.data["size_bytes"] if is_kept else 0, **found}
+
+
+def _reports(work: UnitOfWork, repo: RepositoryPage, actor: Actor, *names: str) -> dict[str, Any]:
+    return {name: reports.find_report(work, f"repos.{name}", actor=actor, repository_id=repo.id) for name in names}
 
 
 _GATHER: Mapping[str, Callable[[UnitOfWork, RepositoryPage, Actor], dict[str, Any]]] = {
@@ -212,5 +221,5 @@ _GATHER: Mapping[str, Callable[[UnitOfWork, RepositoryPage, Actor], dict[str, An
     "tokens": _tokens,
     "webhooks": _webhooks,
     "storage": _storage,
-    "danger": _nothing,
+    "danger": _danger,
 }

@@ -1,12 +1,26 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 
+from hub.base.errors import NotFound
 from hub.base.registry import RegistryError
-from hub.db.uow import reading
+from hub.db.uow import reading, unit_of_work
+from hub.jobs.overview import list_schedules
+from hub.jobs.queue import REDIS
 from hub.jobs.run import run_due
-from hub.jobs.schedule import SCHEDULES, Schedule, create_schedules, enqueue_due, register_schedule
+from hub.jobs.schedule import (
+    SCHEDULES,
+    Schedule,
+    create_schedules,
+    enqueue_due,
+    pause_schedule,
+    register_schedule,
+    resume_schedule,
+    run_schedule,
+)
 from hub.jobs.service import list_jobs
+from hub.jobs.workers import list_workers
 
 
 @pytest.fixture
@@ -73,3 +87,45 @@ def test_every_job_of_the_hub_leads_to_a_function(context):
     from hub.jobs.service import JOBS
 
     assert all(callable(spec.load()) for spec in context[JOBS].values())
+
+
+def test_a_paused_schedule_waits_and_misses_what_it_missed(clock, context, every_hour):
+    enqueue_due(context)
+    with unit_of_work(context) as work:
+        for _ in range(2):
+            pause_schedule(work, "test.hourly", actor_id=7)
+    clock.advance(3 * 3600)
+    assert enqueue_due(context) == []
+    with reading(context) as work:
+        [standing] = list_schedules(work)
+    assert standing.paused_at is not None
+    assert standing.next_run_at is None
+    with unit_of_work(context) as work:
+        run_schedule(work, "test.hourly", actor_id=7)  # by hand it runs all the same
+        for _ in range(2):
+            resume_schedule(work, "test.hourly", actor_id=7)
+        with pytest.raises(NotFound):
+            pause_schedule(work, "test.unknown", actor_id=7)
+    run_due(context)
+    assert enqueue_due(context) == []
+    clock.advance(3600)
+    assert enqueue_due(context) == ["test.hourly"]
+
+
+def test_workers_are_told_by_what_redis_knows_of_them(context, redis_url, clock, monkeypatch):
+    client = redis.Redis.from_url(redis_url)
+    now = clock.now()
+
+    def write(name, **values):
+        client.sadd("rq:workers", f"rq:worker:{name}")
+        if values:
+            client.hset(f"rq:worker:{name}", mapping={"hostname": name, "queues": "default,index", **values})
+
+    write("a", last_heartbeat=now.isoformat(), pid=7)
+    write("b", last_heartbeat=now.isoformat(), current_job="3f0c8a52-6c0e-4b7e-9c55-0a1d2e3f4a5b-2")
+    write("c", last_heartbeat=(now - timedelta(minutes=5)).isoformat(), current_job="x-1")
+    write("d")
+    monkeypatch.setitem(context._values, REDIS.name, client)
+    found = {worker.name: (worker.state.value, worker.job) for worker in list_workers(context)}
+    busy = ("busy", "3f0c8a52-6c0e-4b7e-9c55-0a1d2e3f4a5b")
+    assert found == {"a": ("idle", ""), "b": busy, "c": ("silent", "x"), "d": ("lost", "")}

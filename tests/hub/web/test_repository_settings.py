@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.any_database
 
 HTML = {"Accept": "text/html"}
-SECTIONS = ("general", "visibility", "transfer", "branches", "collaborators", "webhooks", "storage", "danger")
+SECTIONS = ("general", "visibility", "transfer", "branches", "collaborators", "webhooks", "tokens", "storage", "danger")
 
 
 def test_every_section_shows_what_it_changes_to_who_administers_and_to_nobody_else(
