@@ -5,7 +5,7 @@ Source: web UI contract, section 6.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,20 @@ class FacetView:
         titles = group_titles()
         names = sorted(found, key=lambda name: (not name, [*titles].index(name) if name in titles else len(titles)))
         return [(titles.get(name) or name.replace("_", " ").capitalize(), found[name]) for name in names]
+
+
+@dataclass(frozen=True)
+class SizeSpan:
+    """A span of models' sizes as two places on a track: 0 is no least size, ``last`` no greatest one.
+
+    told: the span in short; words: what each of the two says.
+    """
+
+    low: int
+    high: int
+    told: str
+    words: Mapping[str, str]
+    last: int = len(SIZES) + 1
 
 
 @dataclass(frozen=True)
@@ -216,6 +230,24 @@ def chips(kind: RepositoryKind, facets: Sequence[FacetView]) -> list[Chip]:
         if value := args.get(key):
             found.append(Chip(value, with_query(**{key: None})))
     return found
+
+
+def size_span() -> SizeSpan:
+    """What the request's address chooses of ``SIZES``."""
+    low, high = (_place(request.args.get(key, "")) for key in ("params_min", "params_max"))
+    low, high = (0 if low is None else low), (len(SIZES) + 1 if high is None else max(high, 1))
+    least, most = (SIZES[low - 1] if low else 0), (SIZES[high - 1] if high <= len(SIZES) else 0)
+    told = f"{least}–{most} B" if least and most else f"> {least} B" if least else f"< {most} B" if most else ""
+    words = {"low": f"{least} B" if least else gettext("Any"), "high": f"{most} B" if most else gettext("Any")}
+    return SizeSpan(low, high, told, words)
+
+
+def _place(text: str) -> int | None:
+    """How many of ``SIZES`` are not more; None for none that is chosen."""
+    try:
+        return sum(size <= float(text) for size in SIZES) if text else None
+    except ValueError:
+        return None
 
 
 def size_title(low: str, high: str) -> str:

@@ -53,6 +53,26 @@ def test_filters_are_there_on_a_narrow_screen_too(open_window, shelf):
     assert window.find_barriers() == []
 
 
+def test_a_span_of_sizes_is_moved_by_keys(open_window, shelf):
+    window = open_window()
+    page = window.open("/models", page="D4")
+    low, high = page.get_by_test_id("list.params.low"), page.get_by_test_id("list.params.high")
+    expect(page.get_by_test_id("list.params_min")).to_be_hidden()
+    low.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("params_min=1$"))
+    # The keys go on where they were, though the list was written anew.
+    expect(low).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("params_min=3$"))
+    high.focus()
+    page.keyboard.press("Home")
+    expect(page).to_have_url(re.compile("params_min=3&params_max=7$"))
+    expect(high).to_have_attribute("aria-valuetext", "7 B")
+    expect(page.get_by_test_id("list.params.told")).to_have_text("3–7 B")
+    assert window.find_barriers() == []
+
+
 def test_the_box_of_the_bar_finds_by_keys(open_window, shelf):
     window = open_window()
     page = window.open("/")

@@ -21,7 +21,7 @@ from hub.repos.kinds import KINDS, RepositoryKind
 from hub.repos.models import Repository
 from hub.repos.service import list_repositories
 from hub.web.cards import card_views
-from hub.web.filters import SIZES, FacetView, categories_of, chips, facet_keys, facet_views, read_filters
+from hub.web.filters import SIZES, FacetView, categories_of, chips, facet_keys, facet_views, read_filters, size_span
 from hub.web.i18n import gettext
 from hub.web.pages import render_page, wants_part, with_query
 from hub.web.routing import KIND
@@ -72,6 +72,7 @@ def show_list(kind: RepositoryKind) -> Response:
         sorts=sorts(),
         sort=request.args.get("sort") or DEFAULT_SORT,
         sizes=SIZES,
+        size_span=size_span(),
         sources=SOURCES,
         visibilities=VISIBILITIES,
         cleared=with_query(**dict.fromkeys(request.args)),

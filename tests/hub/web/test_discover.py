@@ -78,6 +78,25 @@ def test_a_list_escapes_what_people_wrote_and_answers_with_a_part_of_itself(clie
     assert "<i>" not in odd.text
 
 
+@pytest.mark.parametrize(
+    "query, places, told",
+    [
+        ("", (0, 7), ""),
+        ("params_min=3&params_max=34", (2, 5), "3–34 B"),
+        ("params_min=72", (6, 7), "&gt; 72 B"),
+        ("params_max=1", (0, 1), "&lt; 1 B"),
+        ("params_min=5", (2, 7), "&gt; 3 B"),
+        ("params_min=x", (0, 7), ""),
+    ],
+)
+def test_a_span_of_sizes_stands_on_its_track_and_in_its_fields(client, query, places, told):
+    page = client.get(f"/models?{query}", headers=HTML).text
+    assert tuple(int(value) for value in re.findall(r'type="range"[^>]* value="(\d)"', page)) == places
+    assert re.search(r"<output[^>]*>([^<]*)<", page)[1] == told
+    assert 'name="params_min"' in page
+    assert 'type="range"' not in client.get("/datasets", headers=HTML).text
+
+
 @pytest.mark.parametrize("query", ["params_min=x", "params_max=-1", "fits=nan", "sort=worst", "source=moon", "page=0"])
 def test_what_cannot_be_meant_is_told_and_the_filters_stay(client, query):
     page = client.get(f"/models?{query}", headers=HTML)

@@ -1,3 +1,4 @@
+import gzip
 import re
 from datetime import timedelta
 from importlib import import_module
@@ -347,3 +348,16 @@ def notices(clock, context, sign_in):
 @pytest.mark.parametrize("days, everybody, admins", [(90, 0, 0), (20, 0, 1), (-3, 1, 1), (-20, 0, 1)])
 def test_notices_reach_those_whom_they_concern(notices, days, everybody, admins):
     assert notices(days) == (everybody, admins)
+
+
+def test_pages_are_compressed_for_those_whose_page_holds_nothing_of_theirs(client, sign_in):
+    packed = {**HTML, "Accept-Encoding": "br, gzip"}
+    client.set_cookie("zone", "Europe/Paris")
+    page = client.get("/", headers=packed)
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in page.headers["Vary"]
+    assert gzip.decompress(page.data).decode().startswith("<!doctype html>")
+    for headers in (HTML, {**packed, **sign_in()}):
+        assert "Content-Encoding" not in client.get("/", headers=headers).headers
+    client.set_cookie("hub_session", "x")
+    assert "Content-Encoding" not in client.get("/", headers=packed).headers

@@ -1,4 +1,6 @@
-// Lists and searches: forms that narrow them keep what the address says already, and leave out what is empty.
+// Lists and searches: forms that narrow them keep what the address says already, and leave out what is empty. The two
+// handles of a span write into its two fields.
+import { onEach } from "./lib/dom";
 
 interface Config {
   elt: HTMLElement;
@@ -19,4 +21,29 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const [name, value] of Object.entries({ ...Object.fromEntries(asked), ...said })) {
     if (value) parameters[name] = value;
   }
+});
+
+onEach("[data-range]", (range) => {
+  const [low, high] = Array.from(range.querySelectorAll<HTMLInputElement>("[data-side]"));
+  const [least, most] = Array.from(range.querySelectorAll<HTMLSelectElement>("select"));
+  const track = range.querySelector<HTMLElement>(".handles");
+  const told = range.querySelector("output");
+  if (!low || !high || !least || !most || !track || !told) return;
+  const last = Number(high.max);
+  const any = least.dataset["any"] ?? "";
+  range.addEventListener("input", (event) => {
+    // Neither handle passes the other.
+    if (event.target === low) low.value = String(Math.min(Number(low.value), Number(high.value) - 1));
+    else if (event.target === high) high.value = String(Math.max(Number(high.value), Number(low.value) + 1));
+    else return;
+    least.selectedIndex = Number(low.value);
+    most.selectedIndex = Number(high.value) % last;
+    track.style.setProperty("--low", low.value);
+    track.style.setProperty("--high", high.value);
+    low.setAttribute("aria-valuetext", least.value ? `${least.value} B` : any);
+    high.setAttribute("aria-valuetext", most.value ? `${most.value} B` : any);
+    if (least.value && most.value) told.textContent = `${least.value}–${most.value} B`;
+    else if (least.value) told.textContent = `> ${least.value} B`;
+    else told.textContent = most.value ? `< ${most.value} B` : "";
+  });
 });
