@@ -13,11 +13,8 @@ _MODELS = ("CPU", "XPU", "VXPU", "MIG")
 class SpaceResourcesQuery(PageQuery):
     deploy_type = fields.Integer(
         load_default=None,
-        strict=True,
         validate=validate.Range(min=0, max=62),
-        metadata={
-            "description": "what for, as its code: 0 space, 1 inference, 2 fine-tuning, 3 serverless, 5 notebook"
-        },
+        metadata={"description": "what for: 0 space, 1 inference, 2 fine-tuning, 3 serverless, 5 notebook"},
     )
     cluster_id = text(default="")
     resource_type = fields.String(load_default="", validate=validate.OneOf(("", *_TYPES)))
@@ -76,6 +73,11 @@ class UpdateSpaceResourceBody(Body):
 class ScenarioSchema(Schema):
     name = fields.String()
     code = fields.Integer(metadata={"description": "the deploy_type by which the list is asked for it"})
+
+
+class HardwareTypesSchema(Schema):
+    msg = fields.String(metadata={"description": "OK"})
+    data = fields.List(fields.String())
 
 
 class ClusterNodeSchema(Schema):

@@ -69,7 +69,7 @@ def list_scenarios() -> dict[str, Any]:
 
 
 @blp.get("/space_resources/hardware_types")
-@blp.response(200, enveloped())
+@blp.response(200, schemas.HardwareTypesSchema)
 def list_hardware_types() -> dict[str, Any]:
     """The kinds of processors that a resource can have."""
     return ok(["cpu", *ACCELERATORS])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import lazyload
+from sqlalchemy.orm import joinedload
 
 from hub.base.events import publish
 from hub.base.log import get_logger
@@ -58,8 +58,8 @@ def lock_workload(work: UnitOfWork, workload_id: int) -> Workload | None:
     return work.session.scalar(
         select(Workload)
         .where(Workload.id == workload_id)
-        .options(lazyload(Workload.namespace))
-        .with_for_update()
+        .options(joinedload(Workload.user))
+        .with_for_update(of=Workload)
         .execution_options(populate_existing=True)
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from hub.accounts.models import Namespace
+from hub.accounts.models import Namespace, User
 from hub.accounts.policy import Actor, require
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound
@@ -83,8 +83,8 @@ def create_workload(
         kind=spec.kind.value,
         purpose=purpose,
         title=_checked_title(title),
-        namespace_id=namespace.id,
-        user_id=actor.user_id,
+        namespace=work.session.get_one(Namespace, namespace.id),
+        user=None if actor.user_id is None else work.session.get(User, actor.user_id),
         repository_id=repository_id,
         commit_id=commit_id,
         driver=work.context[MACHINES].name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import threading
@@ -170,10 +171,10 @@ def test_what_cannot_be_made_leaves_nothing(context: Context, mount: Mount, monk
     assert left == []
 
 
-@pytest.mark.settings(compute="fake", min_free_disk_bytes=1 << 60)
 def test_a_full_disk_is_said_so(context: Context, repository: Repository) -> None:
     tip = find_revision(repository_path(context.settings, repository), "refs/heads/main")
     assert tip is not None
+    context.settings = dataclasses.replace(context.settings, min_free_disk_bytes=1 << 60)
     with pytest.raises(Unavailable) as caught:
         make_snapshot(context, Mount("m", "model", "ada/bert", tip, repository.id))
     assert caught.value.code == "disk_full"
@@ -187,7 +188,6 @@ def test_only_what_nobody_needs_is_swept(
     make_workload: Callable[..., Workload],
     run_jobs: Callable[[], list[str]],
 ) -> None:
-    owner = repository.created_by
     with reading(context) as work:
         owner = work.session.get_one(Repository, repository.id).created_by
         assert owner is not None

@@ -81,9 +81,9 @@ def test_a_status_is_told_at_once_and_when_it_changes(
     client: FlaskClient, context: Context, workload: Workload
 ) -> None:
     client.application.add_url_rule(
-        "/-/status", view_func=lambda: stream_status(context, workload_id=workload.id), endpoint="sse_status"
+        "/api/v1/test-status", view_func=lambda: stream_status(context, workload_id=workload.id), endpoint="sse_status"
     )
-    answer = client.get("/-/status", buffered=False)
+    answer = client.get("/api/v1/test-status", buffered=False)
     assert (answer.mimetype, answer.headers["Cache-Control"]) == ("text/event-stream", "no-store")
     events = _events(answer)
     assert next(events) == ("", "")
@@ -105,9 +105,8 @@ def test_however_many_listen_the_driver_is_asked_once(
     driver, asked = context[MACHINES].driver, []
     ask = driver.statuses
     monkeypatch.setattr(driver, "statuses", lambda names: asked.append(names) or ask(names))
-    threads = [
-        threading.Thread(target=see_workload, args=(context,), kwargs={"workload_id": workload.id}) for _ in range(8)
-    ]
+    look = functools.partial(see_workload, context, workload_id=workload.id)
+    threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
