@@ -39,6 +39,7 @@ from hub.api import (
     models,
     notifications,
     organizations,
+    own_data,
     pictures,
     prompts,
     pulls,
@@ -63,6 +64,7 @@ from hub.api import (
     viewer_statistics,
     watches,
     webhooks,
+    workloads,
 )
 from hub.base.context import Context
 from hub.http.rest import HubApi, serves_api
@@ -81,6 +83,7 @@ MODULES = (
         deploy_tokens,
         resources,
         clusters,
+        workloads,
         security,
         viewer,
         viewer_statistics,
@@ -91,7 +94,7 @@ MODULES = (
     search,
     activities,
     *(accounts, sessions, second_factors, setting_up, users, jwts, verifications, organizations),
-    pictures,
+    *(pictures, own_data),
     *(admin, administration, licenses, metering),
     *(prompts, mcps, skills, claw),
 )

@@ -109,16 +109,27 @@ def stream_status(context: Context, *, workload_id: int) -> Response:
 def stream_logs(lines: Iterator[LogLine | None], *, name: str = "Container") -> Response:
     """What a workload prints, as ``service.polling.read_logs`` gives it. name: of the events.
 
-    Every 30 seconds without a line an event ``Heartbeat`` is sent. Source: compute contract, 4.5.
+    Every 30 seconds without a line an event ``Heartbeat`` is sent. What cannot be read is refused before the answer
+    begins. Source: compute contract, 4.5.
     """
+    first = next(lines, _END)
 
     def tell() -> Iterator[Event | None]:
         try:
-            for line in lines:
+            line = first
+            while not isinstance(line, _End):
                 yield None if line is None else Event(line.text, name)
+                line = next(lines, _END)
         finally:
             close = getattr(lines, "close", None)
             if close is not None:
                 close()
 
     return stream_events(tell(), keep_alive=Event("keep-alive", "Heartbeat"), keep_alive_s=30.0)
+
+
+class _End:
+    """That there is no further line."""
+
+
+_END = _End()

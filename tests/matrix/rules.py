@@ -90,5 +90,8 @@ COLLECTION_ADMIN = Rule("who administers the collection", "13333+++ 33", "44334+
 RUN_READ = Rule("who may see the run", "++++++++ ++", "44++4+++ ++", "run")
 RUN_WRITE = Rule("who may go on with the run", "133+3+++ 33", "443+4+++ 33", "run")
 RUN_ADMIN = Rule("who administers the run", "13333+++ 33", "44334+++ 33", "run")
+WORKLOAD_READ = Rule("who may see the workload", "++++++++ ++", "44++4+++ ++", "workload")
+WORKLOAD_LOGS = Rule("who may read what the workload prints", "133+3+++ ++", "443+4+++ ++", "workload")
+WORKLOAD_WRITE = Rule("who may start and stop the workload", "133+3+++ 33", "443+4+++ 33", "workload")
 WATCHING = Rule("who has set the webhook up", "14+44444 44", thing="webhook")
 WEBHOOK = Rule("who administers what the webhook hears of", "1444++++ 44", "1444++++ 44", "webhook")

@@ -51,6 +51,9 @@ from tests.matrix.rules import (
     USAGE,
     WATCHING,
     WEBHOOK,
+    WORKLOAD_LOGS,
+    WORKLOAD_READ,
+    WORKLOAD_WRITE,
     Rule,
     Sample,
 )
@@ -146,6 +149,7 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/version
         GET /api/v1/space_resources
         GET /api/v1/space_resources/scenarios
+        GET /api/v1/workloads
         GET /api/v1/space_resources/hardware_types
         GET /api/v1/cluster/public
         GET /
@@ -267,6 +271,9 @@ _GROUPS: Mapping[Rule, str] = {
     """,
     CREDENTIALS: """
         POST /api/v1/setup/samples
+        GET /api/v1/account/copy
+        POST /api/v1/account/copy
+        GET /api/v1/account/copy.zip
         POST /api/v1/token/<app>/<name>
         PUT /api/v1/token/<app>/<name>
         DELETE /api/v1/token/<app>/<name>
@@ -493,6 +500,18 @@ _GROUPS: Mapping[Rule, str] = {
     DISCUSSION_END: """
         DELETE /api/v1/discussions/<int:discussion_id>
         DELETE /api/v1/discussions/<int:discussion_id>/comments/<int:comment_id>
+    """,
+    WORKLOAD_READ: """
+        GET /api/v1/workloads/<int:workload_id>
+        GET /api/v1/workloads/<int:workload_id>/status
+    """,
+    WORKLOAD_LOGS: """
+        GET /api/v1/workloads/<int:workload_id>/logs
+    """,
+    WORKLOAD_WRITE: """
+        PUT /api/v1/workloads/<int:workload_id>/start
+        PUT /api/v1/workloads/<int:workload_id>/stop
+        DELETE /api/v1/workloads/<int:workload_id>
     """,
     RUN_READ: """
         GET /api/v1/runs/<uuid:uuid>

@@ -26,6 +26,8 @@ from hub.base.clock import FixedClock
 from hub.base.settings import Settings
 from hub.community.models import Comment
 from hub.community.models_reviews import ReviewThread
+from hub.compute.service.workloads import create_workload
+from hub.compute.spec import Kind, WorkloadSpec
 from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
 from hub.repos.models import Repository
@@ -167,6 +169,7 @@ class World:
             run = self._make("owner", "/runs", **told)["uuid"]
             self.own[name] |= {
                 "run": run,
+                "workload_id": self._make_workload(name),
                 "discussion_id": discussion,
                 "comment_id": (
                     comment := self._make("reader", f"/discussions/{discussion}/comments", content="This.")["id"]
@@ -191,6 +194,19 @@ class World:
         )
         self.values["watching"] = watching.get_json()["webhook"]["id"]
         self._make("site", "/users", username="person", email="person@example.org", password="correct-horse-battery")
+
+    def _make_workload(self, name: str) -> int:
+        """One of the organisation's, which nobody has started: by itself no route makes any."""
+        with unit_of_work(self.context) as work:
+            made = create_workload(
+                work,
+                actor=SYSTEM,
+                namespace=accounts.get_namespace(work, ORGANIZATION),
+                purpose="matrix",
+                spec=WorkloadSpec(svc_name=name, kind=Kind.JOB, task_id=1, image="work"),
+                is_private=name == "closed",
+            )
+            return made.id
 
     def _make_pull(self, place: str) -> dict[str, Any]:
         """A pull request with a review and a conversation, which a reader opened."""

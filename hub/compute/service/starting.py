@@ -14,6 +14,7 @@ from hub.compute.models import Desired, Workload
 from hub.compute.service import applying
 from hub.compute.service.admission import hold_admission, require_room
 from hub.compute.service.reconciling import refresh
+from hub.compute.service.rules import WORKLOAD_WRITE
 from hub.compute.service.workloads import START_JOB, SUBJECT, get_workload, lock_for, open_secrets, require_mounts
 from hub.compute.snapshots import make_snapshot, why
 from hub.compute.spec import WorkloadSpec
@@ -35,7 +36,7 @@ def start_workload(context: Context, *, actor: Actor, workload_id: int, is_built
     """
     with reading(context) as work:
         # Whoever may not start it learns nothing of the machines.
-        get_workload(work, actor=actor, workload_id=workload_id)
+        get_workload(work, actor=actor, workload_id=workload_id, permission=WORKLOAD_WRITE)
     nodes = context[MACHINES].nodes(is_fresh=True)
     with unit_of_work(context) as work:
         hold_admission(work)
