@@ -7,15 +7,18 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.sansio.blueprints import BlueprintSetupState
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.assets.search.facets import find_facets
 from hub.assets.search.listing import SOURCES, VISIBILITIES, choices_of, conditions_of, has_owner, source_asked
 from hub.assets.service.modelmetadata import ALSO
 from hub.base.context import Context
 from hub.base.errors import Invalid
+from hub.base.log import get_logger
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.errors import request_id
 from hub.http.paging import page_args
 from hub.repos.kinds import KINDS, RepositoryKind
 from hub.repos.models import Repository
@@ -27,6 +30,7 @@ from hub.web.pages import render_page, wants_part, with_query
 from hub.web.routing import KIND
 
 blueprint = Blueprint("lists", __name__)
+log = get_logger(__name__)
 
 PER_PAGE = 20
 DEFAULT_SORT = "trending"
@@ -63,7 +67,10 @@ def show_list(kind: RepositoryKind) -> Response:
     try:
         values = _read(kind)
     except Invalid as error:
-        values = {"state": "error", "status": 400, "message": str(error), "facets": [], "cards": [], "chips": []}
+        values = _fault(kind, 400, str(error))
+    except SQLAlchemyError:
+        log.exception("list_failed", kind=kind.name)
+        values = _fault(kind, 503, gettext("This list cannot be read at the moment."), request_id=request_id())
     template = "discover/_listing.html" if wants_part() else "discover/list.html"
     return render_page(
         template,
@@ -78,6 +85,12 @@ def show_list(kind: RepositoryKind) -> Response:
         cleared=with_query(**dict.fromkeys(request.args)),
         **values,
     )
+
+
+def _fault(kind: RepositoryKind, status: int, message: str, **more: Any) -> dict[str, Any]:
+    """What stands where the list would; its filters stay as they are."""
+    shown = {"facets": [], "cards": [], "chips": chips(kind, []), **more}
+    return {"state": "error", "status": status, "message": message, **shown}
 
 
 def _read(kind: RepositoryKind) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 from flask_babel import gettext
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.accounts.policy import Actor
 from hub.assets.search.facets import USUAL, Facet, find_facets
@@ -16,9 +17,11 @@ from hub.assets.search.grammar import LABEL_FILTERS, Query, parse_query
 from hub.assets.search.repositories import MAX_REACHED, RELEVANCE
 from hub.assets.search.service import ALL, Answer, Section, search, search_quickly, type_of_kind, types_of
 from hub.base.errors import Invalid
+from hub.base.log import get_logger
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
+from hub.http.errors import request_id
 from hub.http.paging import page_args
 from hub.repos.kinds import KINDS, RepositoryKind
 from hub.web.cards import CardView, card_views
@@ -28,6 +31,7 @@ from hub.web.kinds import plural_title
 from hub.web.pages import render_page, wants_part, with_query
 
 blueprint = Blueprint("search_pages", __name__)
+log = get_logger(__name__)
 
 PER_PAGE = 20
 # What is counted up to so many is told as "50+".
@@ -93,6 +97,10 @@ def show_search() -> Response:
             facets = _facets(work, viewer, answer)
         except Invalid as error:
             return _render_fault(types, type, text, str(error))
+        except SQLAlchemyError:
+            log.exception("search_failed")
+            message = gettext("Nothing can be searched for at the moment.")
+            return _render_fault(types, type, text, message, status=503, request_id=request_id())
     return render_page(
         "search/search.html",
         page="D2",
@@ -111,11 +119,20 @@ def show_search() -> Response:
     )
 
 
-def _render_fault(types: dict[str, str], type: str, text: str, message: str) -> Response:
-    """A query that cannot be understood, with the way to mend it."""
-    values: dict[str, Any] = {"tabs": _tabs(types, type), "type": type, "found": [], "facets": [], "dropped": []}
+def _render_fault(
+    types: dict[str, str], type: str, text: str, message: str, *, status: int = 400, **more: Any
+) -> Response:
+    """A query that cannot be understood, with the way to mend it; or one that cannot be answered now."""
+    values: dict[str, Any] = {
+        "tabs": _tabs(types, type),
+        "type": type,
+        "found": [],
+        "facets": [],
+        "dropped": [],
+        **more,
+    }
     return render_page(
-        "search/search.html", status=400, page="D2", state="error", text=text, message=message, answer=None, **values
+        "search/search.html", status=status, page="D2", state="error", text=text, message=message, answer=None, **values
     )
 
 

@@ -1,11 +1,13 @@
 import re
 
 import pytest
+from sqlalchemy import text
 
 from hub.accounts.policy import ANONYMOUS
 from hub.assets.service.collections import create_collection, update_collection
 from hub.assets.service.items import add_items
 from hub.assets.service.labels import set_labels
+from hub.db.engine import DATABASE
 from hub.db.uow import reading, unit_of_work
 from hub.repos.models import Repository
 from hub.repos.service import list_repositories
@@ -103,6 +105,23 @@ def test_what_cannot_be_meant_is_told_and_the_filters_stay(client, query):
     assert page.status_code == 400
     assert 'data-state="error"' in page.text
     assert 'data-testid="list.search"' in page.text
+
+
+def test_a_list_that_cannot_be_read_says_so_in_its_place_and_its_filters_stay(context, client, shelf):
+    with context[DATABASE].engine.begin() as connection:
+        connection.execute(text("ALTER TABLE repositories RENAME TO elsewhere"))
+    for path in ("/models?task=translation&search=a", "/search?q=alpha", "/search?q=alpha&type=models"):
+        page = client.get(path, headers=HTML)
+        assert (page.status_code, 'data-state="error"' in page.text) == (503, True)
+        assert 'data-testid="list.again"' in page.text
+        assert page.headers["X-Request-ID"] in page.text
+        assert "elsewhere" not in page.text
+    listing = client.get("/models?task=translation&search=a", headers=PART)
+    assert 'data-testid="list.chip"' in listing.text
+    assert 'name="params_min"' in listing.text
+    with context[DATABASE].engine.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO repositories"))
+    assert _paths(client.get("/models?search=alpha", headers=HTML)) == ["alpha"]
 
 
 def test_a_list_without_anything_says_what_to_do(client, shelf):

@@ -1,6 +1,8 @@
 // Lists and searches: forms that narrow them keep what the address says already, and leave out what is empty. The two
 // handles of a span write into its two fields.
 import { onEach } from "./lib/dom";
+import { text } from "./lib/texts";
+import { tellError } from "./lib/toasts";
 
 interface Config {
   elt: HTMLElement;
@@ -21,6 +23,17 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const [name, value] of Object.entries({ ...Object.fromEntries(asked), ...said })) {
     if (value) parameters[name] = value;
   }
+});
+
+// What cannot be listed says so in the list's place; where not even that comes, what stood there stays.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { detail } = event as CustomEvent<{ target: Element; xhr: XMLHttpRequest; shouldSwap: boolean }>;
+  if (detail.target.id === "listing" && detail.xhr.responseText.includes('data-testid="list.fault"')) {
+    detail.shouldSwap = true;
+  }
+});
+document.addEventListener("htmx:sendError", () => {
+  tellError(new Error(text("The hub cannot be reached. Check the connection and try again.")));
 });
 
 onEach("[data-range]", (range) => {
