@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.accounts import topics
-from hub.accounts.service import pictures, resets
+from hub.accounts.service import invitations, own_data, pictures, resets
 from hub.accounts.service.departures import (
     DEPARTURES,
     ORGANIZATION_DEPARTURES,
@@ -46,6 +46,8 @@ def install(context: Context) -> None:
     context.provide(RENAMES, Registry("renames"))
     context.provide(SET_UP, SetUp())
     resets.install(context)
+    invitations.install(context)
+    own_data.install(context)
     topics.install(context)
     context[USAGE].add("users", count_active_users)
 
@@ -59,7 +61,8 @@ def expire_sessions(run: JobRun) -> None:
 
 
 def sweep_pictures(run: JobRun) -> None:
-    """Remove the pictures of accounts that nobody has any more."""
+    """Remove the pictures of accounts that nobody has any more, and copies of people's data that are old."""
+    run.log(f"Removed {own_data.sweep_copies(run.context, now=run.context.clock.now())} copies of people's data.")
     run.log(f"Removed {pictures.sweep_pictures(run.context, now=run.context.clock.now())} pictures.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.assets import departures, jobs, lineage_jobs
+from hub.assets import departures, jobs, lineage_jobs, own_data
 from hub.assets.events import CollectionCreated, CollectionDeleted, CollectionUpdated
 from hub.assets.indexing import INDEXERS
 from hub.assets.models import Collection
@@ -31,6 +31,7 @@ def install(context: Context) -> None:
     making.install(context)
     statistics.install(context)
     departures.install(context)
+    own_data.install(context)
     jobs.install(context)
     records.install(context)
     lineage_jobs.install(context)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import aliased
 
 from hub.accounts.service.departures import DEPARTURES, Departure
 from hub.base.context import Context
+from hub.community import own_data
 from hub.community.models import Comment, Discussion, Webhook
 from hub.community.models_reviews import Review, ReviewThread
 from hub.community.reports import DIALECT
@@ -18,6 +19,7 @@ def install(context: Context) -> None:
     """Take part in the departures of accounts; done once, by ``build_context``."""
     context[DEPARTURES].add("community.discussions", take_discussions)
     context[DEPARTURES].add("community.webhooks", take_webhooks)
+    own_data.install(context)
 
 
 def take_discussions(work: UnitOfWork, departure: Departure) -> None:

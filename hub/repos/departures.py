@@ -16,6 +16,7 @@ from hub.base.events import publish
 from hub.base.names import fold_name
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
+from hub.repos import own_data
 from hub.repos.events import RepositoryMoved
 from hub.repos.lookup import is_live
 from hub.repos.models import Repository, RepositoryRedirect, RepositoryState
@@ -30,6 +31,7 @@ def install(context: Context) -> None:
     context[DEPARTURES].add("repos.repositories", take_repositories)
     context[ORGANIZATION_DEPARTURES].add("repos.repositories", refuse_repositories)
     context[RENAMES].add("repos.repositories", move_repositories)
+    own_data.install(context)
 
 
 def take_repositories(work: UnitOfWork, departure: Departure) -> None:

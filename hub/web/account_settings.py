@@ -16,10 +16,13 @@ from hub.accounts.models import TokenScope, User, WebSession
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
 from hub.accounts.policy import Actor
 from hub.accounts.service import second_factors
+from hub.accounts.service.departures import sole_owner_of
 from hub.accounts.service.fields import MAX_DESCRIPTION_LENGTH, MAX_HOMEPAGE_LENGTH, MAX_NICKNAME_LENGTH
+from hub.accounts.service.own_data import find_copy
 from hub.accounts.service.pictures import MAX_BYTES
 from hub.accounts.service.sessions import hash_session_key
 from hub.base.mail import MAILER, LogMailer
+from hub.base.paging import PageArgs
 from hub.community.models import NotificationEvent
 from hub.community.service.channels import chosen
 from hub.community.service.notifications import get_setting
@@ -27,6 +30,7 @@ from hub.community.service.watches import list_watched
 from hub.db.uow import UnitOfWork
 from hub.http.actor import session_key
 from hub.http.paging import page_args
+from hub.repos.service import list_repositories
 from hub.web.i18n import find_zone
 from hub.web.pages import CODE_SIZES, DENSITIES
 
@@ -77,6 +81,9 @@ def _account(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
     devices = second_factors.list_devices(work, actor=actor, user=user)
     return {
         "least": MIN_PASSWORD_LENGTH,
+        "copy": find_copy(work, actor=actor),
+        "sole_owner_of": sole_owner_of(work, user),
+        "repositories": list_repositories(work, actor=actor, namespace=user.name, page=PageArgs(per=1)).total,
         "factor": second_factors.find_state(work, actor=actor, user=user),
         "devices": [(device, name_browser(device.user_agent)) for device in devices],
         "code_chars": second_factors.MAX_CODE_CHARS,

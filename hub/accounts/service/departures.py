@@ -130,6 +130,19 @@ def refuse_last_owner(work: UnitOfWork, departure: Departure) -> None:
     work.session.execute(
         select(Organization.id).where(Organization.id.in_(own)).order_by(Organization.id).with_for_update()
     )
+    names = sole_owner_of(work, departure.user)
+    if names:
+        raise Conflict(
+            f"The account is the last owner of {', '.join(names)}; make another member an owner, "
+            "or delete the organisation.",
+            code="USER-ERR-15",
+            organizations=names,
+        )
+
+
+def sole_owner_of(work: UnitOfWork, user: User) -> list[str]:
+    """The first few organisations that would be without an owner if the account went."""
+    own = select(Member.organization_id).where(Member.user_id == user.id, Member.role == Role.OWNER)
     other = aliased(Member)
     others = (
         select(other.id)
@@ -137,7 +150,7 @@ def refuse_last_owner(work: UnitOfWork, departure: Departure) -> None:
         .where(
             other.organization_id == Organization.id,
             other.role == Role.OWNER,
-            other.user_id != departure.user.id,
+            other.user_id != user.id,
             User.is_active,
         )
     )
@@ -147,13 +160,7 @@ def refuse_last_owner(work: UnitOfWork, departure: Departure) -> None:
         .order_by(Organization.name)
         .limit(_NAMED)
     ).all()
-    if names:
-        raise Conflict(
-            f"The account is the last owner of {', '.join(names)}; make another member an owner, "
-            "or delete the organisation.",
-            code="USER-ERR-15",
-            organizations=list(names),
-        )
+    return list(names)
 
 
 def _end_memberships(work: UnitOfWork, departure: Departure) -> None:

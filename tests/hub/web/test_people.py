@@ -242,6 +242,11 @@ def test_members_are_shown_and_changed_by_those_who_may(context, client, bearer,
     assert client.get("/organizations/acme/edit", headers=member).status_code == 403
     assert client.get("/organizations/ACME?tab=models", headers=member).location == "/organizations/acme?tab=models"
     assert client.get("/organizations/nowhere").status_code == 404
+    # Who is the last owner reads why the account stays, and where to mend it.
+    page = client.get("/settings/account", headers=owner).text
+    assert "settings.delete" not in page
+    assert 'href="/organizations/acme/members"' in page
+    assert "settings.delete" in client.get("/settings/account", headers=member).text
 
 
 # Notifications.
