@@ -199,7 +199,7 @@ def take_code(work: UnitOfWork, *, user: User, code: str) -> bool:
     if plain.isascii() and plain.isdigit() and len(plain) == DIGITS:
         factor = _lock(work, user)
         return factor is not None and factor.confirmed_at is not None and _take_step(work, factor, plain)
-    if len(plain) != _GROUPS * _GROUP or user.second_factor_at is None:
+    if not plain.isascii() or len(plain) != _GROUPS * _GROUP or user.second_factor_at is None:
         return False
     used = delete(RecoveryCode).where(
         RecoveryCode.user_id == user.id, RecoveryCode.code_hash == _hash_code(work.context, user, plain)

@@ -75,7 +75,17 @@ def test_a_code_is_good_once_and_a_step_early_or_late(context, clock, app):
     code = app.code(30)
     assert app.refusal(f" {code[:3]} {code[3:]} ") == ""
     assert app.refusal(app.code()) == "second_factor_wrong"
-    for odd in ("", "12345", "1234567", "\u0661\u0662\u0663\u0664\u0665\u0666", "ä" * 12, "\0" * 6, "x" * 10_000):
+    for odd in (
+        "",
+        "12345",
+        "1234567",
+        "\u0661\u0662\u0663\u0664\u0665\u0666",
+        "ä" * 12,
+        "\ud800" * 12,
+        "\ud800" * 6,
+        "\0" * 6,
+        "x" * 10_000,
+    ):
         assert app.refusal(odd) == "second_factor_wrong"
 
 
