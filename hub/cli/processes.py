@@ -35,6 +35,8 @@ GATE_VARIABLE = "HUB_START_GATE_FD"
 
 # Without the modules of the commands: it runs for as long as the hub, and is to stay small.
 SUPERVISOR = (sys.executable, "-P", "-m", "hub.compute.local")
+# It becomes the above when there is something to do. The hub is found by PYTHONPATH.
+WAITING_SUPERVISOR = (sys.executable, "-S", "-P", "-c", "from hub.compute.local.waiting import main; main()")
 
 
 def _load_app(ask_reload: Callable[[], None]) -> Any:

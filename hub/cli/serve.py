@@ -24,7 +24,7 @@ from hub.base.secrets import SET_UP_PURPOSE, load_secret, spell_code
 from hub.base.settings import Settings, environment_of
 from hub.cli import redis_server
 from hub.cli.main import load_settings
-from hub.cli.processes import GATE_VARIABLE, SUPERVISOR
+from hub.cli.processes import GATE_VARIABLE, WAITING_SUPERVISOR
 from hub.cli.redis_server import RedisMissing, RedisServer
 from hub.cli.supervisor import Program, StartError, Supervisor, spawn
 
@@ -161,7 +161,7 @@ def _background(settings: Settings, environment: dict[str, str]) -> Iterator[Pro
     if settings.compute == "local":
         # Last of all with Redis: what calls workloads ends before they do. It has time to end them in their order.
         stop = ((signal.SIGTERM, 2.0 * settings.compute_stop_grace_s + 15.0),)
-        yield Program("supervisor", SUPERVISOR, environment, stop, stops_last=True)
+        yield Program("supervisor", WAITING_SUPERVISOR, environment, stop, stops_last=True)
     if settings.ssh_port:
         yield Program("ssh", _hub("ssh"), environment, ((signal.SIGTERM, STOP_LIMIT_S),))
 

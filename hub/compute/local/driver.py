@@ -45,6 +45,10 @@ class LocalDriver(ComputeDriver):
     def _call(self, name: str, **arguments: Any) -> Any:
         return rpc.call(self._places.root, name, arguments, timeout_s=_CALL_LIMIT_S)
 
+    def _ask(self, name: str, nothing: Any = None, **arguments: Any) -> Any:
+        """As ``_call``; where nothing was ever run the answer is known, and no supervisor is bothered."""
+        return self._call(name, **arguments) if self._places.state.exists() else nothing
+
     def run(self, spec: WorkloadSpec, *, secrets: Mapping[str, str], mounts: Mapping[str, Path] | None = None) -> None:
         """Start a workload. Its secrets lie on disk only sealed."""
         check_secrets(spec, secrets)
@@ -57,24 +61,24 @@ class LocalDriver(ComputeDriver):
 
     def stop(self, svc_name: str) -> None:
         """End its processes in order."""
-        self._call("stop", svc_name=svc_name)
+        self._ask("stop", svc_name=svc_name)
 
     def purge(self, svc_name: str) -> None:
         """End its processes, delete its logs and its work directory."""
-        self._call("purge", svc_name=svc_name)
+        self._ask("purge", svc_name=svc_name)
 
     def statuses(self, svc_names: Collection[str]) -> dict[str, Status]:
         """What is known of each."""
-        found = self._call("statuses", svc_names=list(svc_names)) if svc_names else []
+        found = self._ask("statuses", [], svc_names=list(svc_names)) if svc_names else []
         return {facts["svc_name"]: _parse_status(facts) for facts in found}
 
     def names(self) -> set[str]:
         """All that the supervisor knows."""
-        return set(self._call("names"))
+        return set(self._ask("names", []))
 
     def wake(self, svc_name: str) -> None:
         """Start what is asleep."""
-        self._call("wake", svc_name=svc_name)
+        self._ask("wake", svc_name=svc_name)
 
     def touch(self, svc_name: str) -> None:
         """Keep it awake; the supervisor hears of it once a second at most."""
@@ -84,11 +88,11 @@ class LocalDriver(ComputeDriver):
         if len(self._touched) >= _MAX_TOUCHED:
             self._touched.clear()
         self._touched[svc_name] = now
-        self._call("touch", svc_name=svc_name)
+        self._ask("touch", svc_name=svc_name)
 
     def usage(self, svc_name: str) -> Usage | None:
         """What it used in the last seconds."""
-        facts = self._call("usage", svc_name=svc_name)
+        facts = self._ask("usage", svc_name=svc_name)
         return Usage(at=datetime.now(UTC), **facts) if facts is not None else None
 
     def nodes(self) -> Sequence[Node]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.base.settings import Settings
+from hub.compute.local.waiting import LOCK, SOCKET, STATE
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Places:
     @property
     def state(self) -> Path:
         """The supervisor's memory."""
-        return self.root / "state.db"
+        return self.root / STATE
 
     @property
     def lock(self) -> Path:
         """Held by the supervisor while it lives."""
-        return self.root / "supervisor.lock"
+        return self.root / LOCK
 
     def control(self, svc_name: str, number: int) -> Path:
         """The directory of an instance's keeper: its record, lock and streams."""
@@ -80,7 +81,7 @@ def socket_address(root: Path) -> Iterator[str]:
     """The address of the supervisor's socket, short whatever the path of the home: the kernel's limit is 107 bytes."""
     directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{directory}/supervisor.sock"
+        yield f"/proc/self/fd/{directory}/{SOCKET}"
     finally:
         os.close(directory)
 

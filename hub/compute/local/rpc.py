@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import selectors
@@ -14,6 +13,7 @@ from typing import Any
 from hub.base.errors import Conflict, Failed, HubError, Invalid, Unavailable
 from hub.base.log import get_logger
 from hub.compute.local.places import peer_of, socket_address
+from hub.compute.local.waiting import SOCKET_VARIABLE, listen
 
 log = get_logger(__name__)
 
@@ -33,17 +33,10 @@ class Server:
         self._selector = selector
         self._handle = handle
         self._connections: dict[socket.socket, _Connection] = {}
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        mask = os.umask(0o177)
-        try:
-            with socket_address(root) as address:
-                # Whoever listened there before is dead: the caller holds the lock.
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(address)
-                self._socket.bind(address)
-        finally:
-            os.umask(mask)
-        self._socket.listen(128)
+        inherited = os.environ.pop(SOCKET_VARIABLE, "")
+        self._socket = socket.socket(fileno=int(inherited)) if inherited else listen(str(root))
+        self._socket.setblocking(False)
+        self._socket.set_inheritable(False)
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
 
     def close(self) -> None:

@@ -11,15 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+import hub
 from hub.base.errors import Invalid, Unavailable
+from hub.cli.processes import WAITING_SUPERVISOR
 from hub.compute.local import rpc
 from hub.compute.local.places import socket_address
 from hub.compute.spec import Kind, Mount, WorkloadSpec
 from tests.hub.compute.programs import serving
 from tests.support.compute import LocalCompute
 from tests.support.hub import HUB
+from tests.support.processes import stop, wait_until
 from tests.support.servers import scratch_directory
 
 pytestmark = pytest.mark.any_database
@@ -133,10 +137,28 @@ def test_without_a_supervisor_that_is_said_and_two_of_them_are_not_allowed(
     compute: LocalCompute, tmp_path: Path
 ) -> None:
     absent = LocalCompute(tmp_path)
+    assert (absent.driver.names(), absent.driver.statuses(["a"])) == (set(), {})  # nothing was ever run here
     with pytest.raises(Unavailable) as caught:
-        absent.driver.statuses(["a"])
+        absent.driver.nodes()
     assert caught.value.code == "compute_unavailable"
     done = subprocess.run([HUB, "supervisor"], env=compute.variables, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.strip() == "hub: Another supervisor of workloads runs on this home."
     assert compute.driver.nodes()
+
+
+def test_a_hub_that_never_ran_anything_has_no_more_than_a_doorkeeper(tmp_path: Path) -> None:
+    absent = LocalCompute(tmp_path)
+    place = str(Path(hub.__file__).parent.parent)
+    process = subprocess.Popen(
+        WAITING_SUPERVISOR, env=absent.variables | {"PYTHONPATH": place}, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until((absent.places.root / "supervisor.sock").exists, what="the socket")
+        assert absent.driver.names() == set()
+        absent.driver.stop("anything")
+        assert "hub.compute.local" not in psutil.Process(process.pid).cmdline()
+        assert absent.driver.nodes()  # the first real question
+        assert "hub.compute.local" in psutil.Process(process.pid).cmdline()
+    finally:
+        assert stop(process) == 0
