@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.accounts import topics
-from hub.accounts.service import invitations, own_data, pictures, resets
+from hub.accounts.service import email_codes, invitations, own_data, pictures, resets
 from hub.accounts.service.departures import (
     DEPARTURES,
     ORGANIZATION_DEPARTURES,
@@ -48,6 +48,7 @@ def install(context: Context) -> None:
     resets.install(context)
     invitations.install(context)
     own_data.install(context)
+    email_codes.install(context)
     topics.install(context)
     context[USAGE].add("users", count_active_users)
 

@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import MAX_PASSWORD_LENGTH
+from hub.accounts.service.email_codes import MAX_EMAIL_CODE_CHARS
 from hub.accounts.service.fields import MAX_EMAIL_LENGTH
 from hub.accounts.service.second_factors import MAX_CODE_CHARS
 from hub.accounts.service.users import LABELS
@@ -228,10 +229,19 @@ class PasswordBody(Body):
 
 
 class UpdateUserBody(Body):
+class EmailCodeSchema(Schema):
+    email = fields.String(metadata={"description": "the address that the code is sent to"})
+
+
     name = fields.String(metadata={"description": "the nickname"})
     nickname = fields.String()
     email = fields.String()
     avatar = fields.String()
+    email_verification_code = fields.String(
+        load_default="",
+        validate=validate.Length(max=MAX_EMAIL_CODE_CHARS),
+        metadata={"description": "what was sent to a new address; where the hub sends e-mail"},
+    )
     homepage = fields.String()
     bio = fields.String()
     roles = fields.List(fields.String(), metadata={"description": "admin or personal_user; for site administrators"})

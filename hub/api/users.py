@@ -12,6 +12,7 @@ from flask import Response, stream_with_context
 from hub.accounts import service
 from hub.accounts.models import User
 from hub.accounts.policy import Action, Actor, can, require_site_admin
+from hub.accounts.service import email_codes
 from hub.accounts.service.directory import export_users
 from hub.accounts.service.verifications import statuses_of
 from hub.api import account_schemas as schemas
@@ -140,10 +141,21 @@ def update_user(body: dict[str, Any], uuid: str) -> dict[str, Any]:
             homepage=body.get("homepage"),
             avatar=body.get("avatar"),
             is_admin=None if roles is None else not {"admin", "super_user"}.isdisjoint(roles),
+            email_code=body["email_verification_code"],
         )
         if body.get("new_username"):
             service.rename_user(work, actor=actor, user=user, new_name=body["new_username"])
         return ok(user_view(work, actor, user))
+
+
+@blp.post("/user/email-verification-code/<email>")
+@blp.response(200, enveloped(schemas.EmailCodeSchema))
+def send_email_code(email: str) -> dict[str, Any]:
+    """Have a code sent to an address that one wants to have; ``PUT /user/{uuid}`` takes it with the address."""
+    actor = current_actor()
+    with unit_of_work(current_context()) as work:
+        user = service.get_own_user(work, actor=actor)
+        return ok({"email": email_codes.ask_for_code(work, actor=actor, user=user, email=email)})
 
 
 @blp.put("/user/labels")

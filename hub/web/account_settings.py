@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,16 +11,17 @@ from zoneinfo import available_timezones
 from flask_babel import gettext, lazy_gettext
 
 from hub.accounts import service
+from hub.accounts.browsers import describe_browser
 from hub.accounts.models import TokenScope, User, WebSession
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
 from hub.accounts.policy import Actor
 from hub.accounts.service import second_factors
 from hub.accounts.service.departures import sole_owner_of
+from hub.accounts.service.email_codes import sends_mail
 from hub.accounts.service.fields import MAX_DESCRIPTION_LENGTH, MAX_HOMEPAGE_LENGTH, MAX_NICKNAME_LENGTH
 from hub.accounts.service.own_data import find_copy
 from hub.accounts.service.pictures import MAX_BYTES
 from hub.accounts.service.sessions import hash_session_key
-from hub.base.mail import MAILER, LogMailer
 from hub.base.paging import PageArgs
 from hub.community.models import NotificationEvent
 from hub.community.service.channels import chosen
@@ -46,15 +46,9 @@ SECTIONS = {
 }
 # How long a token may be good, in days; 0: for good.
 _TOKEN_DAYS = (30, 7, 90, 365, 0)
-_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-_SYSTEMS = (
-    *(("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS X", "macOS")),
-    *(("CrOS", "ChromeOS"), ("Linux", "Linux")),
-)
 _WATCHED_PER_PAGE = 20
 # For how long notifications may be kept, in days.
 _KEPT_DAYS = (7, 30, 90, 180, 365)
-_PROGRAM = re.compile(r"[\w.-]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -72,9 +66,9 @@ def find_values(work: UnitOfWork, actor: Actor, section: str) -> dict[str, Any]:
     return {"user": user, **(_VALUES[section](work, actor, user) if section in _VALUES else {})}
 
 
-def _profile(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
+def _profile(work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
     most = {"nickname": MAX_NICKNAME_LENGTH, "bio": MAX_DESCRIPTION_LENGTH, "homepage": MAX_HOMEPAGE_LENGTH}
-    return {"most": most | {"picture": MAX_BYTES}}
+    return {"most": most | {"picture": MAX_BYTES}, "sends_mail": sends_mail(work.context)}
 
 
 def _account(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
@@ -115,7 +109,7 @@ def _notifications(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]
         "chosen": chosen(setting),
         "kept_days": _KEPT_DAYS,
         "kept_s": int(setting.options.get("message_ttl") or 0),
-        "sends_mail": not isinstance(work.context[MAILER], LogMailer),
+        "sends_mail": sends_mail(work.context),
         "zones": sorted(available_timezones()),
         "zone": setting.options.get("timezone") or find_zone().key,
         "watched": list_watched(work, actor=actor, page=args),
@@ -154,12 +148,7 @@ def _sessions(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
 
 def name_browser(user_agent: str) -> str:
     """A browser and its system in words ("Firefox, Linux"); a program's own name; or that it said nothing."""
-    browser = next((name for word, name in _BROWSERS if word in user_agent), "")
-    system = next((name for word, name in _SYSTEMS if word in user_agent), "")
-    if browser or system:
-        return ", ".join(filter(None, (browser, system)))
-    program = _PROGRAM.match(user_agent)
-    return program[0] if program else str(gettext("Unknown"))
+    return describe_browser(user_agent) or str(gettext("Unknown"))
 
 
 _VALUES: Mapping[str, Callable[[UnitOfWork, Actor, User], dict[str, Any]]] = {

@@ -263,6 +263,7 @@ _GROUPS: Mapping[Rule, str] = {
         POST {hub}/uploads
         POST /api/v1/organizations
         DELETE /api/v1/notifications
+        POST /api/v1/user/email-verification-code/<email>
         PUT /api/v1/notifications/read
         PUT /api/v1/notifications/archive
         PUT /api/v1/notifications/unarchive

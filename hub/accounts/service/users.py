@@ -13,6 +13,7 @@ from hub.accounts.passwords import PasswordHash
 from hub.accounts.policy import Action, Actor, can, require, require_site_admin
 from hub.accounts.service import fields
 from hub.accounts.service.avatars import keep_own
+from hub.accounts.service.email_codes import require_code
 from hub.accounts.service.namespaces import find_taken, new_namespace, refuse_taken_path
 from hub.accounts.service.sessions import close_all_sessions
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn
@@ -139,8 +140,11 @@ def update_user(
     homepage: str | None = None,
     avatar: str | None = None,
     is_admin: bool | None = None,
+    email_code: str = "",
 ) -> User:
     """Change the members that are not None. Only site administrators change ``is_admin``.
+
+    email_code: what was sent to a new address, where the hub sends e-mail (``service.email_codes``).
 
     Raises Invalid, NotSignedIn, Denied; Conflict: USER-ERR-13 (e-mail address), ``last_site_admin``.
     """
@@ -161,7 +165,9 @@ def update_user(
     user.updated_at = work.now()
     work.session.flush()
     if email is not None:
-        _change_email(work, user, fields.validate_email(email))
+        email = fields.validate_email(email)
+        require_code(work, actor=actor, user=user, email=email, code=email_code)
+        _change_email(work, user, email)
     log.info("user_updated", user_id=user.id, actor_id=actor.user_id)
     return user
 

@@ -186,6 +186,30 @@ def test_a_year_is_drawn_by_weeks_and_the_busiest_day_is_the_darkest():
 # Settings.
 
 
+def test_a_new_address_is_taken_with_the_code_that_was_sent_to_it(context, client, bearer, make_user, letters):
+    ada, root = bearer(make_user("ada")), bearer(make_user("root", admin=True))
+    uuid = client.get("/api/v1/user/ada", headers=ada).json["data"]["uuid"]
+    new = "countess@example.org"
+
+    def change(code, who=ada, email=new):
+        body = {"email": email, "email_verification_code": code}
+        answer = client.put(f"/api/v1/user/{uuid}", json=body, headers=who)
+        return answer.json.get("code") or answer.json["data"]["email"]
+
+    assert change("") == "email_code_invalid"
+    assert change("", email="ada@example.org") == "ada@example.org"
+    assert client.post("/api/v1/user/email-verification-code/nonsense", headers=ada).status_code == 400
+    assert client.post(f"/api/v1/user/email-verification-code/{new}", headers=ada).json["data"] == {"email": new}
+    run_due(context)
+    [letter] = letters
+    code = re.search(r"\b[0-9]{8}\b", letter.text)[0]
+    assert letter.to == new
+    assert change(code, email="other@example.org") == "email_code_invalid"
+    assert change(code) == new
+    assert change("", who=root, email="ada@example.net") == "ada@example.net"
+    assert 'data-testid="settings.send_code"' in client.get("/settings/profile", headers=ada).text
+
+
 def test_every_section_stands_and_browsers_are_told_apart(client, ada):
     sign_in(client, headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"})
     for section in ("profile", "account", "access-token", "ssh-keys", "notifications", "appearance", "language-region"):
@@ -260,7 +284,10 @@ def test_notifications_stand_by_repository_and_are_escaped(context, client, bear
         ):
             work.session.add(
                 Notification(
-                    **{"type": "comment", "event": "comment", "title": title, "url": url},
+                    type="comment",
+                    event="comment",
+                    title=title,
+                    url=url,
                     user_id=ada.id,
                     uuid=f"n{number}",
                     created_at=work.now(),

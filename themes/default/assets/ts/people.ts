@@ -13,7 +13,9 @@ document.addEventListener("hub:done", (event) => {
   const shown = document.getElementById(element.dataset["show"] ?? "");
   if (shown) {
     for (const place of shown.querySelectorAll<HTMLElement>("[data-answer]")) {
-      place.textContent = String(answer?.[place.dataset["answer"] ?? ""] ?? "");
+      const words = String(answer?.[place.dataset["answer"] ?? ""] ?? "");
+      if (place instanceof HTMLInputElement) place.value = words;
+      else place.textContent = words;
     }
     shown.hidden = false;
     if (element instanceof HTMLFormElement) element.hidden = true;
