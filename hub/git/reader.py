@@ -168,26 +168,50 @@ def read_tree(repository: pygit2.Repository, oid: pygit2.Oid | bytes) -> list[Ra
     return [parse_entry(stored) for stored in split_tree(repository, oid)]
 
 
-def find_child(repository: pygit2.Repository, tree_id: pygit2.Oid | bytes, name: str) -> RawEntry | None:
-    """The entry of a tree that is shown under this name."""
-    entries = split_tree(repository, tree_id)
+class Folders:
+    """The trees of one repository by their names, for who looks up many: a tree that is asked often is cut up once."""
+
+    def __init__(self, repository: pygit2.Repository) -> None:
+        self._repository = repository
+        self._entries: dict[bytes, list[bytes]] = {}
+        self._names: dict[bytes, dict[bytes, bytes]] = {}
+
+    def find(self, tree_id: pygit2.Oid | bytes, name: str) -> RawEntry | None:
+        """The entry of a tree that is shown under this name."""
+        oid = tree_id if isinstance(tree_id, bytes) else bytes(tree_id.raw)
+        entries = self._entries.get(oid)
+        if entries is None:
+            entries = self._entries[oid] = split_tree(self._repository, oid)
+            # Looking once is quicker than making a table.
+            found = _find_stored(entries, name)
+        else:
+            names = self._names.get(oid)
+            if names is None:
+                names = self._names[oid] = {stored[stored.index(b" ") + 1 : -21]: stored for stored in entries}
+            found = names.get(name.encode(errors="replace"))
+        if found is not None:
+            return parse_entry(found)
+        if "\N{REPLACEMENT CHARACTER}" in name:
+            return next((entry for entry in map(parse_entry, entries) if decode_text(entry.name) == name), None)
+        return None
+
+
+def _find_stored(entries: list[bytes], name: str) -> bytes | None:
     middle = b" %s\0" % name.encode(errors="replace")
-    for stored in entries:
-        if middle in stored and parse_entry(stored).name == middle[1:-1]:
-            return parse_entry(stored)
-    if "\N{REPLACEMENT CHARACTER}" in name:
-        return next((entry for entry in map(parse_entry, entries) if decode_text(entry.name) == name), None)
-    return None
+    return next((stored for stored in entries if middle in stored and parse_entry(stored).name == middle[1:-1]), None)
 
 
-def find_raw_entry(repository: pygit2.Repository, commit: pygit2.Commit, path: str) -> RawEntry | None:
-    """The entry at a path that is not the root; None when there is none."""
+def find_raw_entry(
+    repository: pygit2.Repository, commit: pygit2.Commit, path: str, folders: Folders | None = None
+) -> RawEntry | None:
+    """The entry at a path that is not the root; None when there is none. folders: of who looks up several."""
+    folders = folders or Folders(repository)
     oid: pygit2.Oid | bytes = commit.tree_id
     entry: RawEntry | None = None
     for part in path.split("/"):
         if entry is not None and entry.kind is not EntryKind.DIRECTORY:
             return None
-        entry = find_child(repository, oid, part)
+        entry = folders.find(oid, part)
         if entry is None:
             return None
         oid = entry.oid

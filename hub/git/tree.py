@@ -16,6 +16,7 @@ from hub.base.names import MAX_PATH_BYTES
 from hub.git.command import GitError, open_git, terminate
 from hub.git.pointer import MAX_POINTER_SIZE_BYTES, parse_pointer
 from hub.git.reader import (
+    Folders,
     RawEntry,
     commit_of,
     find_raw_entry,
@@ -208,13 +209,16 @@ def find_entries(path: Path, revision: str, file_paths: Iterable[str]) -> tuple[
     """The commit that a revision names, and as ``find_entry`` what is at each of the paths."""
     with open_repository(path) as repository:
         commit = commit_of(repository, revision)
-        return str(commit.id), [_find_entry(repository, commit, file_path) for file_path in file_paths]
+        folders = Folders(repository)
+        return str(commit.id), [_find_entry(repository, commit, file_path, folders) for file_path in file_paths]
 
 
-def _find_entry(repository: pygit2.Repository, commit: pygit2.Commit, file_path: str) -> TreeEntry | None:
+def _find_entry(
+    repository: pygit2.Repository, commit: pygit2.Commit, file_path: str, folders: Folders
+) -> TreeEntry | None:
     if file_path == "":
         return TreeEntry("", "", EntryKind.DIRECTORY, 0o040000, str(commit.tree_id))
-    entry = find_raw_entry(repository, commit, file_path)
+    entry = find_raw_entry(repository, commit, file_path, folders)
     return _describe_entry(repository, entry, file_path.rpartition("/")[0]) if entry is not None else None
 
 

@@ -15,6 +15,7 @@ from hub.base.names import branch_ref, normalise_path
 from hub.base.offload import offload
 from hub.db.uow import reading
 from hub.git.merge import held_by
+from hub.git.packing import MIN_CONTENTS, pack_contents
 from hub.git.pointer import MAX_POINTER_SIZE_BYTES, format_pointer, parse_pointer
 from hub.git.repository import find_revision, is_empty
 from hub.git.tree import find_entry, read_blob
@@ -261,7 +262,23 @@ def _store_contents(
         else:
             changes.append(FileChange("put", edit.path, source_file=edit.content))
     _require_held(context, actor, repository, pointers)
-    return changes, pointers
+    return _pack(repository_path(context.settings, repository), changes), pointers
+
+
+def _pack(path: Path, changes: list[FileChange]) -> list[FileChange]:
+    """The changes, their contents written at once where they are many."""
+    places = [
+        place
+        for place, change in enumerate(changes)
+        if change.action == "put" and not change.blob_oid and change.path != ATTRIBUTES_PATH
+    ]
+    if len(places) < MIN_CONTENTS:
+        return changes
+    contents = [changes[place].source_file or changes[place].content or b"" for place in places]
+    packed = list(changes)
+    for place, oid in zip(places, pack_contents(path, contents), strict=True):
+        packed[place] = FileChange("put", changes[place].path, blob_oid=oid)
+    return packed
 
 
 def _pointer_in(content: bytes | Path) -> LFSPointer | None:

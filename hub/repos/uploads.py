@@ -17,7 +17,7 @@ from hub.base.names import fold_name, normalise_path
 from hub.base.offload import offload
 from hub.db.uow import reading
 from hub.git.repository import find_revision
-from hub.git.tree import find_entry, read_blob
+from hub.git.tree import find_entries, find_entry, read_blob
 from hub.git.types import EntryKind
 from hub.repos.attributes import ATTRIBUTES_PATH, MAX_FILE_BYTES, LFSRules
 from hub.repos.ignore import IGNORE_PATH, IgnoreRules
@@ -96,9 +96,10 @@ def _plan(
     commit_id = find_revision(path, revision)
     lfs_rules = LFSRules.parse(_read(path, commit_id, ATTRIBUTES_PATH), is_folded=True)
     ignore_rules = IgnoreRules.parse(_read(path, commit_id, IGNORE_PATH))
+    names = [name for _, name, _ in wanted]
+    entries = find_entries(path, commit_id, names)[1] if commit_id else [None] * len(names)
     plans = []
-    for given, name, size_bytes in wanted:
-        entry = find_entry(path, commit_id, name) if commit_id else None
+    for (given, name, size_bytes), entry in zip(wanted, entries, strict=True):
         is_directory = entry is not None and entry.kind is EntryKind.DIRECTORY
         present = "" if entry is None or is_directory else entry.lfs.oid if entry.lfs else entry.oid
         # git-lfs keeps no pointer to nothing, and clients cannot send an object without a byte in parts.
