@@ -59,7 +59,7 @@ screenshots: test-tools ## Take a picture of every page, in both themes, wide an
 	python -m tests.support.screenshots $(or $(FOLDER),build/screenshots)
 
 .PHONY: browser-large
-browser-large: test-tools ## Upload 2,000 files, and 2 GiB through a cut of the network, in a real browser; some minutes.
+browser-large: test-tools ## Upload 2,000 and 12,000 files, and 2 GiB through a cut of the network, in a real browser; some minutes.
 	pytest --numprocesses 0 -s tests/browser/large.py $(ARGS)
 
 .PHONY: fuzz
