@@ -154,6 +154,8 @@ class Settings:
         15_552_000, "how long downloads are kept by file; by repository they are kept for good", unit="seconds"
     )
     theme: str = setting("default", "theme of the pages: a folder in themes/")
+    home_title: str = setting("", "title of the first page for who is not signed in; empty: the hub's own")
+    home_text: str = setting("", "text below that title; empty: the hub's own")
     plugins: str = setting("", "names of plugins to run beside those of the edition, with commas between")
     plugins_disabled: str = setting("", "names of plugins not to run, with commas between; their tables stay")
     plugins_strict: bool = setting(False, "whether a plugin that is broken stops the start")

@@ -38,7 +38,15 @@ def show_home() -> Response:
         return _show_feed(require_viewer())
     with reading(current_context()) as work:
         front = find_front(work, viewer)
-    return render_page("home.html", page="D1", state="ready" if front.recent else "empty", **vars(front))
+    settings = current_context().settings
+    return render_page(
+        "home.html",
+        page="D1",
+        state="ready" if front.recent else "empty",
+        home_title=settings.home_title,
+        home_text=settings.home_text,
+        **vars(front),
+    )
 
 
 def _show_feed(viewer: Actor) -> Response:

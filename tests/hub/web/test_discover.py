@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -244,6 +245,13 @@ def test_collections_show_what_one_may_see_and_count_the_rest_for_their_owners(
     candidates = client.get(f"{best}?add=alp", headers={**headers, "HX-Request": "true"}).text
     assert "In it already" in candidates
     assert client.get("/collections/new", headers=HTML).status_code == 303
+
+
+def test_the_first_page_says_what_its_hub_is_told_to_say(context, client, shelf):
+    context.settings = replace(context.settings, home_title="<Acme> models", home_text="Ours.")
+    page = client.get("/", headers=HTML).text
+    assert "<h1>&lt;Acme&gt; models</h1>" in page
+    assert "Ours." in page
 
 
 def test_a_fresh_hub_says_how_to_begin(client, make_user, make_token):
