@@ -16,6 +16,7 @@ from hub.assets.search.facets import Facet
 from hub.base.errors import Invalid
 from hub.repos.kinds import RepositoryKind
 from hub.web.i18n import gettext
+from hub.web.label_titles import label_title
 from hub.web.pages import with_query
 
 # The bounds of a model's size, in billions of parameters.
@@ -174,7 +175,10 @@ def facet_views(kind: RepositoryKind, found: Sequence[Facet], *, whole: str = ""
             facet = by_category.get(SHORT_KEYS[key])
             if facet is None:
                 continue
-            values: list[_Counted] = [(value.name, value.show_name, value.group, value.count) for value in facet.values]
+            values: list[_Counted] = [
+                (value.name, label_title(facet.category, value.name, value.show_name), value.group, value.count)
+                for value in facet.values
+            ]
             # What was chosen and nothing has any more must be there to be given up.
             known = {name for name, *_ in values}
             values = [(name, name, "", 0) for name in chosen if name not in known] + values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 from urllib.parse import quote_plus, urlsplit
@@ -31,6 +31,8 @@ from hub.repos.kinds import KINDS, get_kind
 from hub.web.assets import asset_url, icon
 from hub.web.i18n import LANGUAGES, LOCALE_COOKIE, ZONE_COOKIE, current_language, gettext
 from hub.web.kinds import plural_title
+from hub.web.label_titles import label_title
+from hub.web.looks import LOOKS, WEEK_COOKIE, find_looks, marks_of
 from hub.web.navigation import BAR_WEIGHT, NavItem, Section, Slot, list_nav_items, list_panels
 from hub.web.routing import repository_url
 from hub.web.themes import theme_folders
@@ -39,14 +41,9 @@ log = get_logger(__name__)
 
 THEME_COOKIE = "theme"
 BROADCAST_COOKIE = "broadcast"
-DENSITY_COOKIE = "density"
-CODE_SIZE_COOKIE = "code_size"
 # Cookies that say nothing of who has them.
-_CHOICES = frozenset({THEME_COOKIE, BROADCAST_COOKIE, DENSITY_COOKIE, CODE_SIZE_COOKIE, LOCALE_COOKIE, ZONE_COOKIE})
+_CHOICES = frozenset({THEME_COOKIE, BROADCAST_COOKIE, LOCALE_COOKIE, ZONE_COOKIE, WEEK_COOKIE, *LOOKS})
 _THEMES = ("light", "dark")
-# The first is what those have who chose nothing.
-DENSITIES = ("normal", "compact")
-CODE_SIZES = ("13", "12", "14", "16")  # in CSS pixels
 
 # Half a millisecond for the longest pages, which then are a sixth as long.
 _LEVEL = 1
@@ -65,6 +62,7 @@ def install(app: Flask, context: Context) -> None:
     """Let the application's templates be the theme's, and give them what every page shows; once, by the room."""
     theme = context.settings.theme
     app.jinja_loader = create_loader(theme)
+    app.jinja_env.filters["label_title"] = label_title
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         asset=partial(asset_url, theme),
@@ -188,24 +186,19 @@ def _quoted(word: str) -> str:
     return quote_plus(word, safe=",:/")
 
 
-def _chosen(cookie: str, known: Sequence[str]) -> str:
-    value = request.cookies.get(cookie, "")
-    return value if value in known else known[0]
-
-
 def page_values() -> dict[str, Any]:
     """What every template sees."""
     context = current_context()
     licensing = context[LICENSING]
     viewer = find_viewer()
     standing = licensing.standing()
-    theme = request.cookies.get(THEME_COOKIE, "")
+    theme, looks = request.cookies.get(THEME_COOKIE, ""), find_looks()
     return {
         "viewer": viewer,
         "csrf": csrf_token() or "",
         "theme": theme if theme in _THEMES else "system",
-        "density": _chosen(DENSITY_COOKIE, DENSITIES),
-        "code_size": _chosen(CODE_SIZE_COOKIE, CODE_SIZES),
+        "looks": looks,
+        "look_marks": marks_of(looks),
         "locale": current_language(),
         "here": sent_address(),
         "edition": licensing.edition,

@@ -27,6 +27,7 @@ from hub.repos.rows import Shown
 from hub.repos.service import get_shown
 from hub.repos.service.listing import Access, access_of
 from hub.web.i18n import gettext
+from hub.web.label_titles import label_title
 from hub.web.navigation import Section, list_nav_items
 from hub.web.pages import render_page
 from hub.web.routing import repository_url
@@ -110,7 +111,12 @@ class RepositoryPage:
     def tags(self) -> list[TagLink]:
         """Its labels, those first that people look for first."""
         found = [
-            TagLink(label.category, label.name, label.show_name or label.name, self.list_url(label))
+            TagLink(
+                category=label.category,
+                name=label.name,
+                title=label_title(label.category, label.name, label.show_name),
+                url=self.list_url(label),
+            )
             for label in self.labels
         ]
         order = {category: rank for rank, category in enumerate(_TAG_ORDER)}

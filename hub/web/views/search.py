@@ -28,6 +28,7 @@ from hub.web.cards import CardView, card_views
 from hub.web.collections import collection_cards
 from hub.web.filters import titles
 from hub.web.kinds import plural_title
+from hub.web.label_titles import label_title
 from hub.web.pages import render_page, wants_part, with_query
 
 blueprint = Blueprint("search_pages", __name__)
@@ -246,7 +247,8 @@ def _word_facet(query: Query, facet: Facet) -> WordFacet:
         name = f'"{value.name}"' if " " in value.name else value.name
         mine = chosen.get(value.name)
         text = _without(query.text, mine.text) if mine else f"{query.text} {key}:{name}"
-        words.append(Word(value.show_name, value.count, mine is not None, with_query(q=text)))
+        title = label_title(category, value.name, value.show_name)
+        words.append(Word(title, value.count, mine is not None, with_query(q=text)))
     return WordFacet(titles().get(category, category), words, facet.is_estimate)
 
 
