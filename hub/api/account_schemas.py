@@ -164,6 +164,7 @@ class RegistrationBody(Body):
     email = fields.String(required=True)
     password = fields.String(required=True, load_only=True)
     nickname = fields.String(load_default="")
+    invitation = fields.String(load_default="", load_only=True, metadata={"description": "the code of an invitation"})
 
 
 class SignInBody(Body):
@@ -228,20 +229,20 @@ class PasswordBody(Body):
     new_password = fields.String(required=True)
 
 
-class UpdateUserBody(Body):
 class EmailCodeSchema(Schema):
     email = fields.String(metadata={"description": "the address that the code is sent to"})
 
 
+class UpdateUserBody(Body):
     name = fields.String(metadata={"description": "the nickname"})
     nickname = fields.String()
     email = fields.String()
-    avatar = fields.String()
     email_verification_code = fields.String(
         load_default="",
         validate=validate.Length(max=MAX_EMAIL_CODE_CHARS),
         metadata={"description": "what was sent to a new address; where the hub sends e-mail"},
     )
+    avatar = fields.String()
     homepage = fields.String()
     bio = fields.String()
     roles = fields.List(fields.String(), metadata={"description": "admin or personal_user; for site administrators"})

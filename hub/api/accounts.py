@@ -12,6 +12,7 @@ from hub.accounts.authentication import change_password
 from hub.accounts.models import TokenScope
 from hub.accounts.passwords import hash_password
 from hub.accounts.policy import Actor
+from hub.accounts.service.invitations import accept
 from hub.accounts.service.second_factors import remember_device
 from hub.accounts.service.sessions import csrf_token_of
 from hub.accounts.signing_in import sign_in
@@ -34,9 +35,11 @@ from hub.http.actor import (
     csrf_token,
     current_actor,
     device_keys,
+    known_marks,
     open_without_factor,
     session_key,
     set_device_cookie,
+    set_known_cookie,
     set_session_cookie,
 )
 from hub.http.context import current_context
@@ -73,7 +76,13 @@ def open_session(body: dict[str, Any]) -> dict[str, Any]:
     context, code = current_context(), body["code"] or request.headers.get(FACTOR_HEADER, "")
     browser = {"address": client_address(), "user_agent": request.headers.get("User-Agent", "")}
     session, key = sign_in(
-        context, login=body["username"], password=body["password"], code=code, devices=device_keys(), **browser
+        context,
+        login=body["username"],
+        password=body["password"],
+        code=code,
+        devices=device_keys(),
+        marks=known_marks(),
+        **browser,
     )
     user = session.user
     actor, device = Actor.of_user(user, via="session"), ""
@@ -86,6 +95,7 @@ def open_session(body: dict[str, Any]) -> dict[str, Any]:
     @after_this_request
     def send_cookie(response: Response) -> Response:
         set_session_cookie(response, key)
+        set_known_cookie(response, user)
         if device:
             set_device_cookie(response, device, user_id=user.id)
         return response
@@ -114,8 +124,19 @@ def close_session() -> dict[str, Any]:
 @blp.arguments(schemas.RegistrationBody)
 @blp.response(200, enveloped(schemas.UserSchema))
 def register(body: dict[str, Any]) -> dict[str, Any]:
-    """Create an account: anybody where registration is open, site administrators always."""
+    """Create an account: anybody where registration is open or who is invited, site administrators always."""
     context, actor = current_context(), current_actor()
+    if body["invitation"]:
+        count_attempt(context[ATTEMPTS], " registration", client_address())
+        invited = accept(
+            context,
+            code=body["invitation"],
+            name=body["username"],
+            email=body["email"],
+            password=body["password"],
+            nickname=body["nickname"],
+        )
+        return ok(public_user_view(invited) | private_user_view(invited))
     if actor.is_anonymous:
         if not context.settings.registration:
             raise Denied("Accounts are created by the administrators of this hub.", code="registration_closed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from datetime import timedelta
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -13,7 +13,7 @@ from hub.accounts import service
 from hub.accounts.models import AccessToken, Organization, Role, TokenScope, User
 from hub.accounts.passwords import MAX_PASSWORD_BYTES, PasswordHash, hash_password
 from hub.accounts.policy import SYSTEM
-from hub.accounts.service import second_factors
+from hub.accounts.service import importing, invitations, second_factors
 from hub.accounts.service.tokens import APPS
 from hub.base.context import Context
 from hub.base.paging import PageArgs
@@ -102,6 +102,44 @@ def create_user(name: str, email: str, password_stdin: bool, admin: bool, nickna
             work, actor=SYSTEM, name=name, email=email, password=password, is_admin=admin, nickname=nickname
         )
     _report(_describe_user(created), f"Created the user {created.name}.", as_json=as_json)
+
+
+@user.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.option("--dry-run", is_flag=True, help="Look it over and make nothing.")
+@json_option
+def import_users(file: TextIO, dry_run: bool, as_json: bool) -> None:
+    """Make many users of a CSV: username, email; nickname and role (user or admin) when wanted.
+
+    All are made, or, where anything stands against a line, none. Their passwords are known to nobody: each owner
+    chooses one by the link for a lost password.
+    """
+    text = file.read(importing.MAX_CHARS + 1)
+    done = importing.import_users(load_context(migrate=True), actor=SYSTEM, text=text, is_dry=dry_run)
+    if as_json:
+        findings = [dataclasses.asdict(finding) for finding in done.findings]
+        print_json({"rows": len(done.rows), "created": done.created, "findings": findings})
+    else:
+        for finding in done.findings:
+            where = f"{finding.column}: " if finding.column else ""
+            click.echo(f"line {finding.line}: {where}{finding.message}", err=True)
+        click.echo(f"{len(done.rows)} users can be made." if dry_run else f"Created {done.created} users.")
+    if done.findings:
+        raise SystemExit(1)
+
+
+@user.command("invite")
+@click.option("--email", default="", help="The only address that it is good for.")
+@click.option("--note", default="", help="Whom it is for, to know it again.")
+@click.option("--days", type=click.IntRange(1, invitations.MAX_DAYS), default=7, show_default=True, help="How long.")
+@click.option("--send", is_flag=True, help="Send the link by e-mail instead of printing it.")
+@json_option
+def invite_user(email: str, note: str, days: int, send: bool, as_json: bool) -> None:
+    """Print a link by which somebody makes one account, also where registration is closed."""
+    with unit_of_work(load_context()) as work:
+        row, url = invitations.invite(work, actor=SYSTEM, email=email, note=note, days=days, sends=send)
+        described = {"uuid": row.uuid, "email": row.email, "expires_at": row.expires_at, "url": url}
+    _report(described, url or f"The invitation goes to {row.email}.", as_json=as_json)
 
 
 @user.command("list")

@@ -786,6 +786,10 @@ _GROUPS: Mapping[Rule, str] = {
         PUT /api/v1/admin/schedules/<name>/pause
         DELETE /api/v1/admin/schedules/<name>/pause
         GET /api/v1/admin/workers
+        GET /api/v1/admin/invitations
+        POST /api/v1/admin/invitations
+        DELETE /api/v1/admin/invitations/<uuid:uuid>
+        POST /api/v1/admin/users/import
         POST /api/v1/admin/users/<username>/password_link
         PUT /api/v1/admin/namespaces/<namespace>/quota
         DELETE /api/v1/admin/broadcasts/<int:broadcast_id>

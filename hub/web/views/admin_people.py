@@ -9,6 +9,8 @@ from hub.accounts.models import Organization
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
 from hub.accounts.service import verifications
 from hub.accounts.service.directory import SORTS
+from hub.accounts.service.invitations import list_invitations
+from hub.accounts.service.resets import can_reset
 from hub.base.paging import PageArgs
 from hub.db.uow import reading
 from hub.http.context import current_context
@@ -38,9 +40,14 @@ def show_users() -> Response:
     with reading(current_context()) as work:
         actor = require_console(work)
         found = service.list_users(work, actor=actor, wanted=wanted, page=args)
+        invited = list_invitations(work, actor=actor, page=PageArgs(per=PER_PAGE))
+        now = work.now()
     return render_console(
         "users",
         "users.html",
+        invitations=invited,
+        now=now,
+        sends_mail=can_reset(current_context()),
         state="ready" if found.items else "empty",
         found=found,
         args=args,

@@ -48,7 +48,7 @@ def sections() -> dict[str, tuple[str, str]]:
         "tokens": (gettext("Deploy tokens"), "key-round"),
         "webhooks": (gettext("Webhooks"), "zap"),
         "storage": (gettext("Storage"), "hard-drive"),
-        "danger": (gettext("Archive and delete"), "triangle-alert"),
+        "danger": (gettext("Export, archive, delete"), "triangle-alert"),
     }
 
 

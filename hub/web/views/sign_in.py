@@ -11,6 +11,7 @@ from flask_babel import gettext
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
 from hub.accounts.second_factor import SecondFactorNeeded
 from hub.accounts.service import close_session
+from hub.accounts.service.invitations import check_invitation
 from hub.accounts.service.resets import can_reset, check_reset_token
 from hub.accounts.signing_in import sign_in
 from hub.base.errors import Invalid, NotSignedIn, RateLimited
@@ -19,8 +20,10 @@ from hub.http.actor import (
     clear_session_cookie,
     client_address,
     device_keys,
+    known_marks,
     open_without_factor,
     session_key,
+    set_known_cookie,
     set_session_cookie,
 )
 from hub.http.context import current_context
@@ -48,11 +51,12 @@ def sign_in_by_form() -> Response:
     require_own_origin()
     login = request.form.get("username", "")[:_MAX_LOGIN_CHARS]
     try:
-        _, key = sign_in(
+        session, key = sign_in(
             current_context(),
             login=login,
             password=request.form.get("password", ""),
             devices=device_keys(),
+            marks=known_marks(),
             address=client_address(),
             user_agent=request.headers.get("User-Agent", ""),
         )
@@ -65,6 +69,7 @@ def sign_in_by_form() -> Response:
         return response
     response = redirect(next_address(), 303)  # type: ignore[assignment]
     set_session_cookie(response, key, is_kept="remember" in request.form)
+    set_known_cookie(response, session.user)
     return response
 
 
@@ -110,11 +115,22 @@ def sign_out_by_form() -> Response:
 def show_signup() -> Response:
     """The form for a new account, or who makes one here."""
     is_open = current_context().settings.registration
+    code, invitation, fault = request.args.get("invitation", ""), None, ""
+    if code:
+        try:
+            with reading(current_context()) as work:
+                invitation = check_invitation(work, code)
+        except Invalid:
+            fault = gettext("This invitation is good no more: it was used, taken back, or is too old.")
+    is_open = is_open or invitation is not None
     return render_page(
         "people/signup.html",
         page="L3",
-        state="ready" if is_open else "empty",
+        state="error" if fault else "ready" if is_open else "empty",
         is_open=is_open,
+        invitation=invitation,
+        code=code if invitation is not None else "",
+        fault=fault,
         next=next_address(),
         least=MIN_PASSWORD_LENGTH,
     )

@@ -1,4 +1,5 @@
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
@@ -8,6 +9,7 @@ from hub.accounts.authentication import authenticate_token, check_password
 from hub.accounts.policy import Actor
 from hub.accounts.second_factor import switch_on
 from hub.accounts.service import second_factors
+from hub.accounts.service.invitations import check_invitation
 from hub.base.errors import Conflict, HubError, Invalid, NotFound
 from hub.base.settings import environment_of
 from hub.db.engine import DATABASE
@@ -159,3 +161,17 @@ def test_an_organisation_is_made_and_its_members_are_kept(hub, context, ada):
     assert "acme" in hub("org", "list")
     with reading(context) as work:
         assert service.get_organization(work, "acme").display_name == "Acme"
+
+
+def test_users_are_imported_and_invited(context, hub, tmp_path):
+    table = tmp_path / "users.csv"
+    table.write_text("username,email\nann,ann@example.org\nroot,x\n")
+    done = hub("user", "import", str(table), "--json", status=1)
+    assert [finding["line"] for finding in json.loads(done)["findings"]] == [3]
+    table.write_text("username,email\nann,ann@example.org\n")
+    assert "1 users can be made" in hub("user", "import", str(table), "--dry-run")
+    assert json.loads(hub("user", "import", str(table), "--json"))["created"] == 1
+    invited = json.loads(hub("user", "invite", "--email", "ben@example.org", "--days", "2", "--json"))
+    with reading(context) as work:
+        code = parse_qs(urlsplit(invited["url"]).query)["invitation"][0]
+        assert check_invitation(work, code).email == "ben@example.org"

@@ -1,6 +1,7 @@
 // The administrators' console: filters that show at once, sizes in GiB, what a licence would change, a preview.
 import { call } from "./lib/api";
-import { on, onEach } from "./lib/dom";
+import { make, on, onEach } from "./lib/dom";
+import { text } from "./lib/texts";
 import { tellError } from "./lib/toasts";
 
 const GIB = 2 ** 30;
@@ -67,5 +68,40 @@ onEach<HTMLTextAreaElement>("textarea[data-preview]", (field) => {
   const place = document.getElementById(field.dataset["preview"] ?? "");
   field.addEventListener("input", () => {
     if (place) place.textContent = field.value || (place.dataset["empty"] ?? "");
+  });
+});
+
+type Finding = { line: number; column: string; message: string };
+type ImportAnswer = { rows: number; created: number; findings: Finding[] };
+
+// form[data-import-users="/api/v1/…"]: a table of accounts is looked over; when nothing stands against it, it can be
+// imported. What is changed is looked over again.
+onEach<HTMLFormElement>("form[data-import-users]", (form) => {
+  const told = form.querySelector<HTMLElement>("[data-import-answer]");
+  const go = form.querySelector<HTMLButtonElement>("[data-import-go]");
+  const field = form.elements.namedItem("csv") as HTMLTextAreaElement | null;
+  if (!told || !go || !field) return;
+  let looked = "";
+  const tell = (answer: ImportAnswer) => {
+    const lines = answer.findings.map((one) =>
+      make("li", {}, text("Line {line}: {message}", { line: one.line, message: one.message })),
+    );
+    const words = lines.length
+      ? text("Nothing is imported before this is mended:")
+      : text("{count} accounts can be made.", { count: answer.rows });
+    told.replaceChildren(make("p", {}, words), ...(lines.length ? [make("ul", { class: "small" }, ...lines)] : []));
+  };
+  field.addEventListener("input", () => (go.disabled = true));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const isGo = (event as SubmitEvent).submitter === go && field.value === looked;
+    const body = { csv: field.value, dry_run: !isGo };
+    call(form.dataset["importUsers"] ?? "", { method: "POST", body }).then((data) => {
+      const answer = data as ImportAnswer;
+      if (isGo && !answer.findings.length) return location.assign("/admin_panel/users?sort=created_at&order=desc");
+      looked = body.csv;
+      go.disabled = answer.findings.length > 0;
+      tell(answer);
+    }, tellError);
   });
 });
