@@ -114,3 +114,12 @@ class SecondFactorChanged:
     user_id: int
     change: SecondFactorChange
     actor_id: int | None
+
+
+@dataclass(frozen=True)
+class SignedInAnew:
+    """A browser that the account has not used before signed in to it. user_agent: what it calls itself."""
+
+    user_id: int
+    address: str
+    user_agent: str

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub.accounts.authentication import check_password
+from hub.accounts.browsers import is_known
+from hub.accounts.events import SignedInAnew
 from hub.accounts.models import User, WebSession
 from hub.accounts.policy import Actor
 from hub.accounts.second_factor import SecondFactorNeeded, check_code, clear_codes, count_code
@@ -18,6 +20,7 @@ from hub.accounts.service.sessions import open_session
 from hub.accounts.service.users import find_user_by_uuid, get_user
 from hub.base.context import Context
 from hub.base.errors import Denied, NotSignedIn
+from hub.base.events import publish
 from hub.base.log import get_logger
 from hub.base.secrets import SECRET, Signer
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -35,12 +38,14 @@ def sign_in(
     password: str,
     code: str = "",
     devices: Sequence[str] = (),
+    marks: Sequence[str] = (),
     address: str = "",
     user_agent: str = "",
 ) -> tuple[WebSession, str]:
     """A new browser session for a name (or e-mail address) and password, with its key.
 
     code: of the second factor, or a recovery code. devices: the keys of remembered devices that the browser has.
+    marks: those of ``browsers.mark_of`` that it has; the account is told of a browser without its own.
     Opens its own short units of work. Raises NotSignedIn (AUTH-ERR-0, whatever was wrong; ``second_factor_wrong``),
     SecondFactorNeeded, RateLimited.
     """
@@ -52,7 +57,7 @@ def sign_in(
             check_code(context, user, code, address=address)
         elif not _is_remembered(context, user, devices, address):
             raise SecondFactorNeeded(user)
-    return _open(context, user, address, user_agent)
+    return _open(context, user, marks, address, user_agent)
 
 
 def _is_remembered(context: Context, user: User, devices: Sequence[str], address: str) -> bool:
@@ -62,9 +67,12 @@ def _is_remembered(context: Context, user: User, devices: Sequence[str], address
         return second_factors.use_device(work, user=user, keys=devices, address=address)
 
 
-def _open(context: Context, user: User, address: str, user_agent: str) -> tuple[WebSession, str]:
+def _open(context: Context, user: User, marks: Sequence[str], address: str, user_agent: str) -> tuple[WebSession, str]:
     with unit_of_work(context) as work:
         user = work.session.get_one(User, user.id)  # the one that was checked belongs to a session that has ended
+        # Nobody is told of the first time that they sign in.
+        if user.last_login_at is not None and not is_known(context, user, marks):
+            publish(work, SignedInAnew(user.id, address, user_agent))
         user.last_login_at = work.now()
         return open_session(work, user=user, address=address, user_agent=user_agent)
 
@@ -105,9 +113,9 @@ def _signed(user: User, end: int, kept: int) -> str:
 
 
 def finish_sign_in(
-    context: Context, *, half: str, code: str, address: str = "", user_agent: str = ""
+    context: Context, *, half: str, code: str, marks: Sequence[str] = (), address: str = "", user_agent: str = ""
 ) -> tuple[WebSession, str, bool]:
-    """A new browser session for a half and a code, its key, and whether it is kept.
+    """A new browser session for a half and a code, its key, and whether it is kept. marks: as for ``sign_in``.
 
     Opens its own short units of work. Raises NotSignedIn (AUTH-ERR-0: begin anew; ``second_factor_wrong``),
     RateLimited.
@@ -117,7 +125,7 @@ def finish_sign_in(
     if found is None:
         raise NotSignedIn("Sign in again.", code="AUTH-ERR-0")
     check_code(context, found.user, code, address=address)
-    session, key = _open(context, found.user, address, user_agent)
+    session, key = _open(context, found.user, marks, address, user_agent)
     return session, key, found.is_kept
 
 

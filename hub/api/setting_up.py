@@ -16,7 +16,7 @@ from hub.api.envelope import enveloped, ok
 from hub.base.errors import Conflict
 from hub.base.mail import MAILER, send_test
 from hub.db.uow import reading, unit_of_work
-from hub.http.actor import client_address, current_actor, set_session_cookie
+from hub.http.actor import client_address, current_actor, set_known_cookie, set_session_cookie
 from hub.http.context import current_context
 from hub.http.origin import is_local, require_own_origin
 from hub.http.routing import PREFIX, ApiBlueprint
@@ -57,6 +57,7 @@ def create_administrator(body: dict[str, Any]) -> dict[str, Any]:
     @after_this_request
     def send_cookie(response: Response) -> Response:
         set_session_cookie(response, key)
+        set_known_cookie(response, user)
         response.delete_cookie(SET_UP_COOKIE)
         return response
 

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from flask import Response, after_this_request, current_app, g, request
 
 from hub.accounts.authentication import Identity, identify_basic, identify_bearer, identify_session, record_use
+from hub.accounts.browsers import mark_of
+from hub.accounts.models import User
 from hub.accounts.policy import ANONYMOUS, Actor
 from hub.accounts.second_factor import SecondFactorNeeded
 from hub.accounts.service.second_factors import REMEMBER_FOR, REQUIREMENTS
@@ -28,7 +30,9 @@ CSRF_HEADER = "X-CSRF-Token"
 FACTOR_HEADER = "X-Second-Factor"
 # One for each account, with its id: several people may use one browser.
 DEVICE_COOKIE = "hub_device_"
-_MAX_DEVICE_COOKIES = 20
+KNOWN_COOKIE = "hub_known_"
+_KNOWN_FOR_S = 400 * 24 * 3600  # as long as browsers keep a cookie at most
+_MAX_COOKIES = 20
 # Of a chain of proxies as many as anybody has.
 _MAX_PROXIES = 10
 _MAX_ADDRESS_CHARS = 64
@@ -238,17 +242,29 @@ def clear_session_cookie(response: Response) -> None:
 
 def device_keys() -> list[str]:
     """The keys by which accounts may remember this browser."""
-    named = [key for name, key in request.cookies.items() if name.startswith(DEVICE_COOKIE)]
-    return named[:_MAX_DEVICE_COOKIES]
+    return _cookies_named(DEVICE_COOKIE)
+
+
+def known_marks() -> list[str]:
+    """What accounts have left in this browser that signed in with it before."""
+    return _cookies_named(KNOWN_COOKIE)
+
+
+def _cookies_named(prefix: str) -> list[str]:
+    named = [value for name, value in request.cookies.items() if name.startswith(prefix)]
+    return named[:_MAX_COOKIES]
 
 
 def set_device_cookie(response: Response, key: str, *, user_id: int) -> None:
     """Let this browser be remembered by the account; the row says for how long."""
-    response.set_cookie(
-        f"{DEVICE_COOKIE}{user_id}",
-        key,
-        max_age=int(REMEMBER_FOR.total_seconds()),
-        httponly=True,
-        samesite="Lax",
-        secure=current_context().settings.effective_base_url.startswith("https://"),
-    )
+    _set_cookie(response, f"{DEVICE_COOKIE}{user_id}", key, max_age_s=int(REMEMBER_FOR.total_seconds()))
+
+
+def set_known_cookie(response: Response, user: User) -> None:
+    """Let the account know this browser the next time that it signs in."""
+    _set_cookie(response, f"{KNOWN_COOKIE}{user.id}", mark_of(current_context(), user), max_age_s=_KNOWN_FOR_S)
+
+
+def _set_cookie(response: Response, name: str, value: str, *, max_age_s: int) -> None:
+    is_secure = current_context().settings.effective_base_url.startswith("https://")
+    response.set_cookie(name, value, max_age=max_age_s, httponly=True, samesite="Lax", secure=is_secure)

@@ -32,7 +32,7 @@ from hub.http.actor import session_key
 from hub.http.paging import page_args
 from hub.repos.service import list_repositories
 from hub.web.i18n import find_zone
-from hub.web.pages import CODE_SIZES, DENSITIES
+from hub.web.looks import FIRST_DAYS, LOOKS, first_weekday
 
 SECTIONS = {
     "profile": (lazy_gettext("Profile"), "user"),
@@ -132,11 +132,13 @@ def event_titles() -> dict[str, str]:
 
 
 def _appearance(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
-    return {"densities": DENSITIES, "code_sizes": sorted(CODE_SIZES)}
+    return {"choices": LOOKS}
 
 
 def _region(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
-    return {"zones": sorted(available_timezones()), "zone": find_zone().key}
+    days = {"monday": gettext("Monday"), "sunday": gettext("Sunday"), "saturday": gettext("Saturday")}
+    chosen_day = next(name for name, day in FIRST_DAYS.items() if day == first_weekday())
+    return {"zones": sorted(available_timezones()), "zone": find_zone().key, "days": days, "first_day": chosen_day}
 
 
 def _sessions(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:

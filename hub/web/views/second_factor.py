@@ -17,9 +17,11 @@ from hub.db.uow import reading, unit_of_work
 from hub.http.actor import (
     client_address,
     current_actor,
+    known_marks,
     open_without_factor,
     session_key,
     set_device_cookie,
+    set_known_cookie,
     set_session_cookie,
 )
 from hub.http.context import current_context
@@ -76,11 +78,12 @@ def take_code() -> Response:
     half = request.cookies.get(HALF_COOKIE, "")
     try:
         code = request.form.get("code", "")[:MAX_CODE_CHARS]
-        session, key, is_kept = finish_sign_in(context, half=half, code=code, **browser)
+        session, key, is_kept = finish_sign_in(context, half=half, code=code, marks=known_marks(), **browser)
     except (NotSignedIn, RateLimited) as error:
         return _refuse(half, error)
     response: Response = redirect(next_address(), 303)  # type: ignore[assignment]
     set_session_cookie(response, key, is_kept=is_kept)
+    set_known_cookie(response, session.user)
     response.delete_cookie(HALF_COOKIE, path=HALF_PATH)
     if "remember_device" in request.form:
         with unit_of_work(context) as work:

@@ -10,6 +10,7 @@ from hub.accounts.service import second_factors
 from hub.base.settings import SettingsError
 from hub.db.uow import unit_of_work
 from hub.http.actor import check_settings
+from hub.jobs.run import run_due
 from tests.support.api import Caller, data, refusal
 from tests.support.http import basic
 
@@ -190,3 +191,14 @@ def test_only_administrators_must_have_one_where_that_is_said(client, make_perso
         assert client.post("/logout").status_code == 303
     with pytest.raises(SettingsError, match="second_factor_required"):
         check_settings(settings.__class__(home=settings.home, second_factor_required="all"))
+
+
+def test_the_account_is_told_of_a_browser_that_it_does_not_know(client, context, make_person, clock):
+    _, token = make_person()
+    body, firefox = {"username": "ada", "password": WORD}, {"User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/140.0"}
+    for browser in (client, client, client.application.test_client(), client.application.test_client()):
+        assert browser.post("/api/v1/session", json=body, headers=firefox).status_code == 200
+    run_due(context)
+    # Not of the first sign-in, nor of one more of the same browser; of the same strangeness once a day.
+    titles = [told["title"] for told in data(Caller(client, token).get("/notifications"))["messages"]]
+    assert titles == ["Your account was signed in to from Firefox, Linux at 127.0.0.1"]
