@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.browser import NARROW, WIDE, visit
-from tests.support.pages import OPENED, PAGES
+from tests.support.pages import NOBODY, OPENED, PAGES
 from tests.support.servers import scratch_directory
 from tests.support.world import find_faults, look_at, open_world
 
@@ -25,6 +25,8 @@ def windows(browser):
         }
 
 
+# The first waits until the world is made.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("shown", PAGES + OPENED, ids=lambda shown: shown.name)
 def test_a_page_is_sound(windows, shown):
     window = windows[shown.viewer]
@@ -38,3 +40,13 @@ def test_a_page_is_sound(windows, shown):
     window.settle()
     faults += [f"dark and narrow: {fault}" for fault in find_faults(window, *_OF_LOOKS)]
     assert faults == []
+
+
+def test_paper_is_white_and_has_nothing_to_click(windows):
+    window = windows[NOBODY]
+    page = window.open(next(shown.path for shown in PAGES if shown.name == "model"))
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("article h2:visible").count()
+    assert page.locator(":is(.bar, .tabs, .button, input, dialog):visible").count() == 0
+    page.emulate_media(media="screen")
