@@ -35,9 +35,9 @@ class HeatMap:
     height: int
 
 
-def make_heat_map(days: Mapping[date, int], today: date) -> HeatMap:
-    """The year that ends today; weeks begin on Monday."""
-    first = today - timedelta(days=today.weekday(), weeks=WEEKS - 1)
+def make_heat_map(days: Mapping[date, int], today: date, *, first_weekday: int = 0) -> HeatMap:
+    """The year that ends today. first_weekday: the day on which weeks begin, as ``date.weekday()`` counts."""
+    first = today - timedelta(days=(today.weekday() - first_weekday) % 7, weeks=WEEKS - 1)
     most = max(days.values(), default=0)
     cells, months = [], []
     for number in range((today - first).days + 1):

@@ -15,7 +15,8 @@ from hub.base.errors import Invalid
 from hub.http.context import current_context
 from hub.web.assets import BUILT, STATIC
 from hub.web.i18n import LANGUAGES, LOCALE_COOKIE, ZONE_COOKIE
-from hub.web.pages import CODE_SIZE_COOKIE, CODE_SIZES, DENSITIES, DENSITY_COOKIE, THEME_COOKIE, is_own_address
+from hub.web.looks import FIRST_DAYS, LOOKS, WEEK_COOKIE
+from hub.web.pages import THEME_COOKIE, is_own_address
 from hub.web.themes import theme_folders
 
 _STATIC_MAX_AGE_S = 3600
@@ -66,7 +67,7 @@ def _immutable(response: Response) -> Response:
 
 @blueprint.post("/-/choices")
 def set_choices() -> Response:
-    """Remember a choice of this browser (theme, language, time zone, density, size of code) and return to the page.
+    """Remember a choice of this browser (theme, language, time zone, density and the like) and return to the page.
 
     It changes nothing but this browser's own cookies, so it needs no sign-in.
     """
@@ -86,6 +87,6 @@ _CHOICES: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "theme": (THEME_COOKIE, ("light", "dark", "system").__contains__),
     "language": (LOCALE_COOKIE, LANGUAGES.__contains__),
     "zone": (ZONE_COOKIE, lambda name: name in available_timezones()),
-    "density": (DENSITY_COOKIE, DENSITIES.__contains__),
-    "code_size": (CODE_SIZE_COOKIE, CODE_SIZES.__contains__),
+    WEEK_COOKIE: (WEEK_COOKIE, FIRST_DAYS.__contains__),
+    **{name: (name, known.__contains__) for name, known in LOOKS.items()},
 }

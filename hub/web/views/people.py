@@ -25,6 +25,7 @@ from hub.repos.lookup import find_renamed
 from hub.repos.service import list_repositories
 from hub.web.cards import card_views
 from hub.web.heatmap import make_heat_map
+from hub.web.looks import first_weekday
 from hub.web.markdown import render_markdown
 from hub.web.pages import render_page
 from hub.web.signed_in import require_viewer
@@ -113,7 +114,7 @@ def _tab_values(work: UnitOfWork, viewer: Actor, user: User, tab: str) -> dict[s
         values: dict[str, Any] = {"cards": card_views(work, viewer, found.items), "total": found.total}
         if tab == OVERVIEW and args.page == 1:
             days = feed.count_by_day(work, actor=viewer, user=user)
-            values["heat_map"] = make_heat_map(days, work.now().date())
+            values["heat_map"] = make_heat_map(days, work.now().date(), first_weekday=first_weekday())
     elif tab == COLLECTIONS:
         collections = list_collections(work, actor=viewer, namespace=user.name, page=args)
         values = {"collections": collections.items, "total": collections.total}

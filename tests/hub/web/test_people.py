@@ -237,11 +237,22 @@ def test_another_browser_is_signed_out_from_here(client, ada):
 
 def test_choices_are_kept_by_the_browser_and_odd_ones_refused(client, ada):
     chosen = {"density": "compact", "code_size": "16", "zone": "Asia/Shanghai", "back": "/settings/appearance"}
+    chosen |= {"contrast": "high", "code_theme": "plain", "text_size": "14", "first_day": "sunday"}
     assert client.post("/-/choices", data=chosen).location == "/settings/appearance"
     page = client.get("/").text
     assert 'data-density="compact"' in page
-    assert 'data-code-size="16"' in page
-    for odd in ({"density": "huge"}, {"code_size": "99"}, {"zone": "../../etc/passwd"}):
+    assert 'data-code-size="16" data-code-theme="plain"' in page
+    assert 'data-contrast="high"' in page
+    assert "data-text-size" not in page, "that is how it is for everybody"
+    sign_in(client)
+    assert '<option value="sunday" selected>' in client.get("/settings/language-region").text
+    for odd in (
+        {"density": "huge"},
+        {"contrast": "x"},
+        {"first_day": "noday"},
+        {"code_size": "99"},
+        {"zone": "../../etc/passwd"},
+    ):
         assert client.post("/-/choices", data=odd).status_code == 400
 
 
