@@ -110,7 +110,7 @@ class Workload(Model):
     code: Mapped[int] = mapped_column(default=int(Code.PENDING))
     reason: Mapped[str] = mapped_column(String(128), default="")
     message: Mapped[str] = mapped_column(Text, default="")
-    endpoint: Mapped[str] = mapped_column(String(255), default="")
+    endpoint: Mapped[str] = mapped_column(Text, default="")  # of several instances: with commas between
     instances: Mapped[list[Any]] = mapped_column(default=list)
     actual_replicas: Mapped[int] = mapped_column(default=0)
     desired_replicas: Mapped[int] = mapped_column(default=0)

@@ -27,6 +27,7 @@ MODULES = (
     "hub.web.views.admin_people",
     "hub.web.views.admin_content",
     "hub.web.views.admin_work",
+    "hub.web.views.admin_compute",
     "hub.web.views.account_settings",
     "hub.web.views.inbox",
     "hub.web.views.organizations",

@@ -38,6 +38,13 @@ GROUPS: tuple[tuple[LazyString, tuple[ConsoleSection, ...]], ...] = (
         ),
     ),
     (
+        lazy_gettext("Compute"),
+        (
+            ConsoleSection("workloads", lazy_gettext("Workloads"), "play", "admin_compute.show_workloads"),
+            ConsoleSection("resources", lazy_gettext("Resources"), "server", "admin_compute.show_resources"),
+        ),
+    ),
+    (
         lazy_gettext("People"),
         (
             ConsoleSection("users", lazy_gettext("Users"), "users", "admin_people.show_users"),

@@ -796,6 +796,10 @@ _GROUPS: Mapping[Rule, str] = {
         GET /admin_panel
         GET /admin_panel/dashboard
         GET /admin_panel/storage
+        GET /admin_panel/workloads
+        GET /admin_panel/workloads/<int:workload_id>
+        GET /admin_panel/resources
+        GET /admin_panel/settings/address
         GET /admin_panel/system
         GET /admin_panel/system/diagnostics.json
         GET /admin_panel/users

@@ -96,7 +96,7 @@ def _news_of(workload: Workload, status: Status) -> _News:
         code,
         as_storable(status.reason)[:MAX_REASON_CHARS],
         as_storable(status.message)[-MAX_MESSAGE_CHARS:],
-        status.endpoint[:255],
+        status.endpoint[:8192],
         [_describe(instance) for instance in status.instances[:_MAX_INSTANCES]],
         status.actual,
         status.desired,

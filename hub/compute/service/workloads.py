@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from hub.base.secrets import SECRET, Sealer
 from hub.base.texts import is_storable
 from hub.compute.hardware import parse_hardware
 from hub.compute.machines import MACHINES
-from hub.compute.models import Desired, Sku, Workload
+from hub.compute.models import Desired, Sku, Workload, WorkloadTask
 from hub.compute.service import applying
 from hub.compute.service.naming import random_svc_name
 from hub.compute.service.rules import (
@@ -290,3 +290,9 @@ def _lock(work: UnitOfWork, actor: Actor, workload_id: int) -> Workload:
 def lock_for(work: UnitOfWork, *, actor: Actor, workload_id: int) -> Workload:
     """The row, locked, of one that the actor may change. Raises as ``get_workload``."""
     return _lock(work, actor, workload_id)
+
+
+def list_tasks(work: UnitOfWork, workload: Workload, *, limit: int = 20) -> Sequence[WorkloadTask]:
+    """The last starts and builds of a workload that the actor was allowed to see, the newest first."""
+    query = select(WorkloadTask).where(WorkloadTask.workload_id == workload.id)
+    return work.session.scalars(query.order_by(WorkloadTask.id.desc()).limit(limit)).all()

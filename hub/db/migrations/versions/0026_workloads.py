@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Integer(), nullable=False),
         sa.Column("reason", sa.String(length=128), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("endpoint", sa.String(length=255), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
         sa.Column("instances", sa.JSON(), nullable=False),
         sa.Column("actual_replicas", sa.Integer(), nullable=False),
         sa.Column("desired_replicas", sa.Integer(), nullable=False),
