@@ -21,7 +21,8 @@ from hub.plugin.manifest import Plugin, WhenExpired
 from hub.plugin.states import PluginError
 
 _PERMISSION = re.compile(r"[a-z0-9_]+:[a-z0-9_]+:[a-z0-9_]+\Z")
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
+# Below a thing of the hub's, one segment may be a variable of the route: "/api/v1/namespaces/<uuid>/keys".
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+(/<[a-z_]+>(/[A-Za-z0-9._~-]+)+)?\Z")
 
 
 def load_plugin(installed: Installed) -> Plugin:

@@ -78,8 +78,8 @@ class Plugin:
     """What becomes of it when the licence has expired."""
 
     url_prefixes: ClassVar[tuple[str, ...]] = ()
-    """What the paths of its routes begin with ("/reports", "/api/v1/reports"). Nobody else serves these; while the
-    plugin is locked the hub answers there."""
+    """What the paths of its routes begin with ("/reports", "/api/v1/reports", "/api/v1/namespaces/<uuid>/reports").
+    Nobody else serves these; while the plugin is locked the hub answers there."""
 
     repository_paths: ClassVar[tuple[str, ...]] = ()
     """The same for routes below a repository ("/reports" for ``/api/v1/models/NS/NAME/reports``)."""

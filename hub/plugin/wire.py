@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint
 
 from hub.http.context import current_context
-from hub.http.errors import Renderer, request_id, speak
+from hub.http.errors import Renderer, request_id, speak, status_of
 from hub.http.limits import count_transfer
 from hub.plugin.open_views import keep_open
 
-__all__ = ["Renderer", "count_transfer", "create_wire", "current_context", "keep_open", "request_id"]
+__all__ = ["Renderer", "count_transfer", "create_wire", "current_context", "keep_open", "request_id", "status_of"]
 
 
 def create_wire(name: str, import_name: str, *, url_prefix: str, renderer: Renderer) -> Blueprint:

@@ -1,0 +1,272 @@
+"""The models that the gateway serves, and the upstreams that serve them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+
+from hub.plugin import Actor, Context, get_logger
+from hub.plugin.db import Page, PageArgs, UnitOfWork
+from hub.plugin.errors import Conflict, Invalid, NotFound
+from hub.plugin.outgoing import get_outgoing
+from hub.plugin.policy import require_site_admin
+from hub.plugin.signing import Sealer, create_sealer
+from plugins.inference.models import ServedModel, Upstream
+from plugins.inference.money import MAX_NANO
+
+log = get_logger(__name__)
+
+# Source: gateway contract, section 1.2.
+STRATEGIES = ("weighted", "round_robin", "session_hash")
+LLM_TYPES = ("external_llm", "serverless", "inference")
+MAX_UPSTREAMS, MAX_FALLBACKS, MAX_HEADERS = 32, 10, 20
+MAX_WEIGHT, MAX_TIER = 1000, 100
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}\Z")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,2046}[\x21-\x7e])?\Z")
+_RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+
+
+@dataclass(frozen=True)
+class Prices:
+    """In billionths of the currency, for a token."""
+
+    input: int = 0
+    cached: int = 0
+    cache_creation: int = 0
+    output: int = 0
+
+
+@dataclass(frozen=True)
+class Server:
+    """An upstream, with what is sent beside each request."""
+
+    id: int
+    url: str
+    model_name: str
+    provider: str
+    weight: int
+    tier: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model, as far as serving a request takes; of its upstreams those that are switched on, by tier."""
+
+    name: str
+    llm_type: str
+    provider: str
+    task: str
+    namespace_id: int | None
+    repo_path: str
+    strategy: str
+    session_header: str
+    fallbacks: tuple[str, ...]
+    max_tokens: int | None
+    prices: Prices
+    created_at_s: int
+    servers: tuple[Server, ...]
+
+    def is_for(self, namespace_id: int | None) -> bool:
+        """Whether a key of that namespace may call it; None: whether everybody may."""
+        return self.namespace_id in (None, namespace_id)
+
+
+@dataclass(frozen=True)
+class UpstreamForm:
+    """What an administrator says of an upstream. headers: None leaves those that are kept for this id."""
+
+    url: str
+    model_name: str
+    provider: str = ""
+    weight: int = 1
+    tier: int = 0
+    is_enabled: bool = True
+    headers: Mapping[str, str] | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelForm:
+    """What an administrator says of a model."""
+
+    name: str
+    upstreams: Sequence[UpstreamForm]
+    provider: str = ""
+    task: str = "text-generation"
+    llm_type: str = "external_llm"
+    is_enabled: bool = True
+    namespace_id: int | None = None
+    repo_path: str = ""
+    strategy: str = "weighted"
+    session_header: str = ""
+    fallbacks: Sequence[str] = ()
+    max_tokens: int | None = None
+    is_free: bool = False
+    prices: Prices = Prices()
+
+
+def _sealer(context: Context) -> Sealer:
+    return create_sealer(context, "inference-upstreams")
+
+
+def _refuse(reason: str) -> Invalid:
+    return Invalid(reason, code="model_invalid")
+
+
+def check_form(context: Context, form: ModelForm) -> None:
+    """Whether a model can be kept so. It asks where the upstreams are, so ask it outside of units of work.
+
+    Raises Invalid (``model_invalid``, ``outgoing_refused``).
+    """
+    if not _NAME.match(form.name):
+        raise _refuse("A model's name has letters, digits and ._:/@-, and begins with a letter or digit.")
+    if form.strategy not in STRATEGIES or form.llm_type not in LLM_TYPES:
+        raise _refuse(f"A strategy is one of {', '.join(STRATEGIES)}; a type one of {', '.join(LLM_TYPES)}.")
+    if form.session_header and not _HEADER.match(form.session_header):
+        raise _refuse("A session's header has letters, digits and dashes.")
+    if len(form.upstreams) > MAX_UPSTREAMS or len(form.fallbacks) > MAX_FALLBACKS:
+        raise _refuse(f"A model has {MAX_UPSTREAMS} upstreams and {MAX_FALLBACKS} fallbacks at most.")
+    prices = form.prices
+    if not all(0 <= price <= MAX_NANO for price in vars(prices).values()):
+        raise _refuse("A price lies outside what can be counted.")
+    for upstream in form.upstreams:
+        _check_upstream(context, upstream)
+
+
+def _check_upstream(context: Context, upstream: UpstreamForm) -> None:
+    if not 0 <= upstream.weight <= MAX_WEIGHT or not 0 <= upstream.tier <= MAX_TIER:
+        raise _refuse(f"A weight is 0 to {MAX_WEIGHT}, a tier 0 to {MAX_TIER}.")
+    if not upstream.model_name or len(upstream.model_name) > 255:
+        raise _refuse("An upstream needs the name by which it knows the model.")
+    headers = upstream.headers or {}
+    for name, value in headers.items():
+        if not _HEADER.match(name) or not _HEADER_VALUE.match(value) or name.lower() in _RESERVED_HEADERS:
+            raise _refuse(f"{name[:64]!r} is no header that can be sent beside a request.")
+    if len(headers) > MAX_HEADERS:
+        raise _refuse(f"An upstream has {MAX_HEADERS} headers at most.")
+    get_outgoing(context).check(upstream.url)
+
+
+def create_model(work: UnitOfWork, *, actor: Actor, form: ModelForm) -> ServedModel:
+    """A new model, of a form that was checked. Raises NotSignedIn, Denied, Conflict (``model_exists``)."""
+    require_site_admin(work, actor)
+    model = ServedModel(created_at=work.now())
+    return _save(work, model, form)
+
+
+def change_model(work: UnitOfWork, *, actor: Actor, model_id: int, form: ModelForm) -> ServedModel:
+    """A model as the form, which was checked, says; upstreams that it does not name are gone.
+
+    Raises NotSignedIn, Denied, NotFound (``model_not_found``), Conflict (``model_exists``).
+    """
+    return _save(work, get_model(work, actor=actor, model_id=model_id), form)
+
+
+def get_model(work: UnitOfWork, *, actor: Actor, model_id: int) -> ServedModel:
+    """Raises NotSignedIn, Denied, NotFound (``model_not_found``)."""
+    require_site_admin(work, actor)
+    model = work.session.get(ServedModel, model_id)
+    if model is None:
+        raise NotFound("The gateway has no such model.", code="model_not_found")
+    return model
+
+
+def delete_model(work: UnitOfWork, *, actor: Actor, model_id: int) -> None:
+    """Serve a model no more. Raises NotSignedIn, Denied, NotFound (``model_not_found``)."""
+    work.session.delete(get_model(work, actor=actor, model_id=model_id))
+    log.info("model_deleted", model_id=model_id, actor_id=actor.user_id)
+
+
+def list_models(work: UnitOfWork, *, actor: Actor, search: str = "", page: PageArgs) -> Page[ServedModel]:
+    """All models by name, for administrators. Raises NotSignedIn, Denied."""
+    require_site_admin(work, actor)
+    wanted = ServedModel.name.contains(search, autoescape=True) if search else true()
+    ids = work.session.scalars(select(ServedModel.id).where(wanted).order_by(ServedModel.name)).all()
+    query = select(ServedModel).where(ServedModel.id.in_(ids[page.offset : page.offset + page.per]))
+    found = work.session.scalars(query.order_by(ServedModel.name).options(selectinload(ServedModel.upstreams))).all()
+    return Page(found, len(ids))
+
+
+def _save(work: UnitOfWork, model: ServedModel, form: ModelForm) -> ServedModel:
+    known = {upstream.id: upstream for upstream in model.upstreams}
+    model.name, model.llm_type, model.provider, model.task = form.name, form.llm_type, form.provider, form.task
+    model.is_enabled, model.namespace_id, model.repo_path = form.is_enabled, form.namespace_id, form.repo_path
+    model.strategy, model.session_header, model.fallbacks = form.strategy, form.session_header, [*form.fallbacks]
+    model.max_tokens, model.is_free = form.max_tokens, form.is_free
+    model.input_nano, model.cached_nano = form.prices.input, form.prices.cached
+    model.cache_creation_nano, model.output_nano = form.prices.cache_creation, form.prices.output
+    model.updated_at = work.now()
+    model.upstreams = [_as_row(work.context, one, known) for one in form.upstreams]
+    try:
+        with work.savepoint():
+            work.session.add(model)
+            work.session.flush()
+    except IntegrityError:
+        raise Conflict(f"There is already a model named {form.name!r}.", code="model_exists") from None
+    log.info("model_saved", model_id=model.id)
+    return model
+
+
+def _as_row(context: Context, form: UpstreamForm, known: Mapping[int, Upstream]) -> Upstream:
+    row = known.get(form.id or 0) or Upstream(sealed_headers="")
+    row.url, row.model_name, row.provider = form.url, form.model_name, form.provider
+    row.weight, row.tier, row.is_enabled = form.weight, form.tier, form.is_enabled
+    if form.headers is not None:
+        text = json.dumps(dict(form.headers)) if form.headers else ""
+        row.sealed_headers = _sealer(context).seal(text) if text else ""
+    return row
+
+
+def header_names(context: Context, upstream: Upstream) -> list[str]:
+    """What is sent beside an upstream's requests, without the values."""
+    if not upstream.sealed_headers:
+        return []
+    return sorted(json.loads(_sealer(context).open(upstream.sealed_headers)))
+
+
+def find_served(work: UnitOfWork, name: str) -> Served | None:
+    """The model of that name, when it is switched on."""
+    found = _find_served(work, ServedModel.name == name)
+    return found[0] if found else None
+
+
+def list_served(work: UnitOfWork, *, namespace_id: int | None) -> list[Served]:
+    """The models that a key of this namespace may call, or (None) everybody, by name."""
+    is_visible = or_(ServedModel.namespace_id.is_(None), ServedModel.namespace_id == namespace_id)
+    return _find_served(work, is_visible)
+
+
+def _find_served(work: UnitOfWork, condition: ColumnElement[bool]) -> list[Served]:
+    query = select(ServedModel).where(ServedModel.is_enabled, condition).order_by(ServedModel.name)
+    sealer = _sealer(work.context)
+
+    def server_of(row: Upstream) -> Server:
+        headers = json.loads(sealer.open(row.sealed_headers)) if row.sealed_headers else {}
+        return Server(row.id, row.url, row.model_name, row.provider, row.weight, row.tier, headers)
+
+    return [
+        Served(
+            row.name,
+            row.llm_type,
+            row.provider,
+            row.task,
+            row.namespace_id,
+            row.repo_path,
+            row.strategy,
+            row.session_header,
+            tuple(row.fallbacks),
+            row.max_tokens,
+            Prices(row.input_nano, row.cached_nano, row.cache_creation_nano, row.output_nano),
+            int(row.created_at.timestamp()),
+            tuple(server_of(upstream) for upstream in row.upstreams if upstream.is_enabled),
+        )
+        for row in work.session.scalars(query.options(selectinload(ServedModel.upstreams)))
+    ]

@@ -1,0 +1,151 @@
+"""From an upstream's answer to the client's: the model's name as clients know it, usage counted on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from hub.plugin import get_logger
+from hub.plugin.outgoing import Exchange, NoAnswer
+from plugins.inference.gateway import faults
+from plugins.inference.gateway.events import DONE, BrokenStream, data_of, split_events
+from plugins.inference.gateway.faults import ClientGone, Fault
+from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
+from plugins.inference.gateway.usage import TokenUse, count_characters, or_estimate, read_usage
+
+log = get_logger(__name__)
+
+_encode = msgspec.json.encode
+
+
+def read_answer(ledger: Ledger, exchange: Exchange, *, limit_bytes: int, timeout_s: float) -> dict[str, Any]:
+    """An answer that does not stream. Raises Fault when it is none."""
+    began_s = time.perf_counter()
+    try:
+        body, is_whole = exchange.read(limit_bytes, timeout_s=timeout_s)
+    except NoAnswer as error:
+        raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
+    finally:
+        ledger.upstream_s += time.perf_counter() - began_s
+    try:
+        data = msgspec.json.decode(body) if is_whole else None
+    except (msgspec.DecodeError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise faults.upstream_failed()
+    if "model" in data:
+        data["model"] = ledger.model.name
+    return data
+
+
+def finish_answer(ledger: Ledger, data: dict[str, Any], *, prompt_tokens: int) -> None:
+    """Count what an answer used; the call has ended."""
+    choices = data.get("choices")
+    characters = count_characters(choices) if isinstance(choices, list) else 0
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        ledger.finish_reason = str(choices[0].get("finish_reason") or "")
+    ledger.mark_first_byte()
+    ledger.finish(or_estimate(read_usage(data.get("usage")), prompt=prompt_tokens, characters=characters))
+
+
+@dataclass
+class Relay:
+    """An answer that streams, event by event.
+
+    wants_usage: whether the client asked for the last event with the usage; upstreams are asked for it in any case.
+    """
+
+    ledger: Ledger
+    exchange: Exchange
+    prompt_tokens: int
+    wants_usage: bool
+    _use: TokenUse | None = None
+    _characters: int = 0
+
+    def events(self) -> Iterator[bytes]:
+        """What the client is sent. Closing it early closes the upstream, which then stops working for the call."""
+        try:
+            with self.exchange:
+                yield from self._relay()
+            # Before the last word, so that a client that has it finds the call in its account.
+            self._finish(200, "")
+            yield b"data: [DONE]\n\n"
+        except ClientGone:
+            self._finish(CLIENT_GONE, "client_disconnected")
+        except GeneratorExit:
+            self._finish(CLIENT_GONE, "client_disconnected")
+            raise
+        except Fault as fault:
+            # Something was sent already, so the status is said; the error is an event, and no "[DONE]" follows.
+            self._finish(fault.status, fault.code or "")
+            yield b"data: " + fault.body + b"\n\n"
+        except Exception:
+            log.exception("stream_failed", request_id=self.ledger.request_id)
+            self._finish(500, "internal_error")
+            yield b"data: " + faults.internal().body + b"\n\n"
+
+    def _relay(self) -> Iterator[bytes]:
+        try:
+            for event in split_events(self._pieces()):
+                data = data_of(event)
+                if data is None:
+                    yield event + b"\n\n"  # a comment, by which the upstream keeps the connection
+                elif data == DONE:
+                    return
+                elif sent := self._pass_on(data):
+                    self.ledger.mark_first_byte()
+                    yield sent
+        except NoAnswer as error:
+            raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
+        except BrokenStream:
+            raise faults.upstream_failed() from None
+        if not self.ledger.finish_reason:
+            # It ended without its end.
+            raise faults.upstream_failed()
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The upstream's bytes, and how long they were waited for."""
+        pieces = self.exchange.pieces()
+        while True:
+            began_s = time.perf_counter()
+            piece = next(pieces, None)
+            self.ledger.upstream_s += time.perf_counter() - began_s
+            if piece is None:
+                return
+            yield piece
+
+    def _pass_on(self, data: bytes) -> bytes:
+        """The client's event for the upstream's; nothing where the client is to see none."""
+        try:
+            chunk = msgspec.json.decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            raise faults.upstream_failed() from None
+        if not isinstance(chunk, dict):
+            raise faults.upstream_failed()
+        if chunk.get("error"):
+            raise faults.upstream_failed()
+        choices = chunk.get("choices")
+        # Some engines send running totals: the last one counts.
+        self._use = read_usage(chunk.get("usage")) or self._use
+        if not choices and self._use is not None and not self.wants_usage:
+            return b""
+        if isinstance(choices, list):
+            self._characters += count_characters(choices)
+            for choice in choices:
+                if isinstance(choice, dict) and choice.get("finish_reason"):
+                    self.ledger.finish_reason = str(choice["finish_reason"])
+        if "model" in chunk:
+            chunk["model"] = self.ledger.model.name
+        return b"data: " + _encode(chunk) + b"\n\n"
+
+    def _finish(self, status: int, error_code: str) -> None:
+        use = or_estimate(self._use, prompt=self.prompt_tokens, characters=self._characters)
+        try:
+            self.ledger.finish(use, status=status, error_code=error_code)
+        except Exception:
+            # The client has its answer; that it was not counted is for the operator to see.
+            log.exception("call_not_recorded", request_id=self.ledger.request_id, tokens=use.total)

@@ -1,0 +1,148 @@
+"""Asking upstreams, one after the other, until one answers. Source: gateway contract, sections 1.3 and 1.4."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from hub.plugin import Context, get_logger
+from hub.plugin.errors import Invalid
+from hub.plugin.outgoing import Exchange, NoAnswer, Patience, get_channels
+from plugins.inference.catalogue import Served, Server
+from plugins.inference.gateway import faults
+from plugins.inference.gateway.faults import Fault
+from plugins.inference.gateway.ledger import Ledger
+from plugins.inference.gateway.routing import Router, endpoint_of, host_of, retry_after_of
+from plugins.inference.settings import InferenceSettings
+
+log = get_logger(__name__)
+
+MAX_ERROR_BYTES = 64 * 1024
+# The request itself is at fault: another upstream would say the same.
+_FINAL = frozenset({400, 413, 422})
+_TO_UPSTREAM = frozenset({"openai-beta", "accept-language"})
+_MAX_MESSAGE_CHARS = 2000
+
+
+class Forwarder:
+    """Sends calls on, for one process."""
+
+    def __init__(self, context: Context, settings: InferenceSettings, router: Router) -> None:
+        self._channels = get_channels(context)
+        self._settings = settings
+        self._router = router
+
+    def open(
+        self,
+        ledger: Ledger,
+        choices: Iterator[tuple[Served, Server]],
+        data: Mapping[str, Any],
+        headers: Mapping[str, str],
+        check_client: Callable[[], None],
+    ) -> Exchange:
+        """The answer of the first upstream that gives one; its body is yet to be read.
+
+        check_client: raises ClientGone; it is asked before each attempt and while nothing comes.
+        Raises Fault when nobody answers.
+        """
+        last: Fault | None = None
+        for served, server in choices:
+            if ledger.attempts >= self._settings.max_attempts:
+                self._router.forget_try(server)
+                break
+            check_client()
+            ledger.attempts += 1
+            ledger.served, ledger.server = served, server
+            try:
+                return self._ask(ledger, server, data, headers, check_client)
+            except Fault as fault:
+                last = fault
+                if fault.status < 429:
+                    raise
+        if last is None:
+            raise faults.not_running(ledger.model.name) if not ledger.model.servers else faults.all_unavailable()
+        raise last
+
+    def _ask(
+        self,
+        ledger: Ledger,
+        server: Server,
+        data: Mapping[str, Any],
+        headers: Mapping[str, str],
+        check_client: Callable[[], None],
+    ) -> Exchange:
+        settings = self._settings
+        patience = Patience(
+            settings.connect_timeout_s,
+            settings.stream_timeout_s if ledger.is_stream else settings.answer_timeout_s,
+            settings.pause_timeout_s,
+        )
+        sent = {"Content-Type": "application/json", "X-Request-Id": ledger.request_id, **server.headers}
+        sent |= {name: value for name, value in headers.items() if name in _TO_UPSTREAM}
+        url = endpoint_of(server.url, ledger.route)
+        body = msgspec.json.encode({**data, "model": server.model_name})
+        began_s = time.perf_counter()
+        try:
+            exchange = self._channels.open(
+                "POST", url, headers=sent, body=body, patience=patience, while_waiting=check_client
+            )
+        except Invalid as error:
+            log.error("upstream_refused", upstream_id=server.id, host=host_of(url), reason=str(error))
+            self._router.tell(server, is_good=False)
+            raise faults.upstream_failed() from error
+        except NoAnswer as error:
+            log.warning("upstream_silent", upstream_id=server.id, host=host_of(url), reason=str(error))
+            self._router.tell(server, is_good=False)
+            raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
+        finally:
+            ledger.upstream_s += time.perf_counter() - began_s
+        if exchange.status == 200:
+            self._router.tell(server, is_good=True)
+            return exchange
+        with exchange:
+            raise self._fault_of(server, exchange)
+
+    def _fault_of(self, server: Server, exchange: Exchange) -> Fault:
+        status = exchange.status
+        try:
+            body, _ = exchange.read(MAX_ERROR_BYTES, timeout_s=5.0)
+        except NoAnswer:
+            body = b""
+        if status in _FINAL:
+            self._router.tell(server, is_good=True)
+            return _as_said(status, body)
+        retry_after_s = retry_after_of(exchange.headers) if status == 429 else None
+        self._router.tell(server, is_good=False, retry_after_s=retry_after_s)
+        log.warning("upstream_failed", upstream_id=server.id, status=status)
+        if status == 429:
+            return faults.upstream_limited(None if retry_after_s is None else int(retry_after_s))
+        if status in (401, 403):
+            log.error("upstream_key_refused", upstream_id=server.id, status=status)
+            return faults.upstream_refused_key()
+        if status in (408, 504):
+            return faults.upstream_late()
+        return faults.upstream_failed()
+
+
+def _as_said(status: int, body: bytes) -> Fault:
+    """The upstream's words on a request that is at fault, in the gateway's shape."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        said = None
+    error = said.get("error", said) if isinstance(said, dict) else None
+    if isinstance(error, str):
+        error = {"message": error}
+    if not isinstance(error, dict):
+        error = {}
+    message, code, param = (error.get(name) for name in ("message", "code", "param"))
+    return Fault(
+        400 if status == 422 else status,
+        "invalid_request_error",
+        code if isinstance(code, str) and len(code) <= 64 else "invalid_request_error",
+        message[:_MAX_MESSAGE_CHARS] if isinstance(message, str) and message else "The request was not understood.",
+        param=param if isinstance(param, str) and len(param) <= 256 else None,
+    )

@@ -1,0 +1,102 @@
+"""What a call used and cost: as the upstream says, or estimated. Source: gateway contract, section 1.7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plugins.inference.catalogue import Prices
+
+# Four characters are a token, about, in most languages and vocabularies.
+_CHARACTERS = 4
+MAX_TOKENS = 2**40
+
+
+@dataclass(frozen=True)
+class TokenUse:
+    """Tokens of a call; prompt with the cached ones, completion with those of reasoning. source: who says so."""
+
+    prompt: int = 0
+    cached: int = 0
+    cache_creation: int = 0
+    completion: int = 0
+    source: str = ""
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
+
+    def cost_nano(self, prices: Prices) -> int:
+        """In billionths of the currency."""
+        plain = self.prompt - self.cached - self.cache_creation
+        return (
+            plain * prices.input
+            + self.cached * prices.cached
+            + self.cache_creation * prices.cache_creation
+            + self.completion * prices.output
+        )
+
+
+def read_usage(usage: Any) -> TokenUse | None:
+    """The member ``usage`` of an answer, of chat, completions, embeddings or responses; None when it says nothing.
+
+    Upstreams may lie: numbers that cannot be are left out, and parts are never more than the whole.
+    """
+    if not isinstance(usage, Mapping):
+        return None
+    prompt = _number(usage.get("prompt_tokens", usage.get("input_tokens")))
+    completion = _number(usage.get("completion_tokens", usage.get("output_tokens")))
+    if prompt is None and completion is None:
+        total = _number(usage.get("total_tokens"))
+        return TokenUse(total, source="upstream") if total else None
+    details = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))
+    cached = _number(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+    prompt = prompt or 0
+    return TokenUse(prompt, min(cached or 0, prompt), 0, completion or 0, "upstream")
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS else None
+
+
+def estimate_tokens(characters: int) -> int:
+    """Tokens of so many characters, about."""
+    return -(-characters // _CHARACTERS)
+
+
+def count_characters(value: Any, *, depth: int = 0) -> int:
+    """The characters of all texts in a message, wherever they are: parts, arguments of tools, reasoning.
+
+    Addresses of images hold no text: their data are left out.
+    """
+    if isinstance(value, str):
+        return 0 if value.startswith("data:") else len(value)
+    if depth > 20:
+        return 0
+    if isinstance(value, Mapping):
+        return sum(count_characters(each, depth=depth + 1) for name, each in value.items() if name not in _NO_TEXT)
+    if isinstance(value, list):
+        return sum(count_characters(each, depth=depth + 1) for each in value)
+    return 0
+
+
+_NO_TEXT = frozenset({"role", "type", "id", "object", "model", "finish_reason", "image_url", "input_audio", "index"})
+
+
+def estimate_prompt(body: Mapping[str, Any]) -> int:
+    """Tokens of a request's prompt, about."""
+    texts = (body.get(name) for name in ("messages", "prompt", "input", "query", "documents", "tools", "instructions"))
+    numbers = 0
+    given = body.get("input", body.get("prompt"))
+    if isinstance(given, list):
+        # Token ids, or lists of them.
+        numbers = sum(len(each) if isinstance(each, list) else isinstance(each, int) for each in given)
+    return estimate_tokens(sum(count_characters(text) for text in texts)) + numbers
+
+
+def or_estimate(found: TokenUse | None, *, prompt: int, characters: int) -> TokenUse:
+    """What the upstream said, or else an estimate by what came."""
+    if found is not None:
+        return found
+    return TokenUse(prompt=prompt, completion=estimate_tokens(characters), source="estimate")

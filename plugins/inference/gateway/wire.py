@@ -1,0 +1,135 @@
+"""One request and its answer on the wire, as WSGI has them: beside Flask, which would take longer than the rest."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from plugins.inference.gateway.faults import ClientGone, Fault, bad_request, too_large
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Request:
+    """What a client asks."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self._environ = environ
+        self.method: str = environ["REQUEST_METHOD"]
+        self.path: str = environ.get("PATH_INFO", "")
+        self.query: str = environ.get("QUERY_STRING", "")
+        given = self.header("X-Request-Id")
+        self.id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+
+    def header(self, name: str) -> str:
+        """A header's value; "" without one."""
+        value: str = self._environ.get(f"HTTP_{name.upper().replace('-', '_')}", "")
+        return value
+
+    def headers(self) -> Mapping[str, str]:
+        """All of them, by their names in lower case."""
+        return {
+            name[5:].lower().replace("_", "-"): value for name, value in self._environ.items() if name[:5] == "HTTP_"
+        }
+
+    @property
+    def bearer(self) -> str:
+        """The key that it carries; "" without one."""
+        scheme, _, value = self.header("Authorization").partition(" ")
+        return value.strip() if scheme.lower() == "bearer" else self.header("X-Api-Key")
+
+    def read_json(self, limit_bytes: int) -> dict[str, Any]:
+        """The body. Raises Fault when it is too large, no JSON, or no object; ClientGone when it ends early."""
+        body = self._read(limit_bytes)
+        try:
+            data = msgspec.json.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            raise bad_request("The request's body is no JSON.") from None
+        if not isinstance(data, dict):
+            raise bad_request("The request's body is no JSON object.")
+        return data
+
+    def _read(self, limit_bytes: int) -> bytes:
+        environ = self._environ
+        text = environ.get("CONTENT_LENGTH") or ""
+        source = environ["wsgi.input"]
+        if text:
+            size = int(text) if text.isdecimal() else -1
+            if not 0 <= size <= limit_bytes:
+                raise too_large(limit_bytes)
+            body: bytes = source.read(size)
+            if len(body) < size:
+                raise ClientGone
+            return body
+        if not environ.get("wsgi.input_terminated"):
+            return b""
+        body = source.read(limit_bytes + 1)
+        if len(body) > limit_bytes:
+            raise too_large(limit_bytes)
+        return body
+
+    def has_gone(self) -> bool:
+        """Whether the client has hung up, as far as this server can tell: nothing is taken from what it sends."""
+        connection: socket.socket | None = self._environ.get("gunicorn.socket")
+        if connection is None:
+            return False
+        timeout_s = connection.gettimeout()
+        try:
+            connection.settimeout(0.0)
+            return connection.recv(1, socket.MSG_PEEK) == b""
+        except (BlockingIOError, TimeoutError):
+            return False
+        except (OSError, ValueError):
+            return True
+        finally:
+            connection.settimeout(timeout_s)
+
+
+def send(start_response: StartResponse, status: int, headers: Headers, body: bytes) -> Iterable[bytes]:
+    """An answer in JSON."""
+    sent = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers]
+    start_response(f"{status} {_REASONS.get(status, 'Unknown')}", sent)
+    return [body]
+
+
+def send_fault(start_response: StartResponse, fault: Fault, headers: Headers) -> Iterable[bytes]:
+    """An error."""
+    return send(start_response, fault.status, [*headers, *fault.headers.items()], fault.body)
+
+
+def begin_stream(start_response: StartResponse, headers: Headers) -> None:
+    """The head of an answer that streams."""
+    start_response(
+        "200 OK",
+        [
+            ("Content-Type", "text/event-stream; charset=utf-8"),
+            ("Cache-Control", "no-cache"),
+            ("X-Accel-Buffering", "no"),
+            *headers,
+        ],
+    )

@@ -1,0 +1,56 @@
+"""The manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hub.plugin import Context, Permission, Plugin, Role, Subject, TokenScope
+from plugins.inference.settings import InferenceSettings
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+
+class InferencePlugin(Plugin):
+    """Inference
+
+    A gateway that speaks OpenAI's protocol: models of providers under one address, with API keys, limits and budgets.
+    """
+
+    name = "inference"
+    settings = InferenceSettings
+    url_prefixes = (
+        "/v1",
+        "/api/v1/config/llms",
+        "/api/v1/namespaces/<uuid>/apikeys",
+        "/api/v1/namespaces/<uuid>/budgets",
+    )
+    models = "plugins.inference.models"
+    migrations = True
+    permissions = (
+        Permission(
+            "inference:key:read",
+            "see a namespace's API keys, never their values",
+            on=Subject.NAMESPACE,
+            role=Role.ADMIN,
+            scope=TokenScope.READ,
+        ),
+        Permission(
+            "inference:key:write",
+            "make, change and delete a namespace's API keys",
+            on=Subject.NAMESPACE,
+            role=Role.ADMIN,
+            scope=TokenScope.ADMIN,
+        ),
+    )
+
+    def api_blueprints(self) -> Iterable[Any]:
+        from plugins.inference.api import blp
+
+        return (blp,)
+
+    def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
+        from plugins.inference.gateway.app import create_gateway
+
+        return {"/v1": create_gateway}

@@ -1,0 +1,183 @@
+"""Bodies and answers of the REST API. Names: CSGHub contract, section 4.6; gateway contract, sections 1.2 and 1.6."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from plugins.inference.catalogue import (
+    LLM_TYPES,
+    MAX_FALLBACKS,
+    MAX_HEADERS,
+    MAX_TIER,
+    MAX_UPSTREAMS,
+    MAX_WEIGHT,
+    STRATEGIES,
+)
+from plugins.inference.keys import MAX_LIMIT, MAX_MODELS
+from plugins.inference.money import MAX_BUDGETS, MAX_NANO
+
+_NANO = {"description": "billionths of the currency"}
+
+
+def _amount() -> fields.Integer:
+    return fields.Integer(load_default=None, allow_none=True, validate=validate.Range(0, MAX_NANO), metadata=_NANO)
+
+
+def _limit(meaning: str) -> fields.Integer:
+    return fields.Integer(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, MAX_LIMIT),
+        metadata={"description": f"{meaning}; null: no limit"},
+    )
+
+
+def _price(meaning: str) -> fields.Integer:
+    return fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, MAX_NANO),
+        metadata={"description": f"{meaning}, in billionths of the currency for a token"},
+    )
+
+
+class BudgetSchema(Schema):
+    period = fields.String(
+        required=True,
+        validate=validate.Length(max=8),
+        metadata={"description": "30s, 15m, 24h, 7d, 1mo, or total", "example": "1mo"},
+    )
+    hard_nano = _amount()
+    soft_nano = _amount()
+
+
+class LimitsBody(Schema):
+    """What a key may do."""
+
+    models = fields.List(
+        fields.String(validate=validate.Length(1, 255)),
+        load_default=list,
+        validate=validate.Length(max=MAX_MODELS),
+        metadata={"description": "names, with *; empty: all"},
+    )
+    rpm_limit = _limit("requests a minute")
+    tpm_limit = _limit("tokens a minute")
+    max_parallel_requests = _limit("calls at once")
+    budgets = fields.List(fields.Nested(BudgetSchema), load_default=list, validate=validate.Length(max=MAX_BUDGETS))
+
+
+class NewKeyBody(LimitsBody):
+    name = fields.String(required=True, validate=validate.Length(1, 64), metadata={"example": "laptop"})
+    expired_at = fields.AwareDateTime(
+        load_default=None, allow_none=True, metadata={"description": "null: never", "example": None}
+    )
+
+
+class KeyBody(NewKeyBody):
+    is_active = fields.Boolean(load_default=True)
+
+
+class KeySchema(Schema):
+    """An API key."""
+
+    id = fields.Integer()
+    token_name = fields.String()
+    token = fields.String(metadata={"description": "its value when it is made; later its ends"})
+    application = fields.String()
+    token_type = fields.String(metadata={"description": "owner or builtin"})
+    ns_uuid = fields.String()
+    is_active = fields.Boolean()
+    expired_at = fields.DateTime(allow_none=True)
+    last_used_at = fields.DateTime(allow_none=True)
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+    models = fields.List(fields.String())
+    rpm_limit = fields.Integer(allow_none=True)
+    tpm_limit = fields.Integer(allow_none=True)
+    max_parallel_requests = fields.Integer(allow_none=True)
+    budgets = fields.List(fields.Nested(BudgetSchema))
+
+
+class BudgetsBody(Schema):
+    budgets = fields.List(fields.Nested(BudgetSchema), required=True, validate=validate.Length(max=MAX_BUDGETS))
+
+
+class _Upstream(Schema):
+    id = fields.Integer(load_default=None, allow_none=True, metadata={"description": "of one that is there already"})
+    url = fields.String(
+        required=True, validate=validate.Length(1, 2048), metadata={"example": "https://api.example.org/v1"}
+    )
+    model_name = fields.String(required=True, validate=validate.Length(1, 255), metadata={"example": "small"})
+    provider = fields.String(load_default="", validate=validate.Length(max=64))
+    weight = fields.Integer(load_default=1, validate=validate.Range(0, MAX_WEIGHT))
+    tier = fields.Integer(
+        load_default=0, validate=validate.Range(0, MAX_TIER), metadata={"description": "a smaller one is asked first"}
+    )
+    enabled = fields.Boolean(load_default=True)
+
+
+class UpstreamBody(_Upstream):
+    """An upstream."""
+
+    headers = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 64)),
+        values=fields.String(validate=validate.Length(1, 2048)),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=MAX_HEADERS),
+        metadata={
+            "description": "sent beside each request, such as Authorization; kept sealed, never shown. null: as it was",
+            "example": {"Authorization": "Bearer secret"},
+        },
+    )
+
+
+class UpstreamSchema(_Upstream):
+    headers = fields.List(fields.String(), metadata={"description": "the names"})
+
+
+class PricesBody(Schema):
+    input = _price("of a prompt")
+    cached = _price("of a prompt's cached part")
+    cache_creation = _price("of what a prompt puts into the cache")
+    output = _price("of an answer")
+
+
+class ModelBody(Schema):
+    """A model that the gateway serves."""
+
+    model_name = fields.String(required=True, validate=validate.Length(1, 255), metadata={"example": "acme/small"})
+    type = fields.String(load_default="external_llm", validate=validate.OneOf(LLM_TYPES))
+    provider = fields.String(load_default="", validate=validate.Length(max=64))
+    task = fields.String(load_default="text-generation", validate=validate.Length(max=64))
+    enabled = fields.Boolean(load_default=True)
+    namespace = fields.String(
+        load_default="", validate=validate.Length(max=64), metadata={"description": "whose it is alone; empty: all"}
+    )
+    repo_path = fields.String(load_default="", validate=validate.Length(max=255))
+    strategy = fields.String(load_default="weighted", validate=validate.OneOf(STRATEGIES))
+    session_header = fields.String(load_default="", validate=validate.Length(max=64))
+    fallbacks = fields.List(
+        fields.String(validate=validate.Length(1, 255)), load_default=list, validate=validate.Length(max=MAX_FALLBACKS)
+    )
+    max_tokens = _limit("tokens of an answer where the caller does not say")
+    free = fields.Boolean(load_default=False)
+    prices = fields.Nested(PricesBody, load_default=dict)
+    upstreams = fields.List(fields.Nested(UpstreamBody), load_default=list, validate=validate.Length(max=MAX_UPSTREAMS))
+
+
+class ModelSchema(ModelBody):
+    id = fields.Integer()
+    upstreams = fields.List(fields.Nested(UpstreamSchema))
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+
+
+class ModelsQuery(Schema):
+    search = fields.String(load_default="", validate=validate.Length(max=255))
+    page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
+    per = fields.Integer(load_default=50, validate=validate.Range(1, 100))
+
+
+class PageQuery(Schema):
+    page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
+    per = fields.Integer(load_default=50, validate=validate.Range(1, 100))
