@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from hub.api.account_schemas import Moment
 from hub.api.envelope import enveloped
 from hub.api.schemas import Body
 from hub.community.service.broadcasts import FORMS, MAX_BROADCAST_CHARS, THEMES
@@ -21,8 +22,10 @@ class BroadcastBody(Body):
     status = fields.String(
         load_default=STATUSES[0],
         validate=validate.OneOf(STATUSES),
-        metadata={"description": "one broadcast is active at a time: the one that was so ends"},
+        metadata={"description": "one broadcast is shown at a time: the one that was so ends"},
     )
+    starts_at = Moment(allow_none=True, load_default=None, metadata={"description": "null: as soon as it is active"})
+    ends_at = Moment(allow_none=True, load_default=None, metadata={"description": "null: until somebody ends it"})
 
 
 class UpdateBroadcastBody(Body):
@@ -32,6 +35,8 @@ class UpdateBroadcastBody(Body):
     bc_type = fields.String(validate=validate.OneOf(FORMS))
     theme = fields.String(validate=validate.OneOf(THEMES))
     status = fields.String(validate=validate.OneOf(STATUSES))
+    starts_at = Moment(allow_none=True)
+    ends_at = Moment(allow_none=True)
 
 
 class BroadcastSchema(Schema):
@@ -40,6 +45,8 @@ class BroadcastSchema(Schema):
     bc_type = fields.String(metadata={"description": "banner or message"})
     theme = fields.String(metadata={"description": "light or dark"})
     status = fields.String(metadata={"description": "active or inactive"})
+    starts_at = fields.DateTime(allow_none=True)
+    ends_at = fields.DateTime(allow_none=True)
     created_at = fields.DateTime()
     updated_at = fields.DateTime()
 

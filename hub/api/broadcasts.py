@@ -30,6 +30,8 @@ def _view(broadcast: Broadcast) -> dict[str, Any]:
         "bc_type": broadcast.form,
         "theme": broadcast.theme,
         "status": _ACTIVE if broadcast.is_active else _INACTIVE,
+        "starts_at": broadcast.starts_at,
+        "ends_at": broadcast.ends_at,
         "created_at": broadcast.created_at,
         "updated_at": broadcast.updated_at,
     }
@@ -40,7 +42,7 @@ def _members(body: dict[str, Any]) -> dict[str, Any]:
     members = {"content": body.get("content"), "form": body.get("bc_type"), "theme": body.get("theme")}
     if "status" in body:
         members["is_active"] = body["status"] == _ACTIVE
-    return members
+    return members | {name: body[name] for name in ("starts_at", "ends_at") if name in body}
 
 
 @blp.get("/broadcasts/active")

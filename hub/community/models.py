@@ -257,8 +257,15 @@ class Broadcast(Model):
     form: Mapped[str] = mapped_column(String(16), default="banner")  # or message
     theme: Mapped[str] = mapped_column(String(16), default="light")  # or dark
     is_active: Mapped[bool] = mapped_column(default=True, index=True)
+    starts_at: Mapped[datetime | None]  # None: as soon as it is active
+    ends_at: Mapped[datetime | None]  # None: until somebody ends it
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+    def is_shown(self, now: datetime) -> bool:
+        """Whether its time is now."""
+        has_begun = self.starts_at is None or self.starts_at <= now
+        return self.is_active and has_begun and (self.ends_at is None or self.ends_at > now)
 
 
 class ClientEvent(Model):

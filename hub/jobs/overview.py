@@ -46,6 +46,23 @@ def list_queues(work: UnitOfWork) -> list[QueueStanding]:
     return list(queues.values())
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed. error: its last line, which names the exception; without credentials, like the job's row."""
+
+    job: str
+    name: str
+    failed_at: datetime | None
+    error: str
+
+
+def list_failures(work: UnitOfWork, *, limit: int) -> list[Failure]:
+    """The jobs that failed last."""
+    query = select(Job.uuid, Job.name, Job.finished_at, Job.error).where(Job.state == JobState.FAILED)
+    rows = work.session.execute(query.order_by(Job.id.desc()).limit(limit))
+    return [Failure(uuid, name, at, error.strip().rpartition("\n")[2][:500]) for uuid, name, at, error in rows]
+
+
 def list_schedules(work: UnitOfWork) -> list[ScheduleStanding]:
     """Every periodic job that is registered here, in two queries."""
     paused = dict(work.session.execute(select(SchedulePause.name, SchedulePause.paused_at)).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Flask, Response, request
@@ -11,20 +12,26 @@ from marshmallow import Schema, fields
 from hub.accounts.policy import require_site_admin
 from hub.api.envelope import enveloped, ok
 from hub.base.effective import MASK
+from hub.base.paging import PageArgs
 from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.errors import speak
 from hub.http.rest import HubApi
 from hub.http.routing import PREFIX, ApiBlueprint
+from hub.jobs.overview import list_failures, list_queues
+from hub.jobs.workers import list_workers
 from hub.licensing.service import LICENSING
 from hub.plugin.overview import list_plugins, list_settings
 from hub.plugin.states import PluginState
+from hub.repos.figures import list_uses
 from hub.web.console import render_console, require_console
 from hub.web.errors import render_html_error
+from hub.web.operations import diagnose
 
 blp = ApiBlueprint("plugins", __name__, url_prefix=f"{PREFIX}/admin", description="Plugins and settings")
 pages = Blueprint("plugin_pages", __name__)
+_SHOWN_FAILURES = 20
 speak(pages, render_html_error)
 
 
@@ -107,6 +114,26 @@ def show_plugins() -> Response:
         states={word.value: word.value.replace("_", " ") for word in PluginState},
         edition=context[LICENSING].edition,
     )
+
+
+@pages.get("/admin_panel/system/diagnostics.json")
+def send_diagnostics() -> Response:
+    """What to send along with a question about this hub; there are no secrets in it."""
+    context = current_context()
+    with reading(context) as work:
+        actor = require_console(work)
+        queues, failures = list_queues(work), list_failures(work, limit=_SHOWN_FAILURES)
+        uses = list_uses(work, actor=actor, page=PageArgs(per=1)).total
+    found = diagnose(context, queues=queues) | {
+        "workers": [asdict(worker) for worker in list_workers(context) or ()],
+        "plugins": list_plugins(context),
+        "recent_failures": [asdict(failure) for failure in failures],
+        "namespaces_with_repositories": uses,
+    }
+    response = Response(json.dumps(found, indent=2, default=str), mimetype="application/json")
+    response.headers.set("Content-Disposition", "attachment", filename="hub-diagnostics.json")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @pages.get("/admin_panel/settings")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
+from flask_babel import gettext
 
 from hub.accounts.service.figures import count_accounts
 from hub.base.context import Context
-from hub.base.paging import PageArgs
 from hub.db.uow import reading
+from hub.http.checks import check_address
 from hub.http.context import current_context
+from hub.http.health import instance_id
+from hub.http.origin import hub_url
 from hub.http.paging import page_args
 from hub.jobs.overview import list_queues
 from hub.licensing.service import LICENSING
@@ -22,7 +24,6 @@ from hub.web.console import PER_PAGE, render_console, require_console
 from hub.web.operations import (
     describe_migrations,
     describe_versions,
-    diagnose,
     free_space,
     list_steps,
     look_around,
@@ -30,11 +31,11 @@ from hub.web.operations import (
     xet_bytes,
 )
 from hub.web.pages import render_page
+from hub.web.setting_up import config_path, make_store_probe
 
 blueprint = Blueprint("admin_pages", __name__)
 
 DAYS = 30
-_SHOWN_USES = 5
 
 
 @blueprint.get("/admin_panel")
@@ -103,6 +104,27 @@ def show_storage() -> Response:
     )
 
 
+@blueprint.get("/admin_panel/settings/address")
+def show_address() -> Response:
+    """Whether the address in force leads here: from the browser, and (``part=server``) from the hub's own machine."""
+    context = current_context()
+    with reading(context) as work:
+        require_console(work)
+    base_url = context.settings.effective_base_url
+    if request.args.get("part") == "server":
+        found = check_address(context, base_url)
+        return render_page("setup/_checks.html", checks=[found], title=gettext("From the hub's machine"))
+    return render_page(
+        "admin/_address.html",
+        base_url=base_url,
+        here_url=hub_url(),
+        is_set=bool(context.settings.base_url),
+        instance=instance_id(context),
+        probe=make_store_probe(context),
+        config_path=config_path(context.settings),
+    )
+
+
 @blueprint.get("/admin_panel/system")
 def show_system() -> Response:
     """Versions, the state of the database, and all that is looked at."""
@@ -112,18 +134,3 @@ def show_system() -> Response:
     return render_console(
         "system", "system.html", versions=describe_versions(context), migrations=describe_migrations(context)
     )
-
-
-@blueprint.get("/admin_panel/system/diagnostics.json")
-def send_diagnostics() -> Response:
-    """What to send along with a question about this hub; there are no secrets in it."""
-    context = current_context()
-    with reading(context) as work:
-        actor = require_console(work)
-        queues = list_queues(work)
-        uses = list_uses(work, actor=actor, page=PageArgs(per=_SHOWN_USES)).total
-    found = diagnose(context, queues=queues) | {"namespaces_with_repositories": uses}
-    response = Response(json.dumps(found, indent=2, default=str), mimetype="application/json")
-    response.headers.set("Content-Disposition", "attachment", filename="hub-diagnostics.json")
-    response.headers["Cache-Control"] = "private, no-store"
-    return response

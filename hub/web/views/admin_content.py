@@ -117,6 +117,7 @@ def show_broadcasts() -> Response:
     with reading(current_context()) as work:
         actor = require_console(work)
         found = list_broadcasts(work, actor=actor, page=args)
+        now = work.now()
     edited = next((one for one in found.items if str(one.id) == request.args.get("edit")), None)
     return render_console(
         "broadcasts",
@@ -125,6 +126,7 @@ def show_broadcasts() -> Response:
         found=found,
         args=args,
         edited=edited,
+        now=now,
         forms=FORMS,
         themes=THEMES,
         most=MAX_BROADCAST_CHARS,

@@ -1,5 +1,7 @@
 """The REST routes of broadcasts and client events, as clients of the platform see them."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -79,3 +81,24 @@ def test_clients_report_their_use(callers, context):
         assert ada.call("POST", "/events", wrong).status_code == status, wrong
     with reading(context) as work:
         assert len(work.session.scalars(select(ClientEvent.id)).all()) == 300
+
+
+def test_a_broadcast_has_its_time(callers, clock):
+    nobody, _, root = callers
+
+    def at(hours):
+        return (clock.now() + timedelta(hours=hours)).isoformat()
+
+    now = data(root.post("/admin/broadcasts", {"content": "Now"}))
+    later = data(root.post("/admin/broadcasts", {"content": "Later", "starts_at": at(1), "ends_at": at(2)}))
+    assert data(nobody.get("/broadcasts/active"))["id"] == now["id"]
+    assert nobody.get(f"/broadcasts/{later['id']}").status_code == 404
+    clock.advance(3600)
+    assert data(nobody.get("/broadcasts/active"))["id"] == later["id"]
+    clock.advance(3600)
+    # What came before it has ended with its beginning.
+    assert nobody.get("/broadcasts/active").json == {"msg": "OK"}
+    data(root.put(f"/admin/broadcasts/{later['id']}", {"ends_at": None}))
+    assert data(nobody.get("/broadcasts/active"))["id"] == later["id"]
+    body = {"content": "Odd", "starts_at": at(2), "ends_at": at(1)}
+    assert refusal(root.post("/admin/broadcasts", body)) == (400, "broadcast_times")

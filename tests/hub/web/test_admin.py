@@ -241,6 +241,7 @@ def test_settings_and_diagnostics_tell_no_secret(client, root):
     page = client.get("/admin_panel/settings", headers=root).text
     assert "HUB_UNDELETE_TTL_S=604800" in page
     answer = client.get("/admin_panel/system/diagnostics.json", headers=root)
+    assert {"plugins", "workers", "recent_failures", "migrations"} <= set(answer.json)
     found = json.loads(answer.text)
     assert {"versions", "checks", "settings", "queues", "figures", "migrations"} <= set(found)
     for text in (page, answer.text, client.get("/admin_panel/mail", headers=root).text):

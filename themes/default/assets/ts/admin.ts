@@ -105,3 +105,10 @@ onEach<HTMLFormElement>("form[data-import-users]", (form) => {
     }, tellError);
   });
 });
+
+// input[data-moment=ISO]: a date and time, by this browser's clock.
+onEach<HTMLInputElement>("input[data-moment]", (field) => {
+  const moment = new Date(field.dataset["moment"] ?? "");
+  if (Number.isNaN(moment.getTime())) return;
+  field.value = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+});

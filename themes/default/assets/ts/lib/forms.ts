@@ -4,7 +4,7 @@
 //   <button data-api="/api/v1/…" data-method="DELETE" data-confirm="ada/bert" data-undo="PUT">
 //
 // Fields become members of a JSON object by their names; "a.b" nests. data-type on a field: "number", "list" (a comma
-// or a line between), "json", "boolean" (of a select). A checkbox is true or false, or one of a list where several have
+// or a line between), "json", "moment" (of a local date and time), "boolean" (of a select). A checkbox is true or false, or one of a list where several have
 // its name. A field that is empty and has data-skip is left out. What a field with data-address says stands in the
 // address in place of its {name}, and not in the body.
 // data-then: "reload", an address with {members} of the answer's data, "close" (the dialog), or nothing. An event
@@ -50,6 +50,7 @@ export function bodyOf(form: HTMLFormElement): Json {
     if (value === "" && field.dataset["skip"] !== undefined) continue;
     if (type === "number") put(body, field.name, value === "" ? null : Number(value));
     else if (type === "boolean") put(body, field.name, value === "true");
+    else if (type === "moment") put(body, field.name, value ? new Date(value).toISOString() : null);
     else if (type === "json") put(body, field.name, value ? JSON.parse(value) : null);
     else if (type === "list")
       put(
