@@ -280,6 +280,8 @@ class Instance:
         try:
             port = self._house.allot_port(self) if needs_port(spec) else 0
             orders = self._orders(cards, port)
+            if self.state.phase is Phase.IDLE:
+                self.state.reason = self.state.message = ""  # it has waited for its turn
             self.state.launch = self._house.store.next("launch")
             self.state.phase, self.state.ending, self.state.exit_code = Phase.STARTING, Ending.NONE, None
             self.state.port, self.state.cards = port, [card.id for card in cards]

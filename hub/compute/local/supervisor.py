@@ -325,4 +325,5 @@ class Supervisor:
         return self._census.node() | {
             "accelerators": [asdict(each) for each in self._leases.report(self._instances())],
             "isolation": self.isolation.words,
+            "labels": {"isolation_level": str(self.isolation.level)},
         }

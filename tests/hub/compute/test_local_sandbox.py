@@ -63,6 +63,7 @@ def test_the_level_is_the_strongest_that_works(tmp_path: Path, monkeypatch: pyte
 def test_it_sees_its_own_directory_its_mounts_and_nothing_of_the_hub(boxed: LocalCompute, tmp_path: Path) -> None:
     [node] = boxed.driver.nodes()
     assert node.isolation.startswith("3:")
+    assert node.labels["isolation_level"] == "3"
     snapshot = tmp_path / "snapshot"
     snapshot.mkdir()
     (snapshot / "config.json").write_text("{}")
