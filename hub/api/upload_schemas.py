@@ -30,7 +30,7 @@ class CheckedFileBody(Body):
     size = _size("bytes")
 
 
-class CheckBody(Body):
+class UploadCheckBody(Body):
     branch = text("empty: the default branch")
     files = fields.List(fields.Nested(CheckedFileBody), required=True, validate=validate.Length(1, MAX_CHECKED))
     total_size = _size("bytes of all that is to come, for the quota")

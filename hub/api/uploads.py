@@ -51,7 +51,7 @@ def check_name(query: dict[str, Any], kind: RepositoryKind) -> dict[str, Any]:
 
 
 @blp.at("/uploads/check", method="POST")
-@blp.arguments(schemas.CheckBody)
+@blp.arguments(schemas.UploadCheckBody)
 @blp.response(200, enveloped(schemas.CheckedSchema))
 def check_upload(body: dict[str, Any], address: Address) -> dict[str, Any]:
     """How each of these files would be stored, what is at its path now, and what stands against it."""
