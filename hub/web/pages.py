@@ -41,8 +41,9 @@ log = get_logger(__name__)
 
 THEME_COOKIE = "theme"
 BROADCAST_COOKIE = "broadcast"
+VIEW_COOKIE = "list_view"  # set by the browser itself: discover.ts
 # Cookies that say nothing of who has them.
-_CHOICES = frozenset({THEME_COOKIE, BROADCAST_COOKIE, LOCALE_COOKIE, ZONE_COOKIE, WEEK_COOKIE, *LOOKS})
+_CHOICES = frozenset({THEME_COOKIE, BROADCAST_COOKIE, VIEW_COOKIE, LOCALE_COOKIE, ZONE_COOKIE, WEEK_COOKIE, *LOOKS})
 _THEMES = ("light", "dark")
 
 # Half a millisecond for the longest pages, which then are a sixth as long.

@@ -26,7 +26,7 @@ from hub.repos.service import list_repositories
 from hub.web.cards import card_views
 from hub.web.filters import SIZES, FacetView, categories_of, chips, facet_keys, facet_views, read_filters, size_span
 from hub.web.i18n import gettext
-from hub.web.pages import render_page, wants_part, with_query
+from hub.web.pages import VIEW_COOKIE, render_page, wants_part, with_query
 from hub.web.routing import KIND
 
 blueprint = Blueprint("lists", __name__)
@@ -34,6 +34,7 @@ log = get_logger(__name__)
 
 PER_PAGE = 20
 DEFAULT_SORT = "trending"
+SHAPES = ("cards", "table")
 
 
 @blueprint.record
@@ -78,6 +79,7 @@ def show_list(kind: RepositoryKind) -> Response:
         kind=kind,
         sorts=sorts(),
         sort=request.args.get("sort") or DEFAULT_SORT,
+        shape=_shape(),
         sizes=SIZES,
         size_span=size_span(),
         sources=SOURCES,
@@ -85,6 +87,12 @@ def show_list(kind: RepositoryKind) -> Response:
         cleared=with_query(**dict.fromkeys(request.args)),
         **values,
     )
+
+
+def _shape() -> str:
+    """How the list is shown: as the address says, else as this browser was last told."""
+    asked = (request.args.get("view"), request.cookies.get(VIEW_COOKIE))
+    return next((name for name in asked if name in SHAPES), SHAPES[0])
 
 
 def _fault(kind: RepositoryKind, status: int, message: str, **more: Any) -> dict[str, Any]:

@@ -44,8 +44,12 @@ def shelf(context, make_user, make_token, make_repository, actor_of):
     return ada, made, {**HTML, "Authorization": f"Bearer {make_token(ada, 'admin')}"}
 
 
+def _in_order(page):
+    return re.findall(r'<a class="of-card" href="/\w+/ada/(\w+)"', page.text)
+
+
 def _paths(page):
-    return sorted(re.findall(r'<a class="of-card" href="/\w+/ada/(\w+)"', page.text))
+    return sorted(_in_order(page))
 
 
 def _count(page, key, name):
@@ -123,6 +127,17 @@ def test_a_list_that_cannot_be_read_says_so_in_its_place_and_its_filters_stay(co
     with context[DATABASE].engine.begin() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO repositories"))
     assert _paths(client.get("/models?search=alpha", headers=HTML)) == ["alpha"]
+
+
+def test_a_list_is_a_table_where_its_address_or_the_browser_says_so(client, shelf):
+    table = client.get("/models?view=table&sort=name", headers=HTML)
+    assert _in_order(table) == ["alpha", "beta", "gamma"]
+    assert table.text.count('data-testid="list.row"') == 3
+    client.set_cookie("list_view", "table")
+    assert 'data-testid="list.row"' in client.get("/datasets", headers=HTML).text
+    assert 'data-testid="list.row"' not in client.get("/datasets?view=cards", headers=HTML).text
+    client.set_cookie("list_view", "<odd>")
+    assert 'data-testid="card"' in client.get("/datasets", headers=HTML).text
 
 
 def test_a_list_without_anything_says_what_to_do(client, shelf):
@@ -269,5 +284,11 @@ def test_the_rest_lists_take_the_filters_of_the_pages(client, shelf):
     found = client.get("/api/v1/models?visibility=private", headers=headers).json["data"]
     assert [model["path"] for model in found] == ["ada/veiled"]
     assert client.get("/api/v1/models?fits=24").json["data"] == []
+    for sort in ("name", "size", "created", "most_likes7d"):
+        found = client.get(f"/api/v1/models?sort={sort}").json["data"]
+        assert sorted(model["name"] for model in found) == ["alpha", "beta", "gamma"]
+        page = client.get(f"/models?sort={sort}", headers=HTML)
+        assert _in_order(page) == [model["name"] for model in found]
+    assert _in_order(client.get("/models?sort=name", headers=HTML)) == ["alpha", "beta", "gamma"]
     for query in ("visibility=moon", "fits=x", "fits=nan"):
         assert client.get(f"/api/v1/models?{query}").status_code == 400

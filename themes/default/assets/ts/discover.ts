@@ -1,6 +1,6 @@
 // Lists and searches: forms that narrow them keep what the address says already, and leave out what is empty. The two
 // handles of a span write into its two fields.
-import { onEach } from "./lib/dom";
+import { on, onEach } from "./lib/dom";
 import { text } from "./lib/texts";
 import { tellError } from "./lib/toasts";
 
@@ -34,6 +34,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 document.addEventListener("htmx:sendError", () => {
   tellError(new Error(text("The hub cannot be reached. Check the connection and try again.")));
+});
+
+// Cards or a table: as it was chosen last.
+on("click", "[data-view]", (link) => {
+  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not everywhere.
+  document.cookie = `list_view=${link.dataset["view"]}; path=/; max-age=31536000; samesite=lax`;
 });
 
 onEach("[data-range]", (range) => {
