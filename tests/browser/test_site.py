@@ -36,6 +36,23 @@ def test_menus_and_the_search_box_are_reached_by_keys(open_window, person):
     expect(page.get_by_test_id("bar.user")).to_be_focused()
 
 
+def test_a_part_that_did_not_come_is_asked_for_again(open_window, person):
+    window, related = open_window(person), re.compile(r"part=related$")
+    for fault in ("ERR_FAILED", "htmx:"):
+        window.expect_fault(fault)
+    window.page.route(related, lambda route: route.abort())
+    page = window.open("/" + person.create_repository("parts"))
+    again = page.get_by_test_id("part.again")
+    expect(again).to_be_visible()
+    page.unroute(related)
+    again.click()
+    expect(again).to_have_count(0)
+    window.context.set_offline(True)
+    expect(page.get_by_test_id("offline")).to_be_visible()
+    window.context.set_offline(False)
+    expect(page.get_by_test_id("offline")).to_be_hidden()
+
+
 def test_what_is_not_there_says_so_and_helps_on(open_window):
     window = open_window(size=NARROW)
     window.expect_fault("404")

@@ -7,6 +7,8 @@ import "./lib/dialogs";
 import "./lib/forms";
 import "./lib/bar";
 import "./lib/keys";
+import "./lib/parts";
+import "./lib/scrolls";
 import "./lib/quick";
 import "./lib/theme";
 import "./lib/times";
