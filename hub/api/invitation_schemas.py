@@ -38,7 +38,7 @@ class UserImportBody(Body):
     dry_run = fields.Boolean(load_default=True, metadata={"description": "look it over and make nothing"})
 
 
-class FindingSchema(Schema):
+class ImportFindingSchema(Schema):
     line = fields.Integer()
     column = fields.String(metadata={"description": "empty: the line as a whole"})
     message = fields.String()
@@ -48,4 +48,4 @@ class FindingSchema(Schema):
 class UserImportSchema(Schema):
     rows = fields.Integer(metadata={"description": "accounts that could be made"})
     created = fields.Integer(metadata={"description": "0 where anything was found: all are made, or none"})
-    findings = fields.List(fields.Nested(FindingSchema), metadata={"description": "at most 200"})
+    findings = fields.List(fields.Nested(ImportFindingSchema), metadata={"description": "at most 200"})

@@ -28,6 +28,7 @@ from hub.repos.figures import list_uses
 from hub.web.console import render_console, require_console
 from hub.web.errors import render_html_error
 from hub.web.operations import diagnose
+from hub.web.setting_up import let_reach, make_store_probe
 
 blp = ApiBlueprint("plugins", __name__, url_prefix=f"{PREFIX}/admin", description="Plugins and settings")
 pages = Blueprint("plugin_pages", __name__)
@@ -150,7 +151,7 @@ def show_settings() -> Response:
         if (not origin or row["origin"] == origin)
         and all(word in f"{row['name']} {row['help']}".lower() for word in words)
     ]
-    return render_console(
+    response = render_console(
         "settings",
         "settings.html",
         state="ready" if shown else "empty",
@@ -161,6 +162,9 @@ def show_settings() -> Response:
         origins=("default", "file", "environment"),
         home=context.settings.home,
     )
+    for url in filter(None, (context.settings.effective_base_url, make_store_probe(context))):
+        let_reach(response, url)
+    return response
 
 
 def lines_of(row: dict[str, Any]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from hub.web.setting_up import (
     STEPS,
     config_path,
     describe_limits,
+    let_reach,
     look_at_environment,
     make_store_probe,
     write_config,
@@ -119,16 +120,8 @@ def show_step(step: str) -> Response:
     )
     response.set_cookie(_STEP_COOKIE, step, max_age=_MAX_AGE_S, samesite="Lax", httponly=True)
     for origin in filter(None, (values.get("base_url"), values.get("probe"))):
-        _let_reach(response, "/".join(str(origin).split("/")[:3]))
+        let_reach(response, str(origin))
     return response
-
-
-def _let_reach(response: Response, origin: str) -> None:
-    policy = response.headers["Content-Security-Policy"]
-    if origin not in policy:
-        response.headers["Content-Security-Policy"] = policy.replace(
-            "connect-src 'self'", f"connect-src 'self' {origin}"
-        )
 
 
 def _chosen_address() -> str:
