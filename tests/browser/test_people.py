@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.support.browser import NARROW
@@ -61,6 +63,23 @@ def test_what_was_typed_outlives_the_session(open_window, person, hub_server):
     window.open(f"/profile/{person.name}", page="U1")
     expect(page.locator(".markdown em")).to_have_text("hours")
     assert window.find_barriers() == []
+
+
+def test_a_picture_is_looked_at_saved_and_shown(open_window, person):
+    stream = BytesIO()
+    Image.new("RGB", (80, 60), (200, 90, 20)).save(stream, "PNG")
+    window = open_window(person)
+    page = window.open("/settings/profile")
+    page.get_by_test_id("picture.file").set_input_files(
+        {"name": "face.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+    )
+    expect(page.locator("[data-picture-preview]")).to_be_visible()
+    assert window.find_barriers() == []
+    page.get_by_test_id("picture.save").click()
+    expect(page.get_by_test_id("picture.remove")).to_be_visible()
+    expect(page.get_by_test_id("bar.user").locator("img")).to_have_attribute("src", re.compile("^/-/pictures/.*/small"))
+    page.get_by_test_id("bar.notifications").click()
+    expect(page.get_by_test_id("drawer.all")).to_be_visible()
 
 
 def test_a_token_is_shown_once_and_works(open_window, person, hub_server):
