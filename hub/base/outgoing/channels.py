@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import httptools
@@ -26,6 +26,8 @@ MAX_KEPT_EACH = 512
 _READ_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
 _MAX_HEADERS = 200
+# So often whoever waits looks whether it is still wanted.
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Exchange:
     """One request under way. Its head is there; the body comes as it is read. Close it, whatever happens."""
 
     def __init__(self, channels: Channels, target: Target, sock: socket.socket, patience: Patience) -> None:
+        self.while_waiting: Callable[[], None] | None = None
         self.status = 0
         self.headers: dict[str, str] = {}
         self._channels, self._target, self._sock, self._patience = channels, target, sock, patience
@@ -84,12 +87,10 @@ class Exchange:
 
     def read_head(self) -> None:
         """Raises NoAnswer."""
-        self._sock.settimeout(self._patience.head_s)
         while not self._has_head:
-            self._head_bytes += self._feed("its head")
+            self._head_bytes += self._feed("its head", self._patience.head_s)
             if not self._has_head and self._head_bytes > _MAX_HEAD_BYTES:
                 raise NoAnswer("its head is too long")
-        self._sock.settimeout(self._patience.piece_s)
 
     def pieces(self) -> Iterator[bytes]:
         """The body, piece by piece as it arrives. Raises NoAnswer when it breaks off."""
@@ -98,7 +99,7 @@ class Exchange:
                 yield self._pieces.popleft()
             if self._is_complete:
                 return
-            self._feed("the rest")
+            self._feed("the rest", self._patience.piece_s)
 
     def read(self, limit_bytes: int, *, timeout_s: float | None = None) -> tuple[bytes, bool]:
         """The body, as much of it as is allowed, and whether that is all. Raises NoAnswer.
@@ -133,9 +134,9 @@ class Exchange:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _feed(self, what: str) -> int:
+    def _feed(self, what: str, limit_s: float) -> int:
         try:
-            data = self._sock.recv(_READ_BYTES)
+            data = self._receive(limit_s)
         except TimeoutError:
             raise NoAnswer(f"{what} took too long", is_late=True) from None
         except OSError as error:
@@ -152,6 +153,18 @@ class Exchange:
         except httptools.HttpParserError as error:
             raise NoAnswer(f"it is no HTTP ({type(error).__name__})") from None
         return len(data)
+
+    def _receive(self, limit_s: float) -> bytes:
+        deadline = time.monotonic() + limit_s
+        while True:
+            self._sock.settimeout(max(min(deadline - time.monotonic(), _LOOK_S), 0.001))
+            try:
+                return self._sock.recv(_READ_BYTES)
+            except TimeoutError:
+                if time.monotonic() >= deadline:
+                    raise
+            if self.while_waiting is not None:
+                self.while_waiting()
 
     @property
     def _has_length(self) -> bool:
@@ -175,10 +188,12 @@ class Channels:
         body: bytes | Iterator[bytes] = b"",
         size_bytes: int | None = None,
         patience: Patience | None = None,
+        while_waiting: Callable[[], None] | None = None,
     ) -> Exchange:
         """Send a request and return once the head of its answer is there, whatever its status.
 
         body: the whole, or its pieces with their size in bytes. Redirects are answers like any other.
+        while_waiting: called twice a second while nothing comes; what it raises ends the waiting.
         Raises Invalid (``outgoing_refused``) for an address that may not be asked, and NoAnswer.
         """
         patience = patience or Patience()
@@ -187,6 +202,7 @@ class Channels:
         head = _head_of(method, target, headers or {}, size)
         sock = self._take(target) or self._connect(target, patience)
         exchange = Exchange(self, target, sock, patience)
+        exchange.while_waiting = while_waiting
         try:
             sock.settimeout(patience.head_s)
             if isinstance(body, bytes):
