@@ -104,6 +104,7 @@ def test_with_a_licence_everything_that_it_brings_appears(hub: HubServer, ada: A
     assert b'<a href="/sample">Notes</a>' in home
     assert b'id="sample-latest"' in home
     assert b"notes are kept" in hub.api.get("/sample", headers=HTML).body
+    assert len(hub.api.get("/sample-ticks").body.splitlines()) == 5
     assert hub.api.get("/api/v1/sample").data == {"greeting": "Good day, stranger."}
     assert "/api/v1/sample" in hub.api.get("/api/openapi.json").json["paths"]
     # The listener has written the first note; a permission decides who writes the next.
@@ -365,4 +366,4 @@ def test_a_plugin_that_is_disabled_keeps_its_tables_until_it_is_removed(sample: 
 def test_the_bundled_plugins_are_those_that_editions_name():
     """What a distribution brings and no edition has would never run, and nobody would see why."""
     named = {name for edition in load_editions().values() for name in edition.plugins}
-    assert named == {"monitoring", "xnet"}
+    assert named == {"inference", "monitoring", "xnet"}

@@ -16,7 +16,7 @@ def directory(tmp_path):
 def test_each_edition_says_what_it_carries():
     editions = load_editions()
     assert list(editions) == ["lite", "ce", "ee"]
-    assert editions["lite"].plugins == ("xnet",)
+    assert editions["lite"].plugins == ("inference", "xnet")
     assert "monitoring" in editions["ce"].plugins
     assert set(editions["lite"].plugins) <= set(editions["ce"].plugins)
     assert set(editions["ce"].plugins) <= set(editions["ee"].plugins)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from hub.plugin import Context
-from hub.plugin.db import unit_of_work
+from collections.abc import Sequence
+
+from hub.plugin import Context, get_logger
+from hub.plugin.db import UnitOfWork, unit_of_work
 from hub.plugin.events import RepositoryCreated
 from hub.plugin.indexing import IndexRun
 from hub.plugin.jobs import JobRun
+from hub.plugin.metering import Usage
 from hub_sample import service
+
+log = get_logger(__name__)
 
 
 def expire_notes(run: JobRun) -> None:
@@ -31,3 +36,8 @@ def read_notes(run: IndexRun) -> None:
         if text:
             service.add_note(work, repository_id=run.repository.id, text=text[: service.MAX_CHARS])
         run.finish(work)
+
+
+def read_usage(_work: UnitOfWork, usages: Sequence[Usage]) -> None:
+    """Hear of what was used; a reader that keeps something writes it in this transaction."""
+    log.info("usage_read", events=len(usages), quantity=sum(usage.quantity for usage in usages))

@@ -34,6 +34,8 @@ from hub_sample.events import NoteWritten
 from hub_sample.greeters import Greeter
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from flask import Blueprint
 
     from hub.plugin.runs import RunType
@@ -61,7 +63,7 @@ class SamplePlugin(Plugin):
     name = "sample"
     feature = "sample.notes"
     when_expired = WhenExpired.READ_ONLY
-    url_prefixes = ("/api/v1/sample", "/sample")
+    url_prefixes = ("/api/v1/sample", "/sample", "/sample-ticks")
     repository_paths = ("/notes",)
     settings = SampleSettings
     permissions = (
@@ -106,6 +108,11 @@ class SamplePlugin(Plugin):
 
         return (web.blueprint,)
 
+    def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
+        from hub_sample.ticks import create_ticks
+
+        return {"/sample-ticks": create_ticks}
+
     def nav_items(self) -> Iterable[NavItem]:
         return (NavItem("Notes", "sample_web.show_notes", audience=Audience.EVERYONE),)
 
@@ -125,6 +132,9 @@ class SamplePlugin(Plugin):
 
     def topics(self) -> Iterable[Topic]:
         return (Topic("sample.note_written", "Somebody wrote a note on a repository.", NoteWritten, _tell_note),)
+
+    def usage_reader(self) -> str:
+        return "hub_sample.jobs:read_usage"
 
     def checks(self) -> Mapping[CheckPoint, str | Callable[..., None]]:
         return {
