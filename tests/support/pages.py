@@ -89,7 +89,7 @@ _REPOSITORY = (
         "repository",
         f"{_CODE}/settings",
         ADMIN,
-        "general visibility transfer branches collaborators webhooks storage danger",
+        "general visibility transfer branches collaborators tokens webhooks storage danger",
     ),
 )
 _FILES = (
@@ -105,6 +105,7 @@ _FILES = (
     Shown("compare", f"{_CODE}/compare/main...faster-loop"),
     Shown("compare-choose", f"{_CODE}/compare/main...main"),
     Shown("branches", f"{_CODE}/branches", SOMEBODY),
+    Shown("branches-deleted", f"{_CODE}/branches?deleted=1", SOMEBODY),
     Shown("tags", f"{_CODE}/tags"),
     Shown("edit", f"{_CODE}/edit/main/trainer/loop.py", SOMEBODY),
     Shown("delete-file", f"{_CODE}/delete/main/trainer/loop.py", SOMEBODY),
@@ -162,7 +163,7 @@ _ADMIN = (
         "/admin_panel",
         ADMIN,
         "dashboard users organizations verifications repositories tags security broadcasts mail jobs schedules storage "
-        "license settings system",
+        "resources workloads license settings system",
     ),
     Shown("admin-user", "/admin_panel/users/raj-patel", ADMIN),
     Shown("admin-plugins", "/-/plugins", ADMIN),
