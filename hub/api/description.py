@@ -118,6 +118,8 @@ _CLOSED_READS = frozenset(
         *("xet_show_write_token", "large_files_list_large_files", "uploads_check_name"),
         *("webhooks_show_webhook", "webhooks_list_deliveries", "webhooks_show_delivery"),
         *("verifications_show_users", "verifications_show_organizations"),
+        *("storage_show_storage", "storage_list_large_files", "storage_show_check", "storage_show_export"),
+        *("storage_download_export", "deploy_tokens_list_deploy_tokens"),
         *("licenses_list_licenses", "licenses_show_license", "licenses_show_status", "licenses_show_request"),
     }
 )
