@@ -64,6 +64,8 @@ def list_offers(
     scenario: the bit of what it is for. type: "cpu", "gpu" ...; model: "CPU", "XPU", "VXPU", "MIG".
     """
     page = page or PageArgs()
+    if not is_storable(cluster_id):
+        return Page([], 0)
     _ensure(context)
     nodes = context[MACHINES].find_nodes()
     with reading(context) as work:

@@ -196,6 +196,8 @@ def list_workloads(
 ) -> Page[Workload]:
     """The workloads that the actor may see, the newest first; those that were deleted are in no list."""
     page = page or PageArgs()
+    if not is_storable(purpose):
+        return Page([], 0)
     conditions = [Workload.desired != Desired.DELETED, may_see(actor)]
     for column, value in (
         (Workload.purpose, purpose or None),

@@ -17,13 +17,14 @@ from hub.accounts.policy import SYSTEM
 from hub.base.clock import FixedClock
 from hub.base.context import Context
 from hub.base.errors import NotFound, Unavailable
+from hub.base.settings import Settings
 from hub.compute.models import Workload
 from hub.compute.service.starting import start_workload
 from hub.compute.snapshots import digest_of, is_allowed, make_snapshot, remove_tree, snapshots_path, sweep_snapshots
 from hub.compute.spec import Mount
 from hub.db.uow import reading
 from hub.git.repository import find_revision
-from hub.objects.store import STORE
+from hub.objects.store import STORE, create_store
 from hub.repos.files import FileEdit, commit_files
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
@@ -207,16 +208,23 @@ def test_only_what_nobody_needs_is_swept(
     assert (used.is_dir(), other.path.is_dir()) == (True, False)
 
 
-@pytest.mark.settings(compute="fake")
+@pytest.fixture
+def s3_settings(settings: Settings, s3_storage_url: str) -> Settings:
+    """Those of a hub whose contents lie in S3."""
+    return dataclasses.replace(settings, storage_url=s3_storage_url)
+
+
 def test_contents_come_from_s3_as_well(
-    request: pytest.FixtureRequest, s3_storage_url: str, tmp_path: Path, sqlite_template: Path
+    context: Context, s3_settings: Settings, make_user: Any, make_repository: Any
 ) -> None:
     """Streamed, and only whole where every byte is the right one."""
-    request.node.add_marker(pytest.mark.settings(storage_url=s3_storage_url))
-    context = request.getfixturevalue("context")
-    made = request.getfixturevalue("make_repository")(request.getfixturevalue("make_user")(), "bert")
+    context.settings = s3_settings
+    context._values[STORE.name] = create_store(s3_settings)
+    made = make_repository(make_user(), "bert")
     edits = [FileEdit("model.safetensors", content=WEIGHTS)]
     commit = commit_files(context, actor=SYSTEM, repository_id=made.id, message="w", edits=edits).commit_id
+    context[STORE].check()
     snapshot = make_snapshot(context, Mount("m", "model", "ada/bert", commit, made.id))
     assert (snapshot.path / "model.safetensors").read_bytes() == WEIGHTS
     assert snapshot.size_bytes >= len(WEIGHTS)
+    assert context[STORE].local_path("lfs/x") is None

@@ -385,6 +385,7 @@ def test_lists_are_paged_and_take_as_many_queries_however_long(
     with reading(context) as work:
         assert list_workloads(work, actor=actor, purpose="space").total == 6
         assert list_workloads(work, actor=actor, codes=[Code.RUNNING]).total == 0
+        assert list_workloads(work, actor=actor, purpose="\0").total == 0
         assert list_workloads(work, actor=Actor.of_user(bob, via="session")).total == 0
         assert get_workload(work, actor=actor, svc_name="w3").purpose == "inference"
 
