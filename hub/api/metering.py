@@ -50,8 +50,8 @@ def list_statements(query: dict[str, Any], uuid: str) -> dict[str, Any]:
         page = service.list_events(
             work,
             owner=_owner(work, uuid),
-            start=schemas.in_utc(query["start_time"]),
-            end=schemas.in_utc(query["end_time"]),
+            start=schemas.moment_of(query["start_time"]),
+            end=schemas.moment_of(query["end_time"]),
             scene=query["scene"],
             customer_id=query["instance_name"],
             page=_page(query),
@@ -90,7 +90,7 @@ _EXPORTED = (
 
 @blp.get(f"{_STATEMENTS}/statements.csv")
 @blp.arguments(schemas.ExportQuery, location="query")
-@blp.alt_response(200, description="CSV", content_type="text/csv")
+@blp.response(200, content_type="text/csv", description="the events")
 def export_statements(query: dict[str, Any], uuid: str) -> Response:
     """The events of usage on an account in some days, at most a year's, the oldest first, as CSV."""
     context = current_context()

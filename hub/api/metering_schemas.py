@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from hub.api.schemas import Body
+from hub.base.errors import Invalid
 from hub.base.paging import DEFAULT_PER, MAX_PER
 from hub.metering.service import GROUPS
 from hub.metering.usage import MAX_WORD_LENGTH, Scene, Unit
@@ -16,9 +17,11 @@ FORMATS = ("json", "csv")
 _SCENES = ", ".join(f"{int(scene)} {scene.name.lower()}" for scene in Scene)
 
 
-def _moment(meaning: str) -> fields.NaiveDateTime:
-    return fields.NaiveDateTime(
-        required=True, format="%Y-%m-%d %H:%M:%S", metadata={"description": f"{meaning}: YYYY-MM-DD HH:MM:SS, in UTC"}
+def _moment(meaning: str) -> fields.String:
+    return fields.String(
+        required=True,
+        validate=validate.Regexp(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\Z"),
+        metadata={"description": f"{meaning}: YYYY-MM-DD HH:MM:SS, in UTC", "example": "2026-11-01 00:00:00"},
     )
 
 
@@ -108,6 +111,9 @@ class UsageGroupSchema(Schema):
     mem_gib_hours = fields.Float()
 
 
-def in_utc(moment: datetime) -> datetime:
-    """A query's time, which is in UTC and does not say so."""
-    return moment.replace(tzinfo=UTC)
+def moment_of(text: str) -> datetime:
+    """A query's time, which is in UTC and does not say so. Raises Invalid (``REQ-ERR-6``) for a day that is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise Invalid(f"There is no moment {text!r}.", code="REQ-ERR-6") from None

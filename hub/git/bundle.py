@@ -28,7 +28,9 @@ def write_bundle(path: Path, file: IO[bytes], *, tell: Callable[[int], None]) ->
     # By it a clone knows which branch to check out.
     head = ["HEAD"] if find_revision(path, "HEAD") is not None else []
     with tempfile.TemporaryFile() as errors:
-        process = open_git(path, "bundle", "create", "-q", "-", *head, "--branches", "--tags", stdout=file, stderr=errors)
+        process = open_git(
+            path, "bundle", "create", "-q", "-", *head, "--branches", "--tags", stdout=file, stderr=errors
+        )
         try:
             while True:
                 try:

@@ -190,6 +190,7 @@ SCOPE_ROWS = [
     (ADMIN, TokenScope.WRITE),
     (Action.NAMESPACE_READ, TokenScope.READ),
     (Action.NAMESPACE_CREATE, TokenScope.WRITE),
+    (Action.NAMESPACE_USAGE, TokenScope.READ),
     (Action.ORGANIZATION_ADMIN, TokenScope.WRITE),
     (Action.ORGANIZATION_OWN, TokenScope.ADMIN),
     (Action.ACCOUNT_READ, TokenScope.READ),

@@ -12,7 +12,6 @@ from hub.db.uow import unit_of_work
 from hub.metering.models import UsageDay
 from hub.metering.service import record, tell_readers
 from hub.metering.usage import Power, Scene, Unit
-
 from tests.support.cli import make_runner
 
 from .conftest import NOON

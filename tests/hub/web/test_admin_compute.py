@@ -58,7 +58,9 @@ def test_workloads_and_resources_are_shown_and_managed_from_the_console(
     assert (shown["status"], shown["instances"][0]["exit_code"], shown["usage"]) == ("DeployFailed", 1, None)
     events = client.get(f"/api/v1/workloads/{made[1]}/logs?limit=1&since=1hour", headers=root).text
     assert events == "retry: 3000\n\nevent: Container\ndata: it was told to fail\n\n"
-    assert client.get(f"/api/v1/workloads/{made[1]}/status", headers=root).text.startswith("retry: 3000\n\nevent: status")
+    assert client.get(f"/api/v1/workloads/{made[1]}/status", headers=root).text.startswith(
+        "retry: 3000\n\nevent: status"
+    )
     listed = client.get("/api/v1/workloads?status=Stopped&namespace=ada", headers=root).json
     assert [found["id"] for found in listed["data"]] == [made[0]]
 
