@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.accounts import topics
-from hub.accounts.service import email_codes, invitations, own_data, pictures, resets
+from hub.accounts.service import email_codes, invitations, own_data, resets
 from hub.accounts.service.departures import (
     DEPARTURES,
     ORGANIZATION_DEPARTURES,
@@ -12,7 +12,6 @@ from hub.accounts.service.departures import (
 )
 from hub.accounts.service.jwts import delete_expired_jwts
 from hub.accounts.service.renaming import RENAMES
-from hub.accounts.service.second_factors import delete_expired_devices
 from hub.accounts.service.sessions import delete_expired_sessions
 from hub.accounts.service.setup import SET_UP, SetUp
 from hub.accounts.service.users import count_active_users
@@ -55,6 +54,9 @@ def install(context: Context) -> None:
 
 def expire_sessions(run: JobRun) -> None:
     """Forget what ended by itself: browser sessions, remembered devices, revocations of session tokens."""
+    # Deliberately late, here and below: few processes have to do with these.
+    from hub.accounts.service.second_factors import delete_expired_devices
+
     with unit_of_work(run.context) as work:
         count, revoked = delete_expired_sessions(work), delete_expired_jwts(work)
         devices = delete_expired_devices(work)
@@ -63,6 +65,8 @@ def expire_sessions(run: JobRun) -> None:
 
 def sweep_pictures(run: JobRun) -> None:
     """Remove the pictures of accounts that nobody has any more, and copies of people's data that are old."""
+    from hub.accounts.service import pictures
+
     run.log(f"Removed {own_data.sweep_copies(run.context, now=run.context.clock.now())} copies of people's data.")
     run.log(f"Removed {pictures.sweep_pictures(run.context, now=run.context.clock.now())} pictures.")
 

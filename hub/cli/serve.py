@@ -180,6 +180,10 @@ def _environment(settings: Settings) -> dict[str, str]:
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, [place, os.environ.get("PYTHONPATH")]))
     # Each of glibc's arenas keeps what it was once given; two are enough for processes of few threads.
     variables.setdefault("MALLOC_ARENA_MAX", "2")
+    # What was large once and is free now goes back to the machine.
+    variables.setdefault("MALLOC_TRIM_THRESHOLD_", "131072")
+    # Where in a line something failed is in no trace of ours (``hub.base.log``), so nobody need keep it.
+    variables.setdefault("PYTHONNODEBUGRANGES", "1")
     return variables
 
 

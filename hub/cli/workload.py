@@ -13,6 +13,7 @@ from hub.base.paging import MAX_PER, PageArgs
 from hub.cli.main import load_context, print_json, print_table
 from hub.compute.models import Workload
 from hub.compute.service import workloads as service
+from hub.compute.service.naming import STOP_JOB
 from hub.compute.states import WORDS, Code
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 
@@ -113,7 +114,7 @@ def stop(name: str, waits: bool) -> None:
         found = _find(work, name)
         if found.state not in (Code.STOPPED, Code.SUCCEEDED, Code.FAILED):
             found = service.stop_workload(work, actor=SYSTEM, workload_id=found.id)
-        job = find_queued(work, f"{service.STOP_JOB}:{found.id}")
+        job = find_queued(work, f"{STOP_JOB}:{found.id}")
         uuid, word, svc_name = job.uuid if job else "", found.word, found.svc_name
     if waits and uuid:
         execute(context, uuid)

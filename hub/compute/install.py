@@ -7,8 +7,8 @@ from hub.base.drivers import DRIVER_GROUPS
 from hub.compute.driver import DRIVERS
 from hub.compute.machines import MACHINES, Machines
 from hub.compute.service import rules
+from hub.compute.service.naming import RECONCILE_JOB, START_JOB, STOP_JOB
 from hub.compute.service.polling import WATCH, Watch
-from hub.compute.service.workloads import RECONCILE_JOB, START_JOB, STOP_JOB
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, register
 

@@ -20,7 +20,7 @@ _OWN = frozenset({"hub", "alembic_version"})
 COMMANDS = frozenset(
     {"serve", "web", "worker", "scheduler", "ssh", "user", "org", "token", "license", "db", "config", "plugin"}
     | {"doctor", "gc", "reconcile", "jobs", "openapi", "webhook", "mail"}
-    | {"index", "scan", "search", "prompt", "lineage", "run"}
+    | {"index", "scan", "search", "prompt", "lineage", "run", "usage", "workload", "sku", "supervisor", "schedules"}
 )
 
 

@@ -17,7 +17,7 @@ from hub.jobs.run import JobRun
 from hub.jobs.schedule import Schedule, register_schedule
 from hub.jobs.service import JobSpec, register
 from hub.licensing.marks import WITNESSES
-from hub.repos import activities, deleted_branches, departures, refs, samples, upkeep
+from hub.repos import activities, deleted_branches, departures, refs, reports, samples
 from hub.repos.lookup import is_live, repository_path
 from hub.repos.models import Push, Repository
 from hub.repos.service import PURGE_JOB, PURGE_MANY_JOB, purge_repository, reconcile_creating
@@ -51,7 +51,7 @@ def install(context: Context) -> None:
     context[WITNESSES].add("repos.pushes", _latest_push_at)
     deleted_branches.install(context)
     samples.install(context)
-    upkeep.install(context)
+    reports.install(context)
 
 
 def after_push(run: JobRun, *, repository_id: int) -> None:

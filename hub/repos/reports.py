@@ -9,15 +9,25 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from hub.accounts.policy import Action, Actor
+from hub.base.context import Context
 from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork
 from hub.jobs.models import Job
-from hub.jobs.service import enqueue
+from hub.jobs.schedule import Schedule, register_schedule
+from hub.jobs.service import JobSpec, enqueue, register
 from hub.repos.lookup import get_for
 from hub.repos.models_upkeep import RepositoryReport
 
 # The names of reports are those of the jobs that write them.
 SURVEY, COLLECT, CHECK, EXPORT = "repos.survey", "repos.collect", "repos.check", "repos.export"
+
+
+def install(context: Context) -> None:
+    """Register the jobs, which are in ``upkeep``; done once, by the room's own ``install``."""
+    for name, function in ((SURVEY, "survey"), (COLLECT, "collect"), (CHECK, "check"), (EXPORT, "export")):
+        register(context, JobSpec(name, f"hub.repos.upkeep:{function}", timeout_s=6 * 3600, max_attempts=2))
+    register(context, JobSpec("repos.drop_exports", "hub.repos.upkeep:drop_exports"))
+    register_schedule(context, Schedule("repos.drop_exports", "15 5 * * *", "repos.drop_exports"))
 
 
 class Report(NamedTuple):

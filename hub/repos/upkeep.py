@@ -22,14 +22,12 @@ from hub.git.command import open_git, terminate
 from hub.git.repository import maintain, repository_size_bytes
 from hub.git.types import decode_text
 from hub.jobs.run import JobRun
-from hub.jobs.schedule import Schedule, register_schedule
-from hub.jobs.service import JobSpec, register
 from hub.objects.store import STORE
 from hub.repos.lfs import uses
 from hub.repos.lfs.contents import LFSContent
 from hub.repos.lookup import lock_row, repository_path
 from hub.repos.models import LFSLink, LFSObject, Repository
-from hub.repos.reports import CHECK, COLLECT, EXPORT, SURVEY, keep_report
+from hub.repos.reports import CHECK, COLLECT, EXPORT, keep_report
 from hub.repos.uploads import folder
 
 # Exports are made anew when they are wanted again.
@@ -42,14 +40,6 @@ _CHUNK_BYTES = 1024 * 1024
 _AT_ONCE = 500
 # What git fsck says of what is merely no longer used.
 _HARMLESS = re.compile(rb"^(dangling|notice:|Checking|Verifying)")
-
-
-def install(context: Context) -> None:
-    """Register the jobs; done once, by the room's own ``install``."""
-    for name, function in ((SURVEY, "survey"), (COLLECT, "collect"), (CHECK, "check"), (EXPORT, "export")):
-        register(context, JobSpec(name, f"hub.repos.upkeep:{function}", timeout_s=6 * 3600, max_attempts=2))
-    register(context, JobSpec("repos.drop_exports", "hub.repos.upkeep:drop_exports"))
-    register_schedule(context, Schedule("repos.drop_exports", "15 5 * * *", "repos.drop_exports"))
 
 
 def _find(run: JobRun, repository_id: int) -> tuple[Repository, Path] | None:

@@ -6,17 +6,20 @@ Pushes are not vetted so: what they bring is looked through afterwards, and Git'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hub.accounts.policy import Action, Actor
 from hub.base.context import Context, Key
 from hub.base.registry import Registry
 from hub.db.uow import reading
-from hub.repos.files import FileEdit
 from hub.repos.lookup import get_for
 from hub.repos.models import Repository
 
+if TYPE_CHECKING:
+    from hub.repos.files import FileEdit
+
 # Raises a HubError for what it refuses.
-Vetter = Callable[[Context, Repository, Sequence[FileEdit]], None]
+Vetter = Callable[[Context, Repository, "Sequence[FileEdit]"], None]
 VETTERS: Key[Registry[Vetter]] = Key("repos.vetters")
 # The name by which ``hub.assets`` looks for secrets.
 SECRETS = "secrets"

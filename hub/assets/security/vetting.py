@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.assets.security.files import Finding
 from hub.assets.security.secrets import MAX_TEXT_BYTES, find_secrets
@@ -13,10 +13,12 @@ from hub.base.context import Context
 from hub.base.errors import NotFound, Unprocessable
 from hub.base.offload import offload
 from hub.git.tree import read_blob
-from hub.repos.files import FileEdit
 from hub.repos.lookup import repository_path
 from hub.repos.models import Repository
 from hub.repos.vetting import SECRETS, VETTERS
+
+if TYPE_CHECKING:
+    from hub.repos.files import FileEdit
 
 MAX_SECRETS = 50
 _BLOB_ID_CHARS = 40

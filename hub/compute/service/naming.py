@@ -1,9 +1,11 @@
-"""Names of workloads, by which drivers and addresses know them. Source: compute contract, 1.5."""
+"""Names of workloads, by which drivers and addresses know them, and of their jobs. Source: compute contract, 1.5."""
 
 from __future__ import annotations
 
 import re
 import secrets
+
+START_JOB, STOP_JOB, RECONCILE_JOB = "compute.start", "compute.stop", "compute.reconcile"
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MAX = 63

@@ -18,9 +18,7 @@ from hub.base.errors import Unavailable
 from hub.compute.machines import MACHINES
 from hub.compute.models import Workload
 from hub.compute.reports import LogLine, Usage
-from hub.compute.service.reconciling import refresh
 from hub.compute.service.rules import WORKLOAD_LOGS, may
-from hub.compute.service.workloads import get_workload
 from hub.compute.states import WORDS, Code
 from hub.db.uow import reading
 
@@ -89,6 +87,10 @@ WATCH: Key[Watch] = Key("compute.watch")
 
 
 def _ask(context: Context, workload_id: int) -> Seen:
+    # Deliberately late, here and below: processes that never look at a workload need not carry what does.
+    from hub.compute.service.reconciling import refresh
+    from hub.compute.service.workloads import get_workload
+
     is_reachable = True
     try:
         refresh(context, [workload_id])
@@ -139,6 +141,8 @@ def read_logs(
 
     Raises NotFound, NotSignedIn, Denied, Unavailable.
     """
+    from hub.compute.service.workloads import get_workload
+
     with reading(context) as work:
         workload = get_workload(work, actor=actor, workload_id=workload_id, permission=WORKLOAD_LOGS)
     return context[MACHINES].driver.logs(
@@ -152,6 +156,8 @@ def read_logs(
 
 def find_usage(context: Context, *, actor: Actor, workload_id: int) -> Usage | None:
     """What it uses now; None: it does not run, or nobody can say. Raises NotFound, Denied."""
+    from hub.compute.service.workloads import get_workload
+
     with reading(context) as work:
         workload = get_workload(work, actor=actor, workload_id=workload_id)
     try:

@@ -15,8 +15,9 @@ from hub.compute.machines import MACHINES
 from hub.compute.models import Desired, Workload
 from hub.compute.reports import Status
 from hub.compute.service import applying
+from hub.compute.service.naming import RECONCILE_JOB, START_JOB, STOP_JOB
 from hub.compute.service.skus import seed_skus
-from hub.compute.service.workloads import RECONCILE_JOB, START_JOB, STOP_JOB, SUBJECT, request_stop
+from hub.compute.service.workloads import SUBJECT, request_stop
 from hub.compute.snapshots import digest_of, sweep_snapshots
 from hub.compute.spec import Kind, parse_spec
 from hub.compute.states import Code, Reason

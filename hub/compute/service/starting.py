@@ -13,9 +13,10 @@ from hub.compute.machines import MACHINES
 from hub.compute.models import Desired, Workload
 from hub.compute.service import applying
 from hub.compute.service.admission import hold_admission, require_room
+from hub.compute.service.naming import START_JOB
 from hub.compute.service.reconciling import refresh
 from hub.compute.service.rules import WORKLOAD_WRITE
-from hub.compute.service.workloads import START_JOB, SUBJECT, get_workload, lock_for, open_secrets, require_mounts
+from hub.compute.service.workloads import SUBJECT, get_workload, lock_for, open_secrets, require_mounts
 from hub.compute.snapshots import make_snapshot, why
 from hub.compute.spec import WorkloadSpec
 from hub.compute.states import Code, Reason

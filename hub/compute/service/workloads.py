@@ -22,7 +22,7 @@ from hub.compute.hardware import parse_hardware
 from hub.compute.machines import MACHINES
 from hub.compute.models import Desired, Sku, Workload, WorkloadTask
 from hub.compute.service import applying
-from hub.compute.service.naming import random_svc_name
+from hub.compute.service.naming import STOP_JOB, random_svc_name
 from hub.compute.service.rules import (
     WORKLOAD_CREATE,
     WORKLOAD_READ,
@@ -39,7 +39,6 @@ from hub.jobs.service import enqueue
 from hub.repos.gates import require_content
 from hub.repos.lookup import get_readable
 
-START_JOB, STOP_JOB, RECONCILE_JOB = "compute.start", "compute.stop", "compute.reconcile"
 SUBJECT = "workload"
 _SEAL = "compute.secrets"
 _MAX_TITLE = 128

@@ -241,6 +241,7 @@ _QUERIES = {
     "/dataviewer/media": f"{_TABLE}&row=0&column=0",
 }
 _OF_A_README = {
+    "/export/bundle": 404,  # none was made
     "/refs/main/tree/README.md": 400,  # a file, no directory
     "/refs/main/logs_tree/README.md": 400,
     "/viewer/README.md": 422,  # no table
@@ -249,7 +250,10 @@ _OF_A_README = {
 }
 
 # Reads that are not for everybody.
-_CLOSED = ("/collaborators", "/jobs", "/webhooks", "/protected_branches", "/access_request", "/lineage/relations")
+_CLOSED = (
+    *("/collaborators", "/jobs", "/webhooks", "/protected_branches", "/deleted_branches", "/access_request"),
+    *("/lineage/relations", "/storage", "/check", "/export", "/deploy_tokens"),
+)
 
 
 def read_routes(client: FlaskClient) -> Iterator[str]:

@@ -212,7 +212,7 @@ HALF_WAY = {
 def test_a_plugin_that_breaks_half_way_leaves_nothing_behind(context, bring):
     bring(make_plugin("alpha", **HALF_WAY))
     before = {registry.title: list(registry) for registry in context.registries()}
-    start_host(context, plugins="alpha", plugins_disabled="xnet")
+    start_host(context, plugins="alpha", plugins_disabled="inference,xnet")
     assert state_of(context, "alpha") == ("broken", "panels(): 'beta.wrong' does not begin with 'alpha.'")
     assert contributions(context, "alpha") == {}
     assert context[PLUGINS].find("alpha").points == []

@@ -46,7 +46,7 @@ def test_a_name_that_begins_the_hubs_jobs_is_refused(context, reason, first):
 
 # Of the design's own plugins, those to come: a table or a command of the core would keep its name from one.
 TO_COME = (
-    *("inference", "dataflow", "annotation", "spaces", "mcp", "finetune", "evaluation", "notebook", "mirror"),
+    *("dataflow", "annotation", "spaces", "mcp", "finetune", "evaluation", "notebook", "mirror"),
     *("moderation", "audit", "clusters", "billing", "commerce", "sso", "lite"),
 )
 
