@@ -165,7 +165,7 @@ def test_files_dropped_on_the_list_by_who_may_not_write_become_a_pull_request(op
     )
     expect(page.get_by_test_id("upload.file")).to_contain_text("dropped.txt")
     assert window.find_barriers() == []
-    page.get_by_test_id("edit.title").fill("Something dropped")
+    page.get_by_test_id("edit.title").locator("visible=true").fill("Something dropped")
     with page.expect_response("**/uploads/commit/**") as answered:
         page.get_by_test_id("upload.start").click()
     assert answered.value.ok
