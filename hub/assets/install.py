@@ -13,7 +13,7 @@ from hub.assets.search.filters import MEASURES, create_measures
 from hub.assets.security import scanning, vetting
 from hub.assets.service import feed
 from hub.assets.service.known import KNOWN_LABELS, KnownLabels
-from hub.assets.viewer import making, statistics
+from hub.assets.viewer import jobs as viewer_jobs
 from hub.assets.viewer.engine import install_engine
 from hub.base.context import Context
 from hub.base.registry import Registry
@@ -28,8 +28,7 @@ def install(context: Context) -> None:
     context.provide(MEASURES, create_measures())
     context.provide(PROVIDERS, Registry("types of things to search"))
     install_engine(context)
-    making.install(context)
-    statistics.install(context)
+    viewer_jobs.install(context)
     departures.install(context)
     own_data.install(context)
     jobs.install(context)

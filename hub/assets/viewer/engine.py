@@ -23,12 +23,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hub.assets.viewer.parts import Part, Table
 from hub.base.context import Context, Key
 from hub.base.errors import Failed, Invalid, Unavailable, Unprocessable
 from hub.base.log import get_logger
+
+if TYPE_CHECKING:
+    from hub.assets.viewer.parts import Part, Table
 
 log = get_logger(__name__)
 

@@ -23,6 +23,7 @@ from sqlalchemy.engine import CursorResult
 from hub.accounts.policy import SYSTEM
 from hub.assets.models_viewer import TableState, ViewerTable
 from hub.assets.viewer.child import CHILDREN, ReadingFailed
+from hub.assets.viewer.jobs import MAKE, MAKE_LIMIT_S
 from hub.assets.viewer.parts import Content
 from hub.base.context import Context
 from hub.base.errors import NotFound
@@ -31,19 +32,15 @@ from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import JobRun
-from hub.jobs.schedule import Schedule, register_schedule
-from hub.jobs.service import JobSpec, enqueue, register
+from hub.jobs.service import enqueue
 from hub.objects.store import STORE
 from hub.repos.models import Repository
 from hub.repos.rows import Shown
 
 log = get_logger(__name__)
 
-MAKE = "assets.make_table"
-PRUNE = "assets.prune_tables"
 PREFIX = "tables/"
 _FOLDER = "hub-table-"
-_TIMEOUT_S = 3 * 3600
 # Rows in memory, of files of so many bytes: real tables become twenty times as large when they are unpacked, and a
 # worker has better to do than to unpack for hours what somebody packed in seconds.
 _MOST_UNPACKED = 100
@@ -53,14 +50,6 @@ _USED_EVERY_S = 24 * 3600
 _STRAY_S = 24 * 3600
 _CHUNK_BYTES = 1024 * 1024
 _PRUNED_AT_ONCE = 200
-
-
-def install(context: Context) -> None:
-    """Register the jobs that make tables and let them go."""
-    spec = JobSpec(MAKE, "hub.assets.viewer.making:make_table", queue="dataflow", timeout_s=_TIMEOUT_S + 600)
-    register(context, spec)
-    register(context, JobSpec(PRUNE, "hub.assets.viewer.making:prune_tables", timeout_s=3600))
-    register_schedule(context, Schedule(PRUNE, "40 4 * * *", PRUNE))
 
 
 def find_tables(work: UnitOfWork, digests: Sequence[str]) -> dict[str, ViewerTable]:
@@ -206,7 +195,7 @@ def _make(
         arguments: dict[str, Any] = {"format": format, "delimiter": delimiter, "folder": folder}
         size_bytes = sum(content.size_bytes for content in contents)
         arguments["max_bytes"] = limit_of(size_bytes, most_bytes=context.settings.viewer_table_max_bytes)
-        made = CHILDREN.call("convert", arguments, contents, deadline_s=_TIMEOUT_S, note=note)
+        made = CHILDREN.call("convert", arguments, contents, deadline_s=MAKE_LIMIT_S, note=note)
         parts = []
         token = uuid4().hex[:12]
         try:

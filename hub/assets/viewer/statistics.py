@@ -19,6 +19,7 @@ from hub.accounts.policy import SYSTEM, Actor
 from hub.assets.models_statistics import MeasureState, ViewerStatistics, ViewerStatisticsBatch
 from hub.assets.viewer import measures
 from hub.assets.viewer.engine import ENGINE
+from hub.assets.viewer.jobs import MEASURE
 from hub.assets.viewer.measures import Sample
 from hub.assets.viewer.parts import Table
 from hub.assets.viewer.tables import open_table
@@ -30,22 +31,18 @@ from hub.db.insert import insert_new
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import JobRun
-from hub.jobs.schedule import Schedule, register_schedule
-from hub.jobs.service import JobSpec, enqueue, register
+from hub.jobs.service import enqueue
 from hub.repos.models import Repository
 from hub.repos.rows import Shown
 
 log = get_logger(__name__)
 
-JOB = "assets.measure_table"
-PRUNE = "assets.prune_statistics"
 # Source: the pages' contract, section 8.
 MAX_WHOLE_BYTES = 5 * 1024**3
 SAMPLE_ROWS = 100_000
 BATCH = 20
 FORMAT = "1"
 _BATCH_S = 600.0
-_TIMEOUT_S = 6 * 3600
 # What failed is tried again when somebody asks for it later than this.
 _RETRY_S = 24 * 3600.0
 _USED_EVERY_S = 24 * 3600.0
@@ -75,14 +72,6 @@ class Statistics:
     @property
     def is_sample(self) -> bool:
         return self.measured_rows < self.num_rows
-
-
-def install(context: Context) -> None:
-    """Register the jobs that measure tables and forget what nobody looks at."""
-    spec = JobSpec(JOB, "hub.assets.viewer.statistics:measure_table", queue="dataflow", timeout_s=_TIMEOUT_S)
-    register(context, spec)
-    register(context, JobSpec(PRUNE, "hub.assets.viewer.statistics:prune_statistics", timeout_s=3600))
-    register_schedule(context, Schedule(PRUNE, "50 4 * * *", PRUNE))
 
 
 def key_of(table: Table) -> str:
@@ -168,7 +157,7 @@ def _ask(context: Context, repository: Shown, table: Table, key: str) -> ViewerS
             args = {"repository_id": repository.id, "config": table.config, "split": table.split}
             args |= {"commit_id": table.commit_id, "key": key}
             subject = ("repository", repository.id)
-            row.job_uuid = enqueue(work, JOB, args=args, unique_key=f"{JOB}:{key}", subject=subject).uuid
+            row.job_uuid = enqueue(work, MEASURE, args=args, unique_key=f"{MEASURE}:{key}", subject=subject).uuid
             row.state, row.reason, row.updated_at = MeasureState.PENDING, "", now
         return row
 

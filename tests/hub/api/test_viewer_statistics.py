@@ -83,7 +83,7 @@ def test_statistics_come_as_they_are_worked_out_and_are_shared(ask, ada, nobody,
 
     monkeypatch.setattr(statistics, "_measure", once)
     with reading(context) as work:
-        job = work.session.scalars(select(Job).where(Job.name == statistics.JOB)).one()
+        job = work.session.scalars(select(Job).where(Job.name == "assets.measure_table")).one()
     run = _Run(context)
     with pytest.raises(KeyboardInterrupt):
         statistics.measure_table(run, **job.args)
@@ -108,7 +108,7 @@ def test_statistics_come_as_they_are_worked_out_and_are_shared(ask, ada, nobody,
     assert (again["state"], again["commit"] != whole["commit"]) == ("done", True)
     with reading(context) as work:
         assert work.session.scalar(select(func.count()).select_from(ViewerStatistics)) == 1
-        assert work.session.scalar(select(func.count()).select_from(Job).where(Job.name == statistics.JOB)) == 1
+        assert work.session.scalar(select(func.count()).select_from(Job).where(Job.name == "assets.measure_table")) == 1
     told = ask(ada, f"{SERVER}/statistics", **OF_SERVER)
     assert told.headers["X-Revision"] == again["commit"]
     columns = {each["column_name"]: each for each in told.json["statistics"]}

@@ -162,7 +162,7 @@ def _die(*_):
 
 def _prune(context):
     with unit_of_work(context) as work:
-        enqueue(work, making.PRUNE)
+        enqueue(work, "assets.prune_tables")
     run_due(context)
 
 
