@@ -88,7 +88,10 @@ def _link_objects(source: Path, target: Path) -> bool:
     """
     loose = [path for path in source.iterdir() if re.fullmatch(r"[0-9a-f]{2}", path.name)]
     for directory in [*loose, source / "pack"]:
-        names = [entry.name for entry in os.scandir(directory)] if directory.is_dir() else []
+        try:
+            names = os.listdir(directory)
+        except FileNotFoundError:  # emptied and removed by upkeep, or never there
+            names = []
         cruft = {name.removesuffix(".mtimes") for name in names if name.endswith(".mtimes")}
         (target / directory.name).mkdir(exist_ok=True)
         for name in names:
