@@ -223,7 +223,6 @@ def _form(work: UnitOfWork, body: Mapping[str, Any]) -> ModelForm:
         body["session_header"],
         body["fallbacks"],
         body["max_tokens"],
-        body["free"],
         Prices(**({"input": 0, "cached": 0, "cache_creation": 0, "output": 0} | body["prices"])),
     )
 
@@ -252,7 +251,6 @@ def _model_view(work: UnitOfWork, model: ServedModel) -> dict[str, Any]:
         "session_header": model.session_header,
         "fallbacks": model.fallbacks,
         "max_tokens": model.max_tokens,
-        "free": model.is_free,
         "prices": {
             "input": model.input_nano,
             "cached": model.cached_nano,

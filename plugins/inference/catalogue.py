@@ -109,7 +109,6 @@ class ModelForm:
     session_header: str = ""
     fallbacks: Sequence[str] = ()
     max_tokens: int | None = None
-    is_free: bool = False
     prices: Prices = Prices()
 
 
@@ -200,7 +199,7 @@ def _save(work: UnitOfWork, model: ServedModel, form: ModelForm) -> ServedModel:
     model.name, model.llm_type, model.provider, model.task = form.name, form.llm_type, form.provider, form.task
     model.is_enabled, model.namespace_id, model.repo_path = form.is_enabled, form.namespace_id, form.repo_path
     model.strategy, model.session_header, model.fallbacks = form.strategy, form.session_header, [*form.fallbacks]
-    model.max_tokens, model.is_free = form.max_tokens, form.is_free
+    model.max_tokens = form.max_tokens
     model.input_nano, model.cached_nano = form.prices.input, form.prices.cached
     model.cache_creation_nano, model.output_nano = form.prices.cache_creation, form.prices.output
     model.updated_at = work.now()

@@ -60,6 +60,7 @@ class Bearer:
     owner_budgets: tuple[Budget, ...]
     expires_at: datetime | None
     is_active: bool
+    last_used_at: datetime | None
 
 
 def new_value() -> str:
@@ -271,6 +272,7 @@ _BEARER = (
         ApiKey.budgets,
         ApiKey.expires_at,
         ApiKey.is_active,
+        ApiKey.last_used_at,
         Namespace.uuid,
         OwnerBudget.budgets,
     )
@@ -288,13 +290,15 @@ _BEARER = (
 def find_bearer(work: UnitOfWork, token_hash: str) -> Bearer | None:
     """The key of that hash, and on whose account it calls; None when there is none, or its owner is gone or off."""
     for row in work.rows(_BEARER, {"token_hash": token_hash}):
-        id, namespace_id, user_id, models, requests, tokens, parallel, budgets, expires_at, is_active, uuid, owner = row
+        id, namespace_id, user_id, models, requests, tokens, parallel, budgets, *rest = row
+        expires_at, is_active, last_used_at, uuid, owner = rest
         limits = Limits(tuple(models), requests, tokens, parallel, read_budgets(budgets))
-        return Bearer(id, uuid, namespace_id, user_id, limits, read_budgets(owner or ()), expires_at, is_active)
+        owner_budgets = read_budgets(owner or ())
+        return Bearer(id, uuid, namespace_id, user_id, limits, owner_budgets, expires_at, is_active, last_used_at)
     return None
 
 
-def mark_used(work: UnitOfWork, key_ids: Sequence[int], at: datetime) -> None:
-    """When keys were last used."""
-    query = update(ApiKey).where(ApiKey.id.in_(key_ids)).values(last_used_at=at)
+def mark_used(work: UnitOfWork, key_id: int, at: datetime) -> None:
+    """When a key was last used."""
+    query = update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at)
     work.session.execute(query.execution_options(synchronize_session=False))

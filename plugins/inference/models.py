@@ -66,7 +66,6 @@ class ServedModel(Model):
     session_header: Mapped[str] = mapped_column(String(64))
     fallbacks: Mapped[list[Any]]  # names of models that serve when none of its upstreams does
     max_tokens: Mapped[int | None]  # of an answer, where the caller does not say
-    is_free: Mapped[bool]
     input_nano: Mapped[int] = mapped_column(BigInteger)
     cached_nano: Mapped[int] = mapped_column(BigInteger)
     cache_creation_nano: Mapped[int] = mapped_column(BigInteger)

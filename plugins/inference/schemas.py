@@ -160,7 +160,6 @@ class ModelBody(Schema):
         fields.String(validate=validate.Length(1, 255)), load_default=list, validate=validate.Length(max=MAX_FALLBACKS)
     )
     max_tokens = _limit("tokens of an answer where the caller does not say")
-    free = fields.Boolean(load_default=False)
     prices = fields.Nested(PricesBody, load_default=dict)
     upstreams = fields.List(fields.Nested(UpstreamBody), load_default=list, validate=validate.Length(max=MAX_UPSTREAMS))
 

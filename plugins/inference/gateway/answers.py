@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Relay:
     _use: TokenUse | None = None
     _characters: int = 0
 
-    def events(self) -> Iterator[bytes]:
+    def events(self) -> Generator[bytes, None, None]:
         """What the client is sent. Closing it early closes the upstream, which then stops working for the call."""
         try:
             with self.exchange:
@@ -87,6 +87,11 @@ class Relay:
             log.exception("stream_failed", request_id=self.ledger.request_id)
             self._finish(500, "internal_error")
             yield b"data: " + faults.internal().body + b"\n\n"
+
+    def close(self) -> None:
+        """The end, whether or not anybody has begun to read. After ``events`` have ended it does nothing."""
+        self.exchange.close()
+        self._finish(CLIENT_GONE, "client_disconnected")
 
     def _relay(self) -> Iterator[bytes]:
         try:

@@ -7,13 +7,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import msgspec
 
 from hub.plugin import Context, get_logger
-from hub.plugin.db import reading
+from hub.plugin.db import reading, unit_of_work
 from hub.plugin.errors import HubError
 from hub.plugin.settings import settings_of
 from plugins.inference.catalogue import Served, Server, find_served, list_served
@@ -26,7 +27,7 @@ from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
 from plugins.inference.gateway.routing import Router, session_of
 from plugins.inference.gateway.usage import TokenUse, estimate_prompt
 from plugins.inference.gateway.wire import Request
-from plugins.inference.keys import Bearer, find_bearer, hash_value, is_key_shaped
+from plugins.inference.keys import Bearer, find_bearer, hash_value, is_key_shaped, mark_used
 from plugins.inference.settings import InferenceSettings
 
 if TYPE_CHECKING:
@@ -37,14 +38,15 @@ log = get_logger(__name__)
 # So long a process believes what it knows of a key or model: a key that is taken back dies within it everywhere.
 BELIEVED_S = 2.0
 _MAX_KNOWN = 10_000
-MAX_PAGE = 100
+# So exactly is known when a key was last used.
+_USED_EVERY = timedelta(minutes=1)
+MAX_PAGE, MAX_LISTED = 100, 1000
 # Routes that take JSON and answer with it, or (the first two) with a stream; and what else they are called.
 _CALLS = {
     "/v1/chat/completions": "chat/completions",
     "/v1/completions": "completions",
     "/v1/embeddings": "embeddings",
     "/v1/rerank": "rerank",
-    "/v1/v2/rerank": "rerank",
 }
 _STREAMS = frozenset({"chat/completions", "completions"})
 
@@ -83,6 +85,7 @@ class Gateway:
         self._admitter = Admitter(context)
         self._bearers = _Known(self._find_bearer)
         self._models = _Known(self._find_model)
+        self._lists = _Known(self._list_served)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -131,11 +134,20 @@ class Gateway:
 
     def _find_bearer(self, token_hash: str) -> Bearer | None:
         with reading(self._context) as work:
-            return find_bearer(work, token_hash)
+            found = find_bearer(work, token_hash)
+        now = self._context.clock.now()
+        if found is not None and (found.last_used_at is None or now - found.last_used_at > _USED_EVERY):
+            with unit_of_work(self._context) as work:
+                mark_used(work, found.key_id, now)
+        return found
 
     def _find_model(self, name: str) -> Served | None:
         with reading(self._context) as work:
             return find_served(work, name)
+
+    def _list_served(self, namespace_id: str) -> list[Served]:
+        with reading(self._context) as work:
+            return list_served(work, namespace_id=int(namespace_id) if namespace_id else None)
 
     def _model_for(self, bearer: Bearer, name: str) -> Served:
         """Raises Fault."""
@@ -162,7 +174,11 @@ class Gateway:
         prompt = estimate_prompt(data)
         most = TokenUse(prompt, completion=self._most_tokens(model, data) if route in _STREAMS else 0)
         admission = self._admitter.admit(
-            bearer, secrets.token_hex(12), tokens=most.total, cost_nano=most.cost_nano(model.prices)
+            bearer,
+            secrets.token_hex(12),
+            tokens=most.total,
+            # Whoever stands in may be dearer.
+            cost_nano=max(most.cost_nano(each.prices) for each in self._with_fallbacks(bearer, model)),
         )
         ledger = Ledger(
             self._context,
@@ -224,7 +240,7 @@ class Gateway:
         exchange = self._forwarder.open(ledger, choices, sent, request.headers(), check_client)
         if ledger.is_stream and "text/event-stream" in exchange.headers.get("content-type", ""):
             wire.begin_stream(start_response, [*headers, *ledger.headers()])
-            return _Closing(Relay(ledger, exchange, prompt, wants_usage).events())
+            return _Stream(Relay(ledger, exchange, prompt, wants_usage))
         with exchange:
             settings = self._settings
             answer = read_answer(
@@ -237,7 +253,7 @@ class Gateway:
     def _choices(self, request: Request, ledger: Ledger) -> Iterator[tuple[Served, Server]]:
         """The upstreams to ask: those of the model, then those of the models that stand in for it."""
         session = session_of(ledger.model, request.headers(), ledger.bearer.owner_uuid)
-        for served in self._with_fallbacks(ledger):
+        for served in self._with_fallbacks(ledger.bearer, ledger.model):
             ordered = self._router.order(served, session)
             try:
                 while ordered:
@@ -246,18 +262,21 @@ class Gateway:
                 for server in ordered:
                     self._router.forget_try(server)
 
-    def _with_fallbacks(self, ledger: Ledger) -> Iterator[Served]:
-        yield ledger.model
-        for name in ledger.model.fallbacks:
+    def _with_fallbacks(self, bearer: Bearer, model: Served) -> Iterator[Served]:
+        yield model
+        for name in model.fallbacks:
             try:
-                yield self._model_for(ledger.bearer, name)
+                yield self._model_for(bearer, name)
             except Fault:
                 continue
 
     # Models.
 
     def _list_models(self, request: Request) -> dict[str, Any]:
-        query = {name: values[-1] for name, values in parse_qs(request.query, max_num_fields=20).items()}
+        try:
+            query = {name: values[-1] for name, values in parse_qs(request.query, max_num_fields=20).items()}
+        except ValueError:
+            raise faults.bad_request("The query has too many members.") from None
         wanted, task = query.get("model_id", ""), query.get("task", "")
         found = [
             served
@@ -267,11 +286,12 @@ class Gateway:
         page, per = _number(query.get("page")), _number(query.get("per"))
         if (page is None) != (per is None) or (per or 0) > MAX_PAGE:
             raise faults.bad_request(f"'page' and 'per' come together, and 'per' is {MAX_PAGE} at most.", param="per")
-        shown = found if page is None or per is None else found[(page - 1) * per : page * per]
+        # Without a page, OpenAI's clients expect all.
+        start, end = (0, MAX_LISTED) if page is None or per is None else ((page - 1) * per, page * per)
+        shown = found[start:end]
         ends = {"first_id": shown[0].name, "last_id": shown[-1].name} if shown else {}
-        has_more = page is not None and per is not None and page * per < len(found)
         models = [_describe(served, self._settings) for served in shown]
-        return {"object": "list", "data": models, "has_more": has_more, "total_count": len(found)} | ends
+        return {"object": "list", "data": models, "has_more": end < len(found), "total_count": len(found)} | ends
 
     def _show_model(self, request: Request, name: str) -> dict[str, Any]:
         for served in self._visible(request):
@@ -282,30 +302,29 @@ class Gateway:
     def _visible(self, request: Request) -> list[Served]:
         """Nobody in particular sees what everybody may call; a key sees what it may."""
         bearer = self._authenticate(request) if request.bearer else None
-        with reading(self._context) as work:
-            served = list_served(work, namespace_id=bearer.namespace_id if bearer else None)
+        served: list[Served] = self._lists.get(str(bearer.namespace_id) if bearer else "")
         return [one for one in served if bearer is None or bearer.limits.allows(one.name)]
 
 
-class _Closing:
-    """A stream whose end the server is sure to tell it of."""
+class _Stream:
+    """A stream as WSGI servers take it: they iterate, and close it at the end, also when they never began."""
 
-    def __init__(self, events: Iterator[bytes]) -> None:
-        self._events = events
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._events = relay.events()
 
     def __iter__(self) -> Iterator[bytes]:
         return self._events
 
     def close(self) -> None:
-        close = getattr(self._events, "close", None)
-        if close is not None:
-            close()
+        self._events.close()
+        self._relay.close()
 
 
 def _number(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal() or not 0 < int(text) < 10**9:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise faults.bad_request("A page is a number from 1.", param="page")
     return int(text)
 

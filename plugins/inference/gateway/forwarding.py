@@ -53,15 +53,19 @@ class Forwarder:
             if ledger.attempts >= self._settings.max_attempts:
                 self._router.forget_try(server)
                 break
-            check_client()
-            ledger.attempts += 1
-            ledger.served, ledger.server = served, server
             try:
+                check_client()
+                ledger.attempts += 1
+                ledger.served, ledger.server = served, server
                 return self._ask(ledger, server, data, headers, check_client)
             except Fault as fault:
                 last = fault
                 if fault.status < 429:
                     raise
+            except BaseException:
+                # The client hung up: this says nothing of the upstream, which may be tried by the next call.
+                self._router.forget_try(server)
+                raise
         if last is None:
             raise faults.not_running(ledger.model.name) if not ledger.model.servers else faults.all_unavailable()
         raise last

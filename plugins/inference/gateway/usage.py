@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugins.inference.catalogue import Prices
+from plugins.inference.money import MAX_NANO
 
 # Four characters are a token, about, in most languages and vocabularies.
 _CHARACTERS = 4
@@ -28,14 +29,11 @@ class TokenUse:
         return self.prompt + self.completion
 
     def cost_nano(self, prices: Prices) -> int:
-        """In billionths of the currency."""
+        """In billionths of the currency; what an upstream makes up is bounded by what can be stored."""
         plain = self.prompt - self.cached - self.cache_creation
-        return (
-            plain * prices.input
-            + self.cached * prices.cached
-            + self.cache_creation * prices.cache_creation
-            + self.completion * prices.output
-        )
+        cost = plain * prices.input + self.cached * prices.cached
+        cost += self.cache_creation * prices.cache_creation + self.completion * prices.output
+        return min(cost, MAX_NANO)
 
 
 def read_usage(usage: Any) -> TokenUse | None:
@@ -71,7 +69,7 @@ def count_characters(value: Any, *, depth: int = 0) -> int:
     Addresses of images hold no text: their data are left out.
     """
     if isinstance(value, str):
-        return 0 if value.startswith("data:") else len(value)
+        return 0 if value.startswith("data:") else _weigh(value)
     if depth > 20:
         return 0
     if isinstance(value, Mapping):
@@ -79,6 +77,11 @@ def count_characters(value: Any, *, depth: int = 0) -> int:
     if isinstance(value, list):
         return sum(count_characters(each, depth=depth + 1) for each in value)
     return 0
+
+
+def _weigh(text: str) -> int:
+    """Its length, where a letter beyond ASCII counts as four: of other scripts most letters are a token each."""
+    return len(text) if text.isascii() else 4 * len(text) - 3 * len(text.encode("ascii", "ignore"))
 
 
 _NO_TEXT = frozenset({"role", "type", "id", "object", "model", "finish_reason", "image_url", "input_audio", "index"})

@@ -82,7 +82,6 @@ def upgrade() -> None:
         *_text(64, "session_header"),
         *_of(sa.JSON(), "fallbacks"),
         *_of(sa.Integer(), "max_tokens", nullable=True),
-        *_of(sa.Boolean(), "is_free"),
         *_of(sa.BigInteger(), "input_nano", "cached_nano", "cache_creation_nano", "output_nano"),
         *_of(_TIME, "created_at", "updated_at"),
         _keyed("inference_models"),

@@ -139,6 +139,21 @@ def test_without_redis_limits_are_counted_here_and_budgets_are_not_served(hub, s
     assert _refused(call(budgeted)) == (503, "budget_unavailable")
 
 
+def test_what_a_dearer_model_that_stands_in_may_cost_is_held(ask, serve, make_key):
+    serve(answer(b"", status="500 Oops"), prices=ONE, fallbacks=["dear"])
+    serve(completion(), "dear", prices=Prices(input=100, output=100))
+    # 15 tokens at 100 are 1,500; the cheap model's most would have been 20.
+    assert _refused(ask(make_key(budgets=(Budget("1mo", 1000),)), max_tokens=16)) == (429, "budget_exceeded")
+
+
+def test_it_is_known_when_a_key_was_used(ask, serve, make_key, hub):
+    serve(completion())
+    assert ask(make_key("used")).status_code == 200
+    with reading(hub) as work:
+        used = work.session.scalar(select(ApiKey.last_used_at).where(ApiKey.name == "used"))
+    assert abs((hub.clock.now() - used).total_seconds()) < 60
+
+
 def test_keys_that_expire_are_switched_off_or_may_not_call_a_model(ask, serve, make_key, hub):
     serve(completion(), "acme/small")
     serve(completion(), "acme/large")

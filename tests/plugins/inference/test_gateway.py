@@ -1,11 +1,12 @@
 """Calls through the gateway: what upstreams and clients see of them, and what is counted."""
 
 import json
+import socket
 import threading
 
 import pytest
 from sqlalchemy import select
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder
 
 from hub.accounts.policy import SYSTEM
 from hub.db.uow import reading, unit_of_work
@@ -198,6 +199,49 @@ def test_another_upstream_is_asked_and_then_a_model_that_stands_in(ask, serve, c
     assert [call.attempts for call in calls()] == [2, 2, 2, 1, 1]
 
 
+def test_an_upstream_that_is_tried_again_for_a_client_that_hangs_up_is_tried_by_the_next(gateway, make_key, serve):
+    said = [answer(b"", status="429 Slow", headers="Retry-After: 0\r\n"), completion()]
+    serve(lambda connection, _request: connection.sendall(said.pop(0)))
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
+    headers = {"Authorization": f"Bearer {make_key()}"}
+
+    def call(**environ):
+        client = Client(gateway)
+        return client.post("/v1/chat/completions", json=body, headers=headers, environ_overrides=environ).status_code
+
+    assert call() == 429
+    gone, peer = socket.socketpair()
+    peer.close()
+    with gone:
+        assert call(**{"gunicorn.socket": gone}) == 400
+    assert call() == 200
+
+
+def test_a_stream_that_nobody_began_to_read_is_ended_and_counted(gateway, make_key, serve, calls):
+    server = serve(stream(delta("word"), delta(finish="stop"), last()))
+    environ = EnvironBuilder(
+        "/v1/chat/completions",
+        method="POST",
+        json={"model": "tiny", "stream": True, "messages": []},
+        headers={"Authorization": f"Bearer {make_key()}"},
+    ).get_environ()
+    gateway(environ, lambda _status, _headers: None).close()
+    assert server.is_cut.wait(2)
+    assert [call.status for call in calls()] == [499]
+
+
+def test_other_scripts_have_a_token_for_a_letter(ask, serve, calls):
+    serve(completion("答案", usage=None))
+    ask(messages=[{"role": "user", "content": "你好呀世界"}])
+    assert [(call.prompt_tokens, call.completion_tokens) for call in calls()] == [(5, 2)]
+
+
+def test_a_price_and_a_lie_together_are_still_a_number(ask, serve, calls):
+    serve(completion(usage={"prompt_tokens": 2**40, "completion_tokens": 2**40}), prices=Prices(input=2**40))
+    assert ask().status_code == 200
+    assert [call.cost_nano for call in calls()] == [2**53]
+
+
 @pytest.mark.parametrize(
     "change, found",
     [
@@ -261,5 +305,6 @@ def test_models_are_listed_as_far_as_the_caller_may_call_them(gateway, make_key,
     }
     assert "127.0.0.1" not in json.dumps(shown)
     assert _error(client.get("/v1/models/mine")) == (404, "invalid_request_error", "model_not_found")
-    assert _error(client.get("/v1/models?per=5"))[0] == 400
+    for odd in ("per=5", f"page={'9' * 5000}&per=5", "&".join(f"a{number}=1" for number in range(99))):
+        assert _error(client.get(f"/v1/models?{odd}"))[0] == 400
     assert _error(client.get("/v1/models", headers={"Authorization": "Bearer gk_x"}))[0] == 401
