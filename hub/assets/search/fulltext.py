@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, cast, column, literal, literal_column, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY
@@ -51,12 +52,13 @@ def has_trigrams(context: Context) -> bool:
 
 
 def _is_there(database: Database, name: str, place: str) -> bool:
-    known = _KNOWN.get((str(database.url), name))
-    if known is None:
+    known = _KNOWN.setdefault(database, {})
+    if name not in known:
         with database.reading_engine.connect() as connection:
             found = connection.scalar(text(f"SELECT 1 FROM {place} = :name"), {"name": name})  # noqa: S608 - our words
-        known = _KNOWN[str(database.url), name] = bool(found)
-    return known
+        known[name] = bool(found)
+    return known[name]
 
 
-_KNOWN: dict[tuple[str, str], bool] = {}
+# By the database opened, not by its address: another may stand there later.
+_KNOWN: WeakKeyDictionary[Database, dict[str, bool]] = WeakKeyDictionary()
