@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hub.plugin import Context, Permission, Plugin, Role, Subject, TokenScope
+from hub.plugin import Context, DriverGroup, Permission, Plugin, Role, Subject, TokenScope
 from plugins.inference.settings import InferenceSettings
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class InferencePlugin(Plugin):
         from plugins.inference.api import blp
 
         return (blp,)
+
+    def driver_groups(self) -> Iterable[DriverGroup[Any]]:
+        from plugins.inference.engines.engine import ENGINES
+
+        return (ENGINES,)
 
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
         from plugins.inference.gateway.app import create_gateway
