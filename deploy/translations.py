@@ -24,7 +24,7 @@ LANGUAGES = ("zh",)
 _METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 _FOLDERS = ("hub", "themes", "plugins")
 _OPTIONS = {"**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
-_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None, "mark_text": None}
+_KEYWORDS = {"_": None, "NavItem": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None, "mark_text": None}
 _SCRIPT_TEXT = re.compile(r"""\btext\(\s*"((?:[^"\\]|\\.)+)\"""")
 
 

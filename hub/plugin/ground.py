@@ -21,8 +21,9 @@ from hub.plugin.states import HostedPlugin, PluginError
 from hub.repos.kinds import KINDS
 
 _API = "/api/v1"
-# The pages of a namespace and of a model by their bare names: whatever is spelled out comes before them.
-_SHORT_ADDRESSES = frozenset({"/<owner:namespace>", "/<owner:namespace>/<name>"})
+# The pages of a namespace and of a model by their bare names, and the sections of one's settings: whatever is spelled
+# out comes before them.
+_SHORT_ADDRESSES = frozenset({"/<owner:namespace>", "/<owner:namespace>/<name>", "/settings/<section>"})
 # What stands for "below every repository" where an address is tried rather than compared.
 _SOME_REPOSITORY = "/models/a/b"
 

@@ -10,11 +10,33 @@ from flask import Blueprint
 from hub.http.actor import csrf_token, current_actor
 from hub.http.context import current_context
 from hub.http.errors import speak
+from hub.http.paging import page_args
 from hub.plugin.open_views import keep_open
+from hub.web.account_settings import render_settings
+from hub.web.console import render_in_console, require_console
 from hub.web.errors import render_html_error
-from hub.web.pages import render_page
+from hub.web.i18n import gettext
+from hub.web.organizations import head_of_organization, open_organization
+from hub.web.pages import render_page, wants_part
+from hub.web.signed_in import require_viewer
 
-__all__ = ["create_pages", "csrf_token", "current_actor", "current_context", "keep_open", "render_page"]
+__all__ = [
+    "create_pages",
+    "csrf_token",
+    "current_actor",
+    "current_context",
+    "gettext",
+    "head_of_organization",
+    "keep_open",
+    "open_organization",
+    "page_args",
+    "render_in_console",
+    "render_page",
+    "render_settings",
+    "require_console",
+    "require_viewer",
+    "wants_part",
+]
 
 
 def create_pages(name: str, import_name: str, *, url_prefix: str) -> Blueprint:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
+from flask import Response
 from flask_babel import gettext, lazy_gettext
 
 from hub.accounts import service
@@ -33,6 +34,7 @@ from hub.http.paging import page_args
 from hub.repos.service import list_repositories
 from hub.web.i18n import find_zone
 from hub.web.looks import FIRST_DAYS, LOOKS, first_weekday
+from hub.web.pages import render_page
 
 SECTIONS = {
     "profile": (lazy_gettext("Profile"), "user"),
@@ -58,6 +60,11 @@ class Device:
     session: WebSession
     name: str
     is_current: bool
+
+
+def render_settings(template: str, *, section: str, **values: Any) -> Response:
+    """A page in the frame of one's settings: the template extends ``people/settings/base.html``."""
+    return render_page(template, page=f"S-{section}", sections=SECTIONS, section=section, **values)
 
 
 def find_values(work: UnitOfWork, actor: Actor, section: str) -> dict[str, Any]:

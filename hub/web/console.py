@@ -86,10 +86,15 @@ def require_console(work: UnitOfWork) -> Actor:
 
 def render_console(section: str, template: str, *, state: str = "ready", **values: Any) -> Response:
     """A page of the console. template: below ``admin/``."""
+    return render_in_console(f"admin/{template}", section=section, state=state, **values)
+
+
+def render_in_console(template: str, *, section: str, state: str = "ready", **values: Any) -> Response:
+    """A page in the console's frame: the template extends ``admin/base.html``. section: its name, for tests."""
     groups = [(title, [(one, url_for(one.endpoint)) for one in sections]) for title, sections in GROUPS]
     own = {one.endpoint for _, sections in GROUPS for one in sections}
     return render_page(
-        f"admin/{template}", page=f"A-{section}", state=state, section=section, groups=groups, own_pages=own, **values
+        template, page=f"A-{section}", state=state, section=section, groups=groups, own_pages=own, **values
     )
 
 

@@ -33,6 +33,9 @@ class Section(StrEnum):
     USER = "user"  # the menu of who is signed in
     NEW = "new"  # what can be made anew
     ADMIN = "admin"  # for site administrators
+    CONSOLE = "console"  # sections of the administrators' console, under the heading ``group``
+    SETTINGS = "settings"  # sections of one's own settings
+    ORGANIZATION = "organization"  # an organisation's pages for its administrators; the endpoint takes namespace
 
 
 class Slot(StrEnum):
@@ -40,6 +43,7 @@ class Slot(StrEnum):
 
     HOME = "home"
     REPOSITORY = "repository"  # repository
+    ACTIONS = "actions"  # repository: buttons in its head
     PROFILE = "profile"  # namespace
     ADMIN = "admin"
 
@@ -51,7 +55,7 @@ class NavItem:
     label: in English; pages show it in the viewer's language where the catalogues have it. icon: of the theme's.
     endpoint: of the page, as ``url_for`` takes it; arguments: what its address needs beside that.
     weight: lighter items come first, equal ones by label. kinds: for repository tabs, the kinds of asset that have it;
-    empty: all.
+    empty: all. group: for sections of the console, the heading that they stand under.
     """
 
     label: str
@@ -62,6 +66,7 @@ class NavItem:
     kinds: tuple[str, ...] = ()
     icon: str = ""
     arguments: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True)

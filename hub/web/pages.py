@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 from urllib.parse import quote_plus, urlsplit
@@ -208,17 +208,26 @@ def page_values() -> dict[str, Any]:
         ],
         "broadcast": find_broadcast,
         "broadcast_key": broadcast_key,
-        "navigation": lambda section: list_links(Section(section), viewer),
+        "navigation": lambda section, **subject: list_links(Section(section), viewer, **subject),
         "panels": lambda slot, **subject: render_panels(Slot(slot), viewer=viewer, **subject),
     }
 
 
-def list_links(section: Section, viewer: Actor) -> list[dict[str, Any]]:
-    """The items of a section as links: ``label``, ``url``, ``icon``; is_more: those of the bar's menu "More"."""
+def list_links(section: Section, viewer: Actor, **subject: Any) -> list[dict[str, Any]]:
+    """The items of a section as links: ``label``, ``url``, ``icon``, ``group``; is_more: those of the menu "More".
+
+    subject: what the addresses of the section need beside an item's own arguments.
+    """
     return [
-        {"label": gettext(item.label), "url": url, "icon": item.icon, "is_more": item.weight >= BAR_WEIGHT}
+        {
+            "label": gettext(item.label),
+            "url": url,
+            "icon": item.icon,
+            "is_more": item.weight >= BAR_WEIGHT,
+            "group": gettext(item.group) if item.group else "",
+        }
         for item in list_nav_items(current_context(), section, viewer=viewer)
-        if (url := _url_of(item))
+        if (url := _url_of(item, subject))
     ]
 
 
@@ -235,18 +244,20 @@ def broadcast_key(broadcast: Broadcast) -> str:
     return f"{broadcast.id}-{int(broadcast.updated_at.timestamp())}"
 
 
-def _url_of(item: NavItem) -> str:
-    # Every page shows them, and they are ever the same.
+def _url_of(item: NavItem, subject: Mapping[str, Any]) -> str:
+    # Every page shows them, and without a subject they are ever the same.
     kept: dict[Hashable, str] = current_app.extensions.setdefault("hub_nav_urls", {})
     key = (request.script_root, item.endpoint, *item.arguments.items())
-    if (found := kept.get(key)) is not None:
+    if not subject and (found := kept.get(key)) is not None:
         return found
     try:
-        kept[key] = url_for(item.endpoint, **dict[str, Any](item.arguments))
+        url = url_for(item.endpoint, **dict[str, Any](item.arguments), **subject)
     except BuildError:
         log.error("nav_item_leads_nowhere", endpoint=item.endpoint)
         return ""
-    return kept[key]
+    if not subject:
+        kept[key] = url
+    return url
 
 
 def render_panels(slot: Slot, *, viewer: Actor, **subject: Any) -> Markup:

@@ -7,8 +7,7 @@ from flask import Blueprint, Response, redirect, url_for
 from hub.base.errors import NotFound
 from hub.db.uow import reading
 from hub.http.context import current_context
-from hub.web.account_settings import SECTIONS, find_values
-from hub.web.pages import render_page
+from hub.web.account_settings import SECTIONS, find_values, render_settings
 from hub.web.signed_in import require_viewer
 
 blueprint = Blueprint("account_settings", __name__)
@@ -29,5 +28,4 @@ def show_section(section: str) -> Response:
     actor = require_viewer()
     with reading(current_context()) as work:
         values = find_values(work, actor, section)
-    template = f"people/settings/{section}.html"
-    return render_page(template, page=f"S-{section}", sections=SECTIONS, section=section, **values)
+    return render_settings(f"people/settings/{section}.html", section=section, **values)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Blueprint, Response, abort, redirect, request
+from flask import Blueprint, Response, request
 
 from hub.accounts import service
-from hub.accounts.models import Organization, Role
-from hub.accounts.policy import Action, Actor, can, require, role_in_namespace
-from hub.accounts.service.avatars import own_picture
+from hub.accounts.models import Role
+from hub.accounts.policy import Action, can, require
 from hub.accounts.service.fields import (
     MAX_DESCRIPTION_LENGTH,
     MAX_HOMEPAGE_LENGTH,
@@ -18,18 +15,17 @@ from hub.accounts.service.fields import (
     MAX_ORGANIZATION_TYPE_LENGTH,
 )
 from hub.accounts.service.pictures import MAX_BYTES
-from hub.assets.service import follows
 from hub.assets.service.collections import list_collections
 from hub.base.errors import NotFound
 from hub.base.paging import PageArgs
-from hub.db.uow import UnitOfWork, reading
+from hub.db.uow import reading
 from hub.http.actor import current_actor
 from hub.http.context import current_context
 from hub.http.paging import page_args
-from hub.http.words import readdressed
 from hub.repos.service import list_repositories
 from hub.web.cards import card_views
 from hub.web.markdown import render_markdown
+from hub.web.organizations import head_of_organization, open_organization
 from hub.web.pages import render_page
 from hub.web.signed_in import require_viewer
 from hub.web.views.people import COLLECTIONS, OVERVIEW, PER_PAGE, kind_of_tab
@@ -47,27 +43,6 @@ _LIMITS = {
 }
 
 
-def _find(work: UnitOfWork, namespace: str) -> Organization:
-    """The organisation; raises NotFound, or the redirect to how its name is written."""
-    organization = service.get_organization(work, namespace)
-    if organization.name != namespace:
-        abort(redirect(readdressed(2, organization.name), 302))
-    return organization
-
-
-def _head(work: UnitOfWork, viewer: Actor, organization: Organization) -> dict[str, Any]:
-    """What all pages of an organisation show."""
-    role = role_in_namespace(work, viewer, organization.namespace_id)
-    return {
-        "organization": organization,
-        "picture": own_picture(organization.logo),
-        "role": role,
-        "follow": follows.follow_state(work, actor=viewer, namespace=organization.namespace),
-        "may_administer": can(work, viewer, Action.ORGANIZATION_ADMIN, organization),
-        "may_create": can(work, viewer, Action.NAMESPACE_CREATE, organization.namespace),
-    }
-
-
 @blueprint.get("/organizations/new")
 def show_new() -> Response:
     """The form for a new organisation."""
@@ -83,8 +58,8 @@ def show_organization(namespace: str) -> Response:
     if kind is None and tab not in (OVERVIEW, COLLECTIONS):
         raise NotFound("There is no such tab.")
     with reading(current_context()) as work:
-        organization = _find(work, namespace)
-        values = _head(work, viewer, organization)
+        organization = open_organization(work, namespace)
+        values = head_of_organization(work, viewer, organization)
         members = service.list_members(work, actor=viewer, organization=organization, page=PageArgs(per=_PREVIEWED))
         if tab == COLLECTIONS:
             collections = list_collections(work, actor=viewer, namespace=organization.name, page=args)
@@ -112,9 +87,9 @@ def show_members(namespace: str) -> Response:
     """Who belongs to it; administrators add, change and remove them here."""
     viewer, args = current_actor(), page_args(default=PER_PAGE)
     with reading(current_context()) as work:
-        organization = _find(work, namespace)
+        organization = open_organization(work, namespace)
         page = service.list_members(work, actor=viewer, organization=organization, page=args)
-        values = _head(work, viewer, organization)
+        values = head_of_organization(work, viewer, organization)
         may_own = can(work, viewer, Action.ORGANIZATION_OWN, organization)
         owners = service.count_owners(work, organization)
     return render_page(
@@ -134,8 +109,8 @@ def show_edit(namespace: str) -> Response:
     """Its settings, for its administrators."""
     viewer = require_viewer()
     with reading(current_context()) as work:
-        organization = _find(work, namespace)
+        organization = open_organization(work, namespace)
         require(work, viewer, Action.ORGANIZATION_ADMIN, organization, what="organization")
-        values = _head(work, viewer, organization)
+        values = head_of_organization(work, viewer, organization)
         may_own = can(work, viewer, Action.ORGANIZATION_OWN, organization)
     return render_page("people/edit_organization.html", page="O5", most=_LIMITS, may_own=may_own, **values)
