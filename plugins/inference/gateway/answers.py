@@ -53,7 +53,7 @@ def finish_answer(ledger: Ledger, data: dict[str, Any], *, prompt_tokens: int) -
 
 
 @dataclass
-class Relay:
+class EventRelay:
     """An answer that streams, event by event.
 
     wants_usage: whether the client asked for the last event with the usage; upstreams are asked for it in any case.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import msgspec
 
@@ -13,6 +12,7 @@ from hub.plugin.errors import Invalid
 from hub.plugin.outgoing import Exchange, NoAnswer, Patience, get_channels
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
+from plugins.inference.gateway.calls import Asked
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.ledger import Ledger
 from plugins.inference.gateway.routing import Router, endpoint_of, host_of, retry_after_of
@@ -39,7 +39,7 @@ class Forwarder:
         self,
         ledger: Ledger,
         choices: Iterator[tuple[Served, Server]],
-        data: Mapping[str, Any],
+        asked: Asked,
         headers: Mapping[str, str],
         check_client: Callable[[], None],
     ) -> Exchange:
@@ -57,7 +57,7 @@ class Forwarder:
                 check_client()
                 ledger.attempts += 1
                 ledger.served, ledger.server = served, server
-                return self._ask(ledger, server, data, headers, check_client)
+                return self._ask(ledger, server, asked, headers, check_client)
             except Fault as fault:
                 last = fault
                 if fault.status < 429:
@@ -74,7 +74,7 @@ class Forwarder:
         self,
         ledger: Ledger,
         server: Server,
-        data: Mapping[str, Any],
+        asked: Asked,
         headers: Mapping[str, str],
         check_client: Callable[[], None],
     ) -> Exchange:
@@ -84,14 +84,14 @@ class Forwarder:
             settings.stream_timeout_s if ledger.is_stream else settings.answer_timeout_s,
             settings.pause_timeout_s,
         )
-        sent = {"Content-Type": "application/json", "X-Request-Id": ledger.request_id, **server.headers}
+        payload = asked.payload.encode(server.model_name)
+        sent = {"Content-Type": payload.content_type, "X-Request-Id": ledger.request_id, **server.headers}
         sent |= {name: value for name, value in headers.items() if name in _TO_UPSTREAM}
-        url = endpoint_of(server.url, ledger.route)
-        body = msgspec.json.encode({**data, "model": server.model_name})
+        url = endpoint_of(server.url, asked.route)
         began_s = time.perf_counter()
         try:
             exchange = self._channels.open(
-                "POST", url, headers=sent, body=body, patience=patience, while_waiting=check_client
+                "POST", url, headers=sent, body=payload.body, patience=patience, while_waiting=check_client
             )
         except Invalid as error:
             log.error("upstream_refused", upstream_id=server.id, host=host_of(url), reason=str(error))

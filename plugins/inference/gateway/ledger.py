@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.plugin import Context
-from hub.plugin.metering import Scene, Tokens, Unit, Usage, write_usage
+from hub.plugin.metering import Usage, write_usage
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway.admission import Admission, Admitter
-from plugins.inference.gateway.usage import TokenUse
+from plugins.inference.gateway.usage import Use
 from plugins.inference.keys import Bearer
 from plugins.inference.models import Call
 
@@ -48,7 +48,7 @@ class Ledger:
         if self.first_byte_s is None:
             self.first_byte_s = time.perf_counter() - self.started_s
 
-    def finish(self, use: TokenUse, *, status: int = 200, error_code: str = "") -> None:
+    def finish(self, use: Use, *, status: int = 200, error_code: str = "") -> None:
         """Return when it is safe on disk what was used. Raises what keeps the database from taking it."""
         if self._is_finished:
             return
@@ -60,35 +60,35 @@ class Ledger:
         finally:
             self.admitter.settle(self.admission, tokens=use.total, cost_nano=self.cost_nano)
 
-    def _write(self, use: TokenUse, status: int, error_code: str) -> None:
+    def _write(self, use: Use, status: int, error_code: str) -> None:
         id = str(uuid.uuid4())
         call = self._row_of(use, status, error_code) | {"uuid": id}
         usages = [self._event_of(use, id)] if use.source else []
         write_usage(self.context, *usages, beside={Call: [call]})
 
-    def _event_of(self, use: TokenUse, id: str) -> Usage:
-        served, server = self.served or self.model, self.server
+    def _event_of(self, use: Use, id: str) -> Usage:
+        served, server, measure = self.served or self.model, self.server, use.measure
         details = {"provider": self._provider, "model_name": server.model_name if server else "", "route": self.route}
         if use.source != "upstream":
             details["usage_source"] = use.source
         return Usage(
             id,
             self.bearer.owner_uuid,
-            Scene.TEXT,
-            Unit.TOKEN,
-            use.total,
+            measure.scene,
+            measure.unit,
+            measure.quantity,
             self.started_at,
             resource_id=f"{served.llm_type}/{served.name}"[:255],
             resource_name=served.name,
             customer_id=served.name,
             user_id=self.bearer.user_id,
             token_id=self.bearer.key_id,
-            tokens=Tokens(use.prompt, use.cached, use.cache_creation, use.completion),
+            tokens=measure.tokens,
             details=details,
         )
 
-    def _row_of(self, use: TokenUse, status: int, error_code: str) -> dict[str, object]:
-        taken_s = time.perf_counter() - self.started_s
+    def _row_of(self, use: Use, status: int, error_code: str) -> dict[str, object]:
+        taken_s, tokens = time.perf_counter() - self.started_s, use.measure.tokens
         return {
             "request_id": self.request_id,
             "key_id": self.bearer.key_id,
@@ -102,9 +102,9 @@ class Ledger:
             "status": status,
             "error_code": error_code[:_MAX_CODE],
             "finish_reason": self.finish_reason[:_MAX_REASON],
-            "prompt_tokens": use.prompt,
-            "cached_tokens": use.cached,
-            "completion_tokens": use.completion,
+            "prompt_tokens": tokens.prompt,
+            "cached_tokens": tokens.cached,
+            "completion_tokens": tokens.completion,
             "usage_source": use.source,
             "cost_nano": self.cost_nano,
             "attempts": self.attempts,

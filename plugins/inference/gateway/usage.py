@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from hub.plugin.metering import Scene, Tokens, Unit
 from plugins.inference.catalogue import Prices
 from plugins.inference.money import MAX_NANO
 
 # Four characters are a token, about, in most languages and vocabularies.
 _CHARACTERS = 4
 MAX_TOKENS = 2**40
+
+
+class Use(Protocol):
+    """What a call used, or may use at most. source: who says so; "" for nothing."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def total(self) -> int:
+        """Tokens, which the limits of a minute count."""
+        ...
+
+    @property
+    def measure(self) -> Measure:
+        """What is metered."""
+        ...
+
+    def cost_nano(self, prices: Prices) -> int:
+        """In billionths of the currency, bounded by what can be stored."""
+        ...
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A quantity as it is metered; of tokens, also which they are."""
+
+    scene: Scene
+    unit: Unit
+    quantity: int
+    tokens: Tokens = field(default_factory=Tokens)
 
 
 @dataclass(frozen=True)
@@ -27,6 +59,11 @@ class TokenUse:
     @property
     def total(self) -> int:
         return self.prompt + self.completion
+
+    @property
+    def measure(self) -> Measure:
+        tokens = Tokens(self.prompt, self.cached, self.cache_creation, self.completion)
+        return Measure(Scene.TEXT, Unit.TOKEN, self.total, tokens)
 
     def cost_nano(self, prices: Prices) -> int:
         """In billionths of the currency; what an upstream makes up is bounded by what can be stored."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from plugins.inference.gateway.faults import ClientGone, Fault, bad_request, too_large
+from plugins.inference.gateway.faults import ClientGone, bad_request, too_large
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -93,6 +93,11 @@ class Request:
             raise too_large(limit_bytes)
         return body
 
+    def check_client(self) -> None:
+        """Raises ClientGone when the client has hung up."""
+        if self.has_gone():
+            raise ClientGone
+
     def has_gone(self) -> bool:
         """Whether the client has hung up, as far as this server can tell: nothing is taken from what it sends."""
         connection: socket.socket | None = self._environ.get("gunicorn.socket")
@@ -110,16 +115,18 @@ class Request:
             connection.settimeout(timeout_s)
 
 
-def send(start_response: StartResponse, status: int, headers: Headers, body: bytes) -> Iterable[bytes]:
-    """An answer in JSON."""
-    sent = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers]
-    start_response(f"{status} {_REASONS.get(status, 'Unknown')}", sent)
-    return [body]
-
-
-def send_fault(start_response: StartResponse, fault: Fault, headers: Headers) -> Iterable[bytes]:
-    """An error."""
-    return send(start_response, fault.status, [*headers, *fault.headers.items()], fault.body)
+def send(
+    start_response: StartResponse,
+    status: int,
+    headers: Headers,
+    body: bytes | Iterable[bytes],
+    *,
+    content_type: str = "application/json",
+) -> Iterable[bytes]:
+    """An answer: whole, or piece by piece."""
+    length = [("Content-Length", str(len(body)))] if isinstance(body, bytes) else []
+    start_response(f"{status} {_REASONS.get(status, 'Unknown')}", [("Content-Type", content_type), *length, *headers])
+    return [body] if isinstance(body, bytes) else body
 
 
 def begin_stream(start_response: StartResponse, headers: Headers) -> None:

@@ -1,0 +1,211 @@
+"""A call from its key to its answer: who calls, which model, what is held, which upstream, what it cost.
+
+It knows nothing of WSGI, so that batches and pages make calls as clients do.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from hub.plugin import Context
+from hub.plugin.db import reading, unit_of_work
+from hub.plugin.settings import settings_of
+from plugins.inference.catalogue import Served, Server, find_served, list_served
+from plugins.inference.gateway import faults
+from plugins.inference.gateway.admission import Admitter
+from plugins.inference.gateway.calls import Answer, Asked, CallKind, Relay
+from plugins.inference.gateway.faults import ClientGone, Fault
+from plugins.inference.gateway.forwarding import Forwarder
+from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
+from plugins.inference.gateway.routing import Router, session_of
+from plugins.inference.gateway.usage import TokenUse
+from plugins.inference.keys import Bearer, find_bearer, hash_value, is_key_shaped, mark_used
+from plugins.inference.settings import InferenceSettings
+
+# So long a process believes what it knows of a key or model: a key that is taken back dies within it everywhere.
+BELIEVED_S = 2.0
+_MAX_KNOWN = 10_000
+# So exactly is known when a key was last used.
+_USED_EVERY = timedelta(minutes=1)
+
+
+def _stay() -> None:
+    """A client that never hangs up."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who waits for the answer. headers: by their names in lower case; check: raises ClientGone."""
+
+    request_id: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[], None] = _stay
+
+
+class _Known:
+    """What was found in the database a moment ago, by name."""
+
+    def __init__(self, find: Callable[[str], Any]) -> None:
+        self._find = find
+        self._lock = threading.Lock()
+        self._found: OrderedDict[str, tuple[Any, float]] = OrderedDict()
+
+    def get(self, name: str) -> Any:
+        """What is there under this name, or None."""
+        now = time.monotonic()
+        found = self._found.get(name)
+        if found is not None and now < found[1]:
+            return found[0]
+        value = self._find(name)
+        with self._lock:
+            self._found[name] = (value, now + BELIEVED_S)
+            self._found.move_to_end(name)
+            if len(self._found) > _MAX_KNOWN:
+                self._found.popitem(last=False)
+        return value
+
+
+class Caller:
+    """Makes calls; one for a process."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.settings = settings_of(context, InferenceSettings)
+        self.router = Router()
+        self.forwarder = Forwarder(context, self.settings, self.router)
+        self.admitter = Admitter(context)
+        self._bearers = _Known(self._find_bearer)
+        self._models = _Known(self._find_model)
+        self._lists = _Known(self._list_served)
+
+    # Who calls, and what.
+
+    def authenticate(self, value: str) -> Bearer:
+        """Whose key this is. Raises Fault."""
+        # A value that is none costs no look into the database.
+        found: Bearer | None = self._bearers.get(hash_value(value)) if is_key_shaped(value) else None
+        if found is None:
+            raise faults.no_key()
+        if not found.is_active:
+            raise faults.key_disabled()
+        if found.expires_at is not None and found.expires_at <= self.context.clock.now():
+            raise faults.key_expired()
+        return found
+
+    def find_model(self, bearer: Bearer, name: str) -> Served:
+        """The model of that name, when the key may call it. Raises Fault."""
+        found: Served | None = self._models.get(name) if len(name) <= 255 and name.isprintable() else None
+        if found is None or not found.is_for(bearer.namespace_id):
+            raise faults.unknown_model(name[:255])
+        if not bearer.limits.allows(name):
+            raise faults.not_permitted(name)
+        return found
+
+    def list_models(self, bearer: Bearer | None) -> list[Served]:
+        """The models that a key may call; without one, those that everybody may."""
+        served: list[Served] = self._lists.get(str(bearer.namespace_id) if bearer else "")
+        return [one for one in served if bearer is None or bearer.limits.allows(one.name)]
+
+    def _find_bearer(self, token_hash: str) -> Bearer | None:
+        with reading(self.context) as work:
+            found = find_bearer(work, token_hash)
+        now = self.context.clock.now()
+        if found is not None and (found.last_used_at is None or now - found.last_used_at > _USED_EVERY):
+            with unit_of_work(self.context) as work:
+                mark_used(work, found.key_id, now)
+        return found
+
+    def _find_model(self, name: str) -> Served | None:
+        with reading(self.context) as work:
+            return find_served(work, name)
+
+    def _list_served(self, namespace_id: str) -> list[Served]:
+        with reading(self.context) as work:
+            return list_served(work, namespace_id=int(namespace_id) if namespace_id else None)
+
+    # The call.
+
+    def call(
+        self, kind: CallKind, bearer: Bearer, client: Client, asked: Asked, headers: list[tuple[str, str]]
+    ) -> Answer | Relay:
+        """The answer, or the stream of one. headers: gets what the answer, or an error, tells of the call.
+
+        Raises Fault, ClientGone.
+        """
+        started_s, started_at = time.perf_counter(), self.context.clock.now()
+        model = self.find_model(bearer, asked.model)
+        most = kind.most(asked, model, self.settings)
+        admission = self.admitter.admit(
+            bearer,
+            secrets.token_hex(12),
+            tokens=most.total,
+            # Whoever stands in may be dearer.
+            cost_nano=max(most.cost_nano(each.prices) for each in self._with_fallbacks(bearer, model)),
+        )
+        ledger = Ledger(
+            self.context,
+            self.admitter,
+            admission,
+            bearer,
+            model,
+            kind.name,
+            client.request_id,
+            asked.is_stream,
+            started_at,
+            started_s,
+        )
+        try:
+            return self._ask(kind, ledger, client, asked, headers)
+        except Fault as fault:
+            ledger.finish(TokenUse(), status=fault.status, error_code=fault.code or "")
+            headers += ledger.headers()
+            raise
+        except ClientGone:
+            ledger.finish(TokenUse(), status=CLIENT_GONE, error_code="client_disconnected")
+            raise
+        except BaseException:
+            ledger.finish(TokenUse(), status=500, error_code="internal_error")
+            raise
+
+    def _ask(
+        self, kind: CallKind, ledger: Ledger, client: Client, asked: Asked, headers: list[tuple[str, str]]
+    ) -> Answer | Relay:
+        choices = self._choices(ledger, client)
+        exchange = self.forwarder.open(ledger, choices, asked, client.headers, client.check)
+        if asked.is_stream and "text/event-stream" in exchange.headers.get("content-type", ""):
+            headers += ledger.headers()
+            return kind.relay(ledger, exchange, asked)
+        try:
+            answer = kind.answer(ledger, exchange, asked, self.settings)
+        except BaseException:
+            exchange.close()
+            raise
+        headers += [*ledger.headers(), ("x-gateway-response-cost", f"{ledger.cost_nano / 1e9:.9f}")]
+        return answer
+
+    def _choices(self, ledger: Ledger, client: Client) -> Iterator[tuple[Served, Server]]:
+        """The upstreams to ask: those of the model, then those of the models that stand in for it."""
+        session = session_of(ledger.model, client.headers, ledger.bearer.owner_uuid)
+        for served in self._with_fallbacks(ledger.bearer, ledger.model):
+            ordered = self.router.order(served, session)
+            try:
+                while ordered:
+                    yield served, ordered.pop(0)
+            finally:
+                for server in ordered:
+                    self.router.forget_try(server)
+
+    def _with_fallbacks(self, bearer: Bearer, model: Served) -> Iterator[Served]:
+        yield model
+        for name in model.fallbacks:
+            try:
+                yield self.find_model(bearer, name)
+            except Fault:
+                continue

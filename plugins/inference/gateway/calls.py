@@ -1,0 +1,131 @@
+"""The seams of the gateway: kinds of calls, which models answer, and resources, which it answers for itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import msgspec
+
+from hub.plugin.outgoing import Exchange
+from plugins.inference.catalogue import Served
+from plugins.inference.gateway.faults import Fault
+from plugins.inference.gateway.ledger import Ledger
+from plugins.inference.gateway.usage import Use
+from plugins.inference.gateway.wire import Request
+from plugins.inference.settings import InferenceSettings
+
+if TYPE_CHECKING:
+    from plugins.inference.gateway.caller import Caller
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The body of a request to an upstream."""
+
+    content_type: str
+    body: bytes
+
+
+class Payload(Protocol):
+    """What upstreams are sent: all alike but for the name by which they know the model."""
+
+    def encode(self, model_name: str) -> Sent:
+        """For one upstream; it may be asked several times."""
+        ...
+
+
+@dataclass(frozen=True)
+class JsonPayload:
+    """A JSON object, whose member ``model`` is the upstream's own name."""
+
+    data: Mapping[str, Any]
+
+    def encode(self, model_name: str) -> Sent:
+        return Sent("application/json", msgspec.json.encode({**self.data, "model": model_name}))
+
+
+@dataclass
+class Asked:
+    """A request that was read. route: at the upstream, below its ``/v1``; own: whatever its kind keeps for itself."""
+
+    model: str
+    route: str
+    payload: Payload
+    is_stream: bool = False
+    prompt_tokens: int = 0
+    own: Any = None
+
+
+class Relay(Protocol):
+    """An answer that streams, as the client is sent it. It finishes the ledger however it ends, once."""
+
+    def events(self) -> Generator[bytes, None, None]:
+        """The pieces. Closing it early closes the upstream."""
+        ...
+
+    def close(self) -> None:
+        """The end, whether or not anybody has begun to read."""
+        ...
+
+
+@dataclass
+class Answer:
+    """What the client is sent: whole, or piece by piece. A body with ``close`` is closed at the end."""
+
+    body: bytes | Iterable[bytes]
+    content_type: str = "application/json"
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, data: Any, status: int = 200) -> Answer:
+        """In JSON."""
+        return cls(msgspec.json.encode(data), status=status)
+
+
+class Dialect:
+    """How errors are said: as OpenAI's clients read them, unless told otherwise."""
+
+    def say(self, fault: Fault) -> tuple[int, bytes]:
+        """An error's status and body, in JSON."""
+        return fault.status, fault.body
+
+
+class CallKind(ABC, Dialect):
+    """One kind of call. ``Caller`` knows who calls and what is left to them, and asks the upstreams."""
+
+    name: ClassVar[str]  # in the account of calls: "chat/completions"
+    paths: ClassVar[tuple[str, ...]]  # where it is asked: "/v1/chat/completions"
+
+    @abstractmethod
+    def read(self, request: Request, settings: InferenceSettings) -> Asked:
+        """What is asked. Raises Fault."""
+
+    @abstractmethod
+    def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> Use:
+        """What the call may use at most; that much is held for it."""
+
+    @abstractmethod
+    def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
+        """The upstream's answer for the client, and the end of the call: it finishes the ledger, and closes the
+        exchange; of an answer whose body is iterated, at the end of that. Raises Fault, the ledger not finished."""
+
+    def relay(self, ledger: Ledger, exchange: Exchange, asked: Asked) -> Relay:
+        """The upstream's stream for the client. Kinds that never stream have none."""
+        raise NotImplementedError(self.name)
+
+
+class Resource(ABC, Dialect):
+    """What is answered without any model: lists, files, batches."""
+
+    prefix: ClassVar[str]  # "/v1/files": itself, and all below it
+
+    @abstractmethod
+    def answer(self, caller: Caller, request: Request, rest: str) -> Answer:
+        """rest: the path below the prefix, without slashes around it. ``caller.authenticate`` says whose request it is.
+
+        Raises Fault, or any of the hub's errors.
+        """
