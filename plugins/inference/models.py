@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
@@ -32,6 +32,15 @@ class ApiKey(Model):
     token_limit: Mapped[int | None]
     parallel_limit: Mapped[int | None]
     budgets: Mapped[list[Any]]  # as ``money.Budget``
+    allowed_routes: Mapped[list[Any]] = mapped_column(default=list)  # names of kinds of calls, with "*"; empty: all
+    allowed_ips: Mapped[list[Any]] = mapped_column(default=list)  # networks; empty: from anywhere
+    aliases: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what the program calls a model -> the model
+    model_limits: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # model, with "*" -> {"requests": ..., "tokens": ...} of a minute
+    tags: Mapped[list[Any]] = mapped_column(default=list)  # words that its calls carry
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # whatever its owner notes
+    is_blocked: Mapped[bool] = mapped_column(default=False)  # by an administrator of the site; its owner cannot undo it
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -39,11 +48,24 @@ class ApiKey(Model):
 
 
 class OwnerBudget(Model):
-    """What all keys of a namespace together may spend."""
+    """What all keys of a namespace together may do and spend. The limits are of a minute; None: no limit."""
 
     __tablename__ = "inference_owner_budgets"
 
     namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"), primary_key=True)
+    budgets: Mapped[list[Any]]
+    request_limit: Mapped[int | None]
+    token_limit: Mapped[int | None]
+    updated_at: Mapped[datetime]
+
+
+class MemberBudget(Model):
+    """What the keys that a member made for a namespace may spend together."""
+
+    __tablename__ = "inference_member_budgets"
+
+    namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
     budgets: Mapped[list[Any]]
     updated_at: Mapped[datetime]
 
@@ -65,6 +87,9 @@ class ServedModel(Model):
     strategy: Mapped[str] = mapped_column(String(32))
     session_header: Mapped[str] = mapped_column(String(64))
     fallbacks: Mapped[list[Any]]  # names of models that serve when none of its upstreams does
+    context_fallbacks: Mapped[list[Any]] = mapped_column(
+        default=list
+    )  # names of models that take what is too long for it
     max_tokens: Mapped[int | None]  # of an answer, where the caller does not say
     input_nano: Mapped[int] = mapped_column(BigInteger)
     cached_nano: Mapped[int] = mapped_column(BigInteger)
@@ -92,6 +117,12 @@ class Upstream(Model):
     tier: Mapped[int]  # a smaller one is asked first
     is_enabled: Mapped[bool]
     sealed_headers: Mapped[str] = mapped_column(Text)  # the sealed JSON of what is sent beside; empty: nothing
+    limit_policy: Mapped[dict[str, Any]] = mapped_column(default=dict)  # as ``limiting.Policy``; empty: none
+    checks_health: Mapped[bool] = mapped_column(default=False)  # whether it is asked every minute how it is
+    breaks_circuit: Mapped[bool] = mapped_column(default=True)  # whether it is left alone once it fails
+    drain_s: Mapped[int] = mapped_column(
+        default=0
+    )  # how long the rest of a stream is read once the client has hung up; 0: it is cut off
 
 
 class Call(Model):
@@ -101,6 +132,8 @@ class Call(Model):
     __table_args__ = (
         Index(None, "owner_uuid", "started_at", "id"),
         Index(None, "key_id", "started_at"),
+        Index(None, "started_at", "id"),
+        Index(None, "request_id"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -109,21 +142,82 @@ class Call(Model):
     key_id: Mapped[int] = mapped_column(RowId)
     owner_uuid: Mapped[str] = mapped_column(String(36))
     user_id: Mapped[int | None] = mapped_column(RowId)
+    end_user: Mapped[str] = mapped_column(String(128))  # for whom, as the program says
+    tags: Mapped[list[Any]] = mapped_column(default=list)  # those of the key
     route: Mapped[str] = mapped_column(String(64))
     model: Mapped[str] = mapped_column(String(255))
     upstream_id: Mapped[int | None] = mapped_column(RowId)
     provider: Mapped[str] = mapped_column(String(64))
+    upstream_model: Mapped[str] = mapped_column(String(255))  # as that server calls it
     is_stream: Mapped[bool]
     status: Mapped[int]
     error_code: Mapped[str] = mapped_column(String(64))
     finish_reason: Mapped[str] = mapped_column(String(32))
     prompt_tokens: Mapped[int] = mapped_column(BigInteger)
     cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_creation_tokens: Mapped[int] = mapped_column(BigInteger)
     completion_tokens: Mapped[int] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int] = mapped_column(BigInteger)  # of those of the completion
+    unit: Mapped[str] = mapped_column(String(16))  # what was metered, as ``hub.plugin.metering.Unit``
+    quantity: Mapped[int] = mapped_column(BigInteger)
     usage_source: Mapped[str] = mapped_column(String(16))  # "upstream", "estimate", or "" where nothing was used
     cost_nano: Mapped[int] = mapped_column(BigInteger)
     attempts: Mapped[int]
+    fallbacks: Mapped[int]  # models that stood in, one after the other
     first_byte_ms: Mapped[int | None]
     latency_ms: Mapped[int]
     overhead_ms: Mapped[int]  # what of it was the gateway's own
     started_at: Mapped[datetime]
+
+
+class SpentDay(Model):
+    """The sums of one day's calls, in UTC. Calls are swept away, sums stay: see ``spending``."""
+
+    __tablename__ = "inference_spent_days"
+    __table_args__ = (
+        Index(None, "owner_uuid", "day"),
+        Index(None, "key_id", "day"),
+        Index(None, "day"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    day: Mapped[date]
+    owner_uuid: Mapped[str] = mapped_column(String(36))
+    key_id: Mapped[int] = mapped_column(RowId)
+    user_id: Mapped[int | None] = mapped_column(RowId)
+    model: Mapped[str] = mapped_column(String(255))
+    route: Mapped[str] = mapped_column(String(64))
+    calls: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    prompt_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    completion_tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_nano: Mapped[int] = mapped_column(BigInteger)
+
+
+class SpentUntil(Model):
+    """How far the sums of days go; one row."""
+
+    __tablename__ = "inference_spent_until"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    summed_before: Mapped[date]  # earlier days are read from their sums
+    swept_before: Mapped[date]  # of earlier days there are no calls any more
+
+
+class Alert(Model):
+    """Somebody was told of something; the unique rule lets it be told once in its period."""
+
+    __tablename__ = "inference_alerts"
+    __table_args__ = (
+        Index("uq_inference_alerts_about", "kind", "whose", "period", "started_at", "threshold", unique=True),
+        Index(None, "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))  # "key", "owner", "member", "upstream"
+    whose: Mapped[str] = mapped_column(String(64))
+    period: Mapped[str] = mapped_column(String(8))
+    started_at: Mapped[datetime]  # of the period
+    threshold: Mapped[str] = mapped_column(String(16))  # "soft 80", "hard 100", "status 401"
+    created_at: Mapped[datetime]
