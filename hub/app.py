@@ -18,7 +18,7 @@ from hub.base.effective import ORIGINS
 from hub.base.health import HEALTH, create_health
 from hub.base.mail import MAILER, create_mailer
 from hub.base.metrics import METRICS, create_metrics
-from hub.base.outgoing import CHANNELS, OUTGOING, Channels, create_outgoing
+from hub.base.outgoing import CHANNELS, OUTGOING, OWN_CHANNELS, Channels, OwnChannels, create_outgoing
 from hub.base.registry import Registry
 from hub.base.secrets import SECRET, load_secret
 from hub.base.settings import Settings, load
@@ -76,6 +76,7 @@ def build_context(
     context.provide(TOPICS, create_topics())
     context.provide(OUTGOING, create_outgoing(settings))
     context.provide(CHANNELS, Channels(context[OUTGOING]))
+    context.provide(OWN_CHANNELS, OwnChannels())
     context.provide(MAILER, create_mailer(settings))
     context.provide(METRICS, create_metrics())
     context.provide(HEALTH, create_health())

@@ -199,6 +199,27 @@ def _listener(context: Context, function: str | Callable[[Context, Any], None]) 
     return listen
 
 
+def _install_recorders(context: Context, plugin: Plugin) -> int:
+    functions = {}
+    for event_class, function in _each_function(plugin, "recorders").items():
+        if not isinstance(event_class, type):
+            raise PluginError(f"recorders() names {event_class!r}, which is no class of events")
+        functions[event_class] = function
+    if functions:
+        context.events.record_with(_recorder(functions), owner=plugin.name)
+    return len(functions)
+
+
+def _recorder(
+    functions: Mapping[type, str | Callable[[UnitOfWork, Any], None]],
+) -> Callable[[UnitOfWork, object], None]:
+    def record(work: UnitOfWork, event: object) -> None:
+        if (function := functions.get(type(event))) is not None:
+            load_dotted(function)(work, event)
+
+    return record
+
+
 def _install_topics(context: Context, plugin: Plugin) -> int:
     topics = _each(plugin, "topics", Topic)
     for topic in topics:
@@ -316,6 +337,7 @@ _INSTALLERS: Mapping[str, Callable[[Context, Plugin], int]] = {
     "jobs": _install_jobs,
     "schedules": _install_schedules,
     "listeners": _install_listeners,
+    "recorders": _install_recorders,
     "topics": _install_topics,
     "usage": _install_usage_reader,
     "checks": _install_checks,

@@ -149,6 +149,11 @@ class Plugin:
         """Event class -> ``listener(context, event)``, called after the commit; it cannot refuse."""
         return {}
 
+    def recorders(self) -> Mapping[type, str | Callable[[UnitOfWork, Any], None]]:
+        """Event class -> ``recorder(work, event)``, called inside the event's transaction: for rows that must be there
+        whenever what they tell of is. It writes its rows and nothing else; what it raises undoes the transaction."""
+        return {}
+
     def topics(self) -> Iterable[Topic]:
         """What webhooks tell of its events: topics ``NAME....``, described inside the event's transaction."""
         return ()

@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 from hub.base.context import Context
-from hub.base.outgoing import CHANNELS, OUTGOING, Answer, Channels, Exchange, NoAnswer, Outgoing, Patience
+from hub.base.outgoing import (
+    CHANNELS,
+    OUTGOING,
+    OWN_CHANNELS,
+    Answer,
+    Channels,
+    Exchange,
+    NoAnswer,
+    Outgoing,
+    OwnChannels,
+    Patience,
+)
 
-__all__ = ["Answer", "Channels", "Exchange", "NoAnswer", "Outgoing", "Patience", "get_channels", "get_outgoing"]
+__all__ = [
+    "Answer",
+    "Channels",
+    "Exchange",
+    "NoAnswer",
+    "Outgoing",
+    "OwnChannels",
+    "Patience",
+    "get_channels",
+    "get_outgoing",
+    "get_own_channels",
+]
 
 
 def get_outgoing(context: Context) -> Outgoing:
@@ -16,3 +38,8 @@ def get_outgoing(context: Context) -> Outgoing:
 def get_channels(context: Context) -> Channels:
     """The same guard with connections that are kept, for many requests to the same servers and answers that stream."""
     return context[CHANNELS]
+
+
+def get_own_channels(context: Context) -> OwnChannels:
+    """Kept connections to what the hub itself runs: to endpoints of workloads, once they were named by ``trust``."""
+    return context[OWN_CHANNELS]

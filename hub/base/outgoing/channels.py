@@ -10,14 +10,15 @@ import contextlib
 import socket
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import httptools
 
 from hub.base.context import Key
-from hub.base.errors import Unavailable
+from hub.base.errors import Invalid, Unavailable
+from hub.base.outgoing.addresses import Address
 from hub.base.outgoing.client import Outgoing, Target
 
 # Servers of our kind keep connections for a minute or less; one that is just being closed is worth nothing.
@@ -26,6 +27,7 @@ MAX_KEPT_EACH = 512
 _READ_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
 _MAX_HEADERS = 200
+_MAX_NAMED = 10_000
 # So often whoever waits looks whether it is still wanted.
 _LOOK_S = 0.5
 
@@ -260,6 +262,48 @@ class Channels:
 
 
 CHANNELS: Key[Channels] = Key("base.channels")
+
+
+class _Inside(Outgoing):
+    """Connects to the servers that were named, wherever they are, and to no others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._named: OrderedDict[tuple[str, str, int], None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def name(self, target: Target) -> None:
+        if target.server in self._named:
+            return
+        with self._lock:
+            self._named[target.server] = None
+            if len(self._named) > _MAX_NAMED:
+                self._named.popitem(last=False)
+
+    def _locate(self, target: Target, limit_s: float) -> list[Address]:
+        if target.server not in self._named:
+            raise Invalid("The hub has nothing of its own at this address.", code="outgoing_refused")
+        own = target.address
+        return [own] if own is not None else self._resolve(target, limit_s)
+
+
+class OwnChannels(Channels):
+    """Kept connections to what the hub itself runs, on loopback or in a cluster: addresses that it has made itself.
+
+    No word of a user's may come into these; to what users name, ``Channels`` leads. The connections of the two are
+    never shared.
+    """
+
+    def __init__(self) -> None:
+        self._inside = _Inside()
+        super().__init__(self._inside)
+
+    def trust(self, url: str) -> None:
+        """Let the server of this address be asked: one that a driver of workloads has said to be the hub's own."""
+        self._inside.name(self._inside.parse(url))
+
+
+OWN_CHANNELS: Key[OwnChannels] = Key("base.own_channels")
 
 
 def _head_of(method: str, target: Target, headers: Mapping[str, str], size: int) -> bytes:

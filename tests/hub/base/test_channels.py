@@ -7,7 +7,7 @@ import pytest
 
 from hub.base.errors import Invalid
 from hub.base.outgoing import AllowedHosts, Outgoing
-from hub.base.outgoing.channels import Channels, NoAnswer, Patience
+from hub.base.outgoing.channels import Channels, NoAnswer, OwnChannels, Patience
 from tests.support.wire import answer, serving
 
 LOCAL = Outgoing(allowed=AllowedHosts(("127.0.0.1",)))
@@ -137,3 +137,27 @@ def test_continue_is_no_answer_yet_and_a_redirect_is_one(channels):
     with serving(serve) as server, channels.open("GET", server.url()) as exchange:
         assert (exchange.status, exchange.headers["location"]) == (302, "http://10.0.0.1/")
         assert exchange.read(10) == (b"", True)
+
+
+def test_the_hubs_own_servers_are_asked_once_they_were_named_and_nobody_elses_way_leads_there(channels):
+    own = OwnChannels()
+    with (
+        serving(lambda connection, _request: connection.sendall(answer(b"own"))) as server,
+        serving(lambda connection, _request: connection.sendall(answer(b"other"))) as other,
+    ):
+        with pytest.raises(Invalid) as caught:
+            own.open("GET", server.url())
+        assert caught.value.code == "outgoing_refused"
+        assert server.connections == 0
+        own.trust(server.url())
+        assert _ask(own, server) == (200, b"own")
+        for url in (other.url(), server.url().replace("127.0.0.1", "localhost"), server.url().replace("http", "https")):
+            with pytest.raises(Invalid):
+                own.open("GET", url)
+        # The connection that is kept serves nobody who may not open one: a user's word is still refused.
+        guarded = Channels(Outgoing())
+        with pytest.raises(Invalid):
+            guarded.open("GET", server.url())
+        assert _ask(own, server) == (200, b"own")
+        assert server.connections == 1
+    own.close()

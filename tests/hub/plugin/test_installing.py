@@ -34,7 +34,7 @@ from hub.plugin import (
     Section,
     Slot,
 )
-from hub.plugin.events import RepositoryCreated
+from hub.plugin.events import RepositoryCreated, RepositoryDeleted
 from hub.plugin.host import PLUGINS
 from hub.plugin.indexing import Indexer
 from hub.plugin.services import SERVICES
@@ -75,6 +75,7 @@ ALL = {
     "jobs": [JobSpec("alpha.tidy", do_nothing)],
     "schedules": [Schedule("alpha.nightly", "0 0 * * *", "alpha.tidy")],
     "listeners": {RepositoryCreated: do_nothing},
+    "recorders": {RepositoryCreated: do_nothing},
     "topics": [Topic("alpha.note_written", "Somebody wrote a note.", RepositoryCreated, do_nothing)],
     "checks": {
         CheckPoint.PRE_RECEIVE: do_nothing,
@@ -134,8 +135,8 @@ def test_the_plugin_is_told_by_the_extension_points_that_it_uses(context, bring)
     host = start_host(context, plugins="alpha,beta")
     assert host.find("alpha").points == [
         "tables", "permissions", "kinds", "indexers", "file checkers", "run types", "jobs", "schedules", "listeners",
-        "topics", "usage", "checks", "driver groups", "services", "metrics", "health", "navigation", "panels",
-        "commands",
+        "recorders", "topics", "usage", "checks", "driver groups", "services", "metrics", "health", "navigation",
+        "panels", "commands",
     ]  # fmt: skip
     assert host.find("beta").points == []
 
@@ -283,6 +284,8 @@ def test_one_label_may_stand_in_two_sections(context, bring):
         ({"listeners": {"RepositoryCreated": do_nothing}}, "listeners() names 'RepositoryCreated'"),
         ({"listeners": None}, "listeners() gives None instead of a mapping"),
         ({"listeners": {RepositoryCreated: 3}}, "listeners() gives 3, which is no function"),
+        ({"recorders": {"RepositoryCreated": do_nothing}}, "recorders() names 'RepositoryCreated'"),
+        ({"recorders": {RepositoryCreated: "nothing"}}, "recorders() gives 'nothing', which is no function"),
         ({"topics": ["alpha.note_written"]}, "which is no Topic"),
         ({"topics": [Topic("push", "Ours.", RepositoryCreated, do_nothing)]}, "does not begin with 'alpha.'"),
         ({"checks": {"pre_recieve": do_nothing}}, "checks() names 'pre_recieve'"),
@@ -327,10 +330,31 @@ def test_a_listener_is_imported_when_its_event_comes_and_given_the_context(conte
     assert import_module(f"{package.name}.jobs").heard == [(context, event)]
 
 
+def test_a_recorder_writes_in_the_events_transaction_and_what_it_raises_undoes_that(context, bring):
+    seen = []
+
+    def record(work, event):
+        seen.append((work.session.in_transaction(), event))
+        if event.actor_id == 13:
+            raise LookupError("not this one")
+
+    bring(make_plugin("alpha", recorders={RepositoryCreated: record}))
+    start_host(context, plugins="alpha")
+    with unit_of_work(context) as work:
+        publish(work, RepositoryCreated(1, 2), RepositoryDeleted(1, 2))
+        assert seen == [(True, RepositoryCreated(1, 2))]
+    told = []
+    with pytest.raises(LookupError), unit_of_work(context) as work:
+        work.after_commit(lambda: told.append("committed"))
+        publish(work, RepositoryCreated(1, 13))
+    assert told == []
+
+
 @pytest.mark.parametrize(
     "members",
     [
         {"listeners": {RepositoryCreated: "hub_test_alpha.nowhere:note"}},
+        {"recorders": {RepositoryCreated: "hub_test_alpha.nowhere:note"}},
         {"checks": {CheckPoint.PRE_RECEIVE: "hub_test_alpha.nowhere:refuse"}},
         {"jobs": [JobSpec("alpha.tidy", "hub_test_alpha.nowhere:tidy")]},
         {"panels": [Panel("alpha.latest", Slot.HOME, "hub_test_alpha.nowhere:render")]},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hub.plugin import Context, get_logger
 from hub.plugin.db import UnitOfWork, unit_of_work
-from hub.plugin.events import RepositoryCreated
+from hub.plugin.events import RepositoryCreated, RepositoryMoved
 from hub.plugin.indexing import IndexRun
 from hub.plugin.jobs import JobRun
 from hub.plugin.metering import Usage
@@ -26,6 +26,11 @@ def note_creation(context: Context, event: RepositoryCreated) -> None:
     """Write the first note on a new repository."""
     with unit_of_work(context) as work:
         service.add_note(work, repository_id=event.repository_id, text="This repository was created.")
+
+
+def note_move(work: UnitOfWork, event: RepositoryMoved) -> None:
+    """Write down, together with the move, what a repository was called before."""
+    service.add_note(work, repository_id=event.repository_id, text=f"It was {event.old_path}."[: service.MAX_CHARS])
 
 
 def read_notes(run: IndexRun) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from flask import Blueprint
 
+    from hub.plugin.db import UnitOfWork
     from hub.plugin.runs import RunType
 
 
@@ -129,6 +130,11 @@ class SamplePlugin(Plugin):
         from hub.plugin.events import RepositoryCreated
 
         return {RepositoryCreated: "hub_sample.jobs:note_creation"}
+
+    def recorders(self) -> Mapping[type, str | Callable[[UnitOfWork, Any], None]]:
+        from hub.plugin.events import RepositoryMoved
+
+        return {RepositoryMoved: "hub_sample.jobs:note_move"}
 
     def topics(self) -> Iterable[Topic]:
         return (Topic("sample.note_written", "Somebody wrote a note on a repository.", NoteWritten, _tell_note),)
