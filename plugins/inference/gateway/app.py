@@ -29,10 +29,11 @@ class Gateway:
 
     def __init__(self, context: Context) -> None:
         self.caller = Caller(context)
+        self._spool = context.settings.home / "incoming"
         self._kinds = {path: kind for kind in KINDS for path in kind.paths}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
+        request = Request(environ, self._spool)
         headers = [("x-request-id", request.id)]
         found = self._kinds.get(request.path) or _resource_of(request.path)
         try:
@@ -59,8 +60,11 @@ class Gateway:
             raise faults.wrong_method(request.method)
         bearer = self.caller.authenticate(request.bearer)
         asked = kind.read(request, self.caller.settings)
-        client = Client(request.id, request.headers(), request.check_client)
-        return self.caller.call(kind, bearer, client, asked, headers)
+        try:
+            client = Client(request.id, request.headers(), request.check_client)
+            return self.caller.call(kind, bearer, client, asked, headers)
+        finally:
+            asked.payload.close()
 
 
 def _resource_of(path: str) -> Resource | None:

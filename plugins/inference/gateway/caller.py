@@ -23,7 +23,7 @@ from plugins.inference.gateway.admission import Admitter
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, Relay
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
-from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
+from plugins.inference.gateway.ledger import CLIENT_GONE, USUAL, Booking, Ledger
 from plugins.inference.gateway.routing import Router, session_of
 from plugins.inference.gateway.usage import TokenUse
 from plugins.inference.keys import Bearer, find_bearer, hash_value, is_key_shaped, mark_used
@@ -42,11 +42,15 @@ def _stay() -> None:
 
 @dataclass(frozen=True)
 class Client:
-    """Who waits for the answer. headers: by their names in lower case; check: raises ClientGone."""
+    """Who waits for the answer. headers: by their names in lower case; check: raises ClientGone.
+
+    booking: how what they use is booked.
+    """
 
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[], None] = _stay
+    booking: Booking = USUAL
 
 
 class _Known:
@@ -90,7 +94,13 @@ class Caller:
     def authenticate(self, value: str) -> Bearer:
         """Whose key this is. Raises Fault."""
         # A value that is none costs no look into the database.
-        found: Bearer | None = self._bearers.get(hash_value(value)) if is_key_shaped(value) else None
+        if not is_key_shaped(value):
+            raise faults.no_key()
+        return self.authenticate_hash(hash_value(value))
+
+    def authenticate_hash(self, token_hash: str) -> Bearer:
+        """Whose key it is of which that is kept: for work that goes on when the request is over. Raises Fault."""
+        found: Bearer | None = self._bearers.get(token_hash)
         if found is None:
             raise faults.no_key()
         if not found.is_active:
@@ -160,6 +170,7 @@ class Caller:
             asked.is_stream,
             started_at,
             started_s,
+            booking=client.booking,
         )
         try:
             return self._ask(kind, ledger, client, asked, headers)

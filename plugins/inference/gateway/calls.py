@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sent:
-    """The body of a request to an upstream."""
+    """The body of a request to an upstream: whole, or its pieces with their size."""
 
     content_type: str
-    body: bytes
+    body: bytes | Iterator[bytes]
+    size_bytes: int | None = None
 
 
 class Payload(Protocol):
@@ -34,6 +35,10 @@ class Payload(Protocol):
 
     def encode(self, model_name: str) -> Sent:
         """For one upstream; it may be asked several times."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files that it holds; the call needs them no more."""
         ...
 
 
@@ -45,6 +50,9 @@ class JsonPayload:
 
     def encode(self, model_name: str) -> Sent:
         return Sent("application/json", msgspec.json.encode({**self.data, "model": model_name}))
+
+    def close(self) -> None:
+        """It holds none."""
 
 
 @dataclass

@@ -21,6 +21,8 @@ from plugins.inference.settings import InferenceSettings
 log = get_logger(__name__)
 
 MAX_ERROR_BYTES = 64 * 1024
+# What is made later, such as a video, is only accepted for now.
+_GOOD = frozenset({200, 201, 202})
 # The request itself is at fault: another upstream would say the same.
 _FINAL = frozenset({400, 413, 422})
 _TO_UPSTREAM = frozenset({"openai-beta", "accept-language"})
@@ -91,7 +93,13 @@ class Forwarder:
         began_s = time.perf_counter()
         try:
             exchange = self._channels.open(
-                "POST", url, headers=sent, body=payload.body, patience=patience, while_waiting=check_client
+                "POST",
+                url,
+                headers=sent,
+                body=payload.body,
+                size_bytes=payload.size_bytes,
+                patience=patience,
+                while_waiting=check_client,
             )
         except Invalid as error:
             log.error("upstream_refused", upstream_id=server.id, host=host_of(url), reason=str(error))
@@ -103,7 +111,7 @@ class Forwarder:
             raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
         finally:
             ledger.upstream_s += time.perf_counter() - began_s
-        if exchange.status == 200:
+        if exchange.status in _GOOD:
             self._router.tell(server, is_good=True)
             return exchange
         with exchange:

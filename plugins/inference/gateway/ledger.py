@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,22 @@ CLIENT_GONE = 499
 _MAX_CODE, _MAX_REASON = 64, 32
 
 
+@dataclass(frozen=True)
+class Booking:
+    """How a call is booked, where that is not as all are.
+
+    event_id: of its event, so that the same work is never counted twice. percent: of the price that is asked. write:
+    takes what ``write_usage`` takes, to write it together with rows of its own.
+    """
+
+    event_id: str = ""
+    percent: int = 100
+    write: Callable[..., None] = write_usage
+
+
+USUAL = Booking()
+
+
 @dataclass
 class Ledger:
     """One call under way, from its admission on. ``finish`` it, whatever happens; a second time does nothing."""
@@ -34,6 +51,7 @@ class Ledger:
     is_stream: bool
     started_at: datetime
     started_s: float = field(default_factory=time.perf_counter)
+    booking: Booking = USUAL
     server: Server | None = None
     served: Served | None = None  # the model that answered: another one after a fallback
     attempts: int = 0
@@ -54,21 +72,22 @@ class Ledger:
             return
         self._is_finished = True
         prices = (self.served or self.model).prices
-        self.cost_nano = use.cost_nano(prices)
+        self.cost_nano = use.cost_nano(prices) * self.booking.percent // 100
         try:
             self._write(use, status, error_code)
         finally:
             self.admitter.settle(self.admission, tokens=use.total, cost_nano=self.cost_nano)
 
     def _write(self, use: Use, status: int, error_code: str) -> None:
-        id = str(uuid.uuid4())
+        id = (self.booking.event_id if use.source else "") or str(uuid.uuid4())
         call = self._row_of(use, status, error_code) | {"uuid": id}
         usages = [self._event_of(use, id)] if use.source else []
-        write_usage(self.context, *usages, beside={Call: [call]})
+        self.booking.write(self.context, *usages, beside={Call: [call]})
 
     def _event_of(self, use: Use, id: str) -> Usage:
         served, server, measure = self.served or self.model, self.server, use.measure
         details = {"provider": self._provider, "model_name": server.model_name if server else "", "route": self.route}
+        details |= measure.details
         if use.source != "upstream":
             details["usage_source"] = use.source
         return Usage(

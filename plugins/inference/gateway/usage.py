@@ -38,12 +38,13 @@ class Use(Protocol):
 
 @dataclass(frozen=True)
 class Measure:
-    """A quantity as it is metered; of tokens, also which they are."""
+    """A quantity as it is metered; of tokens, also which they are. details: words for reports."""
 
     scene: Scene
     unit: Unit
     quantity: int
     tokens: Tokens = field(default_factory=Tokens)
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ import re
 import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from plugins.inference.gateway.faults import ClientGone, bad_request, too_large
+from plugins.inference.gateway.multipart import Form, read_form
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -36,10 +38,11 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Request:
-    """What a client asks."""
+    """What a client asks. spool: the folder for files that it sends."""
 
-    def __init__(self, environ: WSGIEnvironment) -> None:
+    def __init__(self, environ: WSGIEnvironment, spool: Path) -> None:
         self._environ = environ
+        self._spool = spool
         self.method: str = environ["REQUEST_METHOD"]
         self.path: str = environ.get("PATH_INFO", "")
         self.query: str = environ.get("QUERY_STRING", "")
@@ -62,6 +65,21 @@ class Request:
         """The key that it carries; "" without one."""
         scheme, _, value = self.header("Authorization").partition(" ")
         return value.strip() if scheme.lower() == "bearer" else self.header("X-Api-Key")
+
+    @property
+    def content_type(self) -> str:
+        """What the body is said to be; "" where nothing is."""
+        value: str = self._environ.get("CONTENT_TYPE") or ""
+        return value
+
+    def read_form(self, limit_bytes: int) -> Form:
+        """The form that the body holds, its files on disk; close it. Raises as ``multipart.read_form``."""
+        text = self._environ.get("CONTENT_LENGTH") or ""
+        size = (int(text) if text.isdecimal() else -1) if text else None
+        if size is None and not self._environ.get("wsgi.input_terminated"):
+            size = 0
+        source = self._environ["wsgi.input"]
+        return read_form(source, self.content_type, size, limit_bytes=limit_bytes, folder=self._spool)
 
     def read_json(self, limit_bytes: int) -> dict[str, Any]:
         """The body. Raises Fault when it is too large, no JSON, or no object; ClientGone when it ends early."""
