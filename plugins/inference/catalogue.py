@@ -25,6 +25,11 @@ log = get_logger(__name__)
 # Source: gateway contract, section 1.2.
 STRATEGIES = ("weighted", "round_robin", "session_hash")
 LLM_TYPES = ("external_llm", "serverless", "inference")
+# What an upstream speaks, and how it is asked for responses: in their own protocol, through chats, or not at all.
+OPENAI, ANTHROPIC = "openai", "anthropic"
+PROTOCOLS = (OPENAI, ANTHROPIC)
+NATIVE, CHAT_ADAPTER, DISABLED = "native", "chat_adapter", "disabled"
+RESPONSES = (NATIVE, CHAT_ADAPTER, DISABLED)
 MAX_UPSTREAMS, MAX_FALLBACKS, MAX_HEADERS = 32, 10, 20
 MAX_WEIGHT, MAX_TIER = 1000, 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}\Z")
@@ -54,6 +59,8 @@ class Server:
     weight: int
     tier: int
     headers: Mapping[str, str]
+    protocol: str = OPENAI
+    responses: str = CHAT_ADAPTER
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
 from plugins.inference.gateway.ledger import CLIENT_GONE, USUAL, Booking, Ledger
 from plugins.inference.gateway.routing import Router, session_of
-from plugins.inference.gateway.usage import TokenUse
+from plugins.inference.gateway.usage import TokenUse, Use
 from plugins.inference.keys import Bearer, find_bearer, hash_value, is_key_shaped, mark_used
 from plugins.inference.settings import InferenceSettings
 
@@ -173,7 +173,7 @@ class Caller:
             booking=client.booking,
         )
         try:
-            return self._ask(kind, ledger, client, asked, headers)
+            return self._ask(kind, ledger, client, asked, most, headers)
         except Fault as fault:
             ledger.finish(TokenUse(), status=fault.status, error_code=fault.code or "")
             headers += ledger.headers()
@@ -186,10 +186,18 @@ class Caller:
             raise
 
     def _ask(
-        self, kind: CallKind, ledger: Ledger, client: Client, asked: Asked, headers: list[tuple[str, str]]
+        self,
+        kind: CallKind,
+        ledger: Ledger,
+        client: Client,
+        asked: Asked,
+        most: Use,
+        headers: list[tuple[str, str]],
     ) -> Answer | Relay:
-        choices = self._choices(ledger, client)
-        exchange = self.forwarder.open(ledger, choices, asked, client.headers, client.check)
+        choices = self._choices(kind, asked, ledger, client)
+        exchange = self.forwarder.open(
+            ledger, choices, lambda server: kind.speak(asked, server, most), client.headers, client.check
+        )
         if asked.is_stream and "text/event-stream" in exchange.headers.get("content-type", ""):
             headers += ledger.headers()
             return kind.relay(ledger, exchange, asked)
@@ -201,17 +209,28 @@ class Caller:
         headers += [*ledger.headers(), ("x-gateway-response-cost", f"{ledger.cost_nano / 1e9:.9f}")]
         return answer
 
-    def _choices(self, ledger: Ledger, client: Client) -> Iterator[tuple[Served, Server]]:
-        """The upstreams to ask: those of the model, then those of the models that stand in for it."""
+    def _choices(self, kind: CallKind, asked: Asked, ledger: Ledger, client: Client) -> Iterator[tuple[Served, Server]]:
+        """The upstreams to ask: those of the model, then those of the models that stand in for it.
+
+        Raises Fault when there are some, and none of them can be asked this.
+        """
+        is_known, is_suited = False, False
         session = session_of(ledger.model, client.headers, ledger.bearer.owner_uuid)
         for served in self._with_fallbacks(ledger.bearer, ledger.model):
             ordered = self.router.order(served, session)
             try:
                 while ordered:
-                    yield served, ordered.pop(0)
+                    server, is_known = ordered.pop(0), True
+                    if kind.suits(asked, server):
+                        is_suited = True
+                        yield served, server
+                    else:
+                        self.router.forget_try(server)
             finally:
                 for server in ordered:
                     self.router.forget_try(server)
+        if is_known and not is_suited:
+            raise faults.unsupported(kind.name)
 
     def _with_fallbacks(self, bearer: Bearer, model: Served) -> Iterator[Served]:
         yield model

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
 
 from hub.plugin.outgoing import Exchange
-from plugins.inference.catalogue import Served
-from plugins.inference.gateway.faults import Fault
+from plugins.inference.catalogue import OPENAI, Served, Server
+from plugins.inference.gateway.faults import Fault, bad_request
 from plugins.inference.gateway.ledger import Ledger
 from plugins.inference.gateway.usage import Use
 from plugins.inference.gateway.wire import Request
@@ -49,7 +49,10 @@ class JsonPayload:
     data: Mapping[str, Any]
 
     def encode(self, model_name: str) -> Sent:
-        return Sent("application/json", msgspec.json.encode({**self.data, "model": model_name}))
+        try:
+            return Sent("application/json", msgspec.json.encode({**self.data, "model": model_name}))
+        except RecursionError:
+            raise bad_request("The request is nested too deeply.") from None
 
     def close(self) -> None:
         """It holds none."""
@@ -65,6 +68,19 @@ class Asked:
     is_stream: bool = False
     prompt_tokens: int = 0
     own: Any = None
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What one upstream is asked, in the protocol that it speaks. headers: beside its own, which come first.
+
+    hear: how its answer is read, where the protocol is another one than the kind's.
+    """
+
+    route: str
+    payload: Payload
+    headers: Mapping[str, str] = field(default_factory=dict)
+    hear: Callable[[Exchange], Exchange] | None = None
 
 
 class Relay(Protocol):
@@ -115,6 +131,14 @@ class CallKind(ABC, Dialect):
     @abstractmethod
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> Use:
         """What the call may use at most; that much is held for it."""
+
+    def suits(self, asked: Asked, server: Server) -> bool:
+        """Whether an upstream can be asked this."""
+        return server.protocol == OPENAI
+
+    def speak(self, asked: Asked, server: Server, most: Use) -> Spoken:
+        """What an upstream that suits is asked. most: what is held for the call. Raises Fault."""
+        return Spoken(asked.route, asked.payload)
 
     @abstractmethod
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from hub.plugin.outgoing import Exchange
-from plugins.inference.catalogue import Served
+from plugins.inference.catalogue import OPENAI, Served, Server
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.answers import EventRelay, finish_answer, read_answer
-from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload
+from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload, Spoken
 from plugins.inference.gateway.ledger import Ledger
-from plugins.inference.gateway.usage import TokenUse, estimate_prompt
+from plugins.inference.gateway.usage import TokenUse, Use, estimate_prompt
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
 
@@ -104,6 +104,17 @@ class ChatCompletions(Completions):
 
     name = "chat/completions"
     paths = ("/v1/chat/completions",)
+
+    def suits(self, asked: Asked, server: Server) -> bool:
+        return True
+
+    def speak(self, asked: Asked, server: Server, most: Use) -> Spoken:
+        if server.protocol == OPENAI:
+            return Spoken(asked.route, asked.payload)
+        # Deliberately late: most hubs have no upstream of another protocol.
+        from plugins.inference.gateway.messages_upstream import speak_chat
+
+        return speak_chat(asked.own, most)
 
 
 KINDS: tuple[CallKind, ...] = (ChatCompletions(), Completions(), Embeddings(), Rerank())

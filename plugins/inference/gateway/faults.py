@@ -50,6 +50,12 @@ def bad_request(message: str, *, param: str | None = None, code: str = "invalid_
     return Fault(400, "invalid_request_error", code, message, param=param)
 
 
+def unsupported(what: str) -> Fault:
+    """Something that nobody who serves the model can be asked."""
+    message = f"Who serves this model cannot be asked this: {what}."
+    return Fault(400, "invalid_request_error", "unsupported_feature", message)
+
+
 def no_key() -> Fault:
     return Fault(
         401,

@@ -12,7 +12,7 @@ from hub.plugin.errors import Invalid
 from hub.plugin.outgoing import Exchange, NoAnswer, Patience, get_channels
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.calls import Asked
+from plugins.inference.gateway.calls import Spoken
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.ledger import Ledger
 from plugins.inference.gateway.routing import Router, endpoint_of, host_of, retry_after_of
@@ -41,13 +41,14 @@ class Forwarder:
         self,
         ledger: Ledger,
         choices: Iterator[tuple[Served, Server]],
-        asked: Asked,
+        speak: Callable[[Server], Spoken],
         headers: Mapping[str, str],
         check_client: Callable[[], None],
     ) -> Exchange:
         """The answer of the first upstream that gives one; its body is yet to be read.
 
-        check_client: raises ClientGone; it is asked before each attempt and while nothing comes.
+        speak: what an upstream is asked; it may raise Fault. check_client: raises ClientGone; it is asked before each
+        attempt and while nothing comes.
         Raises Fault when nobody answers.
         """
         last: Fault | None = None
@@ -59,10 +60,11 @@ class Forwarder:
                 check_client()
                 ledger.attempts += 1
                 ledger.served, ledger.server = served, server
-                return self._ask(ledger, server, asked, headers, check_client)
+                return self._ask(ledger, server, speak(server), headers, check_client)
             except Fault as fault:
                 last = fault
                 if fault.status < 429:
+                    self._router.forget_try(server)
                     raise
             except BaseException:
                 # The client hung up: this says nothing of the upstream, which may be tried by the next call.
@@ -76,7 +78,7 @@ class Forwarder:
         self,
         ledger: Ledger,
         server: Server,
-        asked: Asked,
+        spoken: Spoken,
         headers: Mapping[str, str],
         check_client: Callable[[], None],
     ) -> Exchange:
@@ -86,10 +88,11 @@ class Forwarder:
             settings.stream_timeout_s if ledger.is_stream else settings.answer_timeout_s,
             settings.pause_timeout_s,
         )
-        payload = asked.payload.encode(server.model_name)
+        payload = spoken.payload.encode(server.model_name)
         sent = {"Content-Type": payload.content_type, "X-Request-Id": ledger.request_id, **server.headers}
         sent |= {name: value for name, value in headers.items() if name in _TO_UPSTREAM}
-        url = endpoint_of(server.url, asked.route)
+        sent |= _beside(spoken.headers, sent)
+        url = endpoint_of(server.url, spoken.route)
         began_s = time.perf_counter()
         try:
             exchange = self._channels.open(
@@ -113,7 +116,7 @@ class Forwarder:
             ledger.upstream_s += time.perf_counter() - began_s
         if exchange.status in _GOOD:
             self._router.tell(server, is_good=True)
-            return exchange
+            return spoken.hear(exchange) if spoken.hear is not None else exchange
         with exchange:
             raise self._fault_of(server, exchange)
 
@@ -137,6 +140,12 @@ class Forwarder:
         if status in (408, 504):
             return faults.upstream_late()
         return faults.upstream_failed()
+
+
+def _beside(more: Mapping[str, str], sent: Mapping[str, str]) -> Mapping[str, str]:
+    """Those that are not sent already, in whatever letters."""
+    known = {name.lower() for name in sent} if more else ()
+    return {name: value for name, value in more.items() if name.lower() not in known}
 
 
 def _as_said(status: int, body: bytes) -> Fault:
