@@ -8,7 +8,7 @@ from hub.compute.hardware import SCENARIOS, Hardware, parse_hardware
 from hub.compute.models import Desired, Sku, TaskState, Workload
 from hub.compute.reports import Instance, LogLine, Node, Status, Usage
 from hub.compute.service.clusters import Cluster, look_at_cluster
-from hub.compute.service.naming import path_svc_name, random_svc_name
+from hub.compute.service.naming import base36, path_svc_name, random_svc_name
 from hub.compute.service.polling import (
     Seen,
     find_usage,
@@ -72,6 +72,7 @@ __all__ = [
     "Workload",
     "WorkloadChanged",
     "WorkloadSpec",
+    "base36",
     "create_workload",
     "delete_workload",
     "find_sku",

@@ -26,6 +26,7 @@ from hub.community.events import (
     PullRequestOpened,
     WebhookDisabled,
 )
+from hub.compute.events import WorkloadChanged
 from hub.licensing.events import LicenseChanged, LicenseExpiring
 from hub.repos.events import (
     RefsUpdated,
@@ -68,5 +69,6 @@ __all__ = [
     "UserDeleted",
     "UserRenamed",
     "WebhookDisabled",
+    "WorkloadChanged",
     "publish",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.exc import IntegrityError
@@ -50,7 +50,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class Server:
-    """An upstream, with what is sent beside each request."""
+    """An upstream, with what is sent beside each request. is_own: the hub runs it; its id is below 0 then."""
 
     id: int
     url: str
@@ -65,8 +65,35 @@ class Server:
 
 @dataclass(frozen=True)
 class Served:
-    """A model, as far as serving a request takes; of its upstreams those that are switched on, by tier."""
+    """A model, as far as serving a request takes; of its upstreams those that are switched on, by tier.
 
+    guests: namespaces that may call it, too, where it is one namespace's alone. deployment: where the hub serves it
+    itself; ``gateway.deployed`` sees to it that there are upstreams when it is called.
+    """
+
+    is_own: bool = False
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What of a model is the hub's own doing: its deployment, and how that last stood.
+
+    code: of the workload. is_wanted: somebody has started it and nobody stopped it. routes: what its engine answers.
+    sleep_after_s: so long without a call and it falls asleep; 0: never. key: what the engine wants of its callers.
+    """
+
+    id: int
+    workload_id: int
+    svc_name: str
+    code: int
+    is_wanted: bool
+    engine: str
+    routes: frozenset[str]
+    upstream_path: str
+    upstream_model: str
+    key: str = field(repr=False)
+    sleep_after_s: int = 0
+    has_tools: bool = False
     name: str
     llm_type: str
     provider: str
@@ -83,9 +110,16 @@ class Served:
 
     def is_for(self, namespace_id: int | None) -> bool:
         """Whether a key of that namespace may call it; None: whether everybody may."""
-        return self.namespace_id in (None, namespace_id)
+        return self.namespace_id in (None, namespace_id) or namespace_id in self.guests
+
+    @property
+    def is_available(self) -> bool:
+        """Whether a call finds somebody to answer, if after a while."""
+        return bool(self.servers) or (self.deployment is not None and self.deployment.is_wanted)
 
 
+    guests: frozenset[int] = frozenset()
+    deployment: Deployed | None = None
 @dataclass(frozen=True)
 class UpstreamForm:
     """What an administrator says of an upstream. headers: None leaves those that are kept for this id."""

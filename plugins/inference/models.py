@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.plugin.db import Model, RowId, new_uuid
+from plugins.inference.deployments import models as _deployments  # noqa: F401 - their tables are the plugin's
 
 
 class ApiKey(Model):

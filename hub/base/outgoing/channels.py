@@ -10,9 +10,10 @@ import contextlib
 import socket
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import httptools
 
@@ -124,6 +125,7 @@ class Exchange:
         if self._is_closed:
             return
         self._is_closed = True
+        self._channels._note_end(self._target)
         # A body without a length ends with the connection; there is nothing to keep then.
         if self._is_complete and not self._pieces and self._may_be_kept:
             self._channels._keep(self._target, self._sock)
@@ -240,6 +242,9 @@ class Channels:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
+    def _note_end(self, target: Target) -> None:
+        """An exchange has come to its end."""
+
     def _take(self, target: Target) -> socket.socket | None:
         """A kept connection that the server has not closed; the one that was used last."""
         while True:
@@ -296,11 +301,33 @@ class OwnChannels(Channels):
 
     def __init__(self) -> None:
         self._inside = _Inside()
+        self._busy: Counter[tuple[str, str, int]] = Counter()
         super().__init__(self._inside)
 
     def trust(self, url: str) -> None:
         """Let the server of this address be asked: one that a driver of workloads has said to be the hub's own."""
         self._inside.name(self._inside.parse(url))
+
+    def is_busy(self, url: str) -> bool:
+        """Whether an exchange with the server of this address is under way in this process."""
+        return bool(self._busy[self._inside.parse(url).server])
+
+    def open(self, method: str, url: str, **options: Any) -> Exchange:
+        """As ``Channels.open``."""
+        target = self._inside.parse(url)
+        with self._lock:
+            self._busy[target.server] += 1
+        try:
+            return super().open(method, url, **options)
+        except BaseException:
+            self._note_end(target)
+            raise
+
+    def _note_end(self, target: Target) -> None:
+        with self._lock:
+            self._busy[target.server] -= 1
+            if not self._busy[target.server]:
+                del self._busy[target.server]
 
 
 OWN_CHANNELS: Key[OwnChannels] = Key("base.own_channels")

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.plugin import Context, get_logger
 from hub.plugin.errors import Invalid
-from hub.plugin.outgoing import Exchange, NoAnswer, Patience, get_channels
+from hub.plugin.outgoing import Exchange, NoAnswer, Patience, get_channels, get_own_channels
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.calls import Spoken
@@ -34,6 +34,7 @@ class Forwarder:
 
     def __init__(self, context: Context, settings: InferenceSettings, router: Router) -> None:
         self._channels = get_channels(context)
+        self._own_channels = get_own_channels(context)
         self._settings = settings
         self._router = router
 
@@ -95,7 +96,8 @@ class Forwarder:
         url = endpoint_of(server.url, spoken.route)
         began_s = time.perf_counter()
         try:
-            exchange = self._channels.open(
+            channels = self._own_channels if server.is_own else self._channels
+            exchange = channels.open(
                 "POST",
                 url,
                 headers=sent,

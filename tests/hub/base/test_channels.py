@@ -158,6 +158,9 @@ def test_the_hubs_own_servers_are_asked_once_they_were_named_and_nobody_elses_wa
         guarded = Channels(Outgoing())
         with pytest.raises(Invalid):
             guarded.open("GET", server.url())
-        assert _ask(own, server) == (200, b"own")
+        with own.open("GET", server.url()) as exchange:
+            assert (own.is_busy(server.url("/x")), own.is_busy(other.url())) == (True, False)
+            exchange.read(10)
+        assert not own.is_busy(server.url())
         assert server.connections == 1
     own.close()

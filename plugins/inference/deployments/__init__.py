@@ -1,0 +1,1 @@
+"""Models of the hub that it serves itself, as workloads."""
