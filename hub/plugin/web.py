@@ -19,8 +19,11 @@ from hub.web.i18n import gettext
 from hub.web.organizations import head_of_organization, open_organization
 from hub.web.pages import render_page, wants_part
 from hub.web.signed_in import require_viewer
+from hub.web.snippets import Snippet, Way
 
 __all__ = [
+    "Snippet",
+    "Way",
     "create_pages",
     "csrf_token",
     "current_actor",

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hub.plugin import Context, DriverGroup, Permission, Plugin, Role, Subject, TokenScope
+from hub.plugin import Context, DriverGroup, NavItem, Permission, Plugin, Role, Subject, TokenScope
 from plugins.inference.settings import InferenceSettings
+from plugins.inference.web import PREFIXES, list_nav_items
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
+
+    from flask import Blueprint
 
 
 class InferencePlugin(Plugin):
@@ -25,6 +28,7 @@ class InferencePlugin(Plugin):
         "/api/v1/config/llms",
         "/api/v1/namespaces/<uuid>/apikeys",
         "/api/v1/namespaces/<uuid>/budgets",
+        *PREFIXES,
     )
     models = "plugins.inference.models"
     migrations = True
@@ -44,6 +48,14 @@ class InferencePlugin(Plugin):
             scope=TokenScope.ADMIN,
         ),
     )
+
+    def web_blueprints(self) -> Iterable[Blueprint]:
+        from plugins.inference.web import list_blueprints
+
+        return list_blueprints()
+
+    def nav_items(self) -> Iterable[NavItem]:
+        return list_nav_items()
 
     def api_blueprints(self) -> Iterable[Any]:
         from plugins.inference.api import blp

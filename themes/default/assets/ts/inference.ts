@@ -1,0 +1,101 @@
+// Keys, budgets and models of the gateway: lines of a form that become a list, amounts of money, ends in days.
+import { on, onEach } from "./lib/dom";
+
+const NANO = 1e9;
+const DAY_MS = 24 * 3600 * 1000;
+
+/** A moment as a field for a local date and time has it. */
+function localMoment(moment: Date): string {
+  return new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+// input[data-moment=ISO]: a date and time, by this browser's clock.
+onEach<HTMLInputElement>("input[data-moment]", (field) => {
+  const moment = new Date(field.dataset["moment"] ?? "");
+  if (!Number.isNaN(moment.getTime())) field.value = localMoment(moment);
+});
+
+// button[data-days][data-for=ID]: an end so many days from now; without days, none.
+on("click", "button[data-days]", (button) => {
+  const field = document.getElementById(button.dataset["for"] ?? "") as HTMLInputElement | null;
+  const days = Number(button.dataset["days"]);
+  if (field) field.value = days ? localMoment(new Date(Date.now() + days * DAY_MS)) : "";
+});
+
+// Lines: <fieldset data-rows="NAME"> with <input type=hidden name=NAME data-type=json>, a place for the lines
+// ([data-rows-list]), a <template> of one, and buttons. Fields of a line are members of an object by their data-member:
+// data-nano: an amount of money, in billionths; data-kind: "number", "boolean", or "headers", which are left out when
+// nothing is written, so that those that are kept stay.
+
+type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
+function headersOf(words: string): Record<string, string> | null {
+  const lines = words.split("\n").filter((line) => line.trim());
+  const pairs = lines.map((line) => {
+    const [name = "", ...rest] = line.split(":");
+    return [name.trim(), rest.join(":").trim()];
+  });
+  return pairs.length ? Object.fromEntries(pairs) : null;
+}
+
+function memberOf(field: Field): unknown {
+  const { kind } = field.dataset;
+  if (field.dataset["nano"] !== undefined) {
+    const perUnit = Number(field.dataset["nano"] || NANO);
+    return field.value === "" ? null : Math.round(Number(field.value) * perUnit);
+  }
+  if (kind === "boolean") return (field as HTMLInputElement).checked;
+  if (kind === "number") return field.value === "" ? null : Number(field.value);
+  if (kind === "headers") return headersOf(field.value);
+  return field.value;
+}
+
+function objectOf(row: Element): Record<string, unknown> {
+  const fields = [...row.querySelectorAll<Field>("[data-member]")];
+  return Object.fromEntries(fields.map((field) => [field.dataset["member"] ?? "", memberOf(field)]));
+}
+
+onEach<HTMLElement>("[data-rows]", (group) => {
+  const list = group.querySelector<HTMLElement>("[data-rows-list]");
+  const pattern = group.querySelector("template");
+  const add = group.querySelector<HTMLButtonElement>("[data-rows-add]");
+  const hidden = group.querySelector<HTMLInputElement>(`input[name="${group.dataset["rows"]}"]`);
+  if (!list || !pattern || !add || !hidden) return;
+  const rows = () => [...list.querySelectorAll("[data-row]")];
+  const look = () => {
+    add.disabled = rows().length >= Number(group.dataset["most"] ?? 100);
+  };
+  add.addEventListener("click", () => {
+    list.append(pattern.content.cloneNode(true));
+    rows().at(-1)?.querySelector<HTMLElement>("[data-member]")?.focus();
+    look();
+  });
+  list.addEventListener("click", (event) => {
+    const button = (event.target as Element).closest("[data-rows-remove]");
+    if (!button) return;
+    button.closest("[data-row]")?.remove();
+    add.focus();
+    look();
+  });
+  look();
+  // Before the form is sent: forms.ts listens later.
+  document.addEventListener(
+    "submit",
+    (event) => {
+      if (event.target === hidden.form) hidden.value = JSON.stringify(rows().map(objectOf));
+    },
+    true,
+  );
+});
+
+// input[data-scaled=NAME]: an amount in other units than those that are sent, by the hidden field of that name.
+document.addEventListener(
+  "submit",
+  (event) => {
+    for (const shown of (event.target as HTMLFormElement).querySelectorAll<HTMLInputElement>("[data-scaled]")) {
+      const sent = shown.form?.elements.namedItem(shown.dataset["scaled"] ?? "");
+      if (sent instanceof HTMLInputElement) sent.value = String(memberOf(shown) ?? 0);
+    }
+  },
+  true,
+);
