@@ -16,6 +16,7 @@ from plugins.inference.catalogue import ModelForm, Prices, UpstreamForm
 from plugins.inference.keys import Limits
 from plugins.inference.models import ApiKey, ServedModel
 from plugins.inference.money import Budget
+from plugins.inference.unit_prices import read_prices
 
 blp = RepositoryBlueprint("inference_api", __name__, url_prefix=PREFIX, description="The gateway: keys and models")
 
@@ -223,7 +224,7 @@ def _form(work: UnitOfWork, body: Mapping[str, Any]) -> ModelForm:
         body["session_header"],
         body["fallbacks"],
         body["max_tokens"],
-        Prices(**({"input": 0, "cached": 0, "cache_creation": 0, "output": 0} | body["prices"])),
+        Prices(**{**body["prices"], "units": read_prices(body["prices"].get("units", ()))}),
     )
 
 
@@ -256,6 +257,7 @@ def _model_view(work: UnitOfWork, model: ServedModel) -> dict[str, Any]:
             "cached": model.cached_nano,
             "cache_creation": model.cache_creation_nano,
             "output": model.output_nano,
+            "units": model.unit_prices,
         },
         "upstreams": [
             {

@@ -19,6 +19,7 @@ from hub.plugin.policy import require_site_admin
 from hub.plugin.signing import Sealer, create_sealer
 from plugins.inference.models import ServedModel, Upstream
 from plugins.inference.money import MAX_NANO
+from plugins.inference.unit_prices import UnitPrice, check_prices, read_prices, store_prices
 
 log = get_logger(__name__)
 
@@ -40,12 +41,17 @@ _RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "c
 
 @dataclass(frozen=True)
 class Prices:
-    """In billionths of the currency, for a token."""
+    """In billionths of the currency, for a token; units: for what is counted otherwise."""
 
     input: int = 0
     cached: int = 0
     cache_creation: int = 0
     output: int = 0
+    units: tuple[UnitPrice, ...] = ()
+
+    @property
+    def of_tokens(self) -> tuple[int, ...]:
+        return self.input, self.cached, self.cache_creation, self.output
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,6 @@ class Server:
     headers: Mapping[str, str]
     protocol: str = OPENAI
     responses: str = CHAT_ADAPTER
-
-
-@dataclass(frozen=True)
-class Served:
-    """A model, as far as serving a request takes; of its upstreams those that are switched on, by tier.
-
-    guests: namespaces that may call it, too, where it is one namespace's alone. deployment: where the hub serves it
-    itself; ``gateway.deployed`` sees to it that there are upstreams when it is called.
-    """
-
     is_own: bool = False
 
 
@@ -94,6 +90,16 @@ class Deployed:
     key: str = field(repr=False)
     sleep_after_s: int = 0
     has_tools: bool = False
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model, as far as serving a request takes; of its upstreams those that are switched on, by tier.
+
+    guests: namespaces that may call it, too, where it is one namespace's alone. deployment: where the hub serves it
+    itself; ``gateway.deployed`` sees to it that there are upstreams when it is called.
+    """
+
     name: str
     llm_type: str
     provider: str
@@ -107,6 +113,8 @@ class Deployed:
     prices: Prices
     created_at_s: int
     servers: tuple[Server, ...]
+    guests: frozenset[int] = frozenset()
+    deployment: Deployed | None = None
 
     def is_for(self, namespace_id: int | None) -> bool:
         """Whether a key of that namespace may call it; None: whether everybody may."""
@@ -118,8 +126,6 @@ class Deployed:
         return bool(self.servers) or (self.deployment is not None and self.deployment.is_wanted)
 
 
-    guests: frozenset[int] = frozenset()
-    deployment: Deployed | None = None
 @dataclass(frozen=True)
 class UpstreamForm:
     """What an administrator says of an upstream. headers: None leaves those that are kept for this id."""
@@ -175,8 +181,9 @@ def check_form(context: Context, form: ModelForm) -> None:
     if len(form.upstreams) > MAX_UPSTREAMS or len(form.fallbacks) > MAX_FALLBACKS:
         raise _refuse(f"A model has {MAX_UPSTREAMS} upstreams and {MAX_FALLBACKS} fallbacks at most.")
     prices = form.prices
-    if not all(0 <= price <= MAX_NANO for price in vars(prices).values()):
+    if not all(0 <= price <= MAX_NANO for price in prices.of_tokens):
         raise _refuse("A price lies outside what can be counted.")
+    check_prices(prices.units)
     for upstream in form.upstreams:
         _check_upstream(context, upstream)
 
@@ -243,6 +250,7 @@ def _save(work: UnitOfWork, model: ServedModel, form: ModelForm) -> ServedModel:
     model.max_tokens = form.max_tokens
     model.input_nano, model.cached_nano = form.prices.input, form.prices.cached
     model.cache_creation_nano, model.output_nano = form.prices.cache_creation, form.prices.output
+    model.unit_prices = store_prices(form.prices.units)
     model.updated_at = work.now()
     model.upstreams = [_as_row(work.context, one, known) for one in form.upstreams]
     try:
@@ -304,7 +312,13 @@ def _find_served(work: UnitOfWork, condition: ColumnElement[bool]) -> list[Serve
             row.session_header,
             tuple(row.fallbacks),
             row.max_tokens,
-            Prices(row.input_nano, row.cached_nano, row.cache_creation_nano, row.output_nano),
+            Prices(
+                row.input_nano,
+                row.cached_nano,
+                row.cache_creation_nano,
+                row.output_nano,
+                read_prices(row.unit_prices),
+            ),
             int(row.created_at.timestamp()),
             tuple(server_of(upstream) for upstream in row.upstreams if upstream.is_enabled),
         )

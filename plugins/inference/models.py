@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.plugin.db import Model, RowId, new_uuid
 from plugins.inference.deployments import models as _deployments  # noqa: F401 - their tables are the plugin's
+from plugins.inference.files import models as _files  # noqa: F401
+from plugins.inference.gateway import video_models as _videos  # noqa: F401
 
 
 class ApiKey(Model):
@@ -96,6 +98,7 @@ class ServedModel(Model):
     cached_nano: Mapped[int] = mapped_column(BigInteger)
     cache_creation_nano: Mapped[int] = mapped_column(BigInteger)
     output_nano: Mapped[int] = mapped_column(BigInteger)
+    unit_prices: Mapped[list[Any]] = mapped_column(default=list)  # as ``unit_prices.UnitPrice``
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

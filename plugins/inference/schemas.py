@@ -15,6 +15,7 @@ from plugins.inference.catalogue import (
 )
 from plugins.inference.keys import MAX_LIMIT, MAX_MODELS
 from plugins.inference.money import MAX_BUDGETS, MAX_NANO
+from plugins.inference.unit_prices import MAX_UNIT_PRICES, MAX_WORD, PricedUnit
 
 _NANO = {"description": "billionths of the currency"}
 
@@ -135,11 +136,25 @@ class UpstreamSchema(_Upstream):
     headers = fields.List(fields.String(), metadata={"description": "the names"})
 
 
+class UnitPriceBody(Schema):
+    """What one of something costs that is not counted in tokens."""
+
+    unit = fields.String(required=True, validate=validate.OneOf([*PricedUnit]), metadata={"example": "image"})
+    nano = fields.Integer(required=True, validate=validate.Range(0, MAX_NANO), metadata=_NANO)
+    resolution = fields.String(
+        load_default="",
+        validate=validate.Length(max=MAX_WORD),
+        metadata={"description": "only of such; empty: of any", "example": "1024x1024"},
+    )
+    quality = fields.String(load_default="", validate=validate.Length(max=MAX_WORD))
+
+
 class PricesBody(Schema):
     input = _price("of a prompt")
     cached = _price("of a prompt's cached part")
     cache_creation = _price("of what a prompt puts into the cache")
     output = _price("of an answer")
+    units = fields.List(fields.Nested(UnitPriceBody), load_default=list, validate=validate.Length(max=MAX_UNIT_PRICES))
 
 
 class ModelBody(Schema):

@@ -10,6 +10,7 @@ from plugins.inference.gateway import faults
 from plugins.inference.gateway.caller import Caller
 from plugins.inference.gateway.calls import Answer, Resource
 from plugins.inference.gateway.wire import Request
+from plugins.inference.money import NANO
 from plugins.inference.settings import InferenceSettings
 
 MAX_PAGE, MAX_LISTED = 100, 1000
@@ -63,7 +64,7 @@ def _describe(served: Served, settings: InferenceSettings) -> dict[str, Any]:
     """Source: gateway contract, section 1.2. Addresses of upstreams are for administrators, elsewhere."""
     prices = served.prices
     metadata: dict[str, Any] = {"llm_type": served.llm_type, "repo_path": served.repo_path, "tasks": [served.task]}
-    if any(vars(prices).values()):
+    if any(prices.of_tokens):
         # Billionths for a token are thousandths for a million.
         metadata["pricing"] = {
             "input_token_price": {
@@ -73,6 +74,18 @@ def _describe(served: Served, settings: InferenceSettings) -> dict[str, Any]:
             },
             "output_token_price": {"currency": settings.currency, "price_per_million": prices.output / 1000},
         }
+    if prices.units:
+        metadata.setdefault("pricing", {})["modal_prices"] = [
+            {
+                "currency": settings.currency,
+                "price_per_unit": price.nano / NANO,
+                "sku_unit": 1,
+                "sku_unit_type": price.unit,
+                "resolution": price.resolution,
+                "quality": price.quality,
+            }
+            for price in prices.units
+        ]
     return {
         "id": served.name,
         "object": "model",
