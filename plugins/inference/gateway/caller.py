@@ -21,6 +21,7 @@ from plugins.inference.catalogue import Served, Server, find_served, list_served
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.admission import Admitter
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, Relay
+from plugins.inference.gateway.deployed import Readiness, find_deployed, list_deployed
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
 from plugins.inference.gateway.ledger import CLIENT_GONE, USUAL, Booking, Ledger
@@ -85,6 +86,7 @@ class Caller:
         self.router = Router()
         self.forwarder = Forwarder(context, self.settings, self.router)
         self.admitter = Admitter(context)
+        self.readiness = Readiness(context, self.settings)
         self._bearers = _Known(self._find_bearer)
         self._models = _Known(self._find_model)
         self._lists = _Known(self._list_served)
@@ -134,11 +136,12 @@ class Caller:
 
     def _find_model(self, name: str) -> Served | None:
         with reading(self.context) as work:
-            return find_served(work, name)
+            return find_served(work, name) or find_deployed(work, name)
 
     def _list_served(self, namespace_id: str) -> list[Served]:
+        id = int(namespace_id) if namespace_id else None
         with reading(self.context) as work:
-            return list_served(work, namespace_id=int(namespace_id) if namespace_id else None)
+            return [*list_served(work, namespace_id=id), *list_deployed(work, id)]
 
     # The call.
 
@@ -212,11 +215,20 @@ class Caller:
     def _choices(self, kind: CallKind, asked: Asked, ledger: Ledger, client: Client) -> Iterator[tuple[Served, Server]]:
         """The upstreams to ask: those of the model, then those of the models that stand in for it.
 
-        Raises Fault when there are some, and none of them can be asked this.
+        Raises Fault when there are some, and none of them can be asked this; or the last deployment's, which did not
+        wake up.
         """
-        is_known, is_suited = False, False
+        is_known, is_suited, asleep = False, False, None
         session = session_of(ledger.model, client.headers, ledger.bearer.owner_uuid)
-        for served in self._with_fallbacks(ledger.bearer, ledger.model):
+        for found in self._with_fallbacks(ledger.bearer, ledger.model):
+            began_s = time.perf_counter()
+            try:
+                served = self.readiness.ready(found, route=asked.route, check=client.check)
+            except Fault as fault:
+                asleep = fault
+                continue
+            finally:
+                ledger.upstream_s += time.perf_counter() - began_s
             ordered = self.router.order(served, session)
             try:
                 while ordered:
@@ -231,6 +243,8 @@ class Caller:
                     self.router.forget_try(server)
         if is_known and not is_suited:
             raise faults.unsupported(kind.name)
+        if asleep is not None and not is_known:
+            raise asleep
 
     def _with_fallbacks(self, bearer: Bearer, model: Served) -> Iterator[Served]:
         yield model
