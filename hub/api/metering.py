@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response
 
 from hub.accounts.models import Namespace
 from hub.api import metering_schemas as schemas
+from hub.api.csv_answers import send_csv
 from hub.api.envelope import enveloped, ok
 from hub.base.paging import PageArgs
 from hub.db.uow import UnitOfWork, reading
@@ -27,8 +26,6 @@ _STATEMENTS = "/accounting/metering/<string(maxlength=36):uuid>"
 # Source: gateways contract, section 3.1.
 _VALUE_TYPES = {Unit.SECOND: 0, Unit.TOKEN: 1}
 _OTHER_VALUE_TYPE = 3
-# A cell that begins with these is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Groups of a report as CSV: all that a spreadsheet shows.
 _REPORT_AT_ONCE, _REPORT_PAGES = 100, 100
 
@@ -99,7 +96,7 @@ def export_statements(query: dict[str, Any], uuid: str) -> Response:
     span = Span(query["from_"], query["to"])
     usages = service.iter_events(context, owner=owner, span=span, scene=query["scene"])
     rows = ([_statement(usage)[name] for name in _EXPORTED] for usage in usages)
-    return _send_csv(_EXPORTED, rows, "usage.csv")
+    return send_csv(_EXPORTED, rows, "usage.csv")
 
 
 @blp.get("/accounting/metering/stat")
@@ -121,7 +118,7 @@ def report(query: dict[str, Any]) -> dict[str, Any] | Response:
         with reading(current_context()) as work:
             owner = _owner(work, query["owner"])
     if query["format"] == "csv":
-        return _send_csv(_COLUMNS, _iter_report(query, owner, span), "usage-report.csv")
+        return send_csv(_COLUMNS, _iter_report(query, owner, span), "usage-report.csv")
     return _report(query, owner, span, query["group_by"])
 
 
@@ -168,32 +165,3 @@ def _group(group: Group) -> dict[str, Any]:
         "cpu_core_hours": group.cpu_hours,
         "mem_gib_hours": group.memory_gib_hours,
     }
-
-
-def _send_csv(names: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-    return Response(_csv(names, rows), mimetype="text/csv", headers=headers)
-
-
-def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Lines of CSV, in pieces."""
-    yield _lines([names])
-    piece: list[Sequence[Any]] = []
-    for row in rows:
-        piece.append([_cell(value) for value in row])
-        if len(piece) == _REPORT_AT_ONCE:
-            yield _lines(piece)
-            piece = []
-    yield _lines(piece)
-
-
-def _lines(rows: Iterable[Sequence[Any]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(rows)
-    return buffer.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value.isoformat() if hasattr(value, "isoformat") else int(value) if hasattr(value, "numerator") else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.api.csv_answers import send_csv
 from hub.api.envelope import enveloped, ok, paged
 from hub.http.actor import current_actor
 from hub.http.context import current_context
@@ -21,4 +22,5 @@ __all__ = [
     "ok",
     "page_args",
     "paged",
+    "send_csv",
 ]

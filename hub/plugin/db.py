@@ -8,6 +8,7 @@ from __future__ import annotations
 from hub.base.paging import Page, PageArgs
 from hub.db.base import Model, RowId, UTCDateTime, new_uuid
 from hub.db.insert import insert_new, insert_new_keys
+from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "insert_new_keys",
     "new_uuid",
     "reading",
+    "total_of",
     "unit_of_work",
 ]

@@ -146,4 +146,3 @@ def _read_counters(redis: Redis, names: Sequence[str]) -> list[tuple[int | None,
     finally:
         redis.close()
     return [(None if spent is None else int(spent), int(held or 0)) for spent, held in found]
-

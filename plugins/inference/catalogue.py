@@ -17,6 +17,7 @@ from hub.plugin.errors import Conflict, Invalid, NotFound
 from hub.plugin.outgoing import get_outgoing
 from hub.plugin.policy import require_site_admin
 from hub.plugin.signing import Sealer, create_sealer
+from plugins.inference.limits import NO_POLICY, Policy, check_policy
 from plugins.inference.models import ServedModel, Upstream
 from plugins.inference.money import MAX_NANO
 from plugins.inference.unit_prices import UnitPrice, check_prices, read_prices, store_prices
@@ -24,7 +25,7 @@ from plugins.inference.unit_prices import UnitPrice, check_prices, read_prices, 
 log = get_logger(__name__)
 
 # Source: gateway contract, section 1.2.
-STRATEGIES = ("weighted", "round_robin", "session_hash")
+STRATEGIES = ("weighted", "round_robin", "session_hash", "least_busy", "latency")
 LLM_TYPES = ("external_llm", "serverless", "inference")
 # What an upstream speaks, and how it is asked for responses: in their own protocol, through chats, or not at all.
 OPENAI, ANTHROPIC = "openai", "anthropic"
@@ -33,6 +34,7 @@ NATIVE, CHAT_ADAPTER, DISABLED = "native", "chat_adapter", "disabled"
 RESPONSES = (NATIVE, CHAT_ADAPTER, DISABLED)
 MAX_UPSTREAMS, MAX_FALLBACKS, MAX_HEADERS = 32, 10, 20
 MAX_WEIGHT, MAX_TIER = 1000, 100
+MAX_DRAIN_S = 30
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}\Z")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,2046}[\x21-\x7e])?\Z")
@@ -56,7 +58,11 @@ class Prices:
 
 @dataclass(frozen=True)
 class Server:
-    """An upstream, with what is sent beside each request. is_own: the hub runs it; its id is below 0 then."""
+    """An upstream, with what is sent beside each request. is_own: the hub runs it; its id is below 0 then.
+
+    policy: None for none. breaks_circuit: whether it is left alone once it fails. drain_s: how long the rest of a
+    stream is read once the client has hung up; 0: it is cut off.
+    """
 
     id: int
     url: str
@@ -68,6 +74,9 @@ class Server:
     protocol: str = OPENAI
     responses: str = CHAT_ADAPTER
     is_own: bool = False
+    policy: Policy | None = None
+    breaks_circuit: bool = True
+    drain_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ class Served:
     servers: tuple[Server, ...]
     guests: frozenset[int] = frozenset()
     deployment: Deployed | None = None
+    context_fallbacks: tuple[str, ...] = ()
 
     def is_for(self, namespace_id: int | None) -> bool:
         """Whether a key of that namespace may call it; None: whether everybody may."""
@@ -138,6 +148,10 @@ class UpstreamForm:
     is_enabled: bool = True
     headers: Mapping[str, str] | None = None
     id: int | None = None
+    policy: Policy = NO_POLICY
+    checks_health: bool = False
+    breaks_circuit: bool = True
+    drain_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,6 +171,7 @@ class ModelForm:
     fallbacks: Sequence[str] = ()
     max_tokens: int | None = None
     prices: Prices = Prices()
+    context_fallbacks: Sequence[str] = ()
 
 
 def _sealer(context: Context) -> Sealer:
@@ -178,7 +193,8 @@ def check_form(context: Context, form: ModelForm) -> None:
         raise _refuse(f"A strategy is one of {', '.join(STRATEGIES)}; a type one of {', '.join(LLM_TYPES)}.")
     if form.session_header and not _HEADER.match(form.session_header):
         raise _refuse("A session's header has letters, digits and dashes.")
-    if len(form.upstreams) > MAX_UPSTREAMS or len(form.fallbacks) > MAX_FALLBACKS:
+    fallbacks = max(len(form.fallbacks), len(form.context_fallbacks))
+    if len(form.upstreams) > MAX_UPSTREAMS or fallbacks > MAX_FALLBACKS:
         raise _refuse(f"A model has {MAX_UPSTREAMS} upstreams and {MAX_FALLBACKS} fallbacks at most.")
     prices = form.prices
     if not all(0 <= price <= MAX_NANO for price in prices.of_tokens):
@@ -191,6 +207,9 @@ def check_form(context: Context, form: ModelForm) -> None:
 def _check_upstream(context: Context, upstream: UpstreamForm) -> None:
     if not 0 <= upstream.weight <= MAX_WEIGHT or not 0 <= upstream.tier <= MAX_TIER:
         raise _refuse(f"A weight is 0 to {MAX_WEIGHT}, a tier 0 to {MAX_TIER}.")
+    if not 0 <= upstream.drain_s <= MAX_DRAIN_S:
+        raise _refuse(f"The rest of a stream is read for 0 to {MAX_DRAIN_S} seconds.")
+    check_policy(upstream.policy)
     if not upstream.model_name or len(upstream.model_name) > 255:
         raise _refuse("An upstream needs the name by which it knows the model.")
     headers = upstream.headers or {}
@@ -247,7 +266,7 @@ def _save(work: UnitOfWork, model: ServedModel, form: ModelForm) -> ServedModel:
     model.name, model.llm_type, model.provider, model.task = form.name, form.llm_type, form.provider, form.task
     model.is_enabled, model.namespace_id, model.repo_path = form.is_enabled, form.namespace_id, form.repo_path
     model.strategy, model.session_header, model.fallbacks = form.strategy, form.session_header, [*form.fallbacks]
-    model.max_tokens = form.max_tokens
+    model.max_tokens, model.context_fallbacks = form.max_tokens, [*form.context_fallbacks]
     model.input_nano, model.cached_nano = form.prices.input, form.prices.cached
     model.cache_creation_nano, model.output_nano = form.prices.cache_creation, form.prices.output
     model.unit_prices = store_prices(form.prices.units)
@@ -267,6 +286,8 @@ def _as_row(context: Context, form: UpstreamForm, known: Mapping[int, Upstream])
     row = known.get(form.id or 0) or Upstream(sealed_headers="")
     row.url, row.model_name, row.provider = form.url, form.model_name, form.provider
     row.weight, row.tier, row.is_enabled = form.weight, form.tier, form.is_enabled
+    row.limit_policy = vars(form.policy) if form.policy.is_on else {}
+    row.checks_health, row.breaks_circuit, row.drain_s = form.checks_health, form.breaks_circuit, form.drain_s
     if form.headers is not None:
         text = json.dumps(dict(form.headers)) if form.headers else ""
         row.sealed_headers = _sealer(context).seal(text) if text else ""
@@ -298,7 +319,18 @@ def _find_served(work: UnitOfWork, condition: ColumnElement[bool]) -> list[Serve
 
     def server_of(row: Upstream) -> Server:
         headers = json.loads(sealer.open(row.sealed_headers)) if row.sealed_headers else {}
-        return Server(row.id, row.url, row.model_name, row.provider, row.weight, row.tier, headers)
+        return Server(
+            row.id,
+            row.url,
+            row.model_name,
+            row.provider,
+            row.weight,
+            row.tier,
+            headers,
+            policy=Policy(**row.limit_policy) if row.limit_policy else None,
+            breaks_circuit=row.breaks_circuit,
+            drain_s=row.drain_s,
+        )
 
     return [
         Served(
@@ -321,6 +353,7 @@ def _find_served(work: UnitOfWork, condition: ColumnElement[bool]) -> list[Serve
             ),
             int(row.created_at.timestamp()),
             tuple(server_of(upstream) for upstream in row.upstreams if upstream.is_enabled),
+            context_fallbacks=tuple(row.context_fallbacks),
         )
         for row in work.session.scalars(query.options(selectinload(ServedModel.upstreams)))
     ]

@@ -18,8 +18,18 @@ from sqlalchemy.exc import IntegrityError
 from hub.plugin import Actor, get_logger
 from hub.plugin.db import Page, PageArgs, UnitOfWork
 from hub.plugin.errors import Conflict, Invalid, NotFound
-from hub.plugin.policy import Namespace, Organization, User, require
-from plugins.inference.models import ApiKey, OwnerBudget
+from hub.plugin.policy import ANONYMOUS, Namespace, Organization, User, require, require_site_admin
+from plugins.inference.limits import (
+    FREE,
+    UNLIMITED,
+    KeyRules,
+    MinuteLimits,
+    check_numbers,
+    check_rules,
+    read_rules,
+    store_rules,
+)
+from plugins.inference.models import ApiKey, MemberBudget, OwnerBudget
 from plugins.inference.money import Budget, read_budgets, store_budgets
 
 log = get_logger(__name__)
@@ -28,7 +38,6 @@ READ_KEYS, WRITE_KEYS = "inference:key:read", "inference:key:write"
 BUILTIN = "built-in"
 MAX_KEYS = 100
 MAX_MODELS = 200
-MAX_LIMIT = 2**31 - 1
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}\Z")
 _VALUE = re.compile(r"gk_([A-Za-z0-9_-]{43})_([0-9a-f]{8})\Z")
 
@@ -61,6 +70,9 @@ class Bearer:
     expires_at: datetime | None
     is_active: bool
     last_used_at: datetime | None
+    rules: KeyRules = FREE
+    owner_limits: MinuteLimits = UNLIMITED
+    member_budgets: tuple[Budget, ...] = ()
 
 
 def new_value() -> str:
@@ -92,9 +104,13 @@ def _check(name: str, limits: Limits) -> None:
         raise Invalid("A key's name is a line of at most 64 characters.", code="key_name_invalid")
     if len(limits.models) > MAX_MODELS or not all(0 < len(model) <= 255 for model in limits.models):
         raise Invalid(f"A key may name {MAX_MODELS} models at most.", code="key_models_invalid")
-    numbers = [number for number in (limits.requests, limits.tokens, limits.parallel) if number is not None]
-    if not all(0 <= number <= MAX_LIMIT for number in numbers):
-        raise Invalid("A limit is a number of 0 or more.", code="key_limit_invalid")
+    check_numbers((limits.requests, limits.tokens, limits.parallel))
+
+
+def _check_rules(work: UnitOfWork, actor: Actor, rules: KeyRules, *, was_blocked: bool) -> None:
+    check_rules(rules)
+    if rules.is_blocked != was_blocked:
+        require_site_admin(work, actor)
 
 
 def create_key(
@@ -105,6 +121,7 @@ def create_key(
     name: str,
     limits: Limits,
     expires_at: datetime | None = None,
+    rules: KeyRules | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key of a namespace, and its value, which cannot be had again. expires_at: None for never.
 
@@ -116,7 +133,12 @@ def create_key(
     _check(name, limits)
     if expires_at is not None and expires_at <= work.now():
         raise Invalid("The key would already have expired; choose a later end.", code="key_expiry_invalid")
-    return _create(work, namespace, name, limits, created_by_id=actor.user_id, expires_at=expires_at)
+    if rules is not None:
+        _check_rules(work, actor, rules, was_blocked=False)
+    key, value = _create(work, namespace, name, limits, created_by_id=actor.user_id, expires_at=expires_at)
+    if rules is not None:
+        store_rules(key, rules)
+    return key, value
 
 
 def _create(
@@ -188,10 +210,23 @@ def get_key(work: UnitOfWork, *, actor: Actor, namespace: Namespace, key_id: int
 
 
 def change_key(
-    work: UnitOfWork, key: ApiKey, *, name: str, limits: Limits, is_active: bool, expires_at: datetime | None
+    work: UnitOfWork,
+    key: ApiKey,
+    *,
+    name: str,
+    limits: Limits,
+    is_active: bool,
+    expires_at: datetime | None,
+    rules: KeyRules | None = None,
+    actor: Actor = ANONYMOUS,
 ) -> None:
-    """Change what a key (from ``get_key``) may do. Raises Invalid; Conflict (``key_exists``, ``key_builtin``)."""
+    """Change what a key (from ``get_key``) may do. rules: None leaves them as they are; actor: who says these.
+
+    Raises Invalid, NotSignedIn, Denied; Conflict (``key_exists``, ``key_builtin``).
+    """
     _check(name, limits)
+    if rules is not None:
+        _check_rules(work, actor, rules, was_blocked=key.is_blocked)
     if key.is_builtin and name != key.name:
         raise Conflict("The built-in key keeps its name.", code="key_builtin")
     if not key.is_builtin and name == BUILTIN:
@@ -200,6 +235,8 @@ def change_key(
         with work.savepoint():
             key.name, key.is_active, key.expires_at, key.updated_at = name, is_active, expires_at, work.now()
             _limit(key, limits)
+            if rules is not None:
+                store_rules(key, rules)
     except IntegrityError:
         raise Conflict(f"There is already a key named {name!r}.", code="key_exists") from None
     log.info("key_changed", key_id=key.id, is_active=is_active)
@@ -239,16 +276,27 @@ def get_builtin(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -> tupl
 
 
 def set_owner_budgets(
-    work: UnitOfWork, *, actor: Actor, namespace: Namespace, budgets: Sequence[Budget]
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    namespace: Namespace,
+    budgets: Sequence[Budget],
+    limits: MinuteLimits | None = None,
 ) -> tuple[Budget, ...]:
-    """What all keys of a namespace together may spend. Raises Invalid, NotSignedIn, Denied."""
+    """What all keys of a namespace together may spend, and do in a minute (None: as it was).
+
+    Raises Invalid, NotSignedIn, Denied.
+    """
     require(work, actor, WRITE_KEYS, namespace, what="namespace")
     stored = store_budgets(budgets)
     row = work.session.get(OwnerBudget, namespace.id, with_for_update=True)
     if row is None:
-        work.session.add(OwnerBudget(namespace_id=namespace.id, budgets=stored, updated_at=work.now()))
-    else:
-        row.budgets, row.updated_at = stored, work.now()
+        row = OwnerBudget(namespace_id=namespace.id)
+        work.session.add(row)
+    row.budgets, row.updated_at = stored, work.now()
+    if limits is not None:
+        check_numbers((limits.requests, limits.tokens))
+        row.request_limit, row.token_limit = limits.requests, limits.tokens
     return tuple(budgets)
 
 
@@ -257,6 +305,49 @@ def get_owner_budgets(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -
     require(work, actor, READ_KEYS, namespace, what="namespace")
     row = work.session.get(OwnerBudget, namespace.id)
     return read_budgets(row.budgets) if row else ()
+
+
+def get_owner_limits(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -> MinuteLimits:
+    """See ``set_owner_budgets``. Raises NotSignedIn, Denied."""
+    require(work, actor, READ_KEYS, namespace, what="namespace")
+    row = work.session.get(OwnerBudget, namespace.id)
+    return MinuteLimits(row.request_limit, row.token_limit) if row else MinuteLimits()
+
+
+def set_member_budgets(
+    work: UnitOfWork, *, actor: Actor, namespace: Namespace, name: str, budgets: Sequence[Budget]
+) -> tuple[User, tuple[Budget, ...]]:
+    """What the keys that somebody made for an organisation may spend together; none: nothing bounds them.
+
+    name: a user's. Raises Invalid, NotSignedIn, Denied, NotFound (``user_not_found``).
+    """
+    require(work, actor, WRITE_KEYS, namespace, what="namespace")
+    user = _find_user(work, name)
+    row = work.session.get(MemberBudget, (namespace.id, user.id), with_for_update=True)
+    stored = store_budgets(budgets)
+    if row is None:
+        row = MemberBudget(namespace_id=namespace.id, user_id=user.id)
+        work.session.add(row)
+    row.budgets, row.updated_at = stored, work.now()
+    return user, tuple(budgets)
+
+
+def get_member_budgets(
+    work: UnitOfWork, *, actor: Actor, namespace: Namespace, name: str
+) -> tuple[User, tuple[Budget, ...]]:
+    """See ``set_member_budgets``. Raises NotSignedIn, Denied, NotFound (``user_not_found``)."""
+    require(work, actor, READ_KEYS, namespace, what="namespace")
+    user = _find_user(work, name)
+    row = work.session.get(MemberBudget, (namespace.id, user.id))
+    return user, read_budgets(row.budgets) if row else ()
+
+
+def _find_user(work: UnitOfWork, name: str) -> User:
+    query = select(User).join(Namespace, Namespace.id == User.namespace_id).where(Namespace.path_key == name.lower())
+    user = work.session.scalars(query).first()
+    if user is None:
+        raise NotFound("There is no such user.", code="user_not_found")
+    return user
 
 
 # Built once: the gateway asks it.
@@ -275,11 +366,25 @@ _BEARER = (
         ApiKey.last_used_at,
         Namespace.uuid,
         OwnerBudget.budgets,
+        OwnerBudget.request_limit,
+        OwnerBudget.token_limit,
+        MemberBudget.budgets,
+        ApiKey.allowed_routes,
+        ApiKey.allowed_ips,
+        ApiKey.aliases,
+        ApiKey.model_limits,
+        ApiKey.tags,
+        ApiKey.details,
+        ApiKey.is_blocked,
     )
     .join(Namespace, Namespace.id == ApiKey.namespace_id)
     .outerjoin(User, User.namespace_id == Namespace.id)
     .outerjoin(Organization, Organization.namespace_id == Namespace.id)
     .outerjoin(OwnerBudget, OwnerBudget.namespace_id == Namespace.id)
+    .outerjoin(
+        MemberBudget,
+        and_(MemberBudget.namespace_id == Namespace.id, MemberBudget.user_id == ApiKey.created_by_id),
+    )
     .where(
         ApiKey.token_hash == bindparam("token_hash"),
         or_(Organization.id.is_not(None), and_(User.id.is_not(None), User.is_active)),
@@ -291,10 +396,21 @@ def find_bearer(work: UnitOfWork, token_hash: str) -> Bearer | None:
     """The key of that hash, and on whose account it calls; None when there is none, or its owner is gone or off."""
     for row in work.rows(_BEARER, {"token_hash": token_hash}):
         id, namespace_id, user_id, models, requests, tokens, parallel, budgets, *rest = row
-        expires_at, is_active, last_used_at, uuid, owner = rest
-        limits = Limits(tuple(models), requests, tokens, parallel, read_budgets(budgets))
-        owner_budgets = read_budgets(owner or ())
-        return Bearer(id, uuid, namespace_id, user_id, limits, owner_budgets, expires_at, is_active, last_used_at)
+        expires_at, is_active, last_used_at, uuid, owner, owner_requests, owner_tokens, member, *rules = rest
+        return Bearer(
+            id,
+            uuid,
+            namespace_id,
+            user_id,
+            Limits(tuple(models), requests, tokens, parallel, read_budgets(budgets)),
+            read_budgets(owner or ()),
+            expires_at,
+            is_active,
+            last_used_at,
+            read_rules(*rules),
+            MinuteLimits(owner_requests, owner_tokens),
+            read_budgets(member or ()),
+        )
     return None
 
 

@@ -13,7 +13,8 @@ from plugins.inference.catalogue import (
     MAX_WEIGHT,
     STRATEGIES,
 )
-from plugins.inference.keys import MAX_LIMIT, MAX_MODELS
+from plugins.inference.keys import MAX_MODELS
+from plugins.inference.limits import MAX_LIMIT
 from plugins.inference.money import MAX_BUDGETS, MAX_NANO
 from plugins.inference.unit_prices import MAX_UNIT_PRICES, MAX_WORD, PricedUnit
 

@@ -1,7 +1,9 @@
 -- Admit a call, or say by which meter it is refused. One step: of two calls at once only one takes the last place.
 -- ARGV: now_ms, the call's id, when its holds end (ms), then for each key of KEYS: kind, limit, amount, length_ms.
 --   "window": so many in a sliding length; "bucket": an amount out of one that fills in a length;
---   "parallel": so many at once; "money": spent and held together, whose spending must be known.
+--   "parallel": so many at once; "money": spent and held together, whose spending must be known;
+--   "policy": an upstream's tokens of a window, in all (limit), asked (amount), answered (length_ms); nobody is refused
+--   for it: what remains is 1 while the upstream may be asked, else 0.
 -- Returns {verdict, index, number, ...remaining}: "ok"; "over", the meter, milliseconds until there is room;
 --   "unknown", the meter whose spending must be told first.
 local now, id, until_ms = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
@@ -48,6 +50,15 @@ for index, key in ipairs(KEYS) do
       return {"over", index, 0}
     end
     remaining[index] = left - amount
+  elseif kind == "policy" then
+    local used = redis.call("HMGET", key, "total", "prompt", "completion")
+    local is_open = 1
+    for place, most in ipairs({limit, amount, length}) do
+      if most > 0 and tonumber(used[place] or 0) >= most then
+        is_open = 0
+      end
+    end
+    remaining[index] = is_open
   end
 end
 for index, key in ipairs(KEYS) do
@@ -70,8 +81,9 @@ for index, key in ipairs(KEYS) do
     redis.call("ZADD", key, until_ms, id)
     redis.call("PEXPIRE", key, until_ms - now + 1000)
   elseif kind == "money" then
-    redis.call("HINCRBY", key, "held", amount)
-    redis.call("ZADD", key .. ":holds", until_ms, id .. ":" .. ARGV[base + 3])
+    if redis.call("ZADD", key .. ":holds", until_ms, id .. ":" .. ARGV[base + 3]) == 1 then
+      redis.call("HINCRBY", key, "held", amount)
+    end
     redis.call("PEXPIRE", key .. ":holds", until_ms - now + 86400000)
   end
 end
