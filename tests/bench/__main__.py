@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from hub import __version__
 from tests.bench import (
     api_rows,
+    gateway_rows,
     git_rows,
     hf_rows,
     lfs_rows,
@@ -32,7 +33,7 @@ ROWS: dict[str, Row] = {
     row.name: row
     for rooms in (
         *(git_rows, lfs_rows, hf_rows, xet_rows, start_rows),
-        *(plugin_rows, pull_rows, api_rows, viewer_rows, viewer_query_rows, page_rows),
+        *(plugin_rows, pull_rows, api_rows, viewer_rows, viewer_query_rows, page_rows, gateway_rows),
     )
     for row in rooms.ROWS
 }
