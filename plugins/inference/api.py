@@ -208,6 +208,8 @@ def _form(work: UnitOfWork, body: Mapping[str, Any]) -> ModelForm:
             one["enabled"],
             one["headers"],
             one["id"],
+            one["protocol"],
+            one["responses"],
         )
         for one in body["upstreams"]
     ]
@@ -269,6 +271,8 @@ def _model_view(work: UnitOfWork, model: ServedModel) -> dict[str, Any]:
                 "tier": upstream.tier,
                 "enabled": upstream.is_enabled,
                 "headers": catalogue.header_names(work.context, upstream),
+                "protocol": upstream.protocol,
+                "responses": upstream.responses,
             }
             for upstream in model.upstreams
         ],
@@ -291,7 +295,7 @@ def list_models(query: dict[str, Any]) -> dict[str, Any]:
 @blp.arguments(schemas.ModelBody)
 @blp.response(200, enveloped(schemas.ModelSchema))
 def create_model(body: dict[str, Any]) -> dict[str, Any]:
-    """Serve one more model, through upstreams that speak OpenAI's protocol."""
+    """Serve one more model, through upstreams that speak OpenAI's protocol or Anthropic's."""
     form = _checked_form(body)
     with unit_of_work(current_context()) as work:
         return ok(_model_view(work, catalogue.create_model(work, actor=current_actor(), form=form)))

@@ -148,6 +148,8 @@ class UpstreamForm:
     is_enabled: bool = True
     headers: Mapping[str, str] | None = None
     id: int | None = None
+    protocol: str = OPENAI
+    responses: str = CHAT_ADAPTER
     policy: Policy = NO_POLICY
     checks_health: bool = False
     breaks_circuit: bool = True
@@ -212,6 +214,10 @@ def _check_upstream(context: Context, upstream: UpstreamForm) -> None:
     check_policy(upstream.policy)
     if not upstream.model_name or len(upstream.model_name) > 255:
         raise _refuse("An upstream needs the name by which it knows the model.")
+    if upstream.protocol not in PROTOCOLS or upstream.responses not in RESPONSES:
+        raise _refuse(f"A protocol is one of {', '.join(PROTOCOLS)}; responses are {', '.join(RESPONSES)}.")
+    if upstream.protocol == ANTHROPIC and upstream.responses == NATIVE:
+        raise _refuse("An upstream of Anthropic's protocol has no responses of its own.")
     headers = upstream.headers or {}
     for name, value in headers.items():
         if not _HEADER.match(name) or not _HEADER_VALUE.match(value) or name.lower() in _RESERVED_HEADERS:
@@ -286,6 +292,7 @@ def _as_row(context: Context, form: UpstreamForm, known: Mapping[int, Upstream])
     row = known.get(form.id or 0) or Upstream(sealed_headers="")
     row.url, row.model_name, row.provider = form.url, form.model_name, form.provider
     row.weight, row.tier, row.is_enabled = form.weight, form.tier, form.is_enabled
+    row.protocol, row.responses = form.protocol, form.responses
     row.limit_policy = vars(form.policy) if form.policy.is_on else {}
     row.checks_health, row.breaks_circuit, row.drain_s = form.checks_health, form.breaks_circuit, form.drain_s
     if form.headers is not None:
@@ -327,6 +334,8 @@ def _find_served(work: UnitOfWork, condition: ColumnElement[bool]) -> list[Serve
             row.weight,
             row.tier,
             headers,
+            row.protocol,
+            row.responses,
             policy=Policy(**row.limit_policy) if row.limit_policy else None,
             breaks_circuit=row.breaks_circuit,
             drain_s=row.drain_s,

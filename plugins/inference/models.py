@@ -121,6 +121,9 @@ class Upstream(Model):
     tier: Mapped[int]  # a smaller one is asked first
     is_enabled: Mapped[bool]
     sealed_headers: Mapped[str] = mapped_column(Text)  # the sealed JSON of what is sent beside; empty: nothing
+    protocol: Mapped[str] = mapped_column(String(16), default="openai")  # that it speaks: "openai", "anthropic"
+    # How it is asked for responses: "native", "chat_adapter" (as a chat), "disabled" (not at all).
+    responses: Mapped[str] = mapped_column(String(16), default="chat_adapter")
     limit_policy: Mapped[dict[str, Any]] = mapped_column(default=dict)  # as ``limiting.Policy``; empty: none
     checks_health: Mapped[bool] = mapped_column(default=False)  # whether it is asked every minute how it is
     breaks_circuit: Mapped[bool] = mapped_column(default=True)  # whether it is left alone once it fails

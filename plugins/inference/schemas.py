@@ -5,12 +5,16 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from plugins.inference.catalogue import (
+    CHAT_ADAPTER,
     LLM_TYPES,
     MAX_FALLBACKS,
     MAX_HEADERS,
     MAX_TIER,
     MAX_UPSTREAMS,
     MAX_WEIGHT,
+    OPENAI,
+    PROTOCOLS,
+    RESPONSES,
     STRATEGIES,
 )
 from plugins.inference.keys import MAX_MODELS
@@ -115,6 +119,14 @@ class _Upstream(Schema):
         load_default=0, validate=validate.Range(0, MAX_TIER), metadata={"description": "a smaller one is asked first"}
     )
     enabled = fields.Boolean(load_default=True)
+    protocol = fields.String(
+        load_default=OPENAI, validate=validate.OneOf(PROTOCOLS), metadata={"description": "that it speaks"}
+    )
+    responses = fields.String(
+        load_default=CHAT_ADAPTER,
+        validate=validate.OneOf(RESPONSES),
+        metadata={"description": "how it is asked for responses: in their protocol, as a chat, or not at all"},
+    )
 
 
 class UpstreamBody(_Upstream):

@@ -13,6 +13,7 @@ from plugins.inference.gateway.calls import Answer, CallKind, Dialect, Relay, Re
 from plugins.inference.gateway.completions import KINDS as COMPLETIONS
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.listing import Models
+from plugins.inference.gateway.messages import CountTokens, Messages
 from plugins.inference.gateway.wire import Request
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-KINDS: tuple[CallKind, ...] = (*COMPLETIONS,)
-RESOURCES: tuple[Resource, ...] = (Models(),)
+KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages())
+RESOURCES: tuple[Resource, ...] = (Models(), CountTokens())
+_PLAIN = Dialect()
 
 
 class Gateway:
@@ -34,8 +36,9 @@ class Gateway:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ, self._spool)
-        headers = [("x-request-id", request.id)]
         found = self._kinds.get(request.path) or _resource_of(request.path)
+        dialect = found or _PLAIN
+        headers = [(name, request.id) for name in dialect.id_headers]
         try:
             if found is None:
                 raise faults.unknown_route(request.path[:200])
@@ -52,7 +55,7 @@ class Gateway:
         except Exception:
             log.exception("gateway_failed", request_id=request.id, path=request.path[:200])
             told = faults.internal()
-        status, body = (found or Dialect()).say(told)
+        status, body = dialect.say(told)
         return wire.send(start_response, status, [*headers, *told.headers.items()], body)
 
     def _call(self, kind: CallKind, request: Request, headers: list[tuple[str, str]]) -> Answer | Relay:

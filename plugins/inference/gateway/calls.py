@@ -111,7 +111,9 @@ class Answer:
 
 
 class Dialect:
-    """How errors are said: as OpenAI's clients read them, unless told otherwise."""
+    """How errors are said, and which headers name the request: as OpenAI's clients read them, unless told otherwise."""
+
+    id_headers: ClassVar[tuple[str, ...]] = ("x-request-id",)
 
     def say(self, fault: Fault) -> tuple[int, bytes]:
         """An error's status and body, in JSON."""

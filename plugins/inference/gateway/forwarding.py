@@ -92,7 +92,7 @@ class Forwarder:
         payload = spoken.payload.encode(server.model_name)
         sent = {"Content-Type": payload.content_type, "X-Request-Id": ledger.request_id, **server.headers}
         sent |= {name: value for name, value in headers.items() if name in _TO_UPSTREAM}
-        sent |= _beside(spoken.headers, sent)
+        sent |= beside(spoken.headers, sent)
         url = endpoint_of(server.url, spoken.route)
         began_s = time.perf_counter()
         try:
@@ -144,7 +144,7 @@ class Forwarder:
         return faults.upstream_failed()
 
 
-def _beside(more: Mapping[str, str], sent: Mapping[str, str]) -> Mapping[str, str]:
+def beside(more: Mapping[str, str], sent: Mapping[str, str]) -> Mapping[str, str]:
     """Those that are not sent already, in whatever letters."""
     known = {name.lower() for name in sent} if more else ()
     return {name: value for name, value in more.items() if name.lower() not in known}

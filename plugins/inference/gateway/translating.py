@@ -73,7 +73,7 @@ def _said_parts(message: Mapping[str, Any]) -> Iterator[Part]:
 
 def _calls_of(message: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str, str, str]]:
     """The calls of tools in a message or a delta, each with its id, name and arguments. Raises Fault."""
-    calls = message.get("tool_calls") or ()
+    calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
         raise faults.upstream_failed()
     for call in calls:

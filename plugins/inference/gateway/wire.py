@@ -31,6 +31,7 @@ _REASONS = {
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
+    529: "Overloaded",
 }
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 

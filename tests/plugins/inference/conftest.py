@@ -95,7 +95,7 @@ def serve(hub: Context) -> Iterator[Callable[..., WireServer]]:
     """``serve(answer_bytes_or_function, name="tiny", **form)``: a model of one upstream that says this."""
     open_servers = []
 
-    def start(say: Any, name: str = "tiny", **form: Any) -> WireServer:
+    def start(say: Any, name: str = "tiny", *, provider: str = "acme", **form: Any) -> WireServer:
         def talk(connection: Any, request: bytes) -> bool | None:
             if callable(say):
                 found: bool | None = say(connection, request)
@@ -107,7 +107,9 @@ def serve(hub: Context) -> Iterator[Callable[..., WireServer]]:
         server = context.__enter__()
         open_servers.append(context)
         headers = {"Authorization": "Bearer provider-secret"}
-        upstream = UpstreamForm(server.url("/v1/chat/completions"), "tiny-v1", "acme", headers=headers)
+        spoken = {each: form.pop(each) for each in ("protocol", "responses") if each in form}
+        url = server.url("/v1" if spoken else "/v1/chat/completions")
+        upstream = UpstreamForm(url, "tiny-v1", provider, headers=headers, **spoken)
         with unit_of_work(hub) as work:
             create_model(work, actor=SYSTEM, form=ModelForm(name, [upstream], **form))
         return server
