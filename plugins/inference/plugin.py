@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hub.plugin import Context, DriverGroup, NavItem, Permission, Plugin, Role, Subject, TokenScope
+from hub.plugin.services import find
 from plugins.inference.settings import InferenceSettings
 from plugins.inference.web import PREFIXES, list_nav_items
 
@@ -68,6 +69,13 @@ class InferencePlugin(Plugin):
         return (ENGINES,)
 
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
-        from plugins.inference.gateway.app import create_gateway
+        return {"/v1": lambda context: find(context, "gateway")}
 
-        return {"/v1": create_gateway}
+    def services(self) -> Mapping[str, Callable[[Context], object]]:
+        return {"gateway": _create_gateway}
+
+
+def _create_gateway(context: Context) -> object:
+    from plugins.inference.gateway.app import create_gateway
+
+    return create_gateway(context)
