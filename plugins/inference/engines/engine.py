@@ -176,7 +176,8 @@ class Order:
     repo_path: "namespace/name". facts: of its files at the commit to be served. entrypoint: the file of a GGUF model.
     engine_args: name to value, of those that were changed. task: empty: the one of the facts. served_name: what the
     running server calls the model; empty: ``repo_path``. compute_type: as an image's; accelerators: cards of an
-    instance. cpus: cores of an instance; 0: no limit. image: another than the declared one.
+    instance. cpus: cores of an instance; 0: no limit. image: another than the declared one. extra_archs: architectures
+    that administrators say the engine knows, too.
     """
 
     repo_path: str
@@ -190,6 +191,7 @@ class Order:
     cpus: int = 0
     memory_bytes: int = 0
     image: str = ""
+    extra_archs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -257,12 +259,19 @@ class InferenceEngine(ABC):
         """Why it cannot run on this machine; empty: it can."""
         return "It runs in containers only."
 
+    def reads(self, facts: ModelFacts) -> Fit:
+        """Whether it reads the files, whatever is in them."""
+        wanted = self.declare().model_format
+        if not wanted or set(wanted) & set(facts.formats):
+            return Fit(True)
+        there = " and ".join(facts.formats) or "no weights that the hub can read"
+        return Fit(False, f"It reads {' or '.join(wanted)}; the repository has {there}.")
+
     def fits(self, facts: ModelFacts) -> Fit:
         """Whether it serves such a model. Source: compute contract, section 2.5."""
+        if not (fit := self.reads(facts)).is_fit:
+            return fit
         declared = self.declare()
-        if declared.model_format and not set(declared.model_format) & set(facts.formats):
-            wanted, there = " or ".join(declared.model_format), " and ".join(facts.formats)
-            return Fit(False, f"It reads {wanted}; the repository has {there or 'no weights that the hub can read'}.")
         archs = {*declared.supported_archs, *(arch for image in declared.images for arch in image.extra_archs)}
         models = {*declared.supported_models, *(name for image in declared.images for name in image.extra_models)}
         if not archs and not models:

@@ -138,8 +138,9 @@ def plain_messages(messages: Any) -> list[dict[str, Any]]:
     for message in messages:
         content = message.get("content")
         if isinstance(content, list):
-            texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-            if len(texts) < len(content) or not all(isinstance(text, str) for text in texts):
+            parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
+            texts = [text for part in parts if isinstance(text := part.get("text"), str)]
+            if len(texts) < len(content):
                 raise Refused(400, "The model takes texts only.")
             content = "".join(texts)
         if not isinstance(content, str) or not isinstance(message.get("role"), str):

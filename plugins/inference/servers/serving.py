@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 import uuid
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -53,7 +53,7 @@ class Figures:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._values: dict[str, float] = Counter()
+        self._values: dict[str, float] = defaultdict(float)
 
     def add(self, name: str, value: float = 1) -> None:
         """Count something."""
