@@ -65,11 +65,14 @@ def _base_options() -> list[str]:
 
 
 def sandbox_options(
-    *, work: Path, mounts: Mapping[str, str], environment: Mapping[str, str], devices: bool
+    *, work: Path, mounts: Mapping[str, str], environment: Mapping[str, str], devices: bool, program: str = ""
 ) -> list[str]:
-    """What bubblewrap is told, but for the command. mounts: target to directory. devices: whether it has cards."""
+    """What bubblewrap is told, but for the command. mounts: target to directory. devices: whether it has cards.
+
+    program: that will run; where its whole path is said, it is seen with what lies beside it.
+    """
     options = _base_options()
-    for path in _code_paths():
+    for path in _code_paths(program):
         options += ["--ro-bind", path, path]
     if devices:
         for pattern in _DEVICES:
@@ -85,15 +88,28 @@ def sandbox_options(
     return options
 
 
-def _code_paths() -> Sequence[str]:
-    """Where Python and the hub's own programs lie, so that engines that come with them run in the sandbox."""
+def _code_paths(program: str) -> Sequence[str]:
+    """Where Python, the hub's own programs and this one lie, so that engines run in the sandbox."""
     code = Path(hub.__file__).parent
-    paths = [sys.base_prefix, sys.prefix, str(code), str(code.parent / "plugins")]
+    paths = [sys.base_prefix, sys.prefix, str(code), str(code.parent / "plugins"), *_places_of(program)]
     chosen: list[str] = []
     for path in paths:
         if not path.startswith("/usr/") and os.path.isdir(path) and not any(_is_in(path, other) for other in chosen):
             chosen.append(path)
     return chosen
+
+
+def _places_of(program: str) -> Sequence[str]:
+    """The environment that a program is of, with the Python it was made with; else the program's directory."""
+    if not os.path.isabs(program):
+        return ()
+    folder = Path(program).parent
+    try:
+        lines = (folder.parent / "pyvenv.cfg").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return (str(folder),)
+    homes = [value.strip() for name, _, value in (line.partition("=") for line in lines) if name.strip() == "home"]
+    return (str(folder.parent), *(str(Path(home).parent) for home in homes))
 
 
 def _is_in(path: str, other: str) -> bool:

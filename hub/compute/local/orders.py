@@ -79,7 +79,9 @@ def build_orders(
         "started_at": 0,
     }
     if is_boxed:
-        options = sandbox_options(work=work, mounts=mounts, environment=environment, devices=bool(cards))
+        options = sandbox_options(
+            work=work, mounts=mounts, environment=environment, devices=bool(cards), program=program
+        )
         orders |= {
             "program": isolation.bwrap,
             "argv": ["bwrap", "--", program, *argv[1:]],

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.compute.local.isolation import find_isolation
+from hub.compute.local.isolation import find_isolation, sandbox_options
 from hub.compute.spec import Kind, Mount, WorkloadSpec
 from hub.compute.states import Code
 from tests.hub.compute.local_programs import family
@@ -57,6 +57,22 @@ def test_the_level_is_the_strongest_that_works(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert find_isolation("auto").level == 1
     assert "not a border" in find_isolation("auto").words
+
+
+def test_a_program_is_seen_with_its_environment(tmp_path: Path) -> None:
+    """An engine lies in an environment of its own, made with a Python that may not be the hub's."""
+
+    def seen(program: str) -> set[str]:
+        options = sandbox_options(work=tmp_path / "work", mounts={}, environment={}, devices=False, program=program)
+        return {path for word, path in zip(options, options[1:], strict=False) if word == "--ro-bind"}
+
+    for folder in ("engine/bin", "python/bin", "plain"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "engine" / "pyvenv.cfg").write_text(f"home = {tmp_path}/python/bin\nversion = 3.11.7\n")
+    usual = seen("")
+    assert seen("python3") == usual
+    assert seen(f"{tmp_path}/engine/bin/python") - usual == {f"{tmp_path}/engine", f"{tmp_path}/python"}
+    assert seen(f"{tmp_path}/plain/llama-server") - usual == {f"{tmp_path}/plain"}
 
 
 @needs_bwrap
