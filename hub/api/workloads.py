@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Response
@@ -13,7 +12,7 @@ from hub.api.envelope import enveloped, ok
 from hub.api.ids import ROW_ID
 from hub.compute.models import Workload
 from hub.compute.service import workloads as service
-from hub.compute.service.polling import find_usage, read_logs, see_workload
+from hub.compute.service.polling import LOG_SPANS, find_usage, read_logs, see_workload
 from hub.compute.service.starting import start_workload
 from hub.compute.states import WORDS
 from hub.db.uow import reading, unit_of_work
@@ -26,16 +25,6 @@ from hub.http.sse import Event, stream_events, stream_logs, stream_status
 blp = ApiBlueprint("workloads", __name__, url_prefix=PREFIX, description="What runs")
 
 _ONE = f"/workloads/<{ROW_ID}:workload_id>"
-# Source: compute contract, 4.5.
-_SINCE = {
-    "10mins": timedelta(minutes=10),
-    "30mins": timedelta(minutes=30),
-    "1hour": timedelta(hours=1),
-    "6hours": timedelta(hours=6),
-    "1day": timedelta(days=1),
-    "2days": timedelta(days=2),
-    "1week": timedelta(weeks=1),
-}
 
 
 @blp.get("/workloads")
@@ -116,7 +105,7 @@ def stream_workload_status(query: dict[str, Any], workload_id: int) -> Response:
 def stream_workload_logs(query: dict[str, Any], workload_id: int) -> Response:
     """What it has printed; with ``follow`` also what it prints from now on. For those who may change it."""
     context = current_context()
-    past = _SINCE.get(query["since"])
+    past = LOG_SPANS.get(query["since"])
     lines = read_logs(
         context,
         actor=current_actor(),

@@ -94,7 +94,7 @@ def remove(name: str, confirm: str) -> None:
 def list_commands() -> list[tuple[str, str]]:
     """The groups that running plugins bring, each with its line for ``hub --help``; none when none can be told."""
     try:
-        return [(hosted.name, hosted.title) for hosted in _active() if hosted.plugin and hosted.plugin.cli]
+        return [(name, hosted.title) for hosted in _active() for name in _groups_of(hosted)]
     except Exception as error:
         # Help is needed most when something is wrong with the settings.
         log.debug("plugin_commands_unknown", reason=repr(error))
@@ -110,25 +110,35 @@ def find_command(ctx: click.Context, name: str) -> click.Command | None:
     from hub.plugin.discovery import find_installed
     from hub.plugin.host import PLUGINS
 
-    if name in COMMANDS or name not in find_installed():
+    if name in COMMANDS or not find_installed():
         return None
     with ctx:
         context = load_context(freeze=True)
     ctx.obj = context
-    hosted = context[PLUGINS].find(name)
+    host = context[PLUGINS]
+    hosted = host.find(name) or next((one for one in host.active() if name in _groups_of(one)), None)
     if hosted is None:
         return None
     if not hosted.state.is_active:
         raise click.ClickException(f"the plugin {name!r} is {hosted.state.value}: {hosted.reason}")
-    if hosted.plugin is None or hosted.plugin.cli is None:
+    groups = _groups_of(hosted)
+    if name not in groups:
         return None
     try:
-        found: Any = load_dotted(hosted.plugin.cli)
+        found: Any = load_dotted(groups[name])
     except (Exception, SystemExit) as error:
         raise click.ClickException(f"the commands of the plugin {name!r} cannot be loaded: {error!r}") from error
     if not isinstance(found, click.Command):
         raise click.ClickException(f"the commands of the plugin {name!r} cannot be loaded: {found!r} is none")
     return found
+
+
+def _groups_of(hosted: Any) -> dict[str, str]:
+    """Name to group of the commands that a plugin brings."""
+    plugin = hosted.plugin
+    if plugin is None:
+        return {}
+    return {**({hosted.name: plugin.cli} if plugin.cli else {}), **plugin.commands}
 
 
 def _active() -> list[Any]:

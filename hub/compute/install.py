@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.base.context import Context
 from hub.base.drivers import DRIVER_GROUPS
+from hub.compute import departures
 from hub.compute.driver import DRIVERS
 from hub.compute.machines import MACHINES, Machines
 from hub.compute.service import rules
@@ -21,6 +22,7 @@ def install(context: Context) -> None:
     context.provide(MACHINES, Machines(context))
     context.provide(WATCH, Watch())
     rules.install(context)
+    departures.install(context)
     starting, reconciling = "hub.compute.service.starting", "hub.compute.service.reconciling"
     # Copying a model of some hundred gigabytes from S3 takes its time.
     register(context, JobSpec(START_JOB, f"{starting}:start_job", queue="compute", timeout_s=6 * 3600, max_attempts=5))

@@ -10,6 +10,7 @@ from hub.compute.reports import Instance, LogLine, Node, Status, Usage
 from hub.compute.service.clusters import Cluster, look_at_cluster
 from hub.compute.service.naming import base36, path_svc_name, random_svc_name
 from hub.compute.service.polling import (
+    LOG_SPANS,
     Seen,
     find_usage,
     follow_workload,
@@ -43,6 +44,7 @@ from hub.compute.states import WORDS, Code, Reason
 from hub.http.sse import Event, stream_events, stream_logs, stream_status
 
 __all__ = [
+    "LOG_SPANS",
     "SCENARIOS",
     "WORDS",
     "WORKLOAD_CREATE",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,12 +28,15 @@ from hub.metering.service import USAGE_READERS
 from hub.metering.usage import Usage
 from hub.plugin.loading import blaming
 from hub.plugin.manifest import CheckPoint, Plugin
+from hub.plugin.names import COMMANDS
 from hub.plugin.services import SERVICES, Service
 from hub.plugin.states import PluginError
 from hub.repos.checks import CHECKS, DELETE_CHECKS
 from hub.repos.kinds import KINDS, RepositoryKind, add_kind
 from hub.repos.lfs.sources import SOURCES
 from hub.web.navigation import NavItem, Panel, add_nav_item, add_panel
+
+_COMMAND = re.compile(r"[a-z][a-z0-9_-]{1,29}\Z")
 
 
 def install_plugin(context: Context, plugin: Plugin) -> list[str]:
@@ -313,10 +317,12 @@ def _install_panels(context: Context, plugin: Plugin) -> int:
 
 
 def _install_commands(_context: Context, plugin: Plugin) -> int:
-    if plugin.cli is None:
-        return 0
-    _judge_dotted("cli", plugin.cli)
-    return 1
+    groups = {**plugin.commands, **({plugin.name: plugin.cli} if plugin.cli is not None else {})}
+    for name, dotted in groups.items():
+        if name in COMMANDS or not _COMMAND.match(name):
+            raise PluginError(f"commands names {name!r}, which is the hub's own or no word")
+        _judge_dotted("cli" if name == plugin.name else "commands", dotted)
+    return len(groups)
 
 
 def _note_attribute(attribute: str) -> Callable[[Context, Plugin], int]:

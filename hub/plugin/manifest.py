@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ class Plugin:
     def kinds(self) -> Iterable[RepositoryKind]:
         """Kinds of asset: members (``DetailField``), card (``CardKey``), pages (``Tab``) and actions of each."""
         return ()
+    commands: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Further groups under words of their own: ``{"engine": "module:group"}``, mounted as ``hub engine``."""
+
 
     def indexers(self) -> Iterable[Indexer]:
         """Steps that read repositories' files after each push, after those of the hub."""

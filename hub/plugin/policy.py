@@ -17,6 +17,7 @@ from hub.accounts.policy import (
 )
 from hub.accounts.service.departures import Departure
 from hub.accounts.service.deploytokens import find_bearer_by_id
+from hub.accounts.service.namespaces import get_namespace
 
 __all__ = [
     "ANONYMOUS",
@@ -33,6 +34,7 @@ __all__ = [
     "can",
     "can_each",
     "find_bearer_by_id",
+    "get_namespace",
     "holders",
     "readable",
     "require",

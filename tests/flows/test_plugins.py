@@ -121,7 +121,7 @@ def test_with_a_licence_everything_that_it_brings_appears(hub: HubServer, ada: A
     assert shown["plugin.sample.secret_word"]["value"] == "********"
     assert shown["plugin.sample.secret_word"]["origin"] == "environment"
     assert shown["plugin.sample.keep_s"]["unit"] == "seconds"
-    assert '"notes"' in hub.cli("sample", "count").stdout
+    assert '"notes"' in hub.cli("notes", "count").stdout
     assert "sample" in hub.cli("--help").stdout
     drivers = {(row["group"], row["driver"]) for row in hub.cli_json("plugin", "drivers")}
     assert {("hub.storage", "shelf"), ("hub.sample.greeters", "polite")} <= drivers

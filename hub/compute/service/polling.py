@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub.accounts.policy import SYSTEM, Actor
@@ -24,6 +24,16 @@ from hub.db.uow import reading
 
 FRESH_S = 1.0
 MAX_LINES = 10_000
+# From when on logs are read, in the words of clients. Source: compute contract, 4.5.
+LOG_SPANS = {
+    "10mins": timedelta(minutes=10),
+    "30mins": timedelta(minutes=30),
+    "1hour": timedelta(hours=1),
+    "6hours": timedelta(hours=6),
+    "1day": timedelta(days=1),
+    "2days": timedelta(days=2),
+    "1week": timedelta(weeks=1),
+}
 _MAX_KEPT = 1000
 
 

@@ -274,6 +274,20 @@ def test_commands_of_what_does_not_run_say_why(hub, bring_alpha, members, asked,
     assert "Traceback" not in done.output
 
 
+def test_a_plugins_further_groups_have_words_of_their_own(hub, bring_alpha):
+    bring_alpha(commands={"pens": "hub_test_alpha.commands:alpha"})
+    assert hub("pens", "count", plugins="alpha").stdout == hub("alpha", "count", plugins="alpha").stdout
+    assert "pens" in hub("--help", plugins="alpha").stdout.partition("Commands of plugins")[2]
+    assert "No such command 'pens'" in hub("pens", "count").output
+
+
+@pytest.mark.parametrize("name", ["serve", "Pens", "--pens"])
+def test_a_group_has_no_name_of_the_hubs_own(hub, bring_alpha, name):
+    bring_alpha(commands={name: "hub_test_alpha.commands:alpha"})
+    row = listed(hub("plugin", "list", "--json", plugins="alpha"))["alpha"]
+    assert (row["state"], "commands names" in row["reason"]) == ("broken", True)
+
+
 def test_a_command_that_nobody_has_is_wrong_usage(hub):
     done = hub("nowhere")
     assert done.exit_code == 2
@@ -300,7 +314,7 @@ def test_help_lists_the_commands_of_plugins_that_run(hub, bring, bring_alpha):
     assert "alpha" in shown.stdout.partition("Commands of plugins")[2]
     assert "beta" not in shown.stdout.partition("Commands of plugins")[2]
     assert "alpha" not in hub("--help").stdout
-    assert "Commands of plugins" not in hub("--help", plugins_disabled="monitoring,xnet").stdout
+    assert "Commands of plugins" not in hub("--help", plugins_disabled="inference,monitoring,xnet").stdout
 
 
 @pytest.mark.parametrize(

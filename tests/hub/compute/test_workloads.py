@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from hub.accounts.models import Member, Role, TokenScope, User
+from hub.accounts.models import Member, Organization, Role, TokenScope, User
 from hub.accounts.policy import ANONYMOUS, SYSTEM, Actor
+from hub.accounts.service.departures import delete_organization, delete_user
 from hub.base.clock import FixedClock
 from hub.base.context import Context
 from hub.base.errors import Conflict, Denied, Invalid, NotFound, NotSignedIn
@@ -388,6 +389,31 @@ def test_lists_are_paged_and_take_as_many_queries_however_long(
         assert list_workloads(work, actor=actor, purpose="\0").total == 0
         assert list_workloads(work, actor=Actor.of_user(bob, via="session")).total == 0
         assert get_workload(work, actor=actor, svc_name="w3").purpose == "inference"
+
+
+def test_accounts_with_workloads_stay_until_those_are_deleted(
+    context: Context, make_user: Any, make_organization: Any, make_workload: Make
+) -> None:
+    ada, acme = make_user("ada"), make_organization("acme")
+    own = make_workload(ada, serving("own"))
+    with unit_of_work(context) as work:
+        shared = create_workload(work, actor=SYSTEM, namespace=acme.namespace, purpose="tests", spec=serving("shared"))
+
+    def leave(which: int) -> None:
+        with unit_of_work(context) as work:
+            if which == own.id:
+                delete_user(work, actor=SYSTEM, name="ada")
+            else:
+                organization = work.session.get_one(Organization, acme.id)
+                delete_organization(work, actor=SYSTEM, organization=organization)
+
+    for workload in (own, shared):
+        with pytest.raises(Conflict) as caught:
+            leave(workload.id)
+        assert caught.value.code == "USER-ERR-16"
+        with unit_of_work(context) as work:
+            delete_workload(work, actor=SYSTEM, workload_id=workload.id)
+        leave(workload.id)
 
 
 def test_a_namespace_takes_its_workloads_along_and_a_name_is_there_once(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hub.plugin import (
     Audience,
@@ -74,6 +74,7 @@ class SamplePlugin(Plugin):
     models = "hub_sample.models"
     migrations = True
     cli = "hub_sample.commands:sample"
+    commands: ClassVar[Mapping[str, str]] = {"notes": "hub_sample.commands:sample"}
 
     def kinds(self) -> Iterable[RepositoryKind]:
         subject = CardKey("subject", CardType.WORDS, "what it is about", category="subject")
