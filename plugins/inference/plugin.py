@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hub.plugin import Context, DriverGroup, NavItem, Permission, Plugin, Role, Subject, TokenScope
+from hub.plugin import (
+    Context,
+    DriverGroup,
+    JobSpec,
+    NavItem,
+    Permission,
+    Plugin,
+    Role,
+    Schedule,
+    Subject,
+    TokenScope,
+)
 from hub.plugin.services import find
 from plugins.inference.settings import InferenceSettings
 from plugins.inference.web import PREFIXES, list_nav_items
@@ -67,6 +78,16 @@ class InferencePlugin(Plugin):
         from plugins.inference.engines.engine import ENGINES
 
         return (ENGINES,)
+
+    def jobs(self) -> Iterable[JobSpec]:
+        from plugins.inference.files.jobs import JOBS
+
+        return JOBS
+
+    def schedules(self) -> Iterable[Schedule]:
+        from plugins.inference.files.jobs import SCHEDULES
+
+        return SCHEDULES
 
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
         return {"/v1": lambda context: find(context, "gateway")}

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 from hub.plugin import Context, get_logger
 from hub.plugin.errors import HubError
+from plugins.inference.files.routes import Batches, Files
 from plugins.inference.gateway import faults, wire
+from plugins.inference.gateway.audio import KINDS as AUDIO
 from plugins.inference.gateway.caller import Caller, Client
 from plugins.inference.gateway.calls import Answer, CallKind, Dialect, Relay, Resource
 from plugins.inference.gateway.completions import KINDS as COMPLETIONS
 from plugins.inference.gateway.faults import ClientGone, Fault
+from plugins.inference.gateway.images import KINDS as IMAGES
 from plugins.inference.gateway.listing import Models
 from plugins.inference.gateway.messages import CountTokens, Messages
+from plugins.inference.gateway.moderations import KINDS as MODERATIONS
+from plugins.inference.gateway.ocr import KINDS as OCR
 from plugins.inference.gateway.wire import Request
 
 if TYPE_CHECKING:
@@ -21,8 +26,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages())
-RESOURCES: tuple[Resource, ...] = (Models(), CountTokens())
+KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages(), *IMAGES, *AUDIO, *OCR, *MODERATIONS)
+RESOURCES: tuple[Resource, ...] = (Models(), CountTokens(), Files(), Batches())
 _PLAIN = Dialect()
 
 

@@ -153,7 +153,7 @@ class Caller:
         Raises Fault, ClientGone.
         """
         started_s, started_at = time.perf_counter(), self.context.clock.now()
-        model = self.find_model(bearer, asked.model)
+        model = self.find_model(bearer, asked.model or kind.choose(self.list_models(bearer)))
         most = kind.most(asked, model, self.settings)
         admission = self.admitter.admit(
             bearer,

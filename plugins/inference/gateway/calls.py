@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -129,6 +129,10 @@ class CallKind(ABC, Dialect):
     @abstractmethod
     def read(self, request: Request, settings: InferenceSettings) -> Asked:
         """What is asked. Raises Fault."""
+
+    def choose(self, models: Sequence[Served]) -> str:
+        """The model for a request that names none, of those that its key may call. Raises Fault."""
+        raise bad_request("The request names no model.", param="model")
 
     @abstractmethod
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> Use:

@@ -21,7 +21,11 @@ _VIRTUAL_NODES = 64
 _MAX_SESSION_CHARS = 256
 _MAX_KNOWN = 10_000
 # The routes, without "/v1", as addresses of upstreams may end with.
-ROUTES = ("chat/completions", "completions", "embeddings", "rerank", "responses", "messages")
+ROUTES = (
+    *("chat/completions", "completions", "embeddings", "rerank", "responses", "messages", "moderations", "ocr"),
+    *("images/generations", "images/edits", "audio/transcriptions", "audio/translations", "audio/speech"),
+    *("video/generations", "videos"),
+)
 
 
 def endpoint_of(url: str, route: str) -> str:
