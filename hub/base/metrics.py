@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,18 +14,25 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 class MetricKind(StrEnum):
-    """``counter`` only grows while the hub's data stand; ``gauge`` goes up and down."""
+    """``counter`` only grows while the hub's data stand, ``gauge`` goes up and down; ``histogram`` is how often what
+    was seen lay below each of some bounds."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
+    HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One figure: the values of its labels, and the number."""
+    """One figure: the values of its labels, and the number.
+
+    Of a histogram the number is the sum of all that was seen, and buckets say how often it was no more than each
+    bound, in their order; the last bound is "+Inf".
+    """
 
     value: float
     labels: Mapping[str, str]
+    buckets: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,16 @@ def client_address() -> str:
 
     What a trusted proxy says counts: of the addresses in ``X-Forwarded-For`` the last one that is no trusted proxy.
     """
-    address = request.remote_addr or ""
-    trusted = _networks(current_context().settings.trusted_proxies)
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return address_behind(request.remote_addr or "", forwarded, current_context().settings.trusted_proxies)
+
+
+def address_behind(address: str, forwarded: str, trusted_proxies: str) -> str:
+    """The address of a client whose connection comes from this one. forwarded: the header ``X-Forwarded-For``."""
+    trusted = _networks(trusted_proxies)
     if not trusted:
         return address
-    named = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")[-_MAX_PROXIES:]]
+    named = [part.strip() for part in forwarded.split(",")[-_MAX_PROXIES:]]
     while named and _is_within(address, trusted):
         address = named.pop()
     return address[:_MAX_ADDRESS_CHARS]

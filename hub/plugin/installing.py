@@ -285,7 +285,7 @@ def _install_services(context: Context, plugin: Plugin) -> int:
 def _install_metrics(context: Context, plugin: Plugin) -> int:
     metrics = _each(plugin, "metrics", Metric)
     for metric in metrics:
-        name = _named(plugin, "metrics()", metric.name, f"hub_{plugin.name}_")
+        name = _named(plugin, "metrics()", metric.name, plugin.metric_prefix or f"hub_{plugin.name}_")
         context[METRICS].add(name, metric, owner=plugin.name)
     return len(metrics)
 

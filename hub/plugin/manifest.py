@@ -89,6 +89,9 @@ class Plugin:
     """A frozen dataclass whose fields are made by ``setting``: the file's section ``[plugin.NAME]``, the variables
     ``HUB_NAME_KEY``. A key that it does not have stops the start."""
 
+    metric_prefix: ClassVar[str] = ""
+    """What the names of its figures begin with where that is not ``hub_NAME_``: "hub_gateway_"."""
+
     permissions: ClassVar[tuple[Permission, ...]] = ()
     """What ``can`` may be asked about the plugin's things."""
 
@@ -101,12 +104,12 @@ class Plugin:
     cli: ClassVar[str | None] = None
     """Its command group ("module:group"), mounted as ``hub NAME``."""
 
-    def kinds(self) -> Iterable[RepositoryKind]:
-        """Kinds of asset: members (``DetailField``), card (``CardKey``), pages (``Tab``) and actions of each."""
-        return ()
     commands: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Further groups under words of their own: ``{"engine": "module:group"}``, mounted as ``hub engine``."""
 
+    def kinds(self) -> Iterable[RepositoryKind]:
+        """Kinds of asset: members (``DetailField``), card (``CardKey``), pages (``Tab``) and actions of each."""
+        return ()
 
     def indexers(self) -> Iterable[Indexer]:
         """Steps that read repositories' files after each push, after those of the hub."""

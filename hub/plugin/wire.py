@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from hub.http.actor import address_behind
 from hub.http.context import current_context
 from hub.http.errors import Renderer, request_id, speak, status_of
 from hub.http.limits import count_transfer
 from hub.plugin.open_views import keep_open
 
-__all__ = ["Renderer", "count_transfer", "create_wire", "current_context", "keep_open", "request_id", "status_of"]
+__all__ = [
+    "Renderer",
+    "address_behind",
+    "count_transfer",
+    "create_wire",
+    "current_context",
+    "keep_open",
+    "request_id",
+    "status_of",
+]
 
 
 def create_wire(name: str, import_name: str, *, url_prefix: str, renderer: Renderer) -> Blueprint:

@@ -303,9 +303,15 @@ def _as_row(context: Context, form: UpstreamForm, known: Mapping[int, Upstream])
 
 def header_names(context: Context, upstream: Upstream) -> list[str]:
     """What is sent beside an upstream's requests, without the values."""
-    if not upstream.sealed_headers:
-        return []
-    return sorted(json.loads(_sealer(context).open(upstream.sealed_headers)))
+    return sorted(open_headers(context, upstream))
+
+
+def open_headers(context: Context, upstream: Upstream) -> dict[str, str]:
+    """What is sent beside an upstream's requests."""
+    found: dict[str, str] = {}
+    if upstream.sealed_headers:
+        found = json.loads(_sealer(context).open(upstream.sealed_headers))
+    return found
 
 
 def find_served(work: UnitOfWork, name: str) -> Served | None:

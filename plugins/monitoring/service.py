@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from hub.plugin import Actor, Context, Metric, MetricKind, get_logger
@@ -40,15 +40,18 @@ def render_metrics(context: Context, *, actor: Actor | None) -> bytes:
     return generate_latest(registry)
 
 
+_Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily
+
+
 class _Figures(Collector):
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[_Family]:
         """None: the figures are read once, when they are asked for."""
         return []
 
-    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    def collect(self) -> Iterator[_Family]:
         """One family after the other; one that cannot be read is logged and left out."""
         for metric in list_metrics(self._context):
             try:
@@ -56,10 +59,20 @@ class _Figures(Collector):
             except Exception:
                 log.exception("metric_failed", metric=metric.name)
 
-    def _read(self, metric: Metric) -> GaugeMetricFamily | CounterMetricFamily:
+    def _read(self, metric: Metric) -> _Family:
+        if metric.kind == MetricKind.HISTOGRAM:
+            return self._read_histogram(metric)
         make = CounterMetricFamily if metric.kind == MetricKind.COUNTER else GaugeMetricFamily
         # What is of a wrong type must fail here: later it would take the whole page along.
         family = make(metric.name, str(metric.help), labels=metric.labels)
         for sample in metric.read(self._context):
             family.add_metric([str(sample.labels[label]) for label in metric.labels], float(sample.value))
+        return family
+
+    def _read_histogram(self, metric: Metric) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(metric.name, str(metric.help), labels=metric.labels)
+        for sample in metric.read(self._context):
+            labels = [str(sample.labels[label]) for label in metric.labels]
+            buckets = [(str(bound), float(count)) for bound, count in sample.buckets]
+            family.add_metric(labels, buckets=buckets, sum_value=float(sample.value))
         return family

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hub.plugin import Context, get_logger
@@ -49,6 +50,7 @@ class Gateway:
                 raise faults.unknown_route(request.path[:200])
             if isinstance(found, CallKind):
                 return _send(self._call(found, request, headers), start_response, headers)
+            self.caller.check_address(request.bearer, partial(self._address_of, request))
             rest = request.path.removeprefix(found.prefix).strip("/")
             return _send(found.answer(self.caller, request, rest), start_response, headers)
         except Fault as fault:
@@ -63,13 +65,18 @@ class Gateway:
         status, body = dialect.say(told)
         return wire.send(start_response, status, [*headers, *told.headers.items()], body)
 
+    def _address_of(self, request: Request) -> str:
+        return request.address(self.caller.context.settings.trusted_proxies)
+
     def _call(self, kind: CallKind, request: Request, headers: list[tuple[str, str]]) -> Answer | Relay:
         if request.method != "POST":
             raise faults.wrong_method(request.method)
         bearer = self.caller.authenticate(request.bearer)
         asked = kind.read(request, self.caller.settings)
         try:
-            client = Client(request.id, request.headers(), request.check_client)
+            client = Client(
+                request.id, request.headers(), request.check_client, address=partial(self._address_of, request)
+            )
             return self.caller.call(kind, bearer, client, asked, headers)
         finally:
             asked.payload.close()

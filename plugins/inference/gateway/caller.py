@@ -5,11 +5,11 @@ It knows nothing of WSGI, so that batches and pages make calls as clients do.
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
+import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from hub.plugin.settings import settings_of
 from plugins.inference.catalogue import Served, Server, find_served, list_served
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.admission import Admitter
-from plugins.inference.gateway.calls import Answer, Asked, CallKind, Relay
+from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload, Payload, Relay
 from plugins.inference.gateway.deployed import Readiness, find_deployed, list_deployed
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
@@ -28,6 +28,8 @@ from plugins.inference.gateway.ledger import CLIENT_GONE, USUAL, Booking, Ledger
 from plugins.inference.gateway.routing import Router, session_of
 from plugins.inference.gateway.usage import TokenUse, Use
 from plugins.inference.keys import Bearer, find_bearer, hash_value, is_key_shaped, mark_used
+from plugins.inference.limits import FREE
+from plugins.inference.metrics import Recorder
 from plugins.inference.settings import InferenceSettings
 
 # So long a process believes what it knows of a key or model: a key that is taken back dies within it everywhere.
@@ -45,13 +47,14 @@ def _stay() -> None:
 class Client:
     """Who waits for the answer. headers: by their names in lower case; check: raises ClientGone.
 
-    booking: how what they use is booked.
+    booking: how what they use is booked. address: where they are, on the network.
     """
 
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[], None] = _stay
     booking: Booking = USUAL
+    address: Callable[[], str] = str
 
 
 class _Known:
@@ -83,15 +86,22 @@ class Caller:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.settings = settings_of(context, InferenceSettings)
-        self.router = Router()
+        self.router = Router(context)
         self.forwarder = Forwarder(context, self.settings, self.router)
         self.admitter = Admitter(context)
+        self.recorder = Recorder(context)
         self.readiness = Readiness(context, self.settings)
         self._bearers = _Known(self._find_bearer)
         self._models = _Known(self._find_model)
         self._lists = _Known(self._list_served)
 
     # Who calls, and what.
+
+    def check_address(self, value: str, address: Callable[[], str]) -> None:
+        """For what is no call: whether the key may be used from where its client is. Raises Fault."""
+        found: Bearer | None = self._bearers.get(hash_value(value)) if is_key_shaped(value) else None
+        if found is not None:
+            check_use(found, "", address)
 
     def authenticate(self, value: str) -> Bearer:
         """Whose key this is. Raises Fault."""
@@ -105,14 +115,17 @@ class Caller:
         found: Bearer | None = self._bearers.get(token_hash)
         if found is None:
             raise faults.no_key()
-        if not found.is_active:
+        if not found.is_active or found.rules.is_blocked:
             raise faults.key_disabled()
         if found.expires_at is not None and found.expires_at <= self.context.clock.now():
             raise faults.key_expired()
         return found
 
     def find_model(self, bearer: Bearer, name: str) -> Served:
-        """The model of that name, when the key may call it. Raises Fault."""
+        """The model of that name, or of the one that this is for the key, when it may call it. Raises Fault."""
+        return self._find_named(bearer, bearer.rules.aliases.get(name, name))
+
+    def _find_named(self, bearer: Bearer, name: str) -> Served:
         found: Served | None = self._models.get(name) if len(name) <= 255 and name.isprintable() else None
         if found is None or not found.is_for(bearer.namespace_id):
             raise faults.unknown_model(name[:255])
@@ -152,15 +165,36 @@ class Caller:
 
         Raises Fault, ClientGone.
         """
+        try:
+            check_use(bearer, kind.name, client.address)
+            return self._call(kind, bearer, client, asked, headers)
+        except Fault as fault:
+            if not fault.is_booked:
+                model = self._label_of(bearer, asked.model)
+                self.recorder.refuse((model, "", kind.name, str(fault.status), str(bearer.key_id)))
+            raise
+
+    def _label_of(self, bearer: Bearer, name: str) -> str:
+        """The model in figures; nothing of what clients make up."""
+        try:
+            return self.find_model(bearer, name).name
+        except Fault:
+            return ""
+
+    def _call(
+        self, kind: CallKind, bearer: Bearer, client: Client, asked: Asked, headers: list[tuple[str, str]]
+    ) -> Answer | Relay:
         started_s, started_at = time.perf_counter(), self.context.clock.now()
         model = self.find_model(bearer, asked.model or kind.choose(self.list_models(bearer)))
         most = kind.most(asked, model, self.settings)
         admission = self.admitter.admit(
             bearer,
-            secrets.token_hex(12),
+            client.booking.event_id or str(uuid.uuid4()),
             tokens=most.total,
             # Whoever stands in may be dearer.
-            cost_nano=max(most.cost_nano(each.prices) for each in self._with_fallbacks(bearer, model)),
+            cost_nano=max(most.cost_nano(each.prices) for each in self._may_answer(bearer, model)),
+            model=model.name,
+            servers=model.servers,
         )
         ledger = Ledger(
             self.context,
@@ -174,10 +208,14 @@ class Caller:
             started_at,
             started_s,
             booking=client.booking,
+            recorder=self.recorder,
+            end_user=end_user_of(asked.payload),
         )
+        self.recorder.begin(model.name)
         try:
             return self._ask(kind, ledger, client, asked, most, headers)
         except Fault as fault:
+            fault.is_booked = True
             ledger.finish(TokenUse(), status=fault.status, error_code=fault.code or "")
             headers += ledger.headers()
             raise
@@ -197,9 +235,13 @@ class Caller:
         most: Use,
         headers: list[tuple[str, str]],
     ) -> Answer | Relay:
-        choices = self._choices(kind, asked, ledger, client)
         exchange = self.forwarder.open(
-            ledger, choices, lambda server: kind.speak(asked, server, most), client.headers, client.check
+            ledger,
+            self._choices(kind, asked, ledger, client, self._with_fallbacks(ledger.bearer, ledger.model)),
+            lambda server: kind.speak(asked, server, most),
+            client.headers,
+            client.check,
+            roomier=self._choices(kind, asked, ledger, client, self._roomier(ledger.bearer, ledger.model)),
         )
         if asked.is_stream and "text/event-stream" in exchange.headers.get("content-type", ""):
             headers += ledger.headers()
@@ -210,9 +252,13 @@ class Caller:
             exchange.close()
             raise
         headers += [*ledger.headers(), ("x-gateway-response-cost", f"{ledger.cost_nano / 1e9:.9f}")]
+        if ledger.spent_nano is not None:
+            headers.append(("x-gateway-key-spend", f"{ledger.spent_nano / 1e9:.9f}"))
         return answer
 
-    def _choices(self, kind: CallKind, asked: Asked, ledger: Ledger, client: Client) -> Iterator[tuple[Served, Server]]:
+    def _choices(
+        self, kind: CallKind, asked: Asked, ledger: Ledger, client: Client, models: Iterator[Served]
+    ) -> Iterator[tuple[Served, Server]]:
         """The upstreams to ask: those of the model, then those of the models that stand in for it.
 
         Raises Fault when there are some, and none of them can be asked this; or the last deployment's, which did not
@@ -220,7 +266,8 @@ class Caller:
         """
         is_known, is_suited, asleep = False, False, None
         session = session_of(ledger.model, client.headers, ledger.bearer.owner_uuid)
-        for found in self._with_fallbacks(ledger.bearer, ledger.model):
+        shut = ledger.admission.shut
+        for found in models:
             began_s = time.perf_counter()
             try:
                 served = self.readiness.ready(found, route=asked.route, check=client.check)
@@ -233,7 +280,10 @@ class Caller:
             try:
                 while ordered:
                     server, is_known = ordered.pop(0), True
-                    if kind.suits(asked, server):
+                    if server.id in shut:
+                        is_suited = True
+                        self.router.forget_try(server)
+                    elif kind.suits(asked, server):
                         is_suited = True
                         yield served, server
                     else:
@@ -248,8 +298,43 @@ class Caller:
 
     def _with_fallbacks(self, bearer: Bearer, model: Served) -> Iterator[Served]:
         yield model
-        for name in model.fallbacks:
+        yield from self._find_each(bearer, model.fallbacks)
+
+    def _roomier(self, bearer: Bearer, model: Served) -> Iterator[Served]:
+        """The models that take what is too long for this one."""
+        return self._find_each(bearer, model.context_fallbacks)
+
+    def _may_answer(self, bearer: Bearer, model: Served) -> Iterator[Served]:
+        yield from self._with_fallbacks(bearer, model)
+        yield from self._roomier(bearer, model)
+
+    def _find_each(self, bearer: Bearer, names: Iterable[str]) -> Iterator[Served]:
+        for name in names:
             try:
-                yield self.find_model(bearer, name)
+                yield self._find_named(bearer, name)
             except Fault:
                 continue
+
+
+def end_user_of(payload: Payload) -> str:
+    """For whom a program asks, where it says so: ``user``, or as Anthropic's clients do."""
+    if not isinstance(payload, JsonPayload):
+        return ""
+    user, metadata = payload.data.get("user"), payload.data.get("metadata")
+    if user is None and isinstance(metadata, Mapping):
+        user = metadata.get("user_id")
+    return user if isinstance(user, str) else ""
+
+
+def check_use(bearer: Bearer, route: str, address: Callable[[], str]) -> None:
+    """Whether a key may be used for this, and from where its client is. route: empty for what is no call.
+
+    Raises Fault.
+    """
+    rules = bearer.rules
+    if rules is FREE:
+        return
+    if rules.ips and not rules.allows_address(address()):
+        raise faults.not_from_here()
+    if route and not rules.allows_route(route):
+        raise faults.not_this_route(route)

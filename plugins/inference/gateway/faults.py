@@ -10,6 +10,8 @@ import msgspec
 from hub.plugin.errors import HubError
 from hub.plugin.wire import status_of
 
+LIMITED, TOO_LONG = "upstream_rate_limited", "context_length_exceeded"
+
 
 class Fault(Exception):
     """An error as OpenAI's clients read it. It says nothing of upstreams, keys or the hub's insides."""
@@ -27,6 +29,7 @@ class Fault(Exception):
         super().__init__(message)
         self.status, self.type, self.code, self.message, self.param = status, type, code, message, param
         self.retry_after_s = retry_after_s
+        self.is_booked = False  # its call is in the account already
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -75,6 +78,14 @@ def key_disabled() -> Fault:
 
 def not_permitted(model: str) -> Fault:
     return Fault(403, "permission_error", "insufficient_permissions", f"This API key may not call {model!r}.")
+
+
+def not_this_route(route: str) -> Fault:
+    return Fault(403, "permission_error", "insufficient_permissions", f"This API key may not be used for {route!r}.")
+
+
+def not_from_here() -> Fault:
+    return Fault(403, "permission_error", "insufficient_permissions", "This API key may not be used from your address.")
 
 
 def unknown_model(model: str) -> Fault:
@@ -127,7 +138,7 @@ def upstream_limited(retry_after_s: int | None) -> Fault:
     return Fault(
         429,
         "rate_limit_error",
-        "upstream_rate_limited",
+        LIMITED,
         "Those who serve this model have no room for the call now; try again later.",
         retry_after_s=retry_after_s,
     )

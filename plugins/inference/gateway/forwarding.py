@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import msgspec
 
 from hub.plugin import Context, get_logger
 from hub.plugin.errors import Invalid
 from hub.plugin.outgoing import Exchange, NoAnswer, Patience, get_channels, get_own_channels
+from plugins.inference.alerts import tell_of_upstream
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.calls import Spoken
-from plugins.inference.gateway.faults import Fault
+from plugins.inference.gateway.faults import LIMITED, TOO_LONG, Fault
 from plugins.inference.gateway.ledger import Ledger
 from plugins.inference.gateway.routing import Router, endpoint_of, host_of, retry_after_of
 from plugins.inference.settings import InferenceSettings
@@ -25,6 +27,9 @@ MAX_ERROR_BYTES = 64 * 1024
 _GOOD = frozenset({200, 201, 202})
 # The request itself is at fault: another upstream would say the same.
 _FINAL = frozenset({400, 413, 422})
+# Whoever has no room for so short a time is asked again where nobody else can be. Source: section 1.3.
+_MAX_PAUSE_S = 2
+_LOOK_S = 0.5
 _TO_UPSTREAM = frozenset({"openai-beta", "accept-language"})
 _MAX_MESSAGE_CHARS = 2000
 
@@ -33,6 +38,7 @@ class Forwarder:
     """Sends calls on, for one process."""
 
     def __init__(self, context: Context, settings: InferenceSettings, router: Router) -> None:
+        self._context = context
         self._channels = get_channels(context)
         self._own_channels = get_own_channels(context)
         self._settings = settings
@@ -45,44 +51,92 @@ class Forwarder:
         speak: Callable[[Server], Spoken],
         headers: Mapping[str, str],
         check_client: Callable[[], None],
+        *,
+        roomier: Iterator[tuple[Served, Server]],
     ) -> Exchange:
         """The answer of the first upstream that gives one; its body is yet to be read.
 
         speak: what an upstream is asked; it may raise Fault. check_client: raises ClientGone; it is asked before each
-        attempt and while nothing comes.
+        attempt and while nothing comes. roomier: who is asked when the request is too long for the others.
         Raises Fault when nobody answers.
         """
+        ask = partial(self._ask, ledger, speak=speak, headers=headers, check_client=check_client)
+        found = self._try_each(ledger, choices, ask)
+        if isinstance(found, Fault) and found.code == TOO_LONG:
+            longer = self._try_each(ledger, roomier, ask)
+            found = longer if isinstance(longer, Exchange) else found
+        if isinstance(found, Fault):
+            raise found
+        if found is not None:
+            return found
+        if ledger.admission.shut:
+            raise faults.upstream_limited(min(ledger.admission.shut.values()))
+        raise faults.not_running(ledger.model.name) if not ledger.model.servers else faults.all_unavailable()
+
+    def _try_each(
+        self, ledger: Ledger, choices: Iterator[tuple[Served, Server]], ask: Callable[..., Exchange]
+    ) -> Exchange | Fault | None:
+        """The first answer, or why the last one failed; None when there was nobody to ask."""
         last: Fault | None = None
+        asked = 0
         for served, server in choices:
             if ledger.attempts >= self._settings.max_attempts:
                 self._router.forget_try(server)
                 break
-            try:
-                check_client()
-                ledger.attempts += 1
-                ledger.served, ledger.server = served, server
-                return self._ask(ledger, server, speak(server), headers, check_client)
-            except Fault as fault:
-                last = fault
-                if fault.status < 429:
-                    self._router.forget_try(server)
-                    raise
-            except BaseException:
-                # The client hung up: this says nothing of the upstream, which may be tried by the next call.
+            asked += 1
+            found = self._try(ledger, served, server, ask)
+            if isinstance(found, Exchange):
+                return found
+            last = found
+            if last.status < 429:
+                return last
+        if asked == 1 and last is not None and last.code == LIMITED and ledger.served and ledger.server:
+            # Nobody else could be asked; it may say that it will have room in a moment.
+            pause_s, has_more = last.retry_after_s, ledger.attempts < self._settings.max_attempts
+            if pause_s is not None and pause_s <= _MAX_PAUSE_S and has_more:
+                return self._try(ledger, ledger.served, ledger.server, ask, pause_s=pause_s)
+        return last
+
+    def _try(
+        self, ledger: Ledger, served: Served, server: Server, ask: Callable[..., Exchange], *, pause_s: float = 0.0
+    ) -> Exchange | Fault:
+        if served.name != (ledger.served or ledger.model).name:
+            ledger.fallbacks += 1
+        ledger.served, ledger.server = served, server
+        self._router.enter(server)
+        try:
+            exchange = ask(server, pause_s=pause_s)
+        except Fault as fault:
+            self._router.leave(server)
+            if fault.status < 429:
                 self._router.forget_try(server)
-                raise
-        if last is None:
-            raise faults.not_running(ledger.model.name) if not ledger.model.servers else faults.all_unavailable()
-        raise last
+            return fault
+        except BaseException:
+            # The client hung up: this says nothing of the upstream, which may be tried by the next call.
+            self._router.leave(server)
+            self._router.forget_try(server)
+            raise
+        ledger.at_end.append(partial(self._router.leave, server))
+        return exchange
 
     def _ask(
         self,
         ledger: Ledger,
         server: Server,
-        spoken: Spoken,
+        *,
+        speak: Callable[[Server], Spoken],
         headers: Mapping[str, str],
         check_client: Callable[[], None],
+        pause_s: float,
     ) -> Exchange:
+        check_client()
+        while pause_s > 0:
+            time.sleep(min(pause_s, _LOOK_S))
+            ledger.upstream_s += min(pause_s, _LOOK_S)
+            pause_s -= _LOOK_S
+            check_client()
+        ledger.attempts += 1
+        spoken = speak(server)
         settings = self._settings
         patience = Patience(
             settings.connect_timeout_s,
@@ -117,7 +171,7 @@ class Forwarder:
         finally:
             ledger.upstream_s += time.perf_counter() - began_s
         if exchange.status in _GOOD:
-            self._router.tell(server, is_good=True)
+            self._router.tell(server, is_good=True, seconds=time.perf_counter() - began_s)
             return spoken.hear(exchange) if spoken.hear is not None else exchange
         with exchange:
             raise self._fault_of(server, exchange)
@@ -134,6 +188,8 @@ class Forwarder:
         retry_after_s = retry_after_of(exchange.headers) if status == 429 else None
         self._router.tell(server, is_good=False, retry_after_s=retry_after_s)
         log.warning("upstream_failed", upstream_id=server.id, status=status)
+        if status in (401, 403, 404):
+            tell_of_upstream(self._context, server.id, status)
         if status == 429:
             return faults.upstream_limited(None if retry_after_s is None else int(retry_after_s))
         if status in (401, 403):

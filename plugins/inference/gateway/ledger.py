@@ -14,11 +14,12 @@ from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway.admission import Admission, Admitter
 from plugins.inference.gateway.usage import Use
 from plugins.inference.keys import Bearer
+from plugins.inference.metrics import Recorder, Seen
 from plugins.inference.models import Call
 
 # Source: gateway contract, section 1.5: a client that has hung up is in the log only.
 CLIENT_GONE = 499
-_MAX_CODE, _MAX_REASON = 64, 32
+_MAX_CODE, _MAX_REASON, _MAX_END_USER = 64, 32, 128
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Ledger:
     started_at: datetime
     started_s: float = field(default_factory=time.perf_counter)
     booking: Booking = USUAL
+    recorder: Recorder | None = None
+    end_user: str = ""
     server: Server | None = None
     served: Served | None = None  # the model that answered: another one after a fallback
     attempts: int = 0
@@ -59,6 +62,9 @@ class Ledger:
     first_byte_s: float | None = None
     finish_reason: str = ""
     cost_nano: int = 0
+    fallbacks: int = 0  # models that stood in, one after the other
+    spent_nano: int | None = None  # by the key in the period of its first budget, once the call is settled
+    at_end: list[Callable[[], None]] = field(default_factory=list)
     _is_finished: bool = False
 
     def mark_first_byte(self) -> None:
@@ -76,10 +82,35 @@ class Ledger:
         try:
             self._write(use, status, error_code)
         finally:
-            self.admitter.settle(self.admission, tokens=use.total, cost_nano=self.cost_nano)
+            self.spent_nano = self.admitter.settle(
+                self.admission,
+                tokens=use.total,
+                cost_nano=self.cost_nano,
+                server=self.server,
+                counted=use.measure.tokens if use.source else None,
+            )
+            for tell in self.at_end:
+                tell()
+            if self.recorder is not None:
+                self.recorder.end(self.model.name, self._seen(use, status))
+
+    def _seen(self, use: Use, status: int) -> Seen:
+        taken_s, tokens = time.perf_counter() - self.started_s, use.measure.tokens
+        return Seen(
+            (self.model.name, self._provider, self.route, str(status), str(self.bearer.key_id)),
+            taken_s,
+            max(taken_s - self.upstream_s, 0.0),
+            self.first_byte_s,
+            tokens.prompt,
+            tokens.cached,
+            tokens.completion,
+            self.cost_nano,
+            max(self.attempts - 1 - self.fallbacks, 0),
+            self.fallbacks,
+        )
 
     def _write(self, use: Use, status: int, error_code: str) -> None:
-        id = (self.booking.event_id if use.source else "") or str(uuid.uuid4())
+        id = self.admission.id if use.source or not self.booking.event_id else str(uuid.uuid4())
         call = self._row_of(use, status, error_code) | {"uuid": id}
         usages = [self._event_of(use, id)] if use.source else []
         self.booking.write(self.context, *usages, beside={Call: [call]})
@@ -107,26 +138,35 @@ class Ledger:
         )
 
     def _row_of(self, use: Use, status: int, error_code: str) -> dict[str, object]:
-        taken_s, tokens = time.perf_counter() - self.started_s, use.measure.tokens
+        taken_s, measure = time.perf_counter() - self.started_s, use.measure
+        tokens = measure.tokens
         return {
             "request_id": self.request_id,
             "key_id": self.bearer.key_id,
             "owner_uuid": self.bearer.owner_uuid,
             "user_id": self.bearer.user_id,
+            "end_user": _word(self.end_user, _MAX_END_USER),
+            "tags": [*self.bearer.rules.tags],
             "route": self.route,
             "model": self.model.name,
             "upstream_id": self.server.id if self.server else None,
             "provider": self._provider,
+            "upstream_model": self.server.model_name if self.server else "",
             "is_stream": self.is_stream,
             "status": status,
-            "error_code": error_code[:_MAX_CODE],
-            "finish_reason": self.finish_reason[:_MAX_REASON],
+            "error_code": _word(error_code, _MAX_CODE),
+            "finish_reason": _word(self.finish_reason, _MAX_REASON),
             "prompt_tokens": tokens.prompt,
             "cached_tokens": tokens.cached,
+            "cache_creation_tokens": tokens.cache_creation,
             "completion_tokens": tokens.completion,
+            "reasoning_tokens": measure.reasoning,
+            "unit": measure.unit.value,
+            "quantity": measure.quantity,
             "usage_source": use.source,
             "cost_nano": self.cost_nano,
             "attempts": self.attempts,
+            "fallbacks": self.fallbacks,
             "first_byte_ms": None if self.first_byte_s is None else round(self.first_byte_s * 1000),
             "latency_ms": round(taken_s * 1000),
             "overhead_ms": max(0, round((taken_s - self.upstream_s) * 1000)),
@@ -144,10 +184,15 @@ class Ledger:
         headers = [
             *self.admission.headers,
             ("x-gateway-model-id", (self.served or self.model).name),
-            ("x-gateway-attempted-retries", str(max(0, self.attempts - 1))),
-            ("x-gateway-attempted-fallbacks", str(int(self.served is not None and self.served is not self.model))),
+            ("x-gateway-attempted-retries", str(max(0, self.attempts - 1 - self.fallbacks))),
+            ("x-gateway-attempted-fallbacks", str(self.fallbacks)),
             ("x-gateway-overhead-duration-ms", f"{max(overhead_ms, 0):.2f}"),
         ]
         if self.server is not None:
             headers.append(("x-gateway-upstream", str(self.server.id)))
         return headers
+
+
+def _word(text: str, longest: int) -> str:
+    """As it can be kept: what programs and upstreams say may hold anything."""
+    return text[:longest] if text.isprintable() else ""

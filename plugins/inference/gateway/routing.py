@@ -6,20 +6,21 @@ import binascii
 import itertools
 import random
 import threading
-import time
 from bisect import bisect
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from hub.plugin import Context
 from plugins.inference.catalogue import Served, Server
+from plugins.inference.gateway.circuits import Circuits
 
-# Source: section 1.3.
-_FAILURES, _OPEN_S, _MAX_OPEN_S = 3, 30.0, 60.0
 _VIRTUAL_NODES = 64
 _MAX_SESSION_CHARS = 256
 _MAX_KNOWN = 10_000
+# How much the last answer weighs in what is known of an upstream's speed, and how often the slower ones are asked all
+# the same, so that it is known when they are slow no more.
+_LAST_WEIGHS, _ASKED_ANYHOW = 0.3, 0.05
 # The routes, without "/v1", as addresses of upstreams may end with.
 ROUTES = (
     *("chat/completions", "completions", "embeddings", "rerank", "responses", "messages", "moderations", "ocr"),
@@ -39,29 +40,23 @@ def endpoint_of(url: str, route: str) -> str:
     return f"{base}/{route}" + (f"?{query}" if query else "")
 
 
-@dataclass
-class _Circuit:
-    """What a process has seen of an upstream. Open: it is not asked; half open: one call tries it."""
-
-    failures: int = 0
-    open_until: float = 0.0
-    is_trying: bool = False
-
-
 class Router:
-    """Chooses upstreams, and remembers which of them fail, for one process."""
+    """Chooses upstreams, for one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context) -> None:
+        self.circuits = Circuits(context)
         self._lock = threading.Lock()
         self._turns: OrderedDict[str, itertools.count[int]] = OrderedDict()
-        self._circuits: dict[int, _Circuit] = {}
+        self._busy: dict[int, int] = {}
+        self._seconds: OrderedDict[int, float] = OrderedDict()
         self._random = random.Random()  # noqa: S311 - of loads, not of secrets
 
     def order(self, model: Served, session: str) -> list[Server]:
         """The upstreams that may be asked now, the first choice first, tier by tier. session: calls of one stay."""
         ordered = []
         for _, tier in itertools.groupby(model.servers, key=lambda server: server.tier):
-            ordered += self._order_tier(model, [server for server in tier if self._is_open(server)], session)
+            open_ones = [server for server in tier if self.circuits.may_ask(server)]
+            ordered += self._order_tier(model, open_ones, session)
         return ordered
 
     def _order_tier(self, model: Served, servers: list[Server], session: str) -> list[Server]:
@@ -78,38 +73,43 @@ class Router:
             return servers[start:] + servers[:start]
         # By weight, without putting back: whoever draws the highest comes first.
         drawn = {server.id: self._random.random() ** (1 / server.weight) if server.weight else -1 for server in servers}
-        return sorted(servers, key=lambda server: drawn[server.id], reverse=True)
+        servers = sorted(servers, key=lambda server: drawn[server.id], reverse=True)
+        if model.strategy == "least_busy":
+            servers.sort(key=lambda server: self._busy.get(server.id, 0))
+        elif model.strategy == "latency" and self._random.random() > _ASKED_ANYHOW:
+            # Of whom nothing is known yet comes first.
+            servers.sort(key=lambda server: self._seconds.get(server.id, 0.0))
+        return servers
 
-    def _is_open(self, server: Server) -> bool:
+    def enter(self, server: Server) -> None:
+        """A call is sent to an upstream; ``leave`` follows."""
         with self._lock:
-            circuit = self._circuits.get(server.id)
-            if circuit is None or not circuit.open_until:
-                return True
-            if time.monotonic() < circuit.open_until or circuit.is_trying:
-                return False
-            circuit.is_trying = True
-            return True
+            self._busy[server.id] = self._busy.get(server.id, 0) + 1
 
-    def tell(self, server: Server, *, is_good: bool, retry_after_s: float | None = None) -> None:
-        """What became of asking an upstream. retry_after_s: it wants to be left alone for so long."""
+    def leave(self, server: Server) -> None:
+        """The call has ended, or gone elsewhere."""
         with self._lock:
-            if is_good:
-                self._circuits.pop(server.id, None)
-                return
-            circuit = self._circuits.setdefault(server.id, _Circuit())
-            circuit.failures += 1
-            was_trying, circuit.is_trying = circuit.is_trying, False
-            if retry_after_s is not None:
-                circuit.open_until = time.monotonic() + min(retry_after_s, _MAX_OPEN_S)
-            elif was_trying or circuit.failures >= _FAILURES:
-                circuit.open_until = time.monotonic() + _OPEN_S
+            left = self._busy.get(server.id, 1) - 1
+            if left > 0:
+                self._busy[server.id] = left
+            else:
+                self._busy.pop(server.id, None)
+
+    def tell(
+        self, server: Server, *, is_good: bool, retry_after_s: float | None = None, seconds: float | None = None
+    ) -> None:
+        """What became of asking an upstream. retry_after_s: it wants to be left alone; seconds: until it answered."""
+        self.circuits.tell(server, is_good=is_good, retry_after_s=retry_after_s)
+        if seconds is not None:
+            with self._lock:
+                before = self._seconds.get(server.id, seconds)
+                self._seconds[server.id] = before + _LAST_WEIGHS * (seconds - before)
+                if len(self._seconds) > _MAX_KNOWN:
+                    self._seconds.popitem(last=False)
 
     def forget_try(self, server: Server) -> None:
         """It was chosen and not asked after all."""
-        with self._lock:
-            circuit = self._circuits.get(server.id)
-            if circuit is not None:
-                circuit.is_trying = False
+        self.circuits.forget_try(server)
 
 
 def _by_hash(servers: Sequence[Server], session: str) -> list[Server]:

@@ -44,6 +44,7 @@ class Measure:
     unit: Unit
     quantity: int
     tokens: Tokens = field(default_factory=Tokens)
+    reasoning: int = 0
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,6 +57,7 @@ class TokenUse:
     cache_creation: int = 0
     completion: int = 0
     source: str = ""
+    reasoning: int = 0
 
     @property
     def total(self) -> int:
@@ -64,7 +66,7 @@ class TokenUse:
     @property
     def measure(self) -> Measure:
         tokens = Tokens(self.prompt, self.cached, self.cache_creation, self.completion)
-        return Measure(Scene.TEXT, Unit.TOKEN, self.total, tokens)
+        return Measure(Scene.TEXT, Unit.TOKEN, self.total, tokens, self.reasoning)
 
     def cost_nano(self, prices: Prices) -> int:
         """In billionths of the currency; what an upstream makes up is bounded by what can be stored."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hub.plugin.wire import address_behind
 from plugins.inference.gateway.faults import ClientGone, bad_request, too_large
 from plugins.inference.gateway.multipart import Form, read_form
 
@@ -60,6 +61,10 @@ class Request:
         return {
             name[5:].lower().replace("_", "-"): value for name, value in self._environ.items() if name[:5] == "HTTP_"
         }
+
+    def address(self, trusted_proxies: str) -> str:
+        """Where the client is, as far as proxies that are trusted tell."""
+        return address_behind(self._environ.get("REMOTE_ADDR", ""), self.header("X-Forwarded-For"), trusted_proxies)
 
     @property
     def bearer(self) -> str:

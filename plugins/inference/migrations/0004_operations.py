@@ -93,8 +93,8 @@ def upgrade() -> None:
     for table, columns in _added().items():
         for column in columns:
             op.add_column(f"inference_{table}", column)
-    for columns in _CALLS_INDEXES:
-        _index("calls", *columns)
+    for names in _CALLS_INDEXES:
+        _index("calls", *names)
     op.create_table(
         "inference_member_budgets",
         *_of(_ID, "namespace_id", "user_id"),
@@ -117,8 +117,8 @@ def upgrade() -> None:
         *_of(sa.BigInteger(), "calls", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "cost_nano"),
         _keyed("spent_days"),
     )
-    for columns in (("owner_uuid", "day"), ("key_id", "day"), ("day",)):
-        _index("spent_days", *columns)
+    for names in (("owner_uuid", "day"), ("key_id", "day"), ("day",)):
+        _index("spent_days", *names)
     op.create_table(
         "inference_spent_until",
         *_of(sa.Integer(), "id"),
@@ -144,8 +144,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("alerts", "spent_until", "spent_days", "member_budgets"):
         op.drop_table(f"inference_{table}")
-    for columns in _CALLS_INDEXES:
-        op.drop_index(op.f(f"ix_inference_calls_{'_'.join(columns)}"), "inference_calls")
+    for names in _CALLS_INDEXES:
+        op.drop_index(op.f(f"ix_inference_calls_{'_'.join(names)}"), "inference_calls")
     for table, columns in _added().items():
         with op.batch_alter_table(f"inference_{table}") as batch:
             for column in columns:

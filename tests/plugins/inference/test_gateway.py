@@ -200,7 +200,8 @@ def test_another_upstream_is_asked_and_then_a_model_that_stands_in(ask, serve, c
 
 
 def test_an_upstream_that_is_tried_again_for_a_client_that_hangs_up_is_tried_by_the_next(gateway, make_key, serve):
-    said = [answer(b"", status="429 Slow", headers="Retry-After: 0\r\n"), completion()]
+    # Twice: whoever has room at once, and is alone, is asked again.
+    said = [answer(b"", status="429 Slow", headers="Retry-After: 0\r\n")] * 2 + [completion()]
     serve(lambda connection, _request: connection.sendall(said.pop(0)))
     body = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
     headers = {"Authorization": f"Bearer {make_key()}"}

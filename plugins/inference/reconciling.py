@@ -1,0 +1,144 @@
+"""What Redis counts of budgets, put right every minute by the table of calls; and people told of what is spent.
+
+Calls go on meanwhile, so what is right is known between two bounds: what the calls that were written down before a look
+at Redis have cost, and what those cost that were written down after it. Calls that still hold money are in neither:
+they are counted when they are settled. Between the bounds nothing is touched, so no call is counted twice or forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+
+from sqlalchemy import select
+
+from hub.plugin import Context
+from hub.plugin.counters import Redis, RedisError, connect_redis
+from hub.plugin.db import UnitOfWork, reading
+from hub.plugin.jobs import JobRun
+from hub.plugin.policy import Namespace
+from plugins.inference.alerts import note_spending
+from plugins.inference.budgets import Purse, read_cost, read_spent
+from plugins.inference.models import ApiKey, MemberBudget, OwnerBudget
+from plugins.inference.money import Budget, read_budgets
+
+# Keys that were used since then; it is known to the minute, and a call may take long.
+_LATELY = timedelta(minutes=30)
+_KEYS_AT_ONCE = 500
+_MAX_SHOWN = 1000
+
+
+@dataclass(frozen=True)
+class Account:
+    """A purse, its budgets, and the namespace whose administrators hear of it."""
+
+    purse: Purse
+    budgets: tuple[Budget, ...]
+    namespace_id: int
+
+
+def reconcile(run: JobRun) -> None:
+    """Look at all budgets that were used lately."""
+    context, redis, corrected, looked = run.context, connect_redis(run.context), 0, 0
+    try:
+        for account in list_accounts(context):
+            run.check_cancelled()
+            for budget in account.budgets:
+                looked += 1
+                corrected += reconcile_budget(context, redis, account, budget)
+    finally:
+        redis.close()
+    if corrected:
+        run.log(f"Corrected {corrected} of {looked} budgets.")
+
+
+def list_accounts(context: Context, *, within: timedelta = _LATELY) -> Iterator[Account]:
+    """Whose budgets have been used lately: keys, and their members and accounts once each."""
+    last_id = 0
+    seen: set[Purse] = set()
+    while True:
+        with reading(context) as work:
+            query = (
+                select(ApiKey.id, ApiKey.budgets, ApiKey.namespace_id, ApiKey.created_by_id, Namespace.uuid)
+                .join(Namespace, Namespace.id == ApiKey.namespace_id)
+                .where(ApiKey.last_used_at >= work.now() - within, ApiKey.id > last_id)
+                .order_by(ApiKey.id)
+                .limit(_KEYS_AT_ONCE)
+            )
+            rows = work.rows(query)
+            wider = _wider(work, {row[2]: row[4] for row in rows})
+        for id, budgets, namespace_id, *_ in rows:
+            if budgets:
+                yield Account(Purse("key", id), read_budgets(budgets), namespace_id)
+        for account in wider:
+            if account.purse not in seen:
+                seen.add(account.purse)
+                yield account
+        if len(rows) < _KEYS_AT_ONCE:
+            return
+        last_id = rows[-1][0]
+
+
+def _wider(work: UnitOfWork, uuids: dict[int, str]) -> list[Account]:
+    """The budgets of accounts and their members, by the ids of namespaces."""
+    found = []
+    owners = select(OwnerBudget.namespace_id, OwnerBudget.budgets).where(OwnerBudget.namespace_id.in_(uuids))
+    for namespace_id, budgets in work.rows(owners):
+        found.append(Account(Purse("owner", uuids[namespace_id]), read_budgets(budgets), namespace_id))
+    members = select(MemberBudget.namespace_id, MemberBudget.user_id, MemberBudget.budgets)
+    for namespace_id, user_id, budgets in work.rows(members.where(MemberBudget.namespace_id.in_(uuids))):
+        purse = Purse("member", uuids[namespace_id], user_id)
+        found.append(Account(purse, read_budgets(budgets), namespace_id))
+    return found
+
+
+def reconcile_budget(context: Context, redis: Redis, account: Account, budget: Budget) -> bool:
+    """Put one budget's counter right and tell of what is spent; whether the counter was wrong."""
+    now = context.clock.now()
+    start, name = budget.start_at(now), account.purse.counter(budget, now)
+    with reading(context) as work:
+        least = read_spent(work, account.purse, start)
+        counted, under_way = _look(redis, name, now) if budget.hard_nano is not None else (None, [])
+        # Of the calls that hold money some are written down already.
+        unsettled = read_cost(work, under_way, start)
+        most = read_spent(work, account.purse, start)
+    note_spending(context, account.purse, account.namespace_id, budget, most)
+    if counted is None:
+        return False
+    least, most = least - unsettled, most - unsettled
+    amiss = least - counted if counted < least else most - counted if counted > most else 0
+    if not amiss:
+        return False
+    redis.hincrby(name, "spent", amiss)
+    return True
+
+
+def _look(redis: Redis, name: str, now: datetime) -> tuple[int | None, list[str]]:
+    """What is counted as spent, and the calls that hold money; None while nothing is counted. Holds are put right."""
+    script = (files("plugins.inference.gateway") / "correcting.lua").read_text()
+    spent, ids = redis.eval(script, 1, name, str(int(now.timestamp() * 1000)))
+    return (int(spent) if spent else None), [id.decode() for id in ids]
+
+
+def list_remaining(context: Context) -> Iterator[tuple[Purse, str, int]]:
+    """What is left of hard budgets that were used within a day and are counted: purse, period, billionths."""
+    now, found = context.clock.now(), []
+    for account in list_accounts(context, within=timedelta(days=1)):
+        found += [(account.purse, budget) for budget in account.budgets if budget.hard_nano is not None]
+        if len(found) >= _MAX_SHOWN:
+            break
+    redis = connect_redis(context)
+    try:
+        with redis.pipeline(transaction=False) as pipe:
+            for purse, budget in found:
+                pipe.hmget(purse.counter(budget, now), "spent", "held")
+            counted = pipe.execute()
+    except RedisError:
+        return
+    finally:
+        redis.close()
+    for (purse, budget), (spent, held) in zip(found, counted, strict=True):
+        if spent is not None and budget.hard_nano is not None:
+            yield purse, budget.period, max(budget.hard_nano - int(spent) - int(held or 0), 0)
