@@ -172,5 +172,5 @@ class MessageVoice(ChatVoice):
     def fail(self, fault: Fault) -> bytes:
         return encode_fault(fault)
 
-    def _event(self, name: str, **data: Any) -> bytes:
+    def _event(self, name: str, /, **data: Any) -> bytes:
         return encode_event(name, {"type": name, "index": self._index} | data)

@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from hub.plugin import Context, get_logger
 from hub.plugin.errors import Invalid
-from hub.plugin.outgoing import NoAnswer, Patience, get_channels, get_own_channels
+from hub.plugin.outgoing import NoAnswer
 from plugins.inference.catalogue import ANTHROPIC, Served, Server
+from plugins.inference.gateway.asking import ask_server
 from plugins.inference.gateway.faults import Fault
-from plugins.inference.gateway.forwarding import beside
 from plugins.inference.gateway.messages_requests import count_prompt, to_chat
 from plugins.inference.gateway.routing import endpoint_of, host_of
-from plugins.inference.gateway.translating import read_json
 
 log = get_logger(__name__)
 
-# Counting is quick, or it is not worth the wait: an estimate is at hand.
-_PATIENCE = Patience(connect_s=2.0, head_s=10.0, piece_s=5.0)
-_MAX_ANSWER_BYTES = 16 * 1024 * 1024
 # Engines that count: by the names of the hub's own, and as administrators write them for upstreams.
 _LLAMA = frozenset({"llama.cpp", "llama_cpp", "llama-cpp", "llamacpp", "llama-server", "xllamacpp"})
 _VLLM = frozenset({"vllm"})
@@ -78,15 +72,9 @@ def _root_of(server: Server, route: str) -> str:
 def _post(
     context: Context, server: Server, url: str, data: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
-    """What an upstream answers; empty: no object. Raises NoAnswer, Invalid."""
-    channels = get_own_channels(context) if server.is_own else get_channels(context)
-    sent = {"Content-Type": "application/json", **server.headers}
-    sent |= beside(headers or {}, sent)
-    body = msgspec.json.encode(data)
-    with channels.open("POST", url, headers=sent, body=body, patience=_PATIENCE) as exchange:
-        answer, is_whole = exchange.read(_MAX_ANSWER_BYTES, timeout_s=_PATIENCE.head_s)
-        found = read_json(answer) if is_whole and exchange.status == 200 else None
-    return found if isinstance(found, dict) else {}
+    """What an upstream answers; empty: nothing of use. Raises NoAnswer, Invalid."""
+    status, found = ask_server(context, server, "POST", url, data=data, headers=headers)
+    return found if status == 200 else {}
 
 
 def _number(value: Any) -> int | None:
