@@ -20,6 +20,7 @@ from plugins.inference.gateway.listing import Models
 from plugins.inference.gateway.messages import CountTokens, Messages
 from plugins.inference.gateway.moderations import KINDS as MODERATIONS
 from plugins.inference.gateway.ocr import KINDS as OCR
+from plugins.inference.gateway.responses import KeptResponses, Responses
 from plugins.inference.gateway.wire import Request
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages(), *IMAGES, *AUDIO, *OCR, *MODERATIONS)
-RESOURCES: tuple[Resource, ...] = (Models(), CountTokens(), Files(), Batches())
+KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages(), Responses(), *IMAGES, *AUDIO, *OCR, *MODERATIONS)
+RESOURCES: tuple[Resource, ...] = (Models(), CountTokens(), KeptResponses(), Files(), Batches())
 _PLAIN = Dialect()
 
 

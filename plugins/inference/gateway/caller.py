@@ -186,6 +186,7 @@ class Caller:
     ) -> Answer | Relay:
         started_s, started_at = time.perf_counter(), self.context.clock.now()
         model = self.find_model(bearer, asked.model or kind.choose(self.list_models(bearer)))
+        kind.judge(asked, bearer, self.context)
         most = kind.most(asked, model, self.settings)
         admission = self.admitter.admit(
             bearer,
@@ -292,7 +293,7 @@ class Caller:
                 for server in ordered:
                     self.router.forget_try(server)
         if is_known and not is_suited:
-            raise faults.unsupported(kind.name)
+            raise kind.refuse(asked)
         if asleep is not None and not is_known:
             raise asleep
 

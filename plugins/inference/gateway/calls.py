@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
 
+from hub.plugin import Context
 from hub.plugin.outgoing import Exchange
 from plugins.inference.catalogue import OPENAI, Served, Server
-from plugins.inference.gateway.faults import Fault, bad_request
+from plugins.inference.gateway.faults import Fault, bad_request, unsupported
 from plugins.inference.gateway.ledger import Ledger
 from plugins.inference.gateway.usage import Use
 from plugins.inference.gateway.wire import Request
+from plugins.inference.keys import Bearer
 from plugins.inference.settings import InferenceSettings
 
 if TYPE_CHECKING:
@@ -134,6 +136,9 @@ class CallKind(ABC, Dialect):
         """The model for a request that names none, of those that its key may call. Raises Fault."""
         raise bad_request("The request names no model.", param="model")
 
+    def judge(self, asked: Asked, bearer: Bearer, context: Context) -> None:
+        """Whether whoever asks may ask this of the model. Raises Fault."""
+
     @abstractmethod
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> Use:
         """What the call may use at most; that much is held for it."""
@@ -141,6 +146,10 @@ class CallKind(ABC, Dialect):
     def suits(self, asked: Asked, server: Server) -> bool:
         """Whether an upstream can be asked this."""
         return server.protocol == OPENAI
+
+    def refuse(self, asked: Asked) -> Fault:
+        """The error when there are upstreams, and none that suits."""
+        return unsupported(self.name)
 
     def speak(self, asked: Asked, server: Server, most: Use) -> Spoken:
         """What an upstream that suits is asked. most: what is held for the call. Raises Fault."""

@@ -89,9 +89,14 @@ def read_usage(usage: Any) -> TokenUse | None:
         total = _number(usage.get("total_tokens"))
         return TokenUse(total, source="upstream") if total else None
     details = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))
-    cached = _number(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+    details = details if isinstance(details, Mapping) else {}
     prompt = prompt or 0
-    return TokenUse(prompt, min(cached or 0, prompt), 0, completion or 0, "upstream")
+    cached = min(_number(details.get("cached_tokens")) or 0, prompt)
+    creation = min(_number(details.get("cache_write_tokens")) or 0, prompt - cached)
+    details = usage.get("completion_tokens_details", usage.get("output_tokens_details"))
+    reasoning = _number(details.get("reasoning_tokens")) if isinstance(details, Mapping) else None
+    completion = completion or 0
+    return TokenUse(prompt, cached, creation, completion, "upstream", min(reasoning or 0, completion))
 
 
 def _number(value: Any) -> int | None:
