@@ -17,6 +17,7 @@ from hub.accounts.models import User
 from hub.accounts.policy import SYSTEM
 from hub.base.context import Context
 from hub.base.outgoing import CHANNELS
+from hub.base.settings import SectionValues
 from hub.db import migrate
 from hub.db.engine import DATABASE
 from hub.db.revisions import Branch
@@ -45,13 +46,13 @@ def completion(text: str = "four words are here", **more: Any) -> bytes:
     return answer(json.dumps(body | more).encode(), headers="Content-Type: application/json\r\n")
 
 
-def stream(*chunks: Mapping[str, Any] | bytes, ends: bool = True, size: int = 0) -> bytes:
-    """A stream of a chat: chunks as objects, or as the bytes of an event. size: of the pieces that it comes in."""
+def stream(*chunks: Mapping[str, Any] | bytes, ends: bool = True) -> bytes:
+    """A stream of a chat: chunks as objects, or as the bytes of an event."""
     events = [chunk if isinstance(chunk, bytes) else b"data: " + json.dumps(chunk).encode() for chunk in chunks]
     body = b"".join(event + b"\n\n" for event in [*events, *([b"data: [DONE]"] if ends else [])])
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
     # In pieces that end where no event does.
-    size = size or (7 if len(body) < 10_000 else 65_536)
+    size = 7 if len(body) < 10_000 else 65_536
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
     return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
@@ -74,12 +75,18 @@ def body_of(request: bytes) -> dict[str, Any]:
 
 
 @pytest.fixture
-def hub(context: Context, redis_url: str) -> Iterator[Context]:
+def gateway_settings() -> Mapping[str, Any]:
+    """The plugin's own settings; a test says others by ``@pytest.mark.parametrize("gateway_settings", [{...}])``."""
+    return {}
+
+
+@pytest.fixture
+def hub(context: Context, redis_url: str, gateway_settings: Mapping[str, Any]) -> Iterator[Context]:
     """A hub with the plugin, its tables, and Redis."""
     context.settings = dataclasses.replace(context.settings, redis_url=redis_url)
     path = Path(package.__path__[0]) / "migrations"
     migrate.upgrade(context[DATABASE], Branch.of_plugin("inference", path))
-    start_host(context, plugins="inference")
+    start_host(context, SectionValues({"inference": gateway_settings}), plugins="inference")
     yield context
     context[CHANNELS].close()
 
