@@ -46,13 +46,13 @@ def completion(text: str = "four words are here", **more: Any) -> bytes:
     return answer(json.dumps(body | more).encode(), headers="Content-Type: application/json\r\n")
 
 
-def stream(*chunks: Mapping[str, Any] | bytes, ends: bool = True) -> bytes:
-    """A stream of a chat: chunks as objects, or as the bytes of an event."""
+def stream(*chunks: Mapping[str, Any] | bytes, ends: bool = True, size: int = 0) -> bytes:
+    """A stream of a chat: chunks as objects, or as the bytes of an event. size: of the pieces that it comes in."""
     events = [chunk if isinstance(chunk, bytes) else b"data: " + json.dumps(chunk).encode() for chunk in chunks]
     body = b"".join(event + b"\n\n" for event in [*events, *([b"data: [DONE]"] if ends else [])])
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
     # In pieces that end where no event does.
-    size = 7 if len(body) < 10_000 else 65_536
+    size = size or (7 if len(body) < 10_000 else 65_536)
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
     return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
