@@ -26,6 +26,8 @@ from hub.repos.rows import Shown
 from hub.repos.service import Access, access_of
 
 API = "/api/v1"
+# Groups of the category of engines that serve no model.
+_OTHER_RUNTIMES = ("finetune", "evaluation")
 
 
 def repository_views(work: UnitOfWork, actor: Actor, repositories: Sequence[Shown]) -> list[dict[str, Any]]:
@@ -142,6 +144,10 @@ def _repository_view(
         "can_manage": access.can_manage,
         "pushed_at": repository.pushed_at,
     }
+    if "enable_inference" in shape.neutral:
+        view["enable_inference"] = any(
+            label["category"] == "runtime_framework" and label["group"] not in _OTHER_RUNTIMES for label in labels
+        )
     if shape.has_url:
         view["url"] = repository.path
     if shape.names_creator:

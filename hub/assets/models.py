@@ -87,6 +87,7 @@ class TagOrigin(StrEnum):
     PERSON = "person"
     CARD = "card"
     FILES = "files"
+    PLATFORM = "platform"  # a part of the hub that says it of all of them, such as which engines serve a model
 
 
 class RepositoryTag(Model):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.plugin.db import Model, RowId, new_uuid
 from plugins.inference.deployments import models as _deployments  # noqa: F401 - their tables are the plugin's
+from plugins.inference.engines import models as _engines  # noqa: F401
 from plugins.inference.files import models as _files  # noqa: F401
 from plugins.inference.gateway import video_models as _videos  # noqa: F401
 

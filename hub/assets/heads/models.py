@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hub.assets.indexing import IndexRun
 from hub.assets.models_indexing import ModelMetadata
 from hub.assets.service.modelmetadata import Brief
 from hub.assets.service.tensors import parts_of
+from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound
 from hub.base.offload import offload
 from hub.db.insert import insert_new
@@ -26,6 +27,7 @@ from hub.git import tree
 from hub.git.types import EntryKind
 from hub.repos.contents import open_file
 from hub.repos.lookup import repository_path
+from hub.repos.rows import Shown
 
 # Of a repository's files of weights; the largest models have about two hundred.
 MAX_FILES = 400
@@ -63,14 +65,9 @@ def read_model(run: IndexRun) -> None:
 
     What was read of a file is kept by its content, so that a run that was cut off goes on where it stood.
     """
-    found = Found()
-    summaries: list[Summary] = []
+    values = judge(Found(), [])
     if run.commit_id:
-        found = offload(look, repository_path(run.context.settings, run.repository), run.commit_id)
-        for place, name in enumerate(found.names):
-            run.note(place, len(found.names))
-            summaries.append(_summary_of(run, name))
-    values = judge(found, summaries)
+        values = _read(run.context, run.repository, run.commit_id, run.note)
     with unit_of_work(run.context) as work:
         insert_new(work.session, ModelMetadata, [{"repository_id": run.repository.id}])
         row = work.session.get(ModelMetadata, run.repository.id)
@@ -82,12 +79,29 @@ def read_model(run: IndexRun) -> None:
         run.finish(work)
 
 
-def _summary_of(run: IndexRun, name: str) -> Summary:
+def read_model_at(context: Context, repository: Shown, *, commit_id: str) -> ModelMetadata:
+    """The same of any commit, as a row that belongs to no session. Quick for files that were read at another one."""
+    row = ModelMetadata(repository_id=repository.id, commit_id=commit_id, brief="")
+    for name, value in _read(context, repository, commit_id, lambda _done, _total: None).items():
+        setattr(row, name, value)
+    return row
+
+
+def _read(context: Context, repository: Shown, commit_id: str, note: Callable[[int, int], None]) -> dict[str, Any]:
+    found = offload(look, repository_path(context.settings, repository), commit_id)
+    summaries = []
+    for place, name in enumerate(found.names):
+        note(place, len(found.names))
+        summaries.append(_summary_of(context, repository, commit_id, name))
+    return judge(found, summaries)
+
+
+def _summary_of(context: Context, repository: Shown, commit_id: str, name: str) -> Summary:
     try:
-        file = open_file(run.context, run.repository, actor=SYSTEM, path=name, revision=run.commit_id)
+        file = open_file(context, repository, actor=SYSTEM, path=name, revision=commit_id)
     except (NotFound, Invalid) as error:
         return Summary(name, format_of(name) or "", 0, {}, 0, {}, reason=shown_text(str(error), 300))
-    return summarise(run.context, file)
+    return summarise(context, file)
 
 
 def look(path: Path, commit_id: str) -> Found:

@@ -40,7 +40,7 @@ MAX_FOUND = 200
 _ALSO: Mapping[str, tuple[str, ...]] = {"task": ("task", "other")}
 
 Name = tuple[str, str]  # (category, name)
-_RANKS = {origin: rank for rank, origin in enumerate((TagOrigin.PERSON, TagOrigin.CARD, TagOrigin.FILES))}
+_RANKS = {origin: rank for rank, origin in enumerate(TagOrigin)}
 _BY_CATEGORY = attrgetter("category", "name")
 
 
@@ -159,6 +159,16 @@ def set_card_labels(work: UnitOfWork, *, repository: Repository, labels: Iterabl
     categories = _category_names(work, repository)
     wanted = [found for found in map(_tidied, labels) if found is not None and found[0] in categories]
     _replace(work, repository, wanted[:MAX_FOUND], origin=origin)
+
+
+def set_platform_labels(work: UnitOfWork, *, repository: Repository, category: str, names: Iterable[str]) -> None:
+    """Let the labels of one category that the platform puts on a repository be these.
+
+    For jobs, and as ``set_card_labels``.
+    """
+    if category in _category_names(work, repository):
+        wanted = [found for found in (_tidied((category, name)) for name in names) if found is not None]
+        _replace(work, repository, wanted[:MAX_FOUND], origin=TagOrigin.PLATFORM, within=category)
 
 
 def _tidied(label: Name) -> Name | None:

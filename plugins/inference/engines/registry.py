@@ -9,7 +9,7 @@ from hub.plugin import Context, get_logger
 from hub.plugin.drivers import SettingsError, list_drivers, load_driver
 from hub.plugin.errors import NotFound
 from hub.plugin.settings import settings_of
-from plugins.inference.engines.engine import ENGINES, InferenceEngine, Site
+from plugins.inference.engines.engine import ENGINES, Declaration, InferenceEngine, Site
 from plugins.inference.settings import InferenceSettings
 
 log = get_logger(__name__)
@@ -38,6 +38,18 @@ def engine_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(driver.name for driver in list_drivers(ENGINES.name)))
 
 
+@cache
+def list_declarations() -> tuple[Declaration, ...]:
+    """What those that can be loaded say of themselves, by name."""
+    found = []
+    for name in engine_names():
+        try:
+            found.append(_load(name).declare())
+        except SettingsError as error:
+            log.warning("engine_broken", engine=name, reason=str(error))
+    return tuple(found)
+
+
 def get_engine(context: Context, name: str) -> InferenceEngine:
     """The engine of that name. Raises NotFound (``engine_not_found``): there is none, or it cannot be loaded."""
     if name not in engine_names():
@@ -51,10 +63,5 @@ def get_engine(context: Context, name: str) -> InferenceEngine:
 
 def list_engines(context: Context) -> list[InferenceEngine]:
     """All that can be loaded, by name."""
-    found = []
-    for name in engine_names():
-        try:
-            found.append(get_engine(context, name))
-        except NotFound:
-            continue
-    return found
+    site = site_of(context)
+    return [_load(declared.name)(site) for declared in list_declarations()]

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_program_is_seen_with_its_environment(tmp_path: Path) -> None:
 
     def seen(program: str) -> set[str]:
         options = sandbox_options(work=tmp_path / "work", mounts={}, environment={}, devices=False, program=program)
-        return {path for word, path in zip(options, options[1:], strict=False) if word == "--ro-bind"}
+        return {path for word, path in pairwise(options) if word == "--ro-bind"}
 
     for folder in ("engine/bin", "python/bin", "plain"):
         (tmp_path / folder).mkdir(parents=True)

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
+from hub.db import migrate
+from hub.db.engine import DATABASE
+from hub.plugin.db import reading
+from hub.plugin.discovery import find_installed
 from plugins.inference.engines.engine import GgufFile, InferenceEngine, ModelFacts, Order, Site, Target
+from plugins.inference.engines.frameworks import list_frameworks, take_over_catalogue
 from plugins.inference.engines.registry import _load, engine_names
 from plugins.inference.engines.rendering import CUSTOM
 
@@ -119,3 +124,21 @@ def test_a_plan_is_as_it_was(name, target):
         path.write_text(text)
         pytest.fail(f"{path.name} was not there; it is now")
     assert text == path.read_text()
+
+
+def test_migrations_make_the_tables_of_the_models_and_take_them_back(hub):
+    database, branch = hub[DATABASE], find_installed()["inference"].find_branch()
+    assert migrate.differences(database, branch) == []
+    migrate.downgrade(database, branch)
+    assert migrate.upgrade(database, branch)
+    assert migrate.differences(database, branch) == []
+
+
+def test_the_table_of_engines_is_that_of_the_declarations(hub):
+    take_over_catalogue(hub)
+    take_over_catalogue(hub)
+    with reading(hub) as work:
+        found = {(row.engine, row.compute_type, row.image) for row in list_frameworks(work)}
+    assert ("llama.cpp", "cpu", "ghcr.io/ggml-org/llama.cpp:server-b9787") in found
+    assert ("transformers", "cpu", "") in found
+    assert {engine for engine, _, _ in found} == set(engine_names())
