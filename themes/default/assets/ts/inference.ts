@@ -1,5 +1,8 @@
 // Keys, budgets and models of the gateway: lines of a form that become a list, amounts of money, ends in days.
+import { call, csrf } from "./lib/api";
 import { on, onEach } from "./lib/dom";
+import { text } from "./lib/texts";
+import { tellError } from "./lib/toasts";
 
 const NANO = 1e9;
 const DAY_MS = 24 * 3600 * 1000;
@@ -50,10 +53,22 @@ function memberOf(field: Field): unknown {
   return field.value;
 }
 
-function objectOf(row: Element): Record<string, unknown> {
+type Json = Record<string, unknown>;
+
+/** The object that a line stands for; known: those that are kept, of which one may be the line's, by its id. */
+function objectOf(row: Element, known: Json[]): Json {
   const fields = [...row.querySelectorAll<Field>("[data-member]")];
-  return Object.fromEntries(fields.map((field) => [field.dataset["member"] ?? "", memberOf(field)]));
+  const found = Object.fromEntries(fields.map((field) => [field.dataset["member"] ?? "", memberOf(field)]));
+  return { ...known.find((one) => one["id"] !== undefined && one["id"] === found["id"]), ...found };
 }
+
+// form[data-base-from="/api/v1/…"]: what is kept there and not shown in the form stays as it is.
+onEach<HTMLFormElement>("form[data-base-from]", (form) => {
+  call<Json>(form.dataset["baseFrom"] ?? "").then((kept) => {
+    const { id: _id, created_at: _created, updated_at: _updated, ...rest } = kept;
+    form.dataset["base"] = JSON.stringify(rest);
+  }, tellError);
+});
 
 onEach<HTMLElement>("[data-rows]", (group) => {
   const list = group.querySelector<HTMLElement>("[data-rows-list]");
@@ -82,7 +97,9 @@ onEach<HTMLElement>("[data-rows]", (group) => {
   document.addEventListener(
     "submit",
     (event) => {
-      if (event.target === hidden.form) hidden.value = JSON.stringify(rows().map(objectOf));
+      if (event.target !== hidden.form) return;
+      const base = JSON.parse(hidden.form?.dataset["base"] ?? "{}") as Record<string, Json[] | undefined>;
+      hidden.value = JSON.stringify(rows().map((row) => objectOf(row, base[hidden.name] ?? [])));
     },
     true,
   );
@@ -99,3 +116,37 @@ document.addEventListener(
   },
   true,
 );
+
+// button[data-try-model]: one small call of a model, on the account of who clicks; what came of it stands beside it.
+const TRIES: Record<string, [string, Json]> = {
+  "feature-extraction": ["embeddings", { input: "Hello" }],
+  "text-ranking": ["rerank", { query: "Hello", documents: ["Hello", "Good-bye"] }],
+};
+const CHAT: [string, Json] = ["chat/completions", { messages: [{ role: "user", content: "Hello" }], max_tokens: 8 }];
+
+async function tryModel(button: HTMLElement, place: HTMLElement): Promise<void> {
+  const { tryModel: model = "", task = "", url = "" } = button.dataset;
+  const [route, members] = TRIES[task] ?? CHAT;
+  const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": csrf() };
+  const began = performance.now();
+  const answer = await fetch(url + route, { method: "POST", headers, body: JSON.stringify({ model, ...members }) });
+  const told = (await answer.json()) as { error?: { message?: string }; msg?: string };
+  const seconds = ((performance.now() - began) / 1000).toFixed(2);
+  place.className = `small try-answer ${answer.ok ? "good" : "bad"}`;
+  place.textContent = answer.ok
+    ? text("It answers, after {seconds} s.", { seconds })
+    : (told.error?.message ?? told.msg ?? String(answer.status));
+}
+
+on("click", "button[data-try-model]", (button) => {
+  const place = button.closest("td")?.querySelector<HTMLElement>("[data-try-answer]");
+  if (!place) return;
+  (button as HTMLButtonElement).disabled = true;
+  place.className = "small try-answer quiet";
+  place.textContent = text("It is asked …");
+  tryModel(button, place)
+    .catch(tellError)
+    .finally(() => {
+      (button as HTMLButtonElement).disabled = false;
+    });
+});

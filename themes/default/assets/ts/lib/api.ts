@@ -29,7 +29,8 @@ export interface Call {
 }
 
 const meta = (root: Document = document) => root.querySelector<HTMLMetaElement>('meta[name="csrf-token"]');
-const csrf = (): string => meta()?.content ?? "";
+/** The word that writes of this session carry. */
+export const csrf = (): string => meta()?.content ?? "";
 
 /** Take over the session of who signed in again in another window: this page still has the word of the ended one. */
 export async function renewCsrf(): Promise<boolean> {

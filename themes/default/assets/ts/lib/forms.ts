@@ -10,6 +10,7 @@
 // data-then: "reload", an address with {members} of the answer's data, "close" (the dialog), or nothing. An event
 // "hub:done" with the answer as detail is sent from the form in each case, before that; "hub:failed" with the ApiError
 // when the API refused it and what it said is shown.
+// data-base: a JSON object with the members that the form does not show.
 // What was typed is kept until it is sent (data-draft="a name"), also over the end of a session.
 import { ApiError, call } from "./api";
 import { make, on, onEach } from "./dom";
@@ -32,7 +33,7 @@ function find(body: Json, name: string): unknown {
 
 /** The JSON object that a form stands for. */
 export function bodyOf(form: HTMLFormElement): Json {
-  const body: Json = {};
+  const body: Json = JSON.parse(form.dataset["base"] ?? "{}");
   for (const field of Array.from(form.elements) as Field[]) {
     if (!field.name || field.disabled || field.type === "submit" || field.type === "button") continue;
     if (field instanceof HTMLInputElement && field.type === "radio" && !field.checked) continue;

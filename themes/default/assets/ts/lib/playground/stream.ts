@@ -1,0 +1,106 @@
+// A chat with the gateway, piece by piece as it comes.
+import { ApiError, csrf, renewCsrf } from "../api";
+import { text } from "../texts";
+import type { Usage } from "./chats";
+
+/** Something of an answer. */
+export interface Heard {
+  text?: string;
+  reasoning?: string;
+  usage?: Usage;
+  finish?: string;
+}
+
+interface Said {
+  content?: string | null;
+  reasoning_content?: string | null;
+  reasoning?: string | null;
+  tool_calls?: unknown[];
+}
+
+interface Chunk {
+  error?: { message?: string; code?: string };
+  choices?: { delta?: Said; message?: Said; finish_reason?: string | null }[];
+  usage?: {
+    prompt_tokens?: number;
+    completion_tokens?: number;
+    prompt_tokens_details?: { cached_tokens?: number } | null;
+  } | null;
+}
+
+function heardOf(chunk: Chunk): Heard {
+  if (chunk.error) throw new ApiError(chunk.error.message ?? "", 502, chunk.error.code ?? "", "", {});
+  const heard: Heard = {};
+  const choice = chunk.choices?.[0];
+  const said = choice?.delta ?? choice?.message;
+  if (said?.content) heard.text = said.content;
+  const thought = said?.reasoning_content ?? said?.reasoning;
+  if (thought) heard.reasoning = thought;
+  if (said?.tool_calls?.length) heard.text = `${heard.text ?? ""}${JSON.stringify(said.tool_calls)}`;
+  if (choice?.finish_reason) heard.finish = choice.finish_reason;
+  if (chunk.usage) {
+    heard.usage = {
+      prompt: chunk.usage.prompt_tokens ?? 0,
+      cached: chunk.usage.prompt_tokens_details?.cached_tokens ?? 0,
+      completion: chunk.usage.completion_tokens ?? 0,
+    };
+  }
+  return heard;
+}
+
+async function send(url: string, body: string, signal: AbortSignal): Promise<Response> {
+  const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": csrf() };
+  try {
+    return await fetch(url, { method: "POST", headers, body, signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError(text("The hub cannot be reached. Check the connection and try again."), 0, "offline", "", {});
+  }
+}
+
+async function faultOf(answer: Response): Promise<ApiError> {
+  // The gateway's shape, or the hub's own.
+  const told = await answer.json().catch(() => ({}));
+  const message: string = told.error?.message ?? told.msg ?? answer.statusText;
+  const trace = answer.headers.get("X-Request-ID") ?? "";
+  const retryAfter = answer.headers.get("Retry-After");
+  return new ApiError(message, answer.status, told.error?.code ?? told.code ?? "", trace, { retryAfter });
+}
+
+/** Ask, and tell what is heard until the answer has ended. Raises ApiError; what the signal's abort raises. */
+export async function streamChat(
+  url: string,
+  members: Record<string, unknown>,
+  signal: AbortSignal,
+  hear: (heard: Heard) => void,
+): Promise<void> {
+  const body = JSON.stringify({ ...members, stream: true, stream_options: { include_usage: true } });
+  let answer = await send(url, body, signal);
+  let fault = answer.ok ? undefined : await faultOf(answer);
+  if (fault?.code === "csrf_failed" && (await renewCsrf())) {
+    answer = await send(url, body, signal);
+    fault = answer.ok ? undefined : await faultOf(answer);
+  }
+  if (fault) throw fault;
+  if (!answer.headers.get("Content-Type")?.includes("event-stream")) {
+    hear(heardOf((await answer.json()) as Chunk));
+    return;
+  }
+  const pieces = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const piece = await pieces?.read();
+    if (!piece || piece.done) throw new ApiError(text("The answer ended early."), 0, "incomplete", "", {});
+    const events = (rest + piece.value).split("\n\n");
+    rest = events.pop() ?? "";
+    for (const event of events) {
+      const data = event
+        .split("\n")
+        .filter((line) => line.startsWith("data:"))
+        .map((line) => line.slice(5).trim())
+        .join("\n");
+      if (data === "[DONE]") return;
+      if (data) hear(heardOf(JSON.parse(data) as Chunk));
+    }
+  }
+}
