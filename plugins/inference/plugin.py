@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hub.plugin import (
     Context,
     DriverGroup,
     JobSpec,
+    Metric,
     NavItem,
     Permission,
     Plugin,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from flask import Blueprint
 
+    from hub.plugin.topics import Topic
+
 
 class InferencePlugin(Plugin):
     """Inference
@@ -40,10 +43,16 @@ class InferencePlugin(Plugin):
         "/api/v1/config/llms",
         "/api/v1/namespaces/<uuid>/apikeys",
         "/api/v1/namespaces/<uuid>/budgets",
+        "/api/v1/namespaces/<uuid>/calls",
+        "/api/v1/namespaces/<uuid>/spending",
+        "/api/v1/calls",
+        "/api/v1/spending",
         *PREFIXES,
     )
     models = "plugins.inference.models"
     migrations = True
+    metric_prefix = "hub_gateway_"
+    commands: ClassVar[Mapping[str, str]] = {"calls": "plugins.inference.calls_cli:calls"}
     permissions = (
         Permission(
             "inference:key:read",
@@ -71,8 +80,9 @@ class InferencePlugin(Plugin):
 
     def api_blueprints(self) -> Iterable[Any]:
         from plugins.inference.api import blp
+        from plugins.inference.spending_api import blp as spending
 
-        return (blp,)
+        return (blp, spending)
 
     def driver_groups(self) -> Iterable[DriverGroup[Any]]:
         from plugins.inference.engines.engine import ENGINES
@@ -81,13 +91,25 @@ class InferencePlugin(Plugin):
 
     def jobs(self) -> Iterable[JobSpec]:
         from plugins.inference.files.jobs import JOBS
+        from plugins.inference.operations import JOBS as OPERATIONS
 
-        return JOBS
+        return (*JOBS, *OPERATIONS)
 
     def schedules(self) -> Iterable[Schedule]:
         from plugins.inference.files.jobs import SCHEDULES
+        from plugins.inference.operations import SCHEDULES as OPERATIONS
 
-        return SCHEDULES
+        return (*SCHEDULES, *OPERATIONS)
+
+    def metrics(self) -> Iterable[Metric]:
+        from plugins.inference.metrics import list_metrics
+
+        return list_metrics()
+
+    def topics(self) -> Iterable[Topic]:
+        from plugins.inference.operations import TOPICS
+
+        return TOPICS
 
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
         return {"/v1": lambda context: find(context, "gateway")}

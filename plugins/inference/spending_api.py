@@ -32,7 +32,7 @@ blp = RepositoryBlueprint(
     "inference_api_spending", __name__, url_prefix=PREFIX, description="The gateway: calls and what they cost"
 )
 
-_OF_ACCOUNT = "/namespaces/<string(maxlength=36):uuid>"
+_OF_ACCOUNT = "/namespaces/<uuid>"
 _CALL = "<string(maxlength=128):call_id>"
 # Groups as CSV: all that a spreadsheet shows.
 _AT_ONCE, _PAGES = 100, 100
