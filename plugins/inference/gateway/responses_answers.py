@@ -16,7 +16,6 @@ from plugins.inference.gateway.translating import (
     Part,
     encode_event,
     read_choice,
-    reasoning_of,
 )
 from plugins.inference.gateway.usage import TokenUse
 
@@ -36,13 +35,13 @@ _ECHOED: Mapping[str, Any] = {
 }
 
 
-def usage_of(use: TokenUse, reasoning_tokens: int) -> dict[str, Any]:
+def usage_of(use: TokenUse) -> dict[str, Any]:
     """What was used."""
     return {
         "input_tokens": use.prompt,
         "input_tokens_details": {"cached_tokens": use.cached, "cache_write_tokens": use.cache_creation},
         "output_tokens": use.completion,
-        "output_tokens_details": {"reasoning_tokens": min(reasoning_tokens, use.completion)},
+        "output_tokens_details": {"reasoning_tokens": use.reasoning},
         "total_tokens": use.total,
     }
 
@@ -82,11 +81,9 @@ class Frame:
             **more,
         }
 
-    def show_end(
-        self, output: list[dict[str, Any]], finish_reason: str, use: TokenUse, reasoning_tokens: int
-    ) -> dict[str, Any]:
+    def show_end(self, output: list[dict[str, Any]], finish_reason: str, use: TokenUse) -> dict[str, Any]:
         """How it ended."""
-        usage, reason = usage_of(use, reasoning_tokens), _INCOMPLETE.get(finish_reason)
+        usage, reason = usage_of(use), _INCOMPLETE.get(finish_reason)
         if reason is not None:
             return self.show("incomplete", output, usage=usage, incomplete_details={"reason": reason})
         return self.show("completed", output, usage=usage, completed_at=int(time.time()))
@@ -133,7 +130,7 @@ def to_response(data: Mapping[str, Any], use: TokenUse, frame: Frame) -> dict[st
         _item(_name_call(part), _new_id(part), status if part is parts[-1] else "completed", part.text)
         for part in parts
     ]
-    return frame.show_end(output, finish_reason, use, reasoning_of(data.get("usage")))
+    return frame.show_end(output, finish_reason, use)
 
 
 class ResponseVoice(ChatVoice):
@@ -186,7 +183,7 @@ class ResponseVoice(ChatVoice):
 
     def end(self, use: TokenUse) -> bytes:
         said = self.start() + self.stop()
-        response = self._frame.show_end(self._output, self.finish_reason, use, self.reasoning_tokens)
+        response = self._frame.show_end(self._output, self.finish_reason, use)
         return said + self._event(f"response.{response['status']}", response=response)
 
     def fail(self, fault: Fault) -> bytes:

@@ -110,13 +110,6 @@ def find_match(choice: Mapping[str, Any], stops: tuple[str, ...]) -> str | None:
     return None
 
 
-def reasoning_of(usage: Any) -> int:
-    """The tokens of an answer's reasoning, as an upstream counts them among the others."""
-    details = usage.get("completion_tokens_details") if isinstance(usage, Mapping) else None
-    number = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
-    return number if isinstance(number, int) and number > 0 else 0
-
-
 class Voice(Protocol):
     """Says an upstream's stream to a client. is_complete: the upstream has said its last word."""
 
@@ -154,7 +147,6 @@ class ChatVoice(ABC):
         self.part: Part | None = None
         self.has_tools = False
         self.has_refusal = False
-        self.reasoning_tokens = 0
         self._stops = stops
         self._has_begun = False
         self._numbers: set[int] = set()
@@ -183,7 +175,6 @@ class ChatVoice(ABC):
             raise faults.upstream_failed()
         # Some engines send running totals: the last one counts.
         self._use = read_usage(data.get("usage")) or self._use
-        self.reasoning_tokens = reasoning_of(data.get("usage")) or self.reasoning_tokens
         said = self.start()
         choices = data.get("choices")
         if not isinstance(choices, list) or not choices:
