@@ -43,6 +43,8 @@ class InferencePlugin(Plugin):
         "/api/v1/config/llms",
         "/api/v1/namespaces/<uuid>/apikeys",
         "/api/v1/namespaces/<uuid>/budgets",
+        "/api/v1/user/<username>/run",
+        "/api/v1/organization/<namespace>/run",
         "/api/v1/namespaces/<uuid>/calls",
         "/api/v1/namespaces/<uuid>/spending",
         "/api/v1/calls",
@@ -52,7 +54,11 @@ class InferencePlugin(Plugin):
     models = "plugins.inference.models"
     migrations = True
     metric_prefix = "hub_gateway_"
-    commands: ClassVar[Mapping[str, str]] = {"calls": "plugins.inference.calls_cli:calls"}
+    repository_paths = ("/run", "/serverless")
+    commands: ClassVar[Mapping[str, str]] = {
+        "calls": "plugins.inference.calls_cli:calls",
+        "deployment": "plugins.inference.deployments.cli:deployment",
+    }
     permissions = (
         Permission(
             "inference:key:read",
@@ -80,9 +86,15 @@ class InferencePlugin(Plugin):
 
     def api_blueprints(self) -> Iterable[Any]:
         from plugins.inference.api import blp
+        from plugins.inference.deployments.api import blp as deployments
         from plugins.inference.spending_api import blp as spending
 
-        return (blp, spending)
+        return (blp, deployments, spending)
+
+    def recorders(self) -> Mapping[type, str]:
+        from hub.plugin.events import WorkloadChanged
+
+        return {WorkloadChanged: "plugins.inference.deployments.metering:record_change"}
 
     def driver_groups(self) -> Iterable[DriverGroup[Any]]:
         from plugins.inference.engines.engine import ENGINES

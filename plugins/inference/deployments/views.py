@@ -1,0 +1,91 @@
+"""Deployments as clients of the platform read them. Source: CSGHub contract, 5.7; compute contract, 1.2 and 1.8."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.plugin import Context
+from hub.plugin.compute import Hardware, Seen, parse_hardware
+from plugins.inference.deployments.causes import why
+from plugins.inference.deployments.service import Found
+from plugins.inference.gateway.deployed import model_name
+
+
+def describe(context: Context, found: Found, *, seen: Seen | None = None) -> dict[str, Any]:
+    """All of a deployment. seen: as it stands now, where somebody has just looked; its secrets are in neither."""
+    deployment, workload = found.deployment, found.workload
+    hardware: Hardware | None = parse_hardware(workload.hardware) if workload.hardware else None
+    spec, cause = workload.spec, why(workload)
+    members = {
+        "deploy_id": deployment.id,
+        "deploy_name": deployment.name,
+        "model_id": deployment.repo_path,
+        "repository_id": deployment.repository_id,
+        "status": seen.word if seen else workload.word,
+        "reason": workload.reason,
+        "message": workload.message,
+        "cause": cause and vars(cause),
+        "svc_name": workload.svc_name,
+        "endpoint": urlsplit(context.settings.effective_base_url).netloc,
+        "served_name": model_name(deployment),
+        "runtime_framework": deployment.engine,
+        "runtime_framework_id": deployment.framework_id,
+        "image_id": spec["image"],
+        "container_port": spec["port"],
+        "min_replica": spec["replicas_min"],
+        "max_replica": spec["replicas_max"],
+        "actual_replica": workload.actual_replicas,
+        "desired_replica": workload.desired_replicas,
+        "instances": [{"name": one["name"], "status": one["status"]} for one in workload.instances],
+        "cluster_id": workload.driver,
+        "secure_level": workload.secure_level,
+        "private": workload.is_private,
+        "type": deployment.type,
+        "hardware": _json(workload.hardware),
+        "env": _json(deployment.environment),
+        "variables": _json(deployment.variables),
+        "entrypoint": deployment.entrypoint,
+        "engine_args": _json(deployment.engine_args),
+        "sku": str(workload.sku_id or ""),
+        "resource_name": workload.sku_name,
+        "pay_mode": "free",
+        "provider": workload.driver,
+        "resource_type": hardware.type if hardware else "",
+        "repo_tag": workload.commit_id,
+        "task": deployment.task,
+        "git_path": f"models_{deployment.repo_path}",
+        "git_branch": deployment.revision,
+        "user_uuid": workload.user.uuid if workload.user else "",
+        "username": workload.user.name if workload.user else "",
+        "owner_namespace": workload.namespace.path,
+        "support_function_call": deployment.has_tools,
+        "created_at": deployment.created_at,
+        "updated_at": max(deployment.updated_at, workload.status_at),
+    }
+    # Zero is a number of replicas; all else that is empty is left out.
+    return {
+        name: value
+        for name, value in members.items()
+        if value not in (None, "", []) or name in ("deploy_id", "deploy_name", "model_id", "status")
+    }
+
+
+def describe_version(found: Found) -> dict[str, Any]:
+    """The one revision that a deployment serves."""
+    workload = found.workload
+    return {
+        "commit": workload.commit_id,
+        "create_time": workload.started_at or workload.created_at,
+        "is_ready": workload.word == "Running",
+        "traffic_percent": 100,
+        "revision_name": f"{workload.svc_name}-{workload.task_number}",
+        "message": workload.message,
+        "reason": workload.reason,
+    }
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values)) if values else ""
