@@ -326,27 +326,33 @@ def list_served(work: UnitOfWork, *, namespace_id: int | None) -> list[Served]:
     return _find_served(work, is_visible)
 
 
+def find_server(work: UnitOfWork, upstream_id: int) -> Server | None:
+    """One upstream, also one that is switched off: for what was begun there."""
+    row = work.session.get(Upstream, upstream_id)
+    return None if row is None else _server_of(_sealer(work.context), row)
+
+
+def _server_of(sealer: Sealer, row: Upstream) -> Server:
+    headers = json.loads(sealer.open(row.sealed_headers)) if row.sealed_headers else {}
+    return Server(
+        row.id,
+        row.url,
+        row.model_name,
+        row.provider,
+        row.weight,
+        row.tier,
+        headers,
+        row.protocol,
+        row.responses,
+        policy=Policy(**row.limit_policy) if row.limit_policy else None,
+        breaks_circuit=row.breaks_circuit,
+        drain_s=row.drain_s,
+    )
+
+
 def _find_served(work: UnitOfWork, condition: ColumnElement[bool]) -> list[Served]:
     query = select(ServedModel).where(ServedModel.is_enabled, condition).order_by(ServedModel.name)
     sealer = _sealer(work.context)
-
-    def server_of(row: Upstream) -> Server:
-        headers = json.loads(sealer.open(row.sealed_headers)) if row.sealed_headers else {}
-        return Server(
-            row.id,
-            row.url,
-            row.model_name,
-            row.provider,
-            row.weight,
-            row.tier,
-            headers,
-            row.protocol,
-            row.responses,
-            policy=Policy(**row.limit_policy) if row.limit_policy else None,
-            breaks_circuit=row.breaks_circuit,
-            drain_s=row.drain_s,
-        )
-
     return [
         Served(
             row.name,
@@ -367,7 +373,7 @@ def _find_served(work: UnitOfWork, condition: ColumnElement[bool]) -> list[Serve
                 read_prices(row.unit_prices),
             ),
             int(row.created_at.timestamp()),
-            tuple(server_of(upstream) for upstream in row.upstreams if upstream.is_enabled),
+            tuple(_server_of(sealer, upstream) for upstream in row.upstreams if upstream.is_enabled),
             context_fallbacks=tuple(row.context_fallbacks),
         )
         for row in work.session.scalars(query.options(selectinload(ServedModel.upstreams)))

@@ -1,4 +1,4 @@
-"""Jobs of files and batches; what they do is imported when they run."""
+"""Jobs of files, batches and videos; what they do is imported when they run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ SWEEP_BATCHES, SWEEP_FILES, SWEEP_OBJECTS = (
     "inference.sweep_files",
     "inference.sweep_file_objects",
 )
+POLL_VIDEOS = "inference.poll_videos"
 
-# A batch waits for strangers' servers, as webhooks do: its slices come after all of the hub's own work.
+# Batches and videos wait for strangers' servers, as webhooks do: they come after all of the hub's own work.
 JOBS = (
     JobSpec(RUN_BATCH, "plugins.inference.files.running:run_batch", queue="webhooks", timeout_s=3600),
     JobSpec(SWEEP_BATCHES, "plugins.inference.files.jobs:sweep_batches"),
     JobSpec(SWEEP_FILES, "plugins.inference.files.jobs:sweep_files", timeout_s=1800),
     JobSpec(SWEEP_OBJECTS, "plugins.inference.files.jobs:sweep_objects", timeout_s=3600),
+    JobSpec(POLL_VIDEOS, "plugins.inference.gateway.video_tasks:poll_videos", queue="webhooks", timeout_s=1800),
 )
 SCHEDULES = (
     Schedule(SWEEP_BATCHES, "* * * * *", SWEEP_BATCHES),
+    Schedule(POLL_VIDEOS, "* * * * *", POLL_VIDEOS),
     Schedule(SWEEP_FILES, "*/10 * * * *", SWEEP_FILES),
     Schedule(SWEEP_OBJECTS, "41 3 * * *", SWEEP_OBJECTS),
 )

@@ -21,6 +21,8 @@ from plugins.inference.gateway.messages import CountTokens, Messages
 from plugins.inference.gateway.moderations import KINDS as MODERATIONS
 from plugins.inference.gateway.ocr import KINDS as OCR
 from plugins.inference.gateway.responses import KeptResponses, Responses
+from plugins.inference.gateway.video import KINDS as VIDEO
+from plugins.inference.gateway.video_tasks import OldVideoTasks, VideoTasks
 from plugins.inference.gateway.wire import Request
 
 if TYPE_CHECKING:
@@ -28,8 +30,16 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages(), Responses(), *IMAGES, *AUDIO, *OCR, *MODERATIONS)
-RESOURCES: tuple[Resource, ...] = (Models(), CountTokens(), KeptResponses(), Files(), Batches())
+KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages(), Responses(), *IMAGES, *AUDIO, *OCR, *MODERATIONS, *VIDEO)
+RESOURCES: tuple[Resource, ...] = (
+    Models(),
+    CountTokens(),
+    KeptResponses(),
+    Files(),
+    Batches(),
+    VideoTasks(),
+    OldVideoTasks(),
+)
 _PLAIN = Dialect()
 
 

@@ -14,9 +14,9 @@ from hub.plugin.db import Model, RowId
 class VideoTask(Model):
     """A video that an upstream makes, or has made.
 
-    said: the upstream's last words on it. event_uuid: of the event of usage, told once, when it is there.
-    booking: what that event will say; admission: what is held for it until then. published_at: when it was told.
-    checked_at: when the upstream was last asked.
+    said: the upstream's last words on it. event_uuid: of the event of usage, told once, when the video is there; and
+    of the call that asked for it, which counts as spent what it is going to cost. booking: what that event will say,
+    and the prices of that moment. published_at: when it was told. checked_at: when the upstream was last asked.
     """
 
     __tablename__ = "inference_videos"
@@ -40,7 +40,6 @@ class VideoTask(Model):
     cost_nano: Mapped[int] = mapped_column(BigInteger)
     event_uuid: Mapped[str] = mapped_column(String(36), unique=True)
     booking: Mapped[dict[str, Any]]
-    admission: Mapped[dict[str, Any]]
     published_at: Mapped[datetime | None]
     checked_at: Mapped[datetime]
     created_at: Mapped[datetime]

@@ -122,7 +122,7 @@ def upgrade() -> None:
         *_text(32, "size"),
         *_of(sa.BigInteger(), "cost_nano"),
         *_text(36, "event_uuid"),
-        *_of(sa.JSON(), "booking", "admission"),
+        *_of(sa.JSON(), "booking"),
         *_of(_TIME, "published_at", nullable=True),
         *_of(_TIME, "checked_at", "created_at"),
         *_of(_TIME, "finished_at", nullable=True),
