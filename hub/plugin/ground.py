@@ -15,7 +15,7 @@ from hub.accounts.models import Namespace
 from hub.base.context import Context
 from hub.base.errors import HubError
 from hub.db.uow import reading
-from hub.http.routing import REPOSITORY
+from hub.http.routing import COLLECTION, REPOSITORY
 from hub.plugin.host import PluginHost
 from hub.plugin.states import HostedPlugin, PluginError
 from hub.repos.kinds import KINDS
@@ -109,6 +109,8 @@ def list_prefixes(hosted: HostedPlugin) -> Iterator[str]:
     """With what the rules of a plugin's routes may begin."""
     assert hosted.plugin is not None
     yield from hosted.plugin.url_prefixes
+    for path in hosted.plugin.collection_paths:
+        yield f"{_API}{COLLECTION}{path}"
     for path in hosted.plugin.repository_paths:
         yield f"{_API}{REPOSITORY}{path}"
         yield f"{REPOSITORY}{path}"

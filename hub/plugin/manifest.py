@@ -85,6 +85,9 @@ class Plugin:
     repository_paths: ClassVar[tuple[str, ...]] = ()
     """The same for routes below a repository ("/reports" for ``/api/v1/models/NS/NAME/reports``)."""
 
+    collection_paths: ClassVar[tuple[str, ...]] = ()
+    """The same for single addresses below a kind of asset ("/reports" for ``/api/v1/models/reports``)."""
+
     settings: ClassVar[type | None] = None
     """A frozen dataclass whose fields are made by ``setting``: the file's section ``[plugin.NAME]``, the variables
     ``HUB_NAME_KEY``. A key that it does not have stops the start."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from flask import Blueprint
 
+    from hub.plugin.indexing import Indexer
     from hub.plugin.topics import Topic
 
 
@@ -43,22 +44,25 @@ class InferencePlugin(Plugin):
         "/api/v1/config/llms",
         "/api/v1/namespaces/<uuid>/apikeys",
         "/api/v1/namespaces/<uuid>/budgets",
-        "/api/v1/user/<username>/run",
-        "/api/v1/organization/<namespace>/run",
         "/api/v1/namespaces/<uuid>/calls",
         "/api/v1/namespaces/<uuid>/spending",
         "/api/v1/calls",
         "/api/v1/spending",
+        "/api/v1/user/<username>/run",
+        "/api/v1/organization/<namespace>/run",
+        "/api/v1/runtime_framework",
         *PREFIXES,
     )
+    collection_paths = ("/runtime_framework",)
+    repository_paths = ("/run", "/serverless", "/runtime_framework", "/runtime_framework_v2")
+    commands: ClassVar[Mapping[str, str]] = {
+        "calls": "plugins.inference.calls_cli:calls",
+        "engine": "plugins.inference.engines.commands:engine",
+        "deployment": "plugins.inference.deployments.cli:deployment",
+    }
     models = "plugins.inference.models"
     migrations = True
     metric_prefix = "hub_gateway_"
-    repository_paths = ("/run", "/serverless")
-    commands: ClassVar[Mapping[str, str]] = {
-        "calls": "plugins.inference.calls_cli:calls",
-        "deployment": "plugins.inference.deployments.cli:deployment",
-    }
     permissions = (
         Permission(
             "inference:key:read",
@@ -86,10 +90,12 @@ class InferencePlugin(Plugin):
 
     def api_blueprints(self) -> Iterable[Any]:
         from plugins.inference.api import blp
+        from plugins.inference.budgets_api import blp as budgets
         from plugins.inference.deployments.api import blp as deployments
+        from plugins.inference.engines.api import blp as engines
         from plugins.inference.spending_api import blp as spending
 
-        return (blp, deployments, spending)
+        return (blp, budgets, deployments, engines, spending)
 
     def recorders(self) -> Mapping[type, str]:
         from hub.plugin.events import WorkloadChanged
@@ -101,11 +107,18 @@ class InferencePlugin(Plugin):
 
         return (ENGINES,)
 
+    def indexers(self) -> Iterable[Indexer]:
+        from hub.plugin.indexing import Indexer
+
+        run = "plugins.inference.engines.matching:index_engines"
+        return (Indexer("inference.engines", "Engines that serve it", run, kinds=frozenset({"model"})),)
+
     def jobs(self) -> Iterable[JobSpec]:
         from plugins.inference.files.jobs import JOBS
         from plugins.inference.operations import JOBS as OPERATIONS
 
-        return (*JOBS, *OPERATIONS)
+        scan = JobSpec("inference.scan_engines", "plugins.inference.engines.matching:scan_models", timeout_s=6 * 3600)
+        return (scan, *JOBS, *OPERATIONS)
 
     def schedules(self) -> Iterable[Schedule]:
         from plugins.inference.files.jobs import SCHEDULES

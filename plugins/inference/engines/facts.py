@@ -15,14 +15,14 @@ from hub.plugin.assets import ModelMetadata
 from plugins.inference.engines.engine import GgufFile, ModelFacts
 
 MAX_CONFIG_BYTES = 256 * 1024
-MAX_INDEX_BYTES = 64 * 1024
 _MAX_VARIANTS, _MAX_PARTS = 200, 400
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
 _FORMATS = ("safetensors", "gguf", "onnx")
 # Of architectures, what a model does; whatever is not here makes texts.
 _TASKS_OF_ARCHS = (
-    (re.compile(r"(ForSequenceClassification)\Z"), "text-ranking"),
-    (re.compile(r"(ForConditionalGeneration|VLForCausalLM|VForCausalLM)\Z"), "image-text-to-text"),
+    (re.compile(r"(ForConditionalGeneration|(VL|\dV)ForCausalLM)\Z"), "image-text-to-text"),
+    (re.compile(r"(ForCausalLM|LMHeadModel)\Z"), "text-generation"),
+    (re.compile(r"ForSequenceClassification\Z"), "text-classification"),
     (re.compile(r"(Bert|Roberta|MPNet|Gte|NewModel|TextModel)\w*\Z|(Model|ForMaskedLM)\Z"), "feature-extraction"),
     (re.compile(r"Pipeline\Z"), "text-to-image"),
     (re.compile(r"(bert|t5encoder|gemma-embedding)"), "feature-extraction"),
@@ -63,7 +63,7 @@ def gather_facts(
         projectors=tuple(file["path"] for file in files if _is_projector(file))[:_MAX_VARIANTS],
         parameters=(metadata.parameters if metadata is not None else None) or 0,
         weight_bytes=(metadata.weight_bytes if metadata is not None else None) or 0,
-        task=task or _task_of(names, class_name, read),
+        task=task or _task_of(names, class_name, config, read),
         context_length=(metadata.context_length if metadata is not None else None) or 0,
         has_chat_template=_has_template(read, formats),
         has_remote_code="auto_map" in config,
@@ -113,15 +113,18 @@ def _variants(variants: Sequence[Mapping[str, Any]]) -> tuple[GgufFile, ...]:
     )
 
 
-def _task_of(names: Sequence[str], class_name: str, read: ReadFile) -> str:
+def _task_of(names: Sequence[str], class_name: str, config: Mapping[str, Any], read: ReadFile) -> str:
     if any(name in _SPEECH for name in names):
         return "automatic-speech-recognition"
-    for name in filter(None, (*names, class_name)):
-        for pattern, task in _TASKS_OF_ARCHS:
-            if pattern.search(name):
-                return task
-    # Some sentence encoders are language models by their class.
-    return "feature-extraction" if read("modules.json", 1) is not None else "text-generation" if names else ""
+    # Some encoders of sentences are language models by their class.
+    if names and read("modules.json", 1) is not None:
+        return "feature-extraction"
+    found = (task for name in (*names, class_name) if name for pattern, task in _TASKS_OF_ARCHS if pattern.search(name))
+    task = next(found, "text-generation" if names else "")
+    # With a single number, a classifier is a judge of pairs.
+    labels = config.get("id2label")
+    is_judge = config.get("num_labels") == 1 or (isinstance(labels, dict) and len(labels) == 1)
+    return "text-ranking" if task == "text-classification" and is_judge else task
 
 
 def _has_template(read: ReadFile, formats: Sequence[str]) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from hub.plugin import Context, get_logger
+from hub.plugin import Action, Actor, Context, get_logger
 from hub.plugin.assets import (
     find_head,
     find_known_metadata,
@@ -20,13 +21,14 @@ from hub.plugin.assets import (
     read_small_file,
     set_platform_labels,
 )
-from hub.plugin.db import UnitOfWork, insert_new, reading, unit_of_work
+from hub.plugin.db import Page, PageArgs, UnitOfWork, insert_new, reading, unit_of_work
 from hub.plugin.indexing import IndexRun
-from hub.plugin.jobs import JobRun
-from hub.plugin.repos import Repository
+from hub.plugin.jobs import JobRun, enqueue
+from hub.plugin.policy import Namespace, readable, require, require_site_admin
+from hub.plugin.repos import Repository, get_readable
 from plugins.inference.engines.engine import Fit, InferenceEngine, ModelFacts
 from plugins.inference.engines.facts import facts_from_json, facts_to_json, gather_facts
-from plugins.inference.engines.frameworks import list_frameworks, take_over_catalogue
+from plugins.inference.engines.frameworks import SCAN_JOB, list_frameworks, take_over_catalogue
 from plugins.inference.engines.models import INFERENCE, ModelScan, RuntimeFramework
 from plugins.inference.engines.registry import list_engines
 
@@ -79,8 +81,8 @@ def _gather(context: Context, repository: Repository, commit_id: str) -> ModelFa
     def read(path: str, limit_bytes: int) -> bytes | None:
         return read_small_file(context, repository, commit_id=commit_id, path=path, limit_bytes=limit_bytes)
 
-    name = repository.path.partition("/")[2]
-    return gather_facts(metadata, read, commit_id=commit_id, origin_name=name, task=task)
+    origin = repository.hf_path or repository.ms_path or repository.csg_path or repository.name
+    return gather_facts(metadata, read, commit_id=commit_id, origin_name=origin.rpartition("/")[2], task=task)
 
 
 def find_engines(context: Context, facts: ModelFacts, *, deploy_type: int = INFERENCE) -> list[Match]:
@@ -166,6 +168,47 @@ def scan_model(context: Context, repository: Repository) -> list[Match]:
         if row is not None:
             keep_scan(work, row, facts, [match.name for match in matches if match.is_fit])
     return matches
+
+
+def require_scan(context: Context, actor: Actor, path: str) -> Repository:
+    """The model of that path, where the actor may have it read anew. Raises NotFound, NotSignedIn, Denied."""
+    with reading(context) as work:
+        repository = get_readable(work, actor=actor, kind=MODEL, path=path)
+        require(work, actor, Action.REPOSITORY_WRITE, repository)
+        return repository
+
+
+def ask_to_scan(work: UnitOfWork, *, actor: Actor, is_partial: bool) -> str:
+    """Ask for every model to be looked at, or those that never were; the job's id. Raises NotSignedIn, Denied."""
+    require_site_admin(work, actor)
+    key = f"{SCAN_JOB}:{'new' if is_partial else 'all'}"
+    return enqueue(work, SCAN_JOB, args={"is_partial": is_partial}, unique_key=key, actor_id=actor.user_id).uuid
+
+
+def list_served(
+    work: UnitOfWork, *, actor: Actor, search: str, page: PageArgs
+) -> Page[tuple[int, str, Sequence[str], datetime]]:
+    """The models that some engine serves and the actor may read: id, path, engines, when they were looked at."""
+    is_seen = readable(
+        actor,
+        resource_type="repository",
+        id=Repository.id,
+        namespace_id=Repository.namespace_id,
+        is_private=Repository.is_private,
+    )
+    conditions = [ModelScan.is_fit, Repository.deleted_at.is_(None), is_seen]
+    if search:
+        path = Namespace.path_key + "/" + Repository.name_key
+        conditions.append(path.contains(search.lower(), autoescape=True))
+    joined = (
+        select(Repository.id, Namespace.path, Repository.name, ModelScan.engines, ModelScan.scanned_at)
+        .join(ModelScan, ModelScan.repository_id == Repository.id)
+        .join(Namespace, Namespace.id == Repository.namespace_id)
+        .where(*conditions)
+    )
+    total = work.session.scalar(select(func.count()).select_from(joined.subquery())) or 0
+    rows = work.session.execute(joined.order_by(Repository.id).limit(page.per).offset(page.offset)).all()
+    return Page([(id, f"{owner}/{name}", engines, at) for id, owner, name, engines, at in rows], total)
 
 
 def index_engines(run: IndexRun) -> None:
