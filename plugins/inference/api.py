@@ -14,6 +14,7 @@ from hub.plugin.policy import Namespace, Organization, User, require_site_admin
 from plugins.inference import catalogue, keys, schemas
 from plugins.inference.catalogue import ModelForm, Prices, UpstreamForm
 from plugins.inference.keys import Limits
+from plugins.inference.limits import NO_POLICY, KeyRules, MinuteLimits, Policy, rules_of
 from plugins.inference.models import ApiKey, ServedModel
 from plugins.inference.money import Budget
 from plugins.inference.unit_prices import read_prices
@@ -24,7 +25,7 @@ _KEYS = "/namespaces/<uuid>/apikeys"
 _MODELS = "/config/llms"
 
 
-def _namespace(work: UnitOfWork, uuid: str) -> Namespace:
+def find_namespace(work: UnitOfWork, uuid: str) -> Namespace:
     """By its own UUID, or its user's or organisation's. Raises NotFound (``namespace_not_found``)."""
     query = (
         select(Namespace)
@@ -41,7 +42,8 @@ def _namespace(work: UnitOfWork, uuid: str) -> Namespace:
 # Keys
 
 
-def _budgets(body: Mapping[str, Any]) -> tuple[Budget, ...]:
+def budgets_of(body: Mapping[str, Any]) -> tuple[Budget, ...]:
+    """Those that a body names."""
     return tuple(Budget(one["period"], one["hard_nano"], one["soft_nano"]) for one in body["budgets"])
 
 
@@ -51,8 +53,37 @@ def _limits(body: Mapping[str, Any]) -> Limits:
         body["rpm_limit"],
         body["tpm_limit"],
         body["max_parallel_requests"],
-        _budgets(body),
+        budgets_of(body),
     )
+
+
+def _rules(body: Mapping[str, Any]) -> KeyRules:
+    return KeyRules(
+        tuple(body["allowed_routes"]),
+        tuple(body["allowed_ips"]),
+        body["aliases"],
+        {
+            model: MinuteLimits(body["model_rpm_limit"].get(model), body["model_tpm_limit"].get(model))
+            for model in [*body["model_rpm_limit"], *body["model_tpm_limit"]]
+        },
+        tuple(body["tags"]),
+        body["metadata"],
+        body["blocked"],
+    )
+
+
+def _rules_view(rules: KeyRules) -> dict[str, Any]:
+    limits = rules.model_limits.items()
+    return {
+        "allowed_routes": rules.routes,
+        "allowed_ips": rules.ips,
+        "aliases": rules.aliases,
+        "model_rpm_limit": {model: each.requests for model, each in limits if each.requests is not None},
+        "model_tpm_limit": {model: each.tokens for model, each in limits if each.tokens is not None},
+        "tags": rules.tags,
+        "metadata": rules.details,
+        "blocked": rules.is_blocked,
+    }
 
 
 def _key_view(key: ApiKey, namespace: Namespace, value: str = "") -> dict[str, Any]:
@@ -73,11 +104,13 @@ def _key_view(key: ApiKey, namespace: Namespace, value: str = "") -> dict[str, A
         "rpm_limit": limits.requests,
         "tpm_limit": limits.tokens,
         "max_parallel_requests": limits.parallel,
-        "budgets": _budget_views(limits.budgets),
+        "budgets": budget_views(limits.budgets),
+        **_rules_view(rules_of(key)),
     }
 
 
-def _budget_views(budgets: Sequence[Budget]) -> list[dict[str, Any]]:
+def budget_views(budgets: Sequence[Budget]) -> list[dict[str, Any]]:
+    """Budgets in the words of the answer."""
     return [vars(budget) for budget in budgets]
 
 
@@ -87,7 +120,7 @@ def _budget_views(budgets: Sequence[Budget]) -> list[dict[str, Any]]:
 def list_keys(_query: dict[str, Any], uuid: str) -> dict[str, Any]:
     """A namespace's API keys, the built-in one first; their values are not shown."""
     with reading(current_context()) as work:
-        namespace = _namespace(work, uuid)
+        namespace = find_namespace(work, uuid)
         page = keys.list_keys(work, actor=current_actor(), namespace=namespace, page=page_args())
         return ok([_key_view(key, namespace) for key in page.items], total=page.total)
 
@@ -98,7 +131,7 @@ def list_keys(_query: dict[str, Any], uuid: str) -> dict[str, Any]:
 def create_key(body: dict[str, Any], uuid: str) -> dict[str, Any]:
     """A new API key; its value is shown this once."""
     with unit_of_work(current_context()) as work:
-        namespace = _namespace(work, uuid)
+        namespace = find_namespace(work, uuid)
         key, value = keys.create_key(
             work,
             actor=current_actor(),
@@ -106,6 +139,7 @@ def create_key(body: dict[str, Any], uuid: str) -> dict[str, Any]:
             name=body["name"],
             limits=_limits(body),
             expires_at=body["expired_at"],
+            rules=_rules(body),
         )
         return ok(_key_view(key, namespace, value))
 
@@ -116,7 +150,7 @@ def create_key(body: dict[str, Any], uuid: str) -> dict[str, Any]:
 def change_key(body: dict[str, Any], uuid: str, key_id: int) -> dict[str, Any]:
     """Change an API key. All of it: what is not named gets its default."""
     with unit_of_work(current_context()) as work:
-        namespace = _namespace(work, uuid)
+        namespace = find_namespace(work, uuid)
         key = keys.get_key(work, actor=current_actor(), namespace=namespace, key_id=key_id)
         keys.change_key(
             work,
@@ -125,6 +159,8 @@ def change_key(body: dict[str, Any], uuid: str, key_id: int) -> dict[str, Any]:
             limits=_limits(body),
             is_active=body["is_active"],
             expires_at=body["expired_at"],
+            rules=_rules(body),
+            actor=current_actor(),
         )
         return ok(_key_view(key, namespace))
 
@@ -134,7 +170,7 @@ def change_key(body: dict[str, Any], uuid: str, key_id: int) -> dict[str, Any]:
 def renew_key(uuid: str, key_id: int) -> dict[str, Any]:
     """A new value for an API key, shown this once; the old one dies within seconds."""
     with unit_of_work(current_context()) as work:
-        namespace = _namespace(work, uuid)
+        namespace = find_namespace(work, uuid)
         key = keys.get_key(work, actor=current_actor(), namespace=namespace, key_id=key_id)
         return ok(_key_view(key, namespace, keys.renew_key(work, key)))
 
@@ -144,7 +180,7 @@ def renew_key(uuid: str, key_id: int) -> dict[str, Any]:
 def delete_key(uuid: str, key_id: int) -> dict[str, Any]:
     """Delete an API key; it dies within seconds."""
     with unit_of_work(current_context()) as work:
-        key = keys.get_key(work, actor=current_actor(), namespace=_namespace(work, uuid), key_id=key_id)
+        key = keys.get_key(work, actor=current_actor(), namespace=find_namespace(work, uuid), key_id=key_id)
         keys.delete_key(work, key)
     return ok()
 
@@ -154,7 +190,7 @@ def delete_key(uuid: str, key_id: int) -> dict[str, Any]:
 def show_builtin(uuid: str) -> dict[str, Any]:
     """The namespace's built-in API key; made now if there is none, and only then is its value shown."""
     with unit_of_work(current_context()) as work:
-        namespace = _namespace(work, uuid)
+        namespace = find_namespace(work, uuid)
         key, value = keys.get_builtin(work, actor=current_actor(), namespace=namespace)
         return ok(_key_view(key, namespace, value))
 
@@ -164,7 +200,7 @@ def show_builtin(uuid: str) -> dict[str, Any]:
 def renew_builtin(uuid: str) -> dict[str, Any]:
     """A new value for the built-in API key, shown this once."""
     with unit_of_work(current_context()) as work:
-        namespace = _namespace(work, uuid)
+        namespace = find_namespace(work, uuid)
         key, value = keys.get_builtin(work, actor=current_actor(), namespace=namespace)
         return ok(_key_view(key, namespace, value or keys.renew_key(work, key)))
 
@@ -174,8 +210,8 @@ def renew_builtin(uuid: str) -> dict[str, Any]:
 def show_budgets(uuid: str) -> dict[str, Any]:
     """What all API keys of a namespace together may spend."""
     with reading(current_context()) as work:
-        budgets = keys.get_owner_budgets(work, actor=current_actor(), namespace=_namespace(work, uuid))
-        return ok(_budget_views(budgets))
+        budgets = keys.get_owner_budgets(work, actor=current_actor(), namespace=find_namespace(work, uuid))
+        return ok(budget_views(budgets))
 
 
 @blp.put("/namespaces/<uuid>/budgets")
@@ -184,9 +220,9 @@ def show_budgets(uuid: str) -> dict[str, Any]:
 def set_budgets(body: dict[str, Any], uuid: str) -> dict[str, Any]:
     """Say what all API keys of a namespace together may spend."""
     with unit_of_work(current_context()) as work:
-        namespace = _namespace(work, uuid)
-        budgets = keys.set_owner_budgets(work, actor=current_actor(), namespace=namespace, budgets=_budgets(body))
-        return ok(_budget_views(budgets))
+        namespace = find_namespace(work, uuid)
+        budgets = keys.set_owner_budgets(work, actor=current_actor(), namespace=namespace, budgets=budgets_of(body))
+        return ok(budget_views(budgets))
 
 
 # Models
@@ -210,6 +246,10 @@ def _form(work: UnitOfWork, body: Mapping[str, Any]) -> ModelForm:
             one["id"],
             one["protocol"],
             one["responses"],
+            policy=_policy(one["limit_policy"]),
+            checks_health=one["health_check_enabled"],
+            breaks_circuit=one["circuit_breaker_enabled"],
+            drain_s=one["drain_s"],
         )
         for one in body["upstreams"]
     ]
@@ -227,7 +267,14 @@ def _form(work: UnitOfWork, body: Mapping[str, Any]) -> ModelForm:
         body["fallbacks"],
         body["max_tokens"],
         Prices(**{**body["prices"], "units": read_prices(body["prices"].get("units", ()))}),
+        context_fallbacks=body["context_fallbacks"],
     )
+
+
+def _policy(body: Mapping[str, Any] | None) -> Policy:
+    if body is None or not body["enabled"]:
+        return NO_POLICY
+    return Policy(**{name: value for name, value in body.items() if name != "enabled"})
 
 
 def _checked_form(body: Mapping[str, Any]) -> ModelForm:
@@ -253,6 +300,7 @@ def _model_view(work: UnitOfWork, model: ServedModel) -> dict[str, Any]:
         "strategy": model.strategy,
         "session_header": model.session_header,
         "fallbacks": model.fallbacks,
+        "context_fallbacks": model.context_fallbacks,
         "max_tokens": model.max_tokens,
         "prices": {
             "input": model.input_nano,
@@ -273,6 +321,10 @@ def _model_view(work: UnitOfWork, model: ServedModel) -> dict[str, Any]:
                 "headers": catalogue.header_names(work.context, upstream),
                 "protocol": upstream.protocol,
                 "responses": upstream.responses,
+                "limit_policy": {"enabled": bool(upstream.limit_policy), **upstream.limit_policy},
+                "health_check_enabled": upstream.checks_health,
+                "circuit_breaker_enabled": upstream.breaks_circuit,
+                "drain_s": upstream.drain_s,
             }
             for upstream in model.upstreams
         ],

@@ -17,7 +17,7 @@ from hub.plugin.errors import Conflict, Invalid, NotFound
 from hub.plugin.outgoing import get_outgoing
 from hub.plugin.policy import require_site_admin
 from hub.plugin.signing import Sealer, create_sealer
-from plugins.inference.limits import NO_POLICY, Policy, check_policy
+from plugins.inference.limits import Policy, check_policy
 from plugins.inference.models import ServedModel, Upstream
 from plugins.inference.money import MAX_NANO
 from plugins.inference.unit_prices import UnitPrice, check_prices, read_prices, store_prices
@@ -138,7 +138,7 @@ class Served:
 
 @dataclass(frozen=True)
 class UpstreamForm:
-    """What an administrator says of an upstream. headers: None leaves those that are kept for this id."""
+    """What an administrator says of an upstream. What is None is left as it is kept for this id."""
 
     url: str
     model_name: str
@@ -150,15 +150,15 @@ class UpstreamForm:
     id: int | None = None
     protocol: str = OPENAI
     responses: str = CHAT_ADAPTER
-    policy: Policy = NO_POLICY
-    checks_health: bool = False
-    breaks_circuit: bool = True
-    drain_s: int = 0
+    policy: Policy | None = None
+    checks_health: bool | None = None
+    breaks_circuit: bool | None = None
+    drain_s: int | None = None
 
 
 @dataclass(frozen=True)
 class ModelForm:
-    """What an administrator says of a model."""
+    """What an administrator says of a model. context_fallbacks: None leaves those that it has."""
 
     name: str
     upstreams: Sequence[UpstreamForm]
@@ -173,7 +173,7 @@ class ModelForm:
     fallbacks: Sequence[str] = ()
     max_tokens: int | None = None
     prices: Prices = Prices()
-    context_fallbacks: Sequence[str] = ()
+    context_fallbacks: Sequence[str] | None = None
 
 
 def _sealer(context: Context) -> Sealer:
@@ -195,7 +195,7 @@ def check_form(context: Context, form: ModelForm) -> None:
         raise _refuse(f"A strategy is one of {', '.join(STRATEGIES)}; a type one of {', '.join(LLM_TYPES)}.")
     if form.session_header and not _HEADER.match(form.session_header):
         raise _refuse("A session's header has letters, digits and dashes.")
-    fallbacks = max(len(form.fallbacks), len(form.context_fallbacks))
+    fallbacks = max(len(form.fallbacks), len(form.context_fallbacks or ()))
     if len(form.upstreams) > MAX_UPSTREAMS or fallbacks > MAX_FALLBACKS:
         raise _refuse(f"A model has {MAX_UPSTREAMS} upstreams and {MAX_FALLBACKS} fallbacks at most.")
     prices = form.prices
@@ -209,9 +209,10 @@ def check_form(context: Context, form: ModelForm) -> None:
 def _check_upstream(context: Context, upstream: UpstreamForm) -> None:
     if not 0 <= upstream.weight <= MAX_WEIGHT or not 0 <= upstream.tier <= MAX_TIER:
         raise _refuse(f"A weight is 0 to {MAX_WEIGHT}, a tier 0 to {MAX_TIER}.")
-    if not 0 <= upstream.drain_s <= MAX_DRAIN_S:
+    if not 0 <= (upstream.drain_s or 0) <= MAX_DRAIN_S:
         raise _refuse(f"The rest of a stream is read for 0 to {MAX_DRAIN_S} seconds.")
-    check_policy(upstream.policy)
+    if upstream.policy is not None:
+        check_policy(upstream.policy)
     if not upstream.model_name or len(upstream.model_name) > 255:
         raise _refuse("An upstream needs the name by which it knows the model.")
     if upstream.protocol not in PROTOCOLS or upstream.responses not in RESPONSES:
@@ -272,7 +273,9 @@ def _save(work: UnitOfWork, model: ServedModel, form: ModelForm) -> ServedModel:
     model.name, model.llm_type, model.provider, model.task = form.name, form.llm_type, form.provider, form.task
     model.is_enabled, model.namespace_id, model.repo_path = form.is_enabled, form.namespace_id, form.repo_path
     model.strategy, model.session_header, model.fallbacks = form.strategy, form.session_header, [*form.fallbacks]
-    model.max_tokens, model.context_fallbacks = form.max_tokens, [*form.context_fallbacks]
+    model.max_tokens = form.max_tokens
+    if form.context_fallbacks is not None:
+        model.context_fallbacks = [*form.context_fallbacks]
     model.input_nano, model.cached_nano = form.prices.input, form.prices.cached
     model.cache_creation_nano, model.output_nano = form.prices.cache_creation, form.prices.output
     model.unit_prices = store_prices(form.prices.units)
@@ -293,8 +296,11 @@ def _as_row(context: Context, form: UpstreamForm, known: Mapping[int, Upstream])
     row.url, row.model_name, row.provider = form.url, form.model_name, form.provider
     row.weight, row.tier, row.is_enabled = form.weight, form.tier, form.is_enabled
     row.protocol, row.responses = form.protocol, form.responses
-    row.limit_policy = vars(form.policy) if form.policy.is_on else {}
-    row.checks_health, row.breaks_circuit, row.drain_s = form.checks_health, form.breaks_circuit, form.drain_s
+    if form.policy is not None:
+        row.limit_policy = vars(form.policy) if form.policy.is_on else {}
+    for name in ("checks_health", "breaks_circuit", "drain_s"):
+        if (value := getattr(form, name)) is not None:
+            setattr(row, name, value)
     if form.headers is not None:
         text = json.dumps(dict(form.headers)) if form.headers else ""
         row.sealed_headers = _sealer(context).seal(text) if text else ""

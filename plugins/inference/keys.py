@@ -198,8 +198,17 @@ def list_keys(work: UnitOfWork, *, actor: Actor, namespace: Namespace, page: Pag
     return Page(keys[page.offset : page.offset + page.per], len(keys))
 
 
+def read_key(work: UnitOfWork, *, actor: Actor, namespace: Namespace, key_id: int) -> ApiKey:
+    """One of them, to be looked at. Raises NotSignedIn, Denied, NotFound (``key_not_found``)."""
+    require(work, actor, READ_KEYS, namespace, what="namespace")
+    key = work.session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.namespace_id == namespace.id))
+    if key is None:
+        raise NotFound("There is no such key.", code="key_not_found")
+    return key
+
+
 def get_key(work: UnitOfWork, *, actor: Actor, namespace: Namespace, key_id: int) -> ApiKey:
-    """One of them. Raises NotSignedIn, Denied, NotFound (``key_not_found``)."""
+    """One of them, to be changed. Raises NotSignedIn, Denied, NotFound (``key_not_found``)."""
     require(work, actor, WRITE_KEYS, namespace, what="namespace")
     key = work.session.scalar(
         select(ApiKey).where(ApiKey.id == key_id, ApiKey.namespace_id == namespace.id).with_for_update()
@@ -281,23 +290,29 @@ def set_owner_budgets(
     actor: Actor,
     namespace: Namespace,
     budgets: Sequence[Budget],
-    limits: MinuteLimits | None = None,
 ) -> tuple[Budget, ...]:
-    """What all keys of a namespace together may spend, and do in a minute (None: as it was).
-
-    Raises Invalid, NotSignedIn, Denied.
-    """
+    """What all keys of a namespace together may spend. Raises Invalid, NotSignedIn, Denied."""
     require(work, actor, WRITE_KEYS, namespace, what="namespace")
     stored = store_budgets(budgets)
+    row = _owner_row(work, namespace)
+    row.budgets, row.updated_at = stored, work.now()
+    return tuple(budgets)
+
+
+def set_owner_limits(work: UnitOfWork, *, actor: Actor, namespace: Namespace, limits: MinuteLimits) -> None:
+    """What all keys of a namespace together may do in a minute. Raises Invalid, NotSignedIn, Denied."""
+    require(work, actor, WRITE_KEYS, namespace, what="namespace")
+    check_numbers((limits.requests, limits.tokens))
+    row = _owner_row(work, namespace)
+    row.request_limit, row.token_limit, row.updated_at = limits.requests, limits.tokens, work.now()
+
+
+def _owner_row(work: UnitOfWork, namespace: Namespace) -> OwnerBudget:
     row = work.session.get(OwnerBudget, namespace.id, with_for_update=True)
     if row is None:
-        row = OwnerBudget(namespace_id=namespace.id)
+        row = OwnerBudget(namespace_id=namespace.id, budgets=[])
         work.session.add(row)
-    row.budgets, row.updated_at = stored, work.now()
-    if limits is not None:
-        check_numbers((limits.requests, limits.tokens))
-        row.request_limit, row.token_limit = limits.requests, limits.tokens
-    return tuple(budgets)
+    return row
 
 
 def get_owner_budgets(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -> tuple[Budget, ...]:
@@ -308,7 +323,7 @@ def get_owner_budgets(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -
 
 
 def get_owner_limits(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -> MinuteLimits:
-    """See ``set_owner_budgets``. Raises NotSignedIn, Denied."""
+    """See ``set_owner_limits``. Raises NotSignedIn, Denied."""
     require(work, actor, READ_KEYS, namespace, what="namespace")
     row = work.session.get(OwnerBudget, namespace.id)
     return MinuteLimits(row.request_limit, row.token_limit) if row else MinuteLimits()

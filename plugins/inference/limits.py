@@ -14,7 +14,7 @@ from plugins.inference.models import ApiKey
 
 MAX_LIMIT = 2**31 - 1
 MAX_ROUTES, MAX_IPS, MAX_ALIASES, MAX_MODEL_LIMITS, MAX_TAGS, MAX_DETAILS = 30, 50, 50, 20, 20, 20
-MAX_WORD, MAX_NAME = 64, 255
+MAX_TAG, MAX_NAME = 64, 255
 MAX_WINDOW_S = 86_400
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -91,7 +91,7 @@ def check_rules(rules: KeyRules) -> None:
     ):
         if len(found) > most:
             raise _refuse(f"A key has {most} {what} at most.")
-        longest = MAX_NAME if what in ("aliases", "limits of models") else MAX_WORD
+        longest = MAX_NAME if what in ("aliases", "limits of models") else MAX_TAG
         if not all(_is_word(word, longest) for word in found):
             raise _refuse(f"The {what} of a key are lines of at most {longest} characters.")
     if not all(_is_word(model, MAX_NAME) for model in rules.aliases.values()):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
 from plugins.inference.catalogue import (
     CHAT_ADAPTER,
     LLM_TYPES,
+    MAX_DRAIN_S,
     MAX_FALLBACKS,
     MAX_HEADERS,
     MAX_TIER,
@@ -18,7 +21,18 @@ from plugins.inference.catalogue import (
     STRATEGIES,
 )
 from plugins.inference.keys import MAX_MODELS
-from plugins.inference.limits import MAX_LIMIT
+from plugins.inference.limits import (
+    MAX_ALIASES,
+    MAX_DETAILS,
+    MAX_IPS,
+    MAX_LIMIT,
+    MAX_MODEL_LIMITS,
+    MAX_NAME,
+    MAX_ROUTES,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_WINDOW_S,
+)
 from plugins.inference.money import MAX_BUDGETS, MAX_NANO
 from plugins.inference.unit_prices import MAX_UNIT_PRICES, MAX_WORD, PricedUnit
 
@@ -56,6 +70,22 @@ class BudgetSchema(Schema):
     soft_nano = _amount()
 
 
+class BudgetStateSchema(BudgetSchema):
+    """How a budget stands in the period of this moment."""
+
+    spent_nano = fields.Integer(metadata=_NANO)
+    held_nano = fields.Integer(metadata={"description": "for calls under way"})
+    left_nano = fields.Integer(allow_none=True, metadata={"description": "null: there is no hard bound"})
+    percent = fields.Float(metadata={"description": "of the hard bound, else of the soft one"})
+    period_start = fields.DateTime()
+    period_end = fields.DateTime(allow_none=True, metadata={"description": "null: never"})
+
+
+class MinuteLimitsBody(Schema):
+    rpm_limit = _limit("requests a minute")
+    tpm_limit = _limit("tokens a minute")
+
+
 class LimitsBody(Schema):
     """What a key may do."""
 
@@ -71,7 +101,43 @@ class LimitsBody(Schema):
     budgets = fields.List(fields.Nested(BudgetSchema), load_default=list, validate=validate.Length(max=MAX_BUDGETS))
 
 
-class NewKeyBody(LimitsBody):
+def _words(most: int, longest: int, meaning: str) -> fields.List[Any]:
+    return fields.List(
+        fields.String(validate=validate.Length(1, longest)),
+        load_default=list,
+        validate=validate.Length(max=most),
+        metadata={"description": meaning},
+    )
+
+
+def _by_name(values: fields.Field[Any], most: int, meaning: str) -> fields.Dict:
+    return fields.Dict(
+        keys=fields.String(validate=validate.Length(1, MAX_NAME)),
+        values=values,
+        load_default=dict,
+        validate=validate.Length(max=most),
+        metadata={"description": meaning, "example": {}},
+    )
+
+
+class RulesBody(LimitsBody):
+    """What else a key may and may not do."""
+
+    allowed_routes = _words(MAX_ROUTES, MAX_TAG, "kinds of calls, such as chat/completions, with *; empty: all")
+    allowed_ips = _words(MAX_IPS, MAX_TAG, "networks such as 192.0.2.0/24; empty: from anywhere")
+    aliases = _by_name(fields.String(validate=validate.Length(1, MAX_NAME)), MAX_ALIASES, "what to call a model by")
+    model_rpm_limit = _by_name(
+        fields.Integer(validate=validate.Range(0, MAX_LIMIT)), MAX_MODEL_LIMITS, "requests a minute of models, with *"
+    )
+    model_tpm_limit = _by_name(
+        fields.Integer(validate=validate.Range(0, MAX_LIMIT)), MAX_MODEL_LIMITS, "tokens a minute of models, with *"
+    )
+    tags = _words(MAX_TAGS, MAX_TAG, "that its calls carry")
+    metadata = _by_name(fields.String(validate=validate.Length(max=MAX_NAME)), MAX_DETAILS, "notes of its owner's")
+    blocked = fields.Boolean(load_default=False, metadata={"description": "only an administrator of the site may say"})
+
+
+class NewKeyBody(RulesBody):
     name = fields.String(required=True, validate=validate.Length(1, 64), metadata={"example": "laptop"})
     expired_at = fields.AwareDateTime(
         load_default=None, allow_none=True, metadata={"description": "null: never", "example": None}
@@ -101,10 +167,45 @@ class KeySchema(Schema):
     tpm_limit = fields.Integer(allow_none=True)
     max_parallel_requests = fields.Integer(allow_none=True)
     budgets = fields.List(fields.Nested(BudgetSchema))
+    allowed_routes = fields.List(fields.String())
+    allowed_ips = fields.List(fields.String())
+    aliases = fields.Dict(keys=fields.String(), values=fields.String())
+    model_rpm_limit = fields.Dict(keys=fields.String(), values=fields.Integer())
+    model_tpm_limit = fields.Dict(keys=fields.String(), values=fields.Integer())
+    tags = fields.List(fields.String())
+    metadata = fields.Dict(keys=fields.String(), values=fields.String())
+    blocked = fields.Boolean()
 
 
 class BudgetsBody(Schema):
     budgets = fields.List(fields.Nested(BudgetSchema), required=True, validate=validate.Length(max=MAX_BUDGETS))
+
+
+def _tokens(meaning: str) -> fields.Integer:
+    return fields.Integer(
+        load_default=0, validate=validate.Range(0, MAX_LIMIT), metadata={"description": f"{meaning}; 0: no limit"}
+    )
+
+
+def _ratio(default: float, meaning: str) -> fields.Float:
+    return fields.Float(
+        load_default=default,
+        validate=validate.Range(0, 1000),
+        allow_nan=False,
+        metadata={"description": f"what {meaning} counts of one that is asked"},
+    )
+
+
+class PolicyBody(Schema):
+    """What one account may have of an upstream in a window of time."""
+
+    enabled = fields.Boolean(load_default=False)
+    window_seconds = fields.Integer(load_default=60, validate=validate.Range(1, MAX_WINDOW_S))
+    max_total_tokens = _tokens("tokens in all")
+    max_prompt_tokens = _tokens("tokens that are asked")
+    max_completion_tokens = _tokens("tokens of answers")
+    cached_token_cost_ratio = _ratio(0.0, "a cached token")
+    cache_create_cost_ratio = _ratio(1.0, "a token that is put into the cache")
 
 
 class _Upstream(Schema):
@@ -126,6 +227,18 @@ class _Upstream(Schema):
         load_default=CHAT_ADAPTER,
         validate=validate.OneOf(RESPONSES),
         metadata={"description": "how it is asked for responses: in their protocol, as a chat, or not at all"},
+    )
+    limit_policy = fields.Nested(PolicyBody, load_default=None, allow_none=True)
+    health_check_enabled = fields.Boolean(
+        load_default=False, metadata={"description": "ask it for its models every minute"}
+    )
+    circuit_breaker_enabled = fields.Boolean(
+        load_default=True, metadata={"description": "leave it alone for a while once it fails"}
+    )
+    drain_s = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, MAX_DRAIN_S),
+        metadata={"description": "for how long the rest of a stream is read once the client has hung up"},
     )
 
 
@@ -186,6 +299,12 @@ class ModelBody(Schema):
     session_header = fields.String(load_default="", validate=validate.Length(max=64))
     fallbacks = fields.List(
         fields.String(validate=validate.Length(1, 255)), load_default=list, validate=validate.Length(max=MAX_FALLBACKS)
+    )
+    context_fallbacks = fields.List(
+        fields.String(validate=validate.Length(1, 255)),
+        load_default=list,
+        validate=validate.Length(max=MAX_FALLBACKS),
+        metadata={"description": "models that take what is too long for this one"},
     )
     max_tokens = _limit("tokens of an answer where the caller does not say")
     prices = fields.Nested(PricesBody, load_default=dict)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from plugins.inference.catalogue import Served
+from plugins.inference.catalogue import LLM_TYPES, Served, Server
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.caller import Caller
 from plugins.inference.gateway.calls import Answer, Resource
 from plugins.inference.gateway.wire import Request
+from plugins.inference.keys import Bearer
 from plugins.inference.money import NANO
-from plugins.inference.settings import InferenceSettings
 
 MAX_PAGE, MAX_LISTED = 100, 1000
 
@@ -27,20 +28,20 @@ class Models(Resource):
         bearer = caller.authenticate(request.bearer) if request.bearer else None
         visible = caller.list_models(bearer)
         if not rest:
-            return Answer.of(_list(request, visible, caller.settings))
+            return Answer.of(_list(request, visible, caller, bearer))
         for served in visible:
             if served.name == rest:
-                return Answer.of(_describe(served, caller.settings))
+                return Answer.of(_describe(served, caller, bearer))
         raise faults.unknown_model(rest[:255])
 
 
-def _list(request: Request, visible: list[Served], settings: InferenceSettings) -> dict[str, Any]:
+def _list(request: Request, visible: list[Served], caller: Caller, bearer: Bearer | None) -> dict[str, Any]:
     try:
-        query = {name: values[-1] for name, values in parse_qs(request.query, max_num_fields=20).items()}
+        values = parse_qs(request.query, max_num_fields=20)
     except ValueError:
         raise faults.bad_request("The query has too many members.") from None
-    wanted, task = query.get("model_id", ""), query.get("task", "")
-    found = [one for one in visible if wanted.lower() in one.name.lower() and task in ("", one.task)]
+    query = {name: given[-1] for name, given in values.items()}
+    found = _filter(visible, query, values.get("llm_types", []))
     page, per = _number(query.get("page")), _number(query.get("per"))
     if (page is None) != (per is None) or (per or 0) > MAX_PAGE:
         raise faults.bad_request(f"'page' and 'per' come together, and 'per' is {MAX_PAGE} at most.", param="per")
@@ -48,8 +49,24 @@ def _list(request: Request, visible: list[Served], settings: InferenceSettings) 
     start, end = (0, MAX_LISTED) if page is None or per is None else ((page - 1) * per, page * per)
     shown = found[start:end]
     ends = {"first_id": shown[0].name, "last_id": shown[-1].name} if shown else {}
-    models = [_describe(served, settings) for served in shown]
+    models = [_describe(served, caller, bearer) for served in shown]
     return {"object": "list", "data": models, "has_more": end < len(found), "total_count": len(found)} | ends
+
+
+def _filter(visible: list[Served], query: Mapping[str, str], types: Sequence[str]) -> list[Served]:
+    wanted, task, repository = (query.get(name, "") for name in ("model_id", "task", "has_associated_model"))
+    if repository not in ("", "true", "false"):
+        raise faults.bad_request("'has_associated_model' is true or false.", param="has_associated_model")
+    if unknown := [type for type in types if type not in LLM_TYPES]:
+        raise faults.bad_request(f"There is no type {unknown[0][:64]!r}.", param="llm_types")
+    return [
+        one
+        for one in visible
+        if wanted.lower() in one.name.lower()
+        and task in ("", one.task)
+        and (not types or one.llm_type in types)
+        and (not repository or bool(one.repo_path) == (repository == "true"))
+    ]
 
 
 def _number(text: str | None) -> int | None:
@@ -60,9 +77,9 @@ def _number(text: str | None) -> int | None:
     return int(text)
 
 
-def _describe(served: Served, settings: InferenceSettings) -> dict[str, Any]:
+def _describe(served: Served, caller: Caller, bearer: Bearer | None) -> dict[str, Any]:
     """Source: gateway contract, section 1.2. Addresses of upstreams are for administrators, elsewhere."""
-    prices = served.prices
+    prices, settings = served.prices, caller.settings
     metadata: dict[str, Any] = {"llm_type": served.llm_type, "repo_path": served.repo_path, "tasks": [served.task]}
     if any(prices.of_tokens):
         # Billionths for a token are thousandths for a million.
@@ -86,12 +103,36 @@ def _describe(served: Served, settings: InferenceSettings) -> dict[str, Any]:
             }
             for price in prices.units
         ]
-    return {
+    upstreams = [_availability_of(server, caller) for server in served.servers]
+    shown = {"upstream_availabilities": upstreams} if bearer is not None and upstreams else {}
+    return shown | {
         "id": served.name,
         "object": "model",
         "created": served.created_at_s,
         "owned_by": served.provider or settings.owned_by,
         "task": served.task,
         "metadata": metadata,
-        "availability": {"is_available": bool(served.servers)},
+        "availability": _availability(served, upstreams),
     }
+
+
+def _availability_of(server: Server, caller: Caller) -> dict[str, Any]:
+    health, circuit, reason = caller.router.circuits.states_of(server)
+    return {
+        "upstream_id": server.id,
+        "model_name": server.model_name,
+        "provider": server.provider,
+        "is_available": health != "unhealthy" and circuit != "open",
+        "health_state": health,
+        "circuit_state": circuit,
+        "reason": reason,
+    }
+
+
+def _availability(served: Served, upstreams: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """That of the first upstream that can be asked, else of the first one."""
+    if not upstreams:
+        reason = "" if served.is_available else "nothing serves it"
+        return {"is_available": served.is_available, "health_state": "", "circuit_state": "closed", "reason": reason}
+    best = next((one for one in upstreams if one["is_available"]), upstreams[0])
+    return {name: best[name] for name in ("is_available", "health_state", "circuit_state", "reason")}

@@ -1,0 +1,109 @@
+"""REST of how budgets stand, of what members may spend, and of what an account may do in a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hub.plugin.api import PREFIX, RepositoryBlueprint, current_actor, current_context, enveloped, ok
+from hub.plugin.db import reading, unit_of_work
+from plugins.inference import keys, schemas
+from plugins.inference.api import budget_views, budgets_of, find_namespace
+from plugins.inference.budgets import BudgetState, Purse, read_states
+from plugins.inference.limits import MinuteLimits
+from plugins.inference.money import Budget
+
+blp = RepositoryBlueprint(
+    "inference_api_budgets", __name__, url_prefix=PREFIX, description="The gateway: budgets and limits of accounts"
+)
+
+_BUDGETS = "/namespaces/<uuid>/budgets"
+_MEMBER = f"{_BUDGETS}/members/<string(maxlength=64):name>"
+
+
+def _states(purse: Purse, budgets: Sequence[Budget]) -> dict[str, Any]:
+    return ok([_state_view(state) for state in read_states(current_context(), purse, budgets)])
+
+
+def _state_view(state: BudgetState) -> dict[str, Any]:
+    return vars(state.budget) | {
+        "spent_nano": state.spent_nano,
+        "held_nano": state.held_nano,
+        "left_nano": state.left_nano,
+        "percent": state.percent,
+        "period_start": state.start,
+        "period_end": state.end,
+    }
+
+
+@blp.get("/namespaces/<uuid>/apikeys/<int:key_id>/budgets")
+@blp.response(200, enveloped(schemas.BudgetStateSchema, many=True))
+def show_key_budgets(uuid: str, key_id: int) -> dict[str, Any]:
+    """How the budgets of an API key stand."""
+    with reading(current_context()) as work:
+        key = keys.read_key(work, actor=current_actor(), namespace=find_namespace(work, uuid), key_id=key_id)
+        budgets = keys.limits_of(key).budgets
+    return _states(Purse("key", key_id), budgets)
+
+
+@blp.get(f"{_BUDGETS}/status")
+@blp.response(200, enveloped(schemas.BudgetStateSchema, many=True))
+def show_status(uuid: str) -> dict[str, Any]:
+    """How the budgets of all API keys of a namespace together stand."""
+    with reading(current_context()) as work:
+        namespace = find_namespace(work, uuid)
+        budgets = keys.get_owner_budgets(work, actor=current_actor(), namespace=namespace)
+        purse = Purse("owner", namespace.uuid)
+    return _states(purse, budgets)
+
+
+@blp.get(f"{_BUDGETS}/limits")
+@blp.response(200, enveloped(schemas.MinuteLimitsBody))
+def show_limits(uuid: str) -> dict[str, Any]:
+    """What all API keys of a namespace together may do in a minute."""
+    with reading(current_context()) as work:
+        limits = keys.get_owner_limits(work, actor=current_actor(), namespace=find_namespace(work, uuid))
+        return ok({"rpm_limit": limits.requests, "tpm_limit": limits.tokens})
+
+
+@blp.put(f"{_BUDGETS}/limits")
+@blp.arguments(schemas.MinuteLimitsBody)
+@blp.response(200, enveloped(schemas.MinuteLimitsBody))
+def set_limits(body: dict[str, Any], uuid: str) -> dict[str, Any]:
+    """Say what all API keys of a namespace together may do in a minute."""
+    limits = MinuteLimits(body["rpm_limit"], body["tpm_limit"])
+    with unit_of_work(current_context()) as work:
+        keys.set_owner_limits(work, actor=current_actor(), namespace=find_namespace(work, uuid), limits=limits)
+        return ok(body)
+
+
+@blp.get(_MEMBER)
+@blp.response(200, enveloped(schemas.BudgetSchema, many=True))
+def show_member_budgets(uuid: str, name: str) -> dict[str, Any]:
+    """What the API keys that a member made for an organisation may spend together."""
+    with reading(current_context()) as work:
+        namespace = find_namespace(work, uuid)
+        _, budgets = keys.get_member_budgets(work, actor=current_actor(), namespace=namespace, name=name)
+        return ok(budget_views(budgets))
+
+
+@blp.put(_MEMBER)
+@blp.arguments(schemas.BudgetsBody)
+@blp.response(200, enveloped(schemas.BudgetSchema, many=True))
+def set_member_budgets(body: dict[str, Any], uuid: str, name: str) -> dict[str, Any]:
+    """Say what the API keys that a member made for an organisation may spend together."""
+    with unit_of_work(current_context()) as work:
+        namespace, budgets = find_namespace(work, uuid), budgets_of(body)
+        keys.set_member_budgets(work, actor=current_actor(), namespace=namespace, name=name, budgets=budgets)
+        return ok(budget_views(budgets))
+
+
+@blp.get(f"{_MEMBER}/status")
+@blp.response(200, enveloped(schemas.BudgetStateSchema, many=True))
+def show_member_status(uuid: str, name: str) -> dict[str, Any]:
+    """How a member's budgets stand."""
+    with reading(current_context()) as work:
+        namespace = find_namespace(work, uuid)
+        user, budgets = keys.get_member_budgets(work, actor=current_actor(), namespace=namespace, name=name)
+        purse = Purse("member", namespace.uuid, user.id)
+    return _states(purse, budgets)
