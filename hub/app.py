@@ -50,6 +50,8 @@ from hub.repos.vetting import VETTERS
 from hub.web import navigation
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from flask import Flask
 
 
@@ -163,6 +165,14 @@ def _mount(context: Context) -> Flask:
     return app
 
 
+def create_gateway_app(context: Context) -> WSGIApplication:
+    """The WSGI application of `hub gateway`: what plugins answer beside Flask, and whether it lives and can work."""
+    from hub.http.health import HealthApp
+    from hub.plugin.beside import create_beside
+
+    return create_beside(context, HealthApp(context))
+
+
 def preload() -> None:
     """Import what ``create_app`` will need: a server does it while its database is still being migrated."""
     import hub.api.app
@@ -177,7 +187,12 @@ def preload() -> None:
 
 def create_app_from_environment() -> Flask:
     """For WSGI servers: the application with settings from ``HUB_*`` variables and ``hub.toml``, and its plugins."""
+    return create_app(build_context_from_environment())
+
+
+def build_context_from_environment() -> Context:
+    """With settings from ``HUB_*`` variables and ``hub.toml``, and the plugins that they name."""
     loaded = load()
     context = build_context(loaded.settings, origins=loaded.origins)
     plugin_host.install(context, loaded.sections)
-    return create_app(context)
+    return context

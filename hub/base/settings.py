@@ -110,6 +110,8 @@ class Settings:
     git_concurrency: int = setting(16, "git processes that one web worker runs at once", unit="processes")
     pack_cache_size_bytes: int = setting(4 * GIB, "disk space of the cache of packed objects; 0: off", unit="bytes")
     web_workers: int = setting(1, "worker processes of the web server", unit="processes")
+    gateway_port: int = setting(0, "port of a server of its own for /v1 and the like; 0: the web server answers alone")
+    gateway_workers: int = setting(1, "worker processes of that server", unit="processes")
     job_workers: int = setting(1, "job workers that `hub serve` starts", unit="processes")
     request_body_limit_bytes: int = setting(32 * MIB, "largest JSON or form body", unit="bytes")
     trusted_proxies: str = setting(

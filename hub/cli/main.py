@@ -25,6 +25,7 @@ __all__ = ["COMMANDS", "cli", "load_context", "load_settings", "main", "print_js
 COMMANDS = {
     "serve": ("hub.cli.serve:serve", "Run everything on this machine: web, worker, scheduler, SSH, Redis."),
     "web": ("hub.cli.processes:web", "Run the web server: pages, REST, Git over HTTP, LFS."),
+    "gateway": ("hub.cli.processes:gateway", "Run a server of its own for /v1: models as programs call them."),
     "worker": ("hub.cli.processes:worker", "Run a job worker."),
     "scheduler": ("hub.cli.processes:scheduler", "Run the scheduler of periodic jobs."),
     "ssh": ("hub.cli.processes:ssh", "Run the SSH server."),

@@ -1,4 +1,4 @@
-"""``hub web``, ``hub worker``, ``hub scheduler``, ``hub ssh``: one process each, for any supervisor to run."""
+"""``hub web``, ``gateway``, ``worker``, ``scheduler``, ``ssh``: one process each, for any supervisor to run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,32 +42,62 @@ WAITING_SUPERVISOR = (sys.executable, "-S", "-P", "-c", "from hub.compute.local.
 def _load_app(ask_reload: Callable[[], None]) -> Any:
     from hub import app as application
     from hub.http.context import context_of
-    from hub.plugin.states import PluginError
     from hub.repos.downloads import DOWNLOADS
     from hub.repos.refs import start_reconciling
 
     application.preload()
+    is_started_with_others = _wait_at_gate()
+    with _refused_starts():
+        app = application.create_app_from_environment()
+    context = context_of(app)
+    atexit.register(context[DOWNLOADS].close)
+    start_reconciling(context)
+    if not is_started_with_others:  # `hub serve` says it itself
+        _tell_set_up(context)
+    _watch(context, ask_reload, pages=True)
+    _keep_all()
+    return app
+
+
+def _load_gateway_app(ask_reload: Callable[[], None]) -> Any:
+    from hub import app as application
+
+    _wait_at_gate()
+    with _refused_starts():
+        context = application.build_context_from_environment()
+        app = application.create_gateway_app(context)
+    _watch(context, ask_reload)
+    _keep_all()
+    return app
+
+
+def _wait_at_gate() -> bool:
+    """Whether `hub serve` has started this process; then return when the database is migrated."""
     gate = os.environ.get(GATE_VARIABLE)
     if gate:
         # Requests that come meanwhile wait in the socket's backlog instead of finding no tables.
         while os.read(int(gate), 1):
             pass
+    return bool(gate)
+
+
+@contextlib.contextmanager
+def _refused_starts() -> Iterator[None]:
+    """End the server with the reason where what is set does not let it start."""
+    from hub.plugin.states import PluginError
+
     try:
-        app = application.create_app_from_environment()
+        yield
     except (SettingsError, PluginError) as error:
         get_logger(__name__).error("start_refused", reason=str(error))
         # By this status the server knows that trying again is of no use.
         sys.exit(_APP_LOAD_ERROR)
-    context = context_of(app)
-    atexit.register(context[DOWNLOADS].close)
-    start_reconciling(context)
-    if not gate:  # `hub serve` says it itself
-        _tell_set_up(context)
-    _watch(context, ask_reload, pages=True)
+
+
+def _keep_all() -> None:
     # What is loaded now stays to the end; the collector need not walk through it with every generation.
     gc.collect()
     gc.freeze()
-    return app
 
 
 def _tell_set_up(context: Context) -> None:
@@ -90,6 +120,19 @@ def web() -> None:
     settings = load_settings().settings
     log.configure(level=settings.log_level, style=settings.log_style)
     serve(settings, _load_app)
+
+
+@click.command()
+def gateway() -> None:
+    """Run a server of its own for what plugins answer beside the pages: /v1. SIGHUP reloads it, SIGTERM lets it end."""
+    from hub.base import log
+    from hub.http.server import serve
+
+    settings = load_settings().settings
+    if not settings.gateway_port:
+        raise click.UsageError("set its port: HUB_GATEWAY_PORT")
+    log.configure(level=settings.log_level, style=settings.log_style)
+    serve(settings, _load_gateway_app, is_gateway=True)
 
 
 @click.command()

@@ -52,6 +52,8 @@ def serve(host: str | None, port: int | None) -> None:
             _check_port(settings.host, settings.port, "HUB_PORT (or --port)")
             if settings.ssh_port:
                 _check_port(settings.ssh_host, settings.ssh_port, "HUB_SSH_PORT (0: no SSH)")
+            if settings.gateway_port:
+                _check_port(settings.host, settings.gateway_port, "HUB_GATEWAY_PORT (0: no gateway of its own)")
             _run(settings)
     except (StartError, RedisMissing) as error:
         raise click.ClickException(str(error)) from None
@@ -117,13 +119,15 @@ def _start(supervisor: Supervisor, settings: Settings) -> bool:
             Program("redis", redis.command, os.environ, stop_signals=((signal.SIGTERM, 15.0),), stops_last=True)
         )
     environment = _environment(settings)
+    # At the limit running transfers are cut off: SIGQUIT.
+    web_stop = ((signal.SIGTERM, STOP_LIMIT_S), (signal.SIGQUIT, 5.0))
     # The web server loads while the database is migrated, and answers once that is done.
     migration = spawn(Program("migration", _hub("db", "upgrade"), environment))
     read_gate, write_gate = os.pipe()
     gated = environment | {GATE_VARIABLE: str(read_gate)}
-    # At the limit running transfers are cut off: SIGQUIT.
-    web_stop = ((signal.SIGTERM, STOP_LIMIT_S), (signal.SIGQUIT, 5.0))
     supervisor.start(Program("web", _hub("web"), gated, web_stop, signal.SIGHUP, (read_gate,)))
+    if settings.gateway_port:
+        supervisor.start(Program("gateway", _hub("gateway"), gated, web_stop, signal.SIGHUP, (read_gate,)))
     try:
         if redis and not supervisor.wait_until(redis.answers, what="Redis", timeout_s=_REDIS_LIMIT_S):
             return False

@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from hub.base.context import Key
 from hub.base.errors import Invalid, Unavailable
+from hub.base.offload import offload
 
 # How long a writer waits for SQLite's one write lock, which another process may hold.
 SQLITE_WRITE_WAIT_S = 30.0
@@ -69,7 +70,10 @@ class Database:
             event.listen(engine, "do_execute", _execute_unprepared)
             return engine
         engine = create_engine(
-            self.url, pool_size=20, max_overflow=20, connect_args={"timeout": 0.05, "check_same_thread": False}
+            self.url,
+            pool_size=20,
+            max_overflow=20,
+            connect_args={"timeout": 0.05, "check_same_thread": False, "factory": _SQLiteConnection},
         )
         event.listen(engine, "connect", _prepare_sqlite_connection)
         return engine
@@ -141,6 +145,14 @@ def _check_unused(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> 
         connection.rollback()
     except Exception as error:
         raise DisconnectionError("the connection was lost") from error
+
+
+class _SQLiteConnection(sqlite3.Connection):
+    """Its commits wait for the disk in a native thread where there are greenlets: the others go on meanwhile."""
+
+    def commit(self) -> None:
+        if self.in_transaction:
+            offload(super().commit)
 
 
 def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,10 +26,16 @@ def insert_new_keys(session: Session, model: type[Model], rows: Sequence[Mapping
     """As ``insert_new``; return the primary keys of the rows that were inserted, each as a row of its columns."""
     if not rows:
         return []
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    # On the table and with the rows beside the statement: it is compiled once, whatever their number.
-    table = model.__table__
-    statement = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    statement = _insert_into(model, session.get_bind().dialect.name == "sqlite")
     session.flush()
     # Counted by what comes back: with keys that the database numbers, drivers do not tell the number of rows.
     return [*session.execute(statement, [*rows])]
+
+
+@cache
+def _insert_into(model: type[Model], is_sqlite: bool) -> Executable:
+    # On the table and with the rows beside the statement: it is made and compiled once, whatever their number.
+    table = model.__table__
+    dialect = sqlite if is_sqlite else postgresql
+    statement: Executable = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return statement

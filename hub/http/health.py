@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import redis
 from flask import Blueprint, Response, current_app
@@ -27,6 +28,9 @@ from hub.db.engine import DATABASE
 from hub.http.context import current_context
 from hub.jobs.queue import REDIS
 from hub.objects.store import STORE
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 log = get_logger(__name__)
 
@@ -136,7 +140,11 @@ blueprint = Blueprint("health", __name__, url_prefix="/-")
 @blueprint.get("/health")
 def show_health() -> Response:
     """200 as long as this process answers at all; says which installation it is."""
-    response = _json(200, {"status": "ok", "instance": instance_id(current_context()), "version": __version__})
+    return _say_health(current_context())
+
+
+def _say_health(context: Context) -> Response:
+    response = _json(200, {"status": "ok", "instance": instance_id(context), "version": __version__})
     # The set-up asks from one of the hub's addresses whether another leads here, too.
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
@@ -183,7 +191,10 @@ def look_at_readiness() -> list[Check]:
 @blueprint.get("/ready")
 def show_readiness() -> Response:
     """200 when database, migrations, Redis and storage are well, else 503; the body says what is not."""
-    checks = look_at_readiness()
+    return _say_readiness(look_at_readiness())
+
+
+def _say_readiness(checks: Sequence[Check]) -> Response:
     is_ready = not any(check.status == CheckStatus.FAIL for check in checks)
     found: dict[str, object] = {}
     for check in checks:
@@ -197,3 +208,21 @@ def _json(status: int, body: dict[str, object]) -> Response:
     response = Response(json.dumps(body), status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+class HealthApp:
+    """Both answers as a WSGI application, for a server that has no Flask application; it has nothing else."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._readiness = _Readiness()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/-/health":
+            response = _say_health(self._context)
+        elif path == "/-/ready":
+            response = _say_readiness(self._readiness.look(self._context))
+        else:
+            response = _json(404, {"code": "not_found", "msg": "This server has no such address."})
+        return response(environ, start_response)

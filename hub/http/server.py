@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import resource
 import signal
 import struct
 from collections.abc import Callable
@@ -24,6 +25,8 @@ GRACEFUL_TIMEOUT_S = 120
 # The event loop is called hung after this; a long request does not count, a blocked loop does.
 HANG_TIMEOUT_S = 120
 CONNECTIONS_PER_WORKER = 1000
+# Of streams that stay open, each of which has another connection to who answers.
+GATEWAY_CONNECTIONS = 10_000
 
 
 class _Log(glogging.Logger):  # type: ignore[misc]  # gunicorn publishes no types
@@ -47,9 +50,7 @@ class _Worker(Worker):  # type: ignore[misc]  # gunicorn publishes no types
         from gevent import monkey
 
         monkey.patch_all()
-        from hub.http.gevent_worker import HubWorker
-
-        worker = HubWorker(self.age, self.ppid, self.sockets, self.app, self.timeout, self.cfg, self.log)
+        worker = self.create(self.age, self.ppid, self.sockets, self.app, self.timeout, self.cfg, self.log)
         # The file by whose time the master sees that this process lives.
         worker.tmp.close()
         worker.tmp = self.tmp
@@ -59,6 +60,21 @@ class _Worker(Worker):  # type: ignore[misc]  # gunicorn publishes no types
         finally:
             # The master asks this object whether the start had succeeded.
             self.booted = worker.booted
+
+    def create(self, *arguments: Any) -> Any:
+        """The worker proper."""
+        from hub.http.gevent_worker import HubWorker
+
+        return HubWorker(*arguments)
+
+
+class _GatewayWorker(_Worker):
+    """The same for `hub gateway`."""
+
+    def create(self, *arguments: Any) -> Any:
+        from hub.http.gateway_worker import GatewayWorker
+
+        return GatewayWorker(*arguments)
 
 
 class Generations:
@@ -147,13 +163,17 @@ AppLoader = Callable[[Callable[[], None]], Any]
 
 
 class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
-    """The gunicorn application. ``load_app`` is called in each worker, after gevent has patched it."""
+    """The gunicorn application. ``load_app`` is called in each worker, after gevent has patched it.
 
-    def __init__(self, settings: Settings, load_app: AppLoader) -> None:
+    is_gateway: not the web server but `hub gateway`, with a port and workers of its own.
+    """
+
+    def __init__(self, settings: Settings, load_app: AppLoader, *, is_gateway: bool = False) -> None:
         self._settings = settings
         self._load_app = load_app
+        self._is_gateway = is_gateway
         self.generations = Generations()
-        super().__init__(prog="hub web")
+        super().__init__(prog="hub gateway" if is_gateway else "hub web")
 
     def reload(self) -> None:
         """What gunicorn calls in the master at SIGHUP, before it replaces the workers."""
@@ -164,10 +184,10 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         values: dict[str, Any] = {
-            "bind": f"{host}:{settings.port}",
-            "workers": settings.web_workers,
-            "worker_class": _Worker,
-            "worker_connections": CONNECTIONS_PER_WORKER,
+            "bind": f"{host}:{settings.gateway_port if self._is_gateway else settings.port}",
+            "workers": settings.gateway_workers if self._is_gateway else settings.web_workers,
+            "worker_class": _GatewayWorker if self._is_gateway else _Worker,
+            "worker_connections": GATEWAY_CONNECTIONS if self._is_gateway else CONNECTIONS_PER_WORKER,
             "timeout": HANG_TIMEOUT_S,
             "graceful_timeout": GRACEFUL_TIMEOUT_S,
             "keepalive": KEEPALIVE_S,
@@ -188,10 +208,18 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
         return self._load_app(self.generations.ask)
 
 
-def serve(settings: Settings, load_app: AppLoader) -> None:
+def serve(settings: Settings, load_app: AppLoader, *, is_gateway: bool = False) -> None:
     """Serve until a signal says stop; SIGHUP replaces the workers without dropping a transfer.
 
     Which proxies may name the client's address is the setting ``trusted_proxies``; which may name the scheme is
     gunicorn's ``FORWARDED_ALLOW_IPS`` (default: loopback).
     """
-    HubServer(settings, load_app).run()
+    if is_gateway:
+        _allow_files()
+    HubServer(settings, load_app, is_gateway=is_gateway).run()
+
+
+def _allow_files() -> None:
+    """As many open files as the machine lets a process have: each stream is two connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

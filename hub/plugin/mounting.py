@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, request
@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, request
 from hub.base.context import Context
 from hub.http.context import current_context
 from hub.http.rest import HubApi
+from hub.plugin.beside import Beside, make_wsgi_apps
 from hub.plugin.ground import Ground, list_prefixes, refuse_hooks, snapshot_hooks
 from hub.plugin.host import PLUGINS
 from hub.plugin.loading import blaming
@@ -20,7 +21,7 @@ from hub.web.navigation import NAVIGATION
 from hub.web.pages import render_page
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
 _OWNERS = "hub_plugin_of_blueprint"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -48,43 +49,15 @@ def mount(app: Flask, api: HubApi, context: Context) -> None:
                 ground.refuse_kinds(hosted)
                 ground.refuse_prefixes(hosted)
                 _mount_one(app, api, context, hosted, ground)
-                beside |= _make_wsgi_apps(context, hosted)
+                beside |= make_wsgi_apps(context, hosted)
         except PluginError as error:
             raise MountFault(hosted.name, str(error)) from error
     if beside:
-        app.wsgi_app = _Beside(app.wsgi_app, beside)  # type: ignore[method-assign]
+        app.wsgi_app = Beside(app.wsgi_app, beside)  # type: ignore[method-assign]
     for hosted in host.locked():
         _mount_locked(app, hosted, ground)
     if any(hosted.state == PluginState.READ_ONLY for hosted in host.active()):
         app.before_request(_refuse_writes)
-
-
-class _Beside:
-    """The hub's application, and those that plugins have beside it."""
-
-    def __init__(self, rest: WSGIApplication, apps: Mapping[str, WSGIApplication]) -> None:
-        self._rest = rest
-        self._apps = tuple((prefix, f"{prefix}/", app) for prefix, app in apps.items())
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        for prefix, below, app in self._apps:
-            if path.startswith(below) or path == prefix:
-                return app(environ, start_response)
-        return self._rest(environ, start_response)
-
-
-def _make_wsgi_apps(context: Context, hosted: HostedPlugin) -> dict[str, WSGIApplication]:
-    plugin = hosted.plugin
-    assert plugin is not None
-    apps = {}
-    for prefix, make in plugin.wsgi_apps().items():
-        if prefix not in plugin.url_prefixes:
-            raise PluginError(f"wsgi_apps() names {prefix!r}, which is none of its url_prefixes")
-        apps[prefix] = make(context)
-    if apps:
-        hosted.points.append("WSGI applications")
-    return apps
 
 
 def plugin_of_request() -> HostedPlugin | None:

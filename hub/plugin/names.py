@@ -19,7 +19,7 @@ _OWN = frozenset({"hub", "alembic_version"})
 # The commands of ``hub``: a plugin's group would never be reached. A test holds them together with the real ones.
 COMMANDS = frozenset(
     {"serve", "web", "worker", "scheduler", "ssh", "user", "org", "token", "license", "db", "config", "plugin"}
-    | {"doctor", "gc", "reconcile", "jobs", "openapi", "webhook", "mail"}
+    | {"doctor", "gc", "reconcile", "jobs", "openapi", "webhook", "mail", "gateway"}
     | {"index", "scan", "search", "prompt", "lineage", "run", "usage", "workload", "sku", "supervisor", "schedules"}
 )
 

@@ -78,7 +78,8 @@ def _provider() -> Iterator[str]:
 @contextmanager
 def _hub(bench: Bench, provider: str, database: str) -> Iterator[tuple[HubServer, _Side]]:
     """A hub whose gateway serves the provider's models, and a program with a key of it."""
-    settings: dict[str, Any] = {"web_workers": 1, "ssh_port": 0, "outgoing_allowed_hosts": "127.0.0.1"}
+    port = free_port()
+    settings: dict[str, Any] = {"gateway_port": port, "ssh_port": 0, "outgoing_allowed_hosts": "127.0.0.1"}
     with ExitStack() as stack:
         if database == _POSTGRESQL:
             postgresql, redis = stack.enter_context(run_postgresql()), stack.enter_context(run_redis())
@@ -92,7 +93,8 @@ def _hub(bench: Bench, provider: str, database: str) -> Iterator[tuple[HubServer
             assert made.status == 200, made.body
         uuid = root.api.get(f"/api/v1/user/{root.name}").data["uuid"]
         made = root.api.post(f"/api/v1/namespaces/{uuid}/apikeys", {"name": "bench", **_LIMITS})
-        yield hub, _Side(hub.port, headers={"Authorization": f"Bearer {made.data['token']}"})
+        wait_until(lambda: accepts_connections(port), what="the gateway")
+        yield hub, _Side(port, headers={"Authorization": f"Bearer {made.data['token']}"})
 
 
 @dataclass
@@ -206,7 +208,7 @@ def measure_open(bench: Bench) -> list[Outcome]:
     direct_s = _percentile(stage.sides[_DIRECT].call(_SLOW, **how).firsts, 0.99)
     for name, hub in stage.hubs.items():
         # Gunicorn's first process only watches the one that answers.
-        worker = hub.program("web")[1]
+        worker = hub.program("gateway")[1]
         stage.sides[name].call(_PLAIN, seconds=1)
         before = worker.memory_info().rss
         with watch_memory(worker.pid) as samples:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.plugins.inference.conftest import completion, delta, last, stream
+from tests.support.http import HTTPClient
 from tests.support.hub import Account, HubServer
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 from tests.support.venvs import Client, make_venv
 from tests.support.wire import WireServer, answer, serving
 
@@ -67,7 +68,7 @@ def provider() -> Iterator[WireServer]:
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory, provider: WireServer) -> Iterator[HubServer]:
     """A hub whose gateway serves a model of that provider."""
-    settings = {"outgoing_allowed_hosts": "127.0.0.1", "ssh_port": 0}
+    settings = {"outgoing_allowed_hosts": "127.0.0.1", "ssh_port": 0, "gateway_port": free_port()}
     with HubServer(tmp_path_factory.mktemp("hub"), settings) as server:
         upstream = {"url": provider.url("/v1"), "model_name": "v1", "headers": {"Authorization": "Bearer sold"}}
         model = {"model_name": "acme/small", "provider": "acme", "prices": PRICES, "upstreams": [upstream]}
@@ -75,6 +76,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory, provider: WireServer) -> Itera
         assert made.status == 200, made.body
         assert b"sold" not in made.body
         yield server
+
+
+def gateway_url(hub: HubServer) -> str:
+    """Of the server that is for /v1 alone."""
+    return f"http://127.0.0.1:{hub.environment['HUB_GATEWAY_PORT']}"
 
 
 @pytest.fixture
@@ -159,11 +165,15 @@ answer(seen)
     ]
 
 
+@pytest.mark.parametrize("is_own", [False, True])
 def test_a_stream_that_the_program_leaves_is_left_by_the_provider_and_counted(
-    make_program, provider: WireServer, hub: HubServer
+    make_program, provider: WireServer, hub: HubServer, is_own
 ):
+    hub.execute("DELETE FROM inference_calls")
     provider.is_cut.clear()
-    make_program().python(
+    program = make_program()
+    program.url = gateway_url(hub) if is_own else hub.url
+    program.python(
         """
 from openai import OpenAI
 stream = OpenAI().chat.completions.create(
@@ -177,3 +187,26 @@ stream.close()
     query = "SELECT prompt_tokens, completion_tokens FROM inference_calls WHERE status = 499"
     wait_until(lambda: hub.rows(query), what="the call to be recorded")
     assert hub.rows(query) == [(2, 1)]
+
+
+def test_a_gateway_of_its_own_answers_what_the_web_server_does(make_program, hub: HubServer):
+    program = make_program()
+    program.url = gateway_url(hub)
+    found = program.python(
+        """
+from openai import OpenAI
+client = OpenAI()
+ask = dict(model="acme/small", messages=[{"role": "user", "content": "hello"}])
+chunks = list(client.chat.completions.create(**ask, stream=True))
+answer({
+    "plain": client.chat.completions.create(**ask).choices[0].message.content,
+    "streamed": "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices),
+})
+"""
+    )
+    assert found == {"plain": "You said hello.", "streamed": "four words"}
+    api = HTTPClient(program.url, program.key)
+    paths = ("/-/health", "/-/ready", "/v1/models", "/models/new")
+    assert [api.get(path).status for path in paths] == [200, 200, 200, 404]
+    large = api.request("POST", "/v1/chat/completions", body=b" " * 50_000_000)
+    assert (large.status, large.json["error"]["code"]) == (413, "request_too_large")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,7 +111,8 @@ class UsageWriter:
 
     def _write_in_turn(self, batch: _Batch) -> None:
         with self._turn:
-            # Whoever came while the transaction before was under way is in this one.
+            # Whoever came while the transaction before was under way is in this one, and whoever may come at once.
+            time.sleep(0)
             with self._lock:
                 self._waiting = _Batch()
             try:
