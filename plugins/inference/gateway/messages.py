@@ -31,7 +31,7 @@ from plugins.inference.gateway.messages_requests import (
     stops_of,
     to_chat,
 )
-from plugins.inference.gateway.translating import VoicedRelay
+from plugins.inference.gateway.translating import VoicedRelay, reason_of
 from plugins.inference.gateway.usage import TokenUse, Use, count_characters, or_estimate, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
@@ -136,16 +136,17 @@ class Messages(_Anthropic, CallKind):
                 raise faults.upstream_failed()
             characters = count_characters(data["content"])
             use = or_estimate(read_message_usage(data.get("usage")), prompt=asked.prompt_tokens, characters=characters)
-            message = data
+            message, reason = data, str(data.get("stop_reason") or "")
         else:
             characters = count_characters(data.get("choices"))
             use = or_estimate(read_usage(data.get("usage")), prompt=asked.prompt_tokens, characters=characters)
             message = to_message(data, use, model=ledger.model.name, stops=asked.own.stops)
+            reason = reason_of(data)
         try:
             answer = Answer.of(message)
         except RecursionError:
             raise faults.upstream_failed() from None
-        ledger.finish_reason = str(message.get("stop_reason") or "")
+        ledger.finish_reason = reason
         ledger.mark_first_byte()
         ledger.finish(use)
         return answer
@@ -171,6 +172,8 @@ class CountTokens(_Anthropic, Resource):
         if request.method != "POST":
             raise faults.wrong_method(request.method)
         bearer = caller.authenticate(request.bearer)
+        if not bearer.rules.allows_route(ROUTE):
+            raise faults.not_this_route(ROUTE)
         headers = _headers_of(request)
         data = request.read_json(caller.settings.max_body_bytes)
         model = caller.find_model(bearer, model_of(data))

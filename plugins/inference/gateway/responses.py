@@ -26,7 +26,7 @@ from plugins.inference.gateway.responses_answers import ADAPTED, Frame, Response
 from plugins.inference.gateway.responses_native import Kept, NativeVoice, Stamp, finish_reason_of, open_id
 from plugins.inference.gateway.responses_requests import to_chat
 from plugins.inference.gateway.routing import endpoint_of
-from plugins.inference.gateway.translating import Voice, VoicedRelay
+from plugins.inference.gateway.translating import Voice, VoicedRelay, reason_of
 from plugins.inference.gateway.usage import TokenUse, Use, count_characters, estimate_prompt, or_estimate, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.keys import Bearer
@@ -92,13 +92,14 @@ class Responses(CallKind):
         if isinstance(id, str) and id.startswith(ADAPTED):
             raise faults.unsupported("previous_response_id, of a response that nobody keeps")
         own.previous = open_id(context, id, bearer.owner_uuid) if isinstance(id, str) else None
-        if own.previous is None or own.previous.model != asked.model:
-            message = "There is no such previous response of this model."
-            raise faults.bad_request(message, param="previous_response_id", code="previous_response_not_found")
+        if own.previous is None:
+            raise _no_previous()
         asked.payload = JsonPayload(own.data | {"previous_response_id": own.previous.id})
 
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> TokenUse:
         own: _Own = asked.own
+        if own.previous is not None and own.previous.model != model.name:
+            raise _no_previous()
         if own.previous is None and not any(server.responses == NATIVE for server in model.servers):
             # Why it cannot be said is worth more than that nobody can be asked.
             own.chat()
@@ -137,14 +138,15 @@ class Responses(CallKind):
         said = data.get("output") if stamp is not None else data.get("choices")
         use = or_estimate(read_usage(data.get("usage")), prompt=asked.prompt_tokens, characters=count_characters(said))
         if stamp is not None:
-            response = stamp.put(data)
+            response, reason = stamp.put(data), finish_reason_of(data)
         else:
             response = to_response(data, use, Frame(asked.own.data, ledger.model.name))
+            reason = reason_of(data)
         try:
             answer = Answer.of(response)
         except RecursionError:
             raise faults.upstream_failed() from None
-        ledger.finish_reason = finish_reason_of(response)
+        ledger.finish_reason = reason
         ledger.mark_first_byte()
         ledger.finish(use)
         return answer
@@ -166,6 +168,11 @@ def _stamp_of(ledger: Ledger, asked: Asked) -> Stamp | None:
     return Stamp(ledger.context, ledger.bearer.owner_uuid, ledger.model.name, server.id, previous)
 
 
+def _no_previous() -> Fault:
+    message = "There is no such previous response of this model."
+    return faults.bad_request(message, param="previous_response_id", code="previous_response_not_found")
+
+
 def _not_found() -> Fault:
     return Fault(404, "invalid_request_error", "response_not_found", "There is no such response.")
 
@@ -181,6 +188,8 @@ class KeptResponses(Resource):
         if request.method not in ("GET", "DELETE"):
             raise faults.wrong_method(request.method)
         bearer = caller.authenticate(request.bearer)
+        if not bearer.rules.allows_route(ROUTE):
+            raise faults.not_this_route(ROUTE)
         kept = open_id(caller.context, rest, bearer.owner_uuid)
         if kept is None:
             raise _not_found()

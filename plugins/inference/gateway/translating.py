@@ -101,6 +101,11 @@ def read_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Part]]
     return choice, parts
 
 
+def reason_of(data: Mapping[str, Any]) -> str:
+    """Why an answer that ``read_choice`` has read ended, in the upstream's word."""
+    return str(data["choices"][0].get("finish_reason") or "")
+
+
 def find_match(choice: Mapping[str, Any], stops: tuple[str, ...]) -> str | None:
     """At which of the words that were to end an answer it ended, where the upstream tells."""
     for name in _MATCHES:
@@ -287,8 +292,9 @@ class VoicedRelay:
                 data = data_of(event)
                 if data == DONE:
                     break
-                said = voice.keep_alive() if data is None else self._say(data, event)
-                if said:
+                if data is None:
+                    yield voice.keep_alive()
+                elif said := self._say(data, event):
                     self.ledger.mark_first_byte()
                     yield said
         except NoAnswer as error:

@@ -236,7 +236,7 @@ def test_an_answer_is_told_in_anthropics_words_and_counted(say, serve, calls):
         "messages",
         11,
         8,
-        "tool_use",
+        "tool_calls",
     )
     assert counted.cost_nano == 3 * 100 + 8 * 10 + 4 * 1000
     assert response.headers["request-id"] == response.headers["x-request-id"] == counted.request_id

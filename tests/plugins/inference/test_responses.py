@@ -193,7 +193,7 @@ def test_an_answer_is_told_as_a_response_and_counted(respond, serve, calls):
         "responses",
         11,
         8,
-        "completed",
+        "tool_calls",
     )
 
 
