@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
 # Prefixes of the pages' addresses.
-PREFIXES = ("/settings/api-keys", "/organizations/<namespace>/api-keys", "/playground", "/admin_panel/gateway")
+PREFIXES = (
+    "/settings/api-keys",
+    "/settings/usage",
+    "/organizations/<namespace>/api-keys",
+    "/organizations/<namespace>/usage",
+    "/playground",
+    "/admin_panel/gateway",
+)
 
 # For the catalogues of translations; pages say it in the viewer's language.
 mark_text = str
@@ -19,31 +26,22 @@ mark_text = str
 
 def list_blueprints() -> Iterable[Blueprint]:
     """All pages of the plugin."""
-    from plugins.inference.web import keys, models, playground
+    from plugins.inference.web import keys, models, playground, usage
 
-    return (keys.blueprint, models.blueprint, playground.blueprint)
+    return (keys.blueprint, models.blueprint, playground.blueprint, usage.blueprint)
 
 
 def list_nav_items() -> Iterable[NavItem]:
     """Where they stand in the navigation."""
+    keys, usage, models = mark_text("API keys"), mark_text("Usage of models"), mark_text("Gateway models")
+    page = "inference_web_{}.{}".format
+    signed_in, admins, group = Audience.SIGNED_IN, Audience.ADMINS, mark_text("Inference")
     return (
-        NavItem("Playground", "inference_web_playground.show_playground", weight=45, icon="message-square"),
-        NavItem("API keys", "inference_web_keys.show_own", Section.SETTINGS, 10, Audience.SIGNED_IN, icon="key-round"),
-        NavItem(
-            "API keys",
-            "inference_web_keys.show_organization",
-            Section.ORGANIZATION,
-            10,
-            Audience.SIGNED_IN,
-            icon="key-round",
-        ),
-        NavItem(
-            "Gateway models",
-            "inference_web_models.show_models",
-            Section.CONSOLE,
-            10,
-            Audience.ADMINS,
-            icon="network",
-            group=mark_text("Inference"),
-        ),
+        NavItem("Playground", page("playground", "show_playground"), weight=45, icon="message-square"),
+        NavItem(keys, page("keys", "show_own"), Section.SETTINGS, 10, signed_in, icon="key-round"),
+        NavItem(usage, page("usage", "show_own"), Section.SETTINGS, 20, signed_in, icon="trending-up"),
+        NavItem(keys, page("keys", "show_organization"), Section.ORGANIZATION, 10, signed_in, icon="key-round"),
+        NavItem(usage, page("usage", "show_organization"), Section.ORGANIZATION, 20, signed_in, icon="trending-up"),
+        NavItem(models, page("models", "show_models"), Section.CONSOLE, 10, admins, icon="network", group=group),
+        NavItem(usage, page("usage", "show_all"), Section.CONSOLE, 20, admins, icon="trending-up", group=group),
     )
