@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 
 from hub.plugin import Context, get_logger
-from hub.plugin.db import UnitOfWork, new_uuid, unit_of_work
+from hub.plugin.db import UnitOfWork, unit_of_work
 from hub.plugin.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from hub.plugin.jobs import enqueue
 from hub.plugin.settings import settings_of
@@ -38,6 +38,7 @@ ENDPOINTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/r
 MAX_DETAILS, MAX_DETAIL_NAME, MAX_DETAIL = 16, 64, 512
 # A run that has not said for so long that it is there has died.
 LEASE = timedelta(seconds=60)
+_MAX_LEASE = 36
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _RESULTS_AT_ONCE = 1000
 
@@ -180,19 +181,30 @@ def event_id(batch: Batch, custom_id: str) -> str:
 # What the run that works on a batch does with its row.
 
 
-def take_lease(context: Context, batch_id: int) -> tuple[Batch, str] | None:
-    """The batch, and the word by which this run works on it; None when another one does, or it is over."""
-    lease = new_uuid()
+def take_lease(context: Context, batch_id: int, *, job_uuid: str, attempt: int) -> tuple[Batch, str] | None:
+    """The batch, and the word by which this run works on it; None when another one does, or it is over.
+
+    A job that is tried again has died before: it does not wait for the end of its own lease. One that another holds
+    is asked for again when the lease ends.
+    """
+    job = UUID(job_uuid).hex
+    lease = f"{job}:{attempt}"[:_MAX_LEASE]
     with unit_of_work(context) as work:
         now = work.now()
+        is_free = or_(Batch.leased_until <= now, Batch.lease.startswith(job))
         taken = work.session.execute(
             update(Batch)
-            .where(Batch.id == batch_id, Batch.leased_until <= now, Batch.status.not_in(OVER))
+            .where(Batch.id == batch_id, is_free, Batch.status.not_in(OVER))
             .values(lease=lease, leased_until=now + LEASE)
             .execution_options(synchronize_session=False)
         )
         assert isinstance(taken, CursorResult)
-        return (work.session.get_one(Batch, batch_id), lease) if taken.rowcount else None
+        if taken.rowcount:
+            return work.session.get_one(Batch, batch_id), lease
+        held = work.session.scalar(select(Batch.leased_until).where(Batch.id == batch_id, Batch.status.not_in(OVER)))
+        if held is not None:
+            ask_for_run(work, batch_id, delay_s=max((held - now).total_seconds(), 1.0))
+        return None
 
 
 def change(context: Context, batch: Batch, lease: str, *, unless_cancelled: bool = False, **values: Any) -> bool:

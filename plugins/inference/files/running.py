@@ -64,7 +64,7 @@ class _Outcome:
 
 def run_batch(run: JobRun, batch_id: int) -> None:
     """The job."""
-    taken = batches.take_lease(run.context, batch_id)
+    taken = batches.take_lease(run.context, batch_id, job_uuid=run.uuid, attempt=run.attempt)
     if taken is None:
         return
     batch, lease = taken
