@@ -19,7 +19,7 @@ from plugins.inference.gateway.events import DONE, data_of, split_events
 from plugins.inference.gateway.faults import bad_request, unsupported
 from plugins.inference.gateway.messages_answers import input_of
 from plugins.inference.gateway.messages_native import MessageUsage, fault_of_event, read_message_usage
-from plugins.inference.gateway.translating import read_json
+from plugins.inference.gateway.translating import read_json, write_json
 from plugins.inference.gateway.usage import TokenUse, Use
 
 ROUTE, VERSION = "messages", "2023-06-01"
@@ -186,8 +186,8 @@ def _finish_reason(reason: Any) -> str:
 
 
 def _call(block: Mapping[str, Any], arguments: str, **more: Any) -> dict[str, Any]:
-    function = {"name": block.get("name"), "arguments": arguments}
-    return {"id": block.get("id"), "type": "function", "function": function} | more
+    function = {"name": str(block.get("name")), "arguments": arguments}
+    return {"id": str(block.get("id")), "type": "function", "function": function} | more
 
 
 def to_completion(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def to_completion(message: Mapping[str, Any]) -> dict[str, Any]:
         elif kind == "thinking":
             said["reasoning_content"] = said.get("reasoning_content", "") + str(block.get("thinking"))
         elif kind == "tool_use":
-            calls.append(_call(block, msgspec.json.encode(block.get("input")).decode()))
+            calls.append(_call(block, write_json(block.get("input") or {})))
     if calls:
         said["tool_calls"] = calls
     choice = {"index": 0, "message": said, "finish_reason": _finish_reason(message.get("stop_reason"))}
@@ -252,11 +252,11 @@ class _Chunks:
 
     def _said(self, delta: Mapping[str, Any]) -> dict[str, Any]:
         match delta.get("type"):
-            case "text_delta":
-                return {"content": delta.get("text")}
-            case "thinking_delta":
-                return {"reasoning_content": delta.get("thinking")}
-            case "input_json_delta" if delta.get("partial_json"):
+            case "text_delta" if isinstance(delta.get("text"), str):
+                return {"content": delta["text"]}
+            case "thinking_delta" if isinstance(delta.get("thinking"), str):
+                return {"reasoning_content": delta["thinking"]}
+            case "input_json_delta" if isinstance(delta.get("partial_json"), str):
                 function = {"arguments": delta["partial_json"]}
                 return {"tool_calls": [{"index": max(self._calls, 0), "function": function}]}
         return {}

@@ -46,6 +46,7 @@ class _Own:
 
     data: dict[str, Any]
     previous: Kept | None = None
+    frame: Frame | None = field(default=None, init=False)
     _chat: dict[str, Any] | Fault | None = field(default=None, init=False)
 
     def chat(self) -> dict[str, Any]:
@@ -53,8 +54,11 @@ class _Own:
         if self._chat is None:
             try:
                 self._chat = to_chat(self.data)
+                self.frame = Frame(self.data)
             except Fault as fault:
                 self._chat = fault
+            except RecursionError:
+                self._chat = faults.bad_request("The request is nested too deeply.")
         if isinstance(self._chat, Fault):
             raise self._chat
         return self._chat
@@ -140,7 +144,7 @@ class Responses(CallKind):
         if stamp is not None:
             response, reason = stamp.put(data), finish_reason_of(data)
         else:
-            response = to_response(data, use, Frame(asked.own.data, ledger.model.name))
+            response = to_response(data, use, _frame_of(ledger, asked))
             reason = reason_of(data)
         try:
             answer = Answer.of(response)
@@ -153,10 +157,16 @@ class Responses(CallKind):
 
     def relay(self, ledger: Ledger, exchange: Exchange, asked: Asked) -> VoicedRelay:
         stamp = _stamp_of(ledger, asked)
-        voice: Voice = (
-            NativeVoice(stamp) if stamp is not None else ResponseVoice(Frame(asked.own.data, ledger.model.name))
-        )
+        voice: Voice = ResponseVoice(_frame_of(ledger, asked)) if stamp is None else NativeVoice(stamp)
         return VoicedRelay(ledger, exchange, asked.prompt_tokens, voice)
+
+
+def _frame_of(ledger: Ledger, asked: Asked) -> Frame:
+    """What the answer to a chat is told in."""
+    frame: Frame | None = asked.own.frame
+    assert frame is not None
+    frame.model = ledger.model.name
+    return frame
 
 
 def _stamp_of(ledger: Ledger, asked: Asked) -> Stamp | None:

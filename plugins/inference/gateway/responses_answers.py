@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.translating import (
     REASONING,
@@ -26,9 +28,11 @@ KEEP_ALIVE = b": ping\n\n"
 _ECHOED: Mapping[str, Any] = {
     "instructions": None,
     "max_output_tokens": None,
+    "metadata": {},
     "parallel_tool_calls": True,
     "temperature": None,
     "tool_choice": "auto",
+    "tools": [],
     "top_p": None,
     "truncation": "disabled",
     "user": None,
@@ -47,19 +51,22 @@ def usage_of(use: TokenUse) -> dict[str, Any]:
 
 
 class Frame:
-    """A response but for what was answered."""
+    """A response but for what was answered; what was asked is told again, and written out once."""
 
-    def __init__(self, asked: Mapping[str, Any], model: str) -> None:
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        """Raises RecursionError for what is nested too deeply."""
         self.id = ADAPTED + secrets.token_hex(16)
+        self.model = ""
         self._created_at = int(time.time())
-        self._asked, self._model = asked, model
+        text, reasoning = asked.get("text"), asked.get("reasoning")
+        told = {name: asked.get(name) if asked.get(name) is not None else usual for name, usual in _ECHOED.items()}
+        told["text"] = {"format": {"type": "text"}} | (text if isinstance(text, dict) else {})
+        effort = reasoning.get("effort") if isinstance(reasoning, dict) else None
+        told["reasoning"] = {"effort": effort, "summary": None}
+        self._told = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in told.items()}
 
     def show(self, status: str, output: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """How it stands."""
-        asked = self._asked
-        text = asked.get("text")
-        reasoning = asked.get("reasoning")
-        reasoning = reasoning if isinstance(reasoning, dict) else {}
         return {
             "id": self.id,
             "object": "response",
@@ -68,16 +75,12 @@ class Frame:
             "background": False,
             "error": None,
             "incomplete_details": None,
-            "model": self._model,
+            "model": self.model,
             "output": output,
             "previous_response_id": None,
-            "reasoning": {"effort": reasoning.get("effort"), "summary": None},
             "store": False,
-            "text": {"format": {"type": "text"}} | (text if isinstance(text, dict) else {}),
-            "tools": asked.get("tools") or [],
-            "metadata": asked.get("metadata") or {},
             "usage": None,
-            **{name: asked.get(name) if asked.get(name) is not None else usual for name, usual in _ECHOED.items()},
+            **self._told,
             **more,
         }
 

@@ -53,6 +53,14 @@ def read_json(text: bytes | str) -> Any:
         return None
 
 
+def write_json(value: Any) -> str:
+    """What an upstream said, as a JSON text. Raises Fault for what is nested too deeply."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError:
+        raise faults.upstream_failed() from None
+
+
 def _text_of(value: Any) -> str:
     """A text, also where it comes as parts."""
     if isinstance(value, list):
@@ -82,7 +90,7 @@ def _calls_of(message: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], s
             raise faults.upstream_failed()
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
-            arguments = msgspec.json.encode(arguments).decode()
+            arguments = write_json(arguments)
         found = (call.get("id"), function.get("name"), arguments)
         id, name, arguments = (each if isinstance(each, str) else "" for each in found)
         yield call, id, name, arguments

@@ -25,6 +25,7 @@ from hub.db.uow import reading, unit_of_work
 from plugins.inference.catalogue import ModelForm, UpstreamForm, create_model
 from plugins.inference.gateway.app import Gateway, create_gateway
 from plugins.inference.keys import Limits, create_key
+from plugins.inference.limits import KeyRules
 from plugins.inference.models import Call
 from tests.support.plugins import start_host
 from tests.support.wire import WireServer, answer, serving
@@ -134,12 +135,13 @@ def ada(make_user: Callable[..., User]) -> User:
 
 @pytest.fixture
 def make_key(hub: Context, ada: User) -> Callable[..., str]:
-    """``make_key(requests=2)``: the value of a key of Ada's with these limits."""
+    """``make_key(requests=2, rules=KeyRules())``: the value of a key of Ada's with these limits."""
 
-    def make(name: str = "test", *, user: User = ada, **limits: Any) -> str:
+    def make(name: str = "test", *, user: User = ada, rules: KeyRules | None = None, **limits: Any) -> str:
         with unit_of_work(hub) as work:
             namespace = work.session.merge(user).namespace
-            return create_key(work, actor=SYSTEM, namespace=namespace, name=name, limits=Limits(**limits))[1]
+            found = Limits(**limits)
+            return create_key(work, actor=SYSTEM, namespace=namespace, name=name, limits=found, rules=rules)[1]
 
     return make
 

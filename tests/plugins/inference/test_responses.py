@@ -11,6 +11,7 @@ from hub.db.uow import unit_of_work
 from plugins.inference.gateway.app import create_gateway
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.responses_requests import to_chat
+from plugins.inference.limits import KeyRules
 from plugins.inference.models import Upstream
 
 from .conftest import body_of, completion, delta, last, stream
@@ -373,6 +374,31 @@ def test_what_follows_on_a_response_goes_where_that_one_is_kept(respond, upstrea
         (respond(conversation="conv_1"), "unsupported_feature"),
     ]
     assert [error_of(response) for response, _ in refused] == [(400, code) for _, code in refused]
+
+
+def test_what_a_key_calls_otherwise_and_may_not_call(respond, upstream, gateway, make_key):
+    called = {"key": make_key("alias", rules=KeyRules(aliases={"gpt": "tiny"})), "model": "gpt"}
+    first = respond(**called).json
+    assert first["model"] == "tiny"
+    assert respond(**called, previous_response_id=first["id"]).json["previous_response_id"] == first["id"]
+    own = {"Authorization": f"Bearer {make_key('chats', rules=KeyRules(routes=('chat/*',)))}"}
+    client = Client(gateway)
+    assert error_of(client.get(f"/v1/responses/{first['id']}", headers=own)) == (403, "insufficient_permissions")
+    counting = client.post("/v1/messages/count_tokens", json={}, headers=own)
+    assert (counting.status_code, counting.json["error"]["type"]) == (403, "permission_error")
+
+
+def test_deep_nesting_is_borne(gateway, make_key, serve):
+    serve(completion())
+    client, own = Client(gateway), {"Authorization": f"Bearer {make_key()}"}
+    answered = set()
+    for depth in (300, *range(900, 1000, 9), 5000):
+        deep = b'{"a":' * depth + b"1" + b"}" * depth
+        tool = b'{"type":"function","name":"w","parameters":%s}' % deep
+        body = b'{"model":"tiny","input":"hello","metadata":%s,"tools":[%s]}' % (deep, tool)
+        answered.add((depth, client.post("/v1/responses", data=body, headers=own).status_code))
+    assert {(300, 200), (5000, 400)} < answered
+    assert {status for _, status in answered} == {200, 400}
 
 
 def test_what_follows_on_a_response_that_its_keeper_no_longer_serves(respond, upstream, hub, make_key):
