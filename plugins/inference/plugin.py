@@ -41,6 +41,7 @@ class InferencePlugin(Plugin):
     settings = InferenceSettings
     url_prefixes = (
         "/v1",
+        "/health",
         "/api/v1/config/llms",
         "/api/v1/namespaces/<uuid>/apikeys",
         "/api/v1/namespaces/<uuid>/budgets",
@@ -137,10 +138,16 @@ class InferencePlugin(Plugin):
         return TOPICS
 
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
-        return {"/v1": lambda context: find(context, "gateway")}
+        return {"/v1": lambda context: find(context, "gateway"), "/health": _create_lively}
 
     def services(self) -> Mapping[str, Callable[[Context], object]]:
         return {"gateway": _create_gateway}
+
+
+def _create_lively(context: Context) -> WSGIApplication:
+    from plugins.inference.gateway.lively import create_lively
+
+    return create_lively(context)
 
 
 def _create_gateway(context: Context) -> object:
