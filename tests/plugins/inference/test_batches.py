@@ -15,7 +15,7 @@ from hub.jobs.models import Job
 from hub.jobs.run import execute
 from hub.metering.models import UsageEvent
 from plugins.inference.catalogue import Prices
-from plugins.inference.files import batches, lines, running
+from plugins.inference.files import batches, calling, lines, running
 from plugins.inference.files.batches import sweep_batches
 from plugins.inference.files.jobs import RUN_BATCH
 from plugins.inference.files.models import Batch, BatchResult
@@ -224,12 +224,12 @@ def test_a_run_that_is_killed_leaves_nothing_to_be_called_twice(
     serve(talk)
     made = begin(*(_line(str(number), f"word {number}") for number in range(20))).json
 
-    def die(self, line, outcome, done):
+    def die(self, line, outcome):
         # After some lines the run is gone without a word: it writes down neither its place nor the end of its lease.
         if line.number == 9:
             may_die.set()
             raise _Killed
-        take(self, line, outcome, done)
+        take(self, line, outcome)
 
     take = running._Worker._take
     monkeypatch.setattr(running._Worker, "_take", die)
@@ -331,8 +331,21 @@ def test_a_key_that_is_gone_ends_its_batch(begin, work_on, serve, hub):
 
 
 @pytest.mark.any_database
+def test_a_key_for_some_addresses_is_used_from_where_its_batch_was_made(begin, work_on, serve, hub):
+    serve(_answer_each)
+    made = begin(_line("1")).json
+    with unit_of_work(hub) as work:
+        work.session.execute(update(ApiKey).values(allowed_ips=["192.0.2.0/24"]))
+    with reading(hub) as work:
+        id = work.session.scalar(select(Batch.id))
+    run_now(hub, RUN_BATCH, batch_id=id)
+    with reading(hub) as work:
+        assert (made["status"], work.session.get(Batch, id).completed) == ("validating", 1)
+
+
+@pytest.mark.any_database
 def test_an_upstream_that_fails_is_asked_again_and_then_the_line_has_failed(begin, work_on, serve, monkeypatch, hub):
-    monkeypatch.setattr(running, "_TRIES", 2)
+    monkeypatch.setattr(calling, "TRIES", 2)
     server = serve(_answer_each)
     done = work_on(begin(_line("1", "fail"), _line("2")).json)
     assert done["request_counts"] == {"total": 2, "completed": 1, "failed": 1}
