@@ -290,6 +290,28 @@ def test_a_stream_that_breaks_ends_as_failed(respond, serve, calls, chunks, ends
     assert [(call.status, call.usage_source) for call in calls()] == [(502, "estimate")]
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages"])
+def test_a_client_that_hangs_up_ends_the_upstreams_work_and_pays_for_what_came(gateway, make_key, serve, calls, path):
+    def talk(connection, _request):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        connection.sendall(b"data: " + json.dumps(delta("word")).encode() + b"\n\n")
+        while connection.recv(100):
+            pass
+        return False
+
+    server = serve(talk)
+    asked = {"model": "tiny", "stream": True, "input": "hello", "max_tokens": 9}
+    headers = {"Authorization": f"Bearer {make_key()}", "anthropic-version": "2023-06-01"}
+    body = asked | {"messages": [{"role": "user", "content": "hello"}]}
+    response = Client(gateway).post(path, json=body, headers=headers, buffered=False)
+    assert b"word" in next(response.iter_encoded())
+    response.close()
+    assert server.is_cut.wait(2)
+    [call] = calls()
+    assert (call.status, call.error_code, call.usage_source) == (499, "client_disconnected", "estimate")
+    assert call.completion_tokens == 1
+
+
 def test_an_upstream_of_anthropics_protocol_answers_as_well(respond, serve):
     message = {"id": "m", "type": "message", "content": [{"type": "text", "text": "yes"}], "stop_reason": "end_turn"}
     server = serve(answer_of(message | {"usage": {"input_tokens": 3, "output_tokens": 1}}), protocol="anthropic")
