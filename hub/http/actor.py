@@ -103,7 +103,7 @@ def address_behind(address: str, forwarded: str, trusted_proxies: str) -> str:
     trusted = _networks(trusted_proxies)
     if not trusted:
         return address
-    named = [part.strip() for part in forwarded.split(",")[-_MAX_PROXIES:]]
+    named = [part.strip() for part in forwarded.split(",")[-_MAX_PROXIES:]] if forwarded else []
     while named and _is_within(address, trusted):
         address = named.pop()
     return address[:_MAX_ADDRESS_CHARS]

@@ -7,14 +7,18 @@ import pytest
 from sqlalchemy import func, select, update
 from werkzeug.test import Client
 
-from hub.accounts.policy import Actor
+from hub.accounts.policy import SYSTEM, Actor
+from hub.base.errors import Invalid
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.queue import connect
+from hub.plugin.settings import settings_of
 from plugins.inference.catalogue import Prices
 from plugins.inference.gateway.app import create_gateway
-from plugins.inference.keys import set_owner_budgets
+from plugins.inference.keys import Limits, create_key, set_owner_budgets, set_owner_limits
+from plugins.inference.limits import KeyRules, MinuteLimits
 from plugins.inference.models import ApiKey, Call
 from plugins.inference.money import Budget
+from plugins.inference.settings import InferenceSettings
 
 from .conftest import answer, completion
 
@@ -168,3 +172,106 @@ def test_keys_that_expire_are_switched_off_or_may_not_call_a_model(ask, serve, m
         with unit_of_work(hub) as work:
             work.session.execute(update(ApiKey).where(ApiKey.name == f"key {found[1]}").values(**change))
         assert _refused(ask(key, model="acme/small")) == found
+
+
+@pytest.fixture
+def ruled(hub, ada):
+    """``ruled(routes=("embeddings",))``: the value of a key with these rules."""
+    numbers = iter(range(100))
+
+    def make(limits=None, **rules):
+        with unit_of_work(hub) as work:
+            namespace = work.session.merge(ada).namespace
+            name = f"ruled {next(numbers)}"
+            made = create_key(
+                work, actor=SYSTEM, namespace=namespace, name=name, limits=limits or Limits(), rules=KeyRules(**rules)
+            )
+            return made[1]
+
+    return make
+
+
+def test_a_key_is_for_some_routes_models_and_addresses(ask, serve, gateway, ruled, calls):
+    serve(completion(), "acme/small")
+    narrow = ruled(routes=("embed*",), aliases={"gpt": "acme/small"})
+    assert _refused(ask(narrow, model="gpt")) == (403, "insufficient_permissions")
+    assert ask(narrow, model="gpt", path="/v1/embeddings", input="x").json["model"] == "acme/small"
+    assert ask(ruled(aliases={"gpt": "no"}), model="gpt").status_code == 404
+    near = ruled(ips=("127.0.0.0/8", "2001:db8::/32"), tags=("batch", "team 1"))
+    client = Client(gateway)
+
+    def call(address, path="/v1/chat/completions", **headers):
+        headers = {"Authorization": f"Bearer {near}"} | headers
+        environ = {"REMOTE_ADDR": address}
+        if path == "/v1/models":
+            return client.get(path, headers=headers, environ_overrides=environ).status_code
+        body = {"model": "acme/small", "messages": []}
+        return client.post(path, json=body, headers=headers, environ_overrides=environ).status_code
+
+    far = {"X-Forwarded-For": "192.0.2.1"}
+    assert [call(one) for one in ("127.0.0.1", "2001:db8::1", "::ffff:127.0.0.1", "192.0.2.1", "")] == [
+        200, 200, 200, 403, 403]  # fmt: skip
+    # Nobody who is not trusted says where a client is; whoever lists is held to the same.
+    assert call("127.0.0.1", **far) == 200
+    gateway.caller.context.settings = dataclasses.replace(gateway.caller.context.settings, trusted_proxies="127.0.0.1")
+    assert (call("127.0.0.1", **far), call("127.0.0.1", path="/v1/models", **far)) == (403, 403)
+    assert call("127.0.0.1", path="/v1/models") == 200
+    assert calls()[-1].tags == ["batch", "team 1"]
+    assert _refused(ask(ruled(is_blocked=True), model="acme/small")) == (401, "api_key_disabled")
+
+
+def test_of_many_limits_the_tightest_refuses_and_is_told(ask, serve, ruled, hub, ada):
+    serve(completion())
+    serve(completion(), "other")
+    with unit_of_work(hub) as work:
+        namespace = work.session.merge(ada).namespace
+        set_owner_limits(work, actor=SYSTEM, namespace=namespace, limits=MinuteLimits(4, 10_000))
+    tight = ruled(Limits(requests=50), model_limits={"ti*": MinuteLimits(2, None), "other": MinuteLimits(None, 100)})
+    first = ask(tight, max_tokens=10)
+    told = [first.headers[f"x-ratelimit-{word}"] for word in ("limit-requests", "remaining-requests", "limit-tokens")]
+    assert told == ["2", "1", "10000"]
+    assert ask(tight, max_tokens=10).status_code == 200
+    refused = ask(tight, max_tokens=10)
+    assert (_refused(refused), "of ti*" in refused.json["error"]["message"]) == ((429, "rate_limit_exceeded"), True)
+    assert ask(tight, model="other", max_tokens=200).status_code == 429
+    # What was refused takes no place from what all keys of the account have.
+    assert ask(tight, model="other", max_tokens=10).status_code == 200
+    assert ask(ruled(), max_tokens=10).status_code == 200
+    over = ask(ruled(), max_tokens=10)
+    assert (over.status_code, "of this account" in over.json["error"]["message"]) == (429, True)
+
+
+def test_the_whole_gateway_has_limits_of_its_own(hub, serve, make_key, make_user, monkeypatch):
+    serve(completion())
+    settings = dataclasses.replace(settings_of(hub, InferenceSettings), site_requests_per_minute=2)
+    monkeypatch.setattr("plugins.inference.gateway.admission.settings_of", lambda _context, _cls: settings)
+    client = Client(create_gateway(hub))
+    statuses = []
+    for name in ("ada 1", "ada 2"):
+        headers = {"Authorization": f"Bearer {make_key(name)}"}
+        body = {"model": "tiny", "messages": []}
+        statuses += [client.post("/v1/chat/completions", json=body, headers=headers).status_code for _ in range(2)]
+    assert statuses == [200, 200, 429, 429]
+
+
+@pytest.mark.parametrize("rules", [
+    {"ips": ("nowhere",)}, {"routes": ("",)}, {"tags": ("a\nb",)}, {"aliases": {"a": ""}}, {"details": {"a": "\0"}},
+    {"model_limits": {"m": MinuteLimits(-1)}}, {"tags": tuple(str(number) for number in range(21))},
+])  # fmt: skip
+def test_rules_that_cannot_be_are_refused(ruled, rules):
+    with pytest.raises(Invalid):
+        ruled(**rules)
+
+
+def test_a_call_takes_two_steps_in_redis_however_many_limits_it_has(ask, serve, ruled, gateway, monkeypatch):
+    serve(completion(), prices=ONE)
+    budgets = (Budget("1mo", 10**9), Budget("total", 10**9))
+    limits = Limits(requests=50, tokens=10**6, parallel=5, budgets=budgets)
+    key = ruled(limits, model_limits={"*": MinuteLimits(40, 10**6)})
+    assert ask(key, max_tokens=10).status_code == 200
+    sent = []
+    redis = gateway.caller.admitter._redis
+    plain = redis.execute_command
+    monkeypatch.setattr(redis, "execute_command", lambda *args, **more: sent.append(args[0]) or plain(*args, **more))
+    assert ask(key, max_tokens=10).status_code == 200
+    assert sent == ["EVALSHA", "EVALSHA"]
