@@ -44,6 +44,10 @@ class InferenceSettings:
     wake_timeout_s: int = setting(120, "how long a call waits for a deployment that is on its way", unit="seconds")
     max_queued_calls: int = setting(100, "how many calls wait for one deployment, in each process")
 
+    # Source: gateway contract, section 1.6.
+    media_requests_per_minute: int = setting(
+        0, "how many calls of each kind with pictures, sound or videos an account makes in a minute; 0: no limit"
+    )
     # Source: gateway contract, section 1.10.
     max_file_bytes: int = setting(200 * _MIB, "largest file that a program leaves with the gateway", unit="bytes")
     max_files_bytes: int = setting(10 * 1024 * _MIB, "how much the files of an account may hold together", unit="bytes")
@@ -73,5 +77,6 @@ class InferenceSettings:
             raise ValueError("calls wait for 1 to 120 s, and deployments stay awake for a while")
         if self.keep_calls_days and self.keep_calls_days < 35:
             raise ValueError("calls must be kept for 35 days at least: budgets of a month are counted from them")
-        if min(self.keep_calls_days, self.site_requests_per_minute, self.site_tokens_per_minute) < 0:
+        limits = (self.site_requests_per_minute, self.site_tokens_per_minute, self.media_requests_per_minute)
+        if min(self.keep_calls_days, *limits) < 0:
             raise ValueError("limits must not be negative")

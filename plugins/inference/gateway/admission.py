@@ -98,13 +98,16 @@ class Admitter:
         cost_nano: int,
         model: str = "",
         servers: Iterable[Server] = (),
+        route: tuple[str, int | None] = ("", None),
     ) -> Admission:
         """Let a call in. call_id: the UUID of its row. tokens, cost_nano: the most that it may use and cost.
+
+        route: the kind of call, and how many of it the account makes in a minute.
 
         Raises Fault: over a limit or budget; and for a key with a budget while nobody can count.
         """
         now = self._context.clock.now()
-        meters = _meters_of(bearer, self._site, now, tokens, cost_nano, model, servers)
+        meters = _meters_of(bearer, self._site, now, tokens, cost_nano, model, servers, route)
         if not meters:
             return Admission(call_id)
         if time.monotonic() >= self._away_until:
@@ -221,6 +224,7 @@ def _meters_of(
     cost_nano: int,
     model: str,
     servers: Iterable[Server],
+    route: tuple[str, int | None],
 ) -> list[_Meter]:
     """All that the call is counted by. Of what refuses it the first one is told: the key's own, then wider ones."""
     limits = bearer.limits
@@ -238,6 +242,7 @@ def _meters_of(
         purse = Purse("member", bearer.owner_uuid, bearer.user_id)
         _add_money(meters, purse, bearer.member_budgets, now, cost_nano, "this member")
     _add_minute(meters, owner, bearer.owner_limits, tokens, " of this account")
+    _add_minute(meters, f"{owner}:{route[0]}", MinuteLimits(route[1]), tokens, f" of {route[0]}")
     _add_money(meters, Purse("owner", bearer.owner_uuid), bearer.owner_budgets, now, cost_nano, "this account")
     _add_minute(meters, "hub:inference:site", site, tokens, " of the whole gateway")
     for server in servers:

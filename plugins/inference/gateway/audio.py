@@ -16,7 +16,7 @@ from plugins.inference.gateway.audio_lengths import find_seconds
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload
 from plugins.inference.gateway.completions import model_of
 from plugins.inference.gateway.ledger import Ledger
-from plugins.inference.gateway.media import FormPayload, MediaRelay, Pipe, file_in, is_true, model_in
+from plugins.inference.gateway.media import FormPayload, MediaCall, MediaRelay, Pipe, file_in, is_true, model_in
 from plugins.inference.gateway.units import UnitUse, read_quantity
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
@@ -39,7 +39,7 @@ class _Recording(msgspec.Struct, frozen=True):
         return UnitUse(PricedUnit.SECOND, self.seconds, source=self.source)
 
 
-class _Hearing(CallKind):
+class _Hearing(MediaCall):
     """A recording to text, paid for by its length: as the upstream says, else as its header does."""
 
     def read(self, request: Request, settings: InferenceSettings) -> Asked:
@@ -111,7 +111,7 @@ class Translations(_Hearing):
     paths = ("/v1/audio/translations",)
 
 
-class Speech(CallKind):
+class Speech(MediaCall):
     """Text to speech, paid for by the text's characters. The sound is passed on as it comes."""
 
     name = "audio/speech"

@@ -196,6 +196,7 @@ class Caller:
             cost_nano=max(most.cost_nano(each.prices) for each in self._may_answer(bearer, model)),
             model=model.name,
             servers=model.servers,
+            route=(kind.name, kind.requests_a_minute(self.settings)),
         )
         ledger = Ledger(
             self.context,

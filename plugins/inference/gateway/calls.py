@@ -143,6 +143,10 @@ class CallKind(ABC, Dialect):
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> Use:
         """What the call may use at most; that much is held for it."""
 
+    def requests_a_minute(self, settings: InferenceSettings) -> int | None:
+        """How many of these calls an account makes in a minute, beside all other limits; None: no limit."""
+        return None
+
     def suits(self, asked: Asked, server: Server) -> bool:
         """Whether an upstream can be asked this."""
         return server.protocol == OPENAI

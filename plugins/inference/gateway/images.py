@@ -14,7 +14,7 @@ from plugins.inference.gateway.answers import read_answer
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload
 from plugins.inference.gateway.completions import model_of
 from plugins.inference.gateway.ledger import Ledger
-from plugins.inference.gateway.media import FormPayload, MediaRelay, file_in, is_true, model_in
+from plugins.inference.gateway.media import FormPayload, MediaCall, MediaRelay, file_in, is_true, model_in
 from plugins.inference.gateway.units import MostUnits, UnitUse, plain_word, read_quantity
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
@@ -44,7 +44,7 @@ def _word(value: object) -> str | None:
     return word if word not in ("", "auto") else None
 
 
-class _Images(CallKind):
+class _Images(MediaCall):
     """Pictures. Each is paid for by its size and quality: those that the answer names, else those asked for."""
 
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> MostUnits:

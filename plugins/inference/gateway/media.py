@@ -16,12 +16,13 @@ import msgspec
 from hub.plugin import get_logger
 from hub.plugin.outgoing import Exchange, NoAnswer
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.calls import Sent
+from plugins.inference.gateway.calls import CallKind, Sent
 from plugins.inference.gateway.events import DONE, BrokenStream, data_of, split_events
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
 from plugins.inference.gateway.multipart import FilePart, Form
 from plugins.inference.gateway.usage import TokenUse, Use
+from plugins.inference.settings import InferenceSettings
 
 log = get_logger(__name__)
 
@@ -38,6 +39,13 @@ class FormPayload:
 
     def close(self) -> None:
         self.form.close()
+
+
+class MediaCall(CallKind):
+    """A call with pictures, sound or videos, of which an account makes so many in a minute."""
+
+    def requests_a_minute(self, settings: InferenceSettings) -> int | None:
+        return settings.media_requests_per_minute or None
 
 
 def model_in(form: Form) -> str:

@@ -10,7 +10,7 @@ from plugins.inference.gateway import faults
 from plugins.inference.gateway.answers import read_answer
 from plugins.inference.gateway.calls import Answer, Asked, CallKind
 from plugins.inference.gateway.ledger import Ledger
-from plugins.inference.gateway.media import FormPayload, file_in, model_in
+from plugins.inference.gateway.media import FormPayload, MediaCall, file_in, model_in
 from plugins.inference.gateway.units import UnitUse, read_quantity
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
@@ -21,7 +21,7 @@ MAX_FILE_BYTES = 20 * 1024 * 1024
 _BYTES_PER_PAGE = 50_000
 
 
-class Ocr(CallKind):
+class Ocr(MediaCall):
     """A document, paid for by its pages, as the upstream counts them."""
 
     name = "ocr"

@@ -22,7 +22,7 @@ from plugins.inference.gateway.answers import read_answer
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload, Spoken
 from plugins.inference.gateway.completions import model_of
 from plugins.inference.gateway.ledger import Ledger
-from plugins.inference.gateway.media import FormPayload, model_in
+from plugins.inference.gateway.media import FormPayload, MediaCall, model_in
 from plugins.inference.gateway.units import MostUnits, UnitUse, plain_word, read_quantity
 from plugins.inference.gateway.usage import Use
 from plugins.inference.gateway.video_models import VideoTask
@@ -47,7 +47,7 @@ class _Wanted:
     is_old: bool
 
 
-class Videos(CallKind):
+class Videos(MediaCall):
     """A video. Its call counts as spent what it is going to cost; what it did cost is known when it is there."""
 
     name = "video/generations"

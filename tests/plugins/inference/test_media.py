@@ -274,6 +274,19 @@ def test_forms_that_are_none_are_refused(gateway, make_key, serve, content_type,
     assert (response.status_code, response.json["error"]["type"]) == (found, "invalid_request_error")
 
 
+@pytest.mark.parametrize("gateway_settings", [{"media_requests_per_minute": 1}])
+def test_an_account_asks_for_so_many_of_each_kind(post, serve, make_key):
+    serve(_json(data=[{}]))
+    asked = {"model": "tiny", "prompt": "a cat", "input": "hello"}
+    assert post("/v1/images/generations", **asked).status_code == 200
+    refused = post("/v1/images/generations", key=make_key("other"), **asked)
+    assert (refused.status_code, refused.json["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert "images/generations" in refused.json["error"]["message"]
+    # Another kind, and what is no medium, has its own.
+    assert post("/v1/images/edits", files={"image": (b"x", "x.png")}, **asked).status_code == 200
+    assert [post("/v1/embeddings", **asked).status_code for _ in range(3)] == [200] * 3
+
+
 class _Endless(io.RawIOBase):
     """A body of zeros that has no end."""
 
