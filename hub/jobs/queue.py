@@ -29,6 +29,7 @@ STOPPED_FUNCTION = "hub.jobs.worker.settle_stopped"
 _PAUSE_S = 3.0
 _CONNECT_TIMEOUT_S = 2.0
 _SOCKET_TIMEOUT_S = 10.0
+_MAX_CONNECTIONS = 50
 # RQ's own limit comes after the worker's, which it only backs up; its records of failed runs are for debugging.
 _FAILURE_TTL_S = 24 * 3600
 
@@ -71,14 +72,18 @@ def redis_url(settings: Settings) -> str:
 def connect(settings: Settings, *, is_waiting: bool = False) -> redis.Redis:
     """A client for Redis. It connects at the first command, so Redis need not run yet.
 
-    is_waiting: for commands that wait on the server; they have no time limit of the client's.
+    Of many commands at once some wait for a connection. is_waiting: for commands that wait on the server; they have
+    no time limit of the client's.
     """
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         redis_url(settings),
+        max_connections=_MAX_CONNECTIONS,
+        timeout=_SOCKET_TIMEOUT_S,
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
         socket_timeout=None if is_waiting else _SOCKET_TIMEOUT_S,
         health_check_interval=30,
     )
+    return redis.Redis.from_pool(pool)
 
 
 def delivery_id(job: Job) -> str:

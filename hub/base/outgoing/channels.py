@@ -60,7 +60,7 @@ class Exchange:
         self.headers: dict[str, str] = {}
         self._channels, self._target, self._sock, self._patience = channels, target, sock, patience
         self._parser = httptools.HttpResponseParser(self)
-        self._pieces: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
         self._head_bytes = 0
         self._has_head = self._is_complete = self._may_be_kept = self._is_closed = False
 
@@ -96,10 +96,12 @@ class Exchange:
                 raise NoAnswer("its head is too long")
 
     def pieces(self) -> Iterator[bytes]:
-        """The body, piece by piece as it arrives. Raises NoAnswer when it breaks off."""
+        """The body as it arrives: what comes together is one piece. Raises NoAnswer when it breaks off."""
         while True:
-            while self._pieces:
-                yield self._pieces.popleft()
+            if self._pieces:
+                piece = b"".join(self._pieces)
+                self._pieces.clear()
+                yield piece
             if self._is_complete:
                 return
             self._feed("the rest", self._patience.piece_s)

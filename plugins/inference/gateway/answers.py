@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from hub.plugin import get_logger
 from hub.plugin.outgoing import Exchange, NoAnswer
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.events import DONE, BrokenStream, data_of, split_events
+from plugins.inference.gateway.events import DONE, BrokenStream, EventSplitter, data_of
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
 from plugins.inference.gateway.usage import TokenUse, count_characters, or_estimate, read_usage
@@ -94,16 +94,22 @@ class EventRelay:
         self._finish(CLIENT_GONE, "client_disconnected")
 
     def _relay(self) -> Iterator[bytes]:
+        splitter, is_over = EventSplitter(), False
         try:
-            for event in split_events(self._pieces()):
-                data = data_of(event)
-                if data is None:
-                    yield event + b"\n\n"  # a comment, by which the upstream keeps the connection
-                elif data == DONE:
+            for piece in self._pieces():
+                # What came together leaves together: to send takes longer than all else that is done with an event.
+                sent: list[bytes] = []
+                fault = None
+                try:
+                    is_over = self._pass_on_all(splitter.feed(piece), sent)
+                except Fault as error:
+                    fault = error
+                if sent:
+                    yield b"".join(sent)
+                if fault is not None:
+                    raise fault
+                if is_over:
                     return
-                elif sent := self._pass_on(data):
-                    self.ledger.mark_first_byte()
-                    yield sent
         except NoAnswer as error:
             raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
         except BrokenStream:
@@ -111,6 +117,19 @@ class EventRelay:
         if not self.ledger.finish_reason:
             # It ended without its end.
             raise faults.upstream_failed()
+
+    def _pass_on_all(self, events: Iterable[bytes], sent: list[bytes]) -> bool:
+        """Add what the client is to see of some events; whether they were the last. Raises Fault."""
+        for event in events:
+            data = data_of(event)
+            if data is None:
+                sent.append(event + b"\n\n")  # a comment, by which the upstream keeps the connection
+            elif data == DONE:
+                return True
+            elif seen := self._pass_on(data):
+                self.ledger.mark_first_byte()
+                sent.append(seen)
+        return False
 
     def _pieces(self) -> Iterator[bytes]:
         """The upstream's bytes, and how long they were waited for."""

@@ -12,13 +12,18 @@ class BrokenStream(Exception):
     """What comes is no stream of events, or one event has no end."""
 
 
-def split_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Each event's lines, without the empty line after it, however the network cut them.
+class EventSplitter:
+    """Makes events of bytes, however the network cut them."""
 
-    An event that the stream's end cut off is not given: half of one is no JSON. Raises BrokenStream.
-    """
-    rest = bytearray()
-    for piece in pieces:
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The lines of each event that is whole now, without the empty line after it.
+
+        An event that the stream's end cuts off is never given: half of one is no JSON. Raises BrokenStream.
+        """
+        rest = self._rest
         # Only what is new is looked at: the end of an event may begin with the last byte of what was there.
         seen = max(len(rest) - 1, 0)
         rest += piece
@@ -26,17 +31,26 @@ def split_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if b"\r" in piece or rest[seen : seen + 1] == b"\r":
             rest[seen:] = rest[seen:].replace(b"\r\n", b"\n")
             seen = max(seen - 1, 0)
+        events = []
         end = rest.find(b"\n\n", seen)
         start = 0
         while end >= 0:
             if end > start:
-                yield bytes(rest[start:end])
+                events.append(bytes(rest[start:end]))
             start = end + 2
             end = rest.find(b"\n\n", start)
         if start:
             del rest[:start]
         if len(rest) > MAX_EVENT_BYTES:
             raise BrokenStream
+        return events
+
+
+def split_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The events of a stream one by one, as ``EventSplitter`` gives them. Raises BrokenStream."""
+    splitter = EventSplitter()
+    for piece in pieces:
+        yield from splitter.feed(piece)
 
 
 def data_of(event: bytes) -> bytes | None:

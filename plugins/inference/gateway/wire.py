@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from werkzeug.exceptions import HTTPException
 
 from hub.plugin.wire import address_behind
 from plugins.inference.gateway.faults import ClientGone, bad_request, too_large
@@ -37,6 +38,21 @@ _REASONS = {
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 Headers = Sequence[tuple[str, str]]
+
+
+class _Source:
+    """What a client sends, whichever server reads it. One that goes away in the middle raises ClientGone."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, or all that there are."""
+        try:
+            found: bytes = self._source.read(size)
+        except (OSError, HTTPException):
+            raise ClientGone from None
+        return found
 
 
 class Request:
@@ -84,7 +100,7 @@ class Request:
         size = (int(text) if text.isdecimal() else -1) if text else None
         if size is None and not self._environ.get("wsgi.input_terminated"):
             size = 0
-        source = self._environ["wsgi.input"]
+        source = _Source(self._environ["wsgi.input"])
         return read_form(source, self.content_type, size, limit_bytes=limit_bytes, folder=self._spool)
 
     def read_json(self, limit_bytes: int) -> dict[str, Any]:
@@ -101,12 +117,12 @@ class Request:
     def _read(self, limit_bytes: int) -> bytes:
         environ = self._environ
         text = environ.get("CONTENT_LENGTH") or ""
-        source = environ["wsgi.input"]
+        source = _Source(environ["wsgi.input"])
         if text:
             size = int(text) if text.isdecimal() else -1
             if not 0 <= size <= limit_bytes:
                 raise too_large(limit_bytes)
-            body: bytes = source.read(size)
+            body = source.read(size)
             if len(body) < size:
                 raise ClientGone
             return body

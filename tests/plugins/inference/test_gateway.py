@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from sqlalchemy import select
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
 from hub.accounts.policy import SYSTEM
 from hub.db.uow import reading, unit_of_work
@@ -152,6 +152,15 @@ def test_a_stream_that_breaks_ends_with_an_error_and_what_came_is_counted(ask, s
     assert (call.status, call.usage_source, call.completion_tokens) == (502, "estimate", 1)
 
 
+def test_what_came_together_with_an_error_is_passed_on_before_it(ask, serve):
+    events = (json.dumps(one).encode() for one in (delta("one"), delta("two"), {"error": {"message": "secret"}}))
+    said = b"".join(b"data: " + event + b"\n\n" for event in events)
+    serve(answer(said, headers="Content-Type: text/event-stream\r\n"))
+    *words, error = map(json.loads, _events(ask(stream=True)))
+    assert [word["choices"][0]["delta"]["content"] for word in words] == ["one", "two"]
+    assert error["error"]["code"] == "upstream_error"
+
+
 def test_a_client_that_hangs_up_ends_the_upstreams_work_and_pays_for_what_came(gateway, make_key, serve, calls):
     is_cut = threading.Event()
 
@@ -282,6 +291,19 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(gateway, make_key
     size = {"CONTENT_LENGTH": str(50 * 1024 * 1024)}
     response = Client(gateway).post("/v1/chat/completions", headers=headers, environ_overrides=size)
     assert _error(response) == (413, "invalid_request_error", "request_too_large")
+
+
+def test_a_client_that_goes_away_in_the_middle_of_its_request_is_no_failure(gateway, make_key):
+    class Gone:
+        def read(self, size=-1):
+            raise ConnectionResetError
+
+    environ = EnvironBuilder(
+        path="/v1/chat/completions", method="POST", headers={"Authorization": f"Bearer {make_key()}"}
+    )
+    broken = environ.get_environ() | {"CONTENT_LENGTH": "9", "wsgi.input": Gone()}
+    body, status, _ = run_wsgi_app(gateway, broken)
+    assert (status, json.loads(b"".join(body))["error"]["code"]) == ("400 Bad Request", "invalid_request_error")
 
 
 def test_models_are_listed_as_far_as_the_caller_may_call_them(gateway, make_key, serve, make_user):
