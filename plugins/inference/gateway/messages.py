@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,7 +30,7 @@ from plugins.inference.gateway.messages_requests import (
     stops_of,
     to_chat,
 )
-from plugins.inference.gateway.translating import VoicedRelay, reason_of
+from plugins.inference.gateway.translating import Sayable, VoicedRelay, reason_of
 from plugins.inference.gateway.usage import TokenUse, Use, count_characters, or_estimate, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
@@ -44,36 +43,15 @@ VERSION, BETA = "anthropic-version", "anthropic-beta"
 _MAX_HEADER_CHARS = 2000
 
 
-@dataclass
-class _Own:
-    """A request, and what upstreams of the other protocol are asked for it."""
+class _Own(Sayable):
+    """A request, and what comes with it. stops: the words that are to end the answer."""
 
-    data: dict[str, Any]
-    headers: Mapping[str, str]
-    stops: tuple[str, ...]
-    _chat: dict[str, Any] | Fault | None = field(default=None, init=False)
+    def __init__(self, data: dict[str, Any], headers: Mapping[str, str]) -> None:
+        super().__init__(data)
+        self.headers, self.stops = headers, stops_of(data)
 
-    def chat(self) -> dict[str, Any]:
-        """Raises Fault for what cannot be said there."""
-        if self._chat is None:
-            try:
-                self._chat = to_chat(self.data)
-            except Fault as fault:
-                self._chat = fault
-            except RecursionError:
-                self._chat = faults.bad_request("The request is nested too deeply.")
-        if isinstance(self._chat, Fault):
-            raise self._chat
-        return self._chat
-
-    @property
-    def is_chat(self) -> bool:
-        """Whether it can be said there."""
-        try:
-            self.chat()
-        except Fault:
-            return False
-        return True
+    def say(self) -> dict[str, Any]:
+        return to_chat(self.data)
 
 
 class _Anthropic(Dialect):
@@ -106,7 +84,7 @@ class Messages(_Anthropic, CallKind):
         data = request.read_json(settings.max_body_bytes)
         model = model_of(data)
         check_request(data)
-        own = _Own(data, headers, stops_of(data))
+        own = _Own(data, headers)
         is_stream = data.get("stream") is True
         return Asked(model, CHAT, JsonPayload(data), is_stream, count_prompt(data), own)
 

@@ -7,7 +7,6 @@ is told as a response that nobody keeps.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,7 +25,7 @@ from plugins.inference.gateway.responses_answers import ADAPTED, Frame, Response
 from plugins.inference.gateway.responses_native import Kept, NativeVoice, Stamp, finish_reason_of, open_id
 from plugins.inference.gateway.responses_requests import to_chat
 from plugins.inference.gateway.routing import endpoint_of
-from plugins.inference.gateway.translating import Voice, VoicedRelay, reason_of
+from plugins.inference.gateway.translating import Sayable, Voice, VoicedRelay, reason_of
 from plugins.inference.gateway.usage import TokenUse, Use, count_characters, estimate_prompt, or_estimate, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.keys import Bearer
@@ -40,37 +39,15 @@ ROUTE, CHAT = "responses", "chat/completions"
 _REFUSED = ("background", "conversation", "prompt")
 
 
-@dataclass
-class _Own:
-    """A request, what upstreams that know no responses are asked for it, and on what it follows."""
+class _Own(Sayable):
+    """A request, on what it follows, and what the answer to a chat is told in."""
 
-    data: dict[str, Any]
     previous: Kept | None = None
-    frame: Frame | None = field(default=None, init=False)
-    _chat: dict[str, Any] | Fault | None = field(default=None, init=False)
+    frame: Frame | None = None
 
-    def chat(self) -> dict[str, Any]:
-        """Raises Fault for what cannot be said there."""
-        if self._chat is None:
-            try:
-                self._chat = to_chat(self.data)
-                self.frame = Frame(self.data)
-            except Fault as fault:
-                self._chat = fault
-            except RecursionError:
-                self._chat = faults.bad_request("The request is nested too deeply.")
-        if isinstance(self._chat, Fault):
-            raise self._chat
-        return self._chat
-
-    @property
-    def is_chat(self) -> bool:
-        """Whether it can be said there."""
-        try:
-            self.chat()
-        except Fault:
-            return False
-        return True
+    def say(self) -> dict[str, Any]:
+        self.frame = Frame(self.data)
+        return to_chat(self.data)
 
 
 class Responses(CallKind):

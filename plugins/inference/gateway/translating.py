@@ -123,6 +123,40 @@ def find_match(choice: Mapping[str, Any], stops: tuple[str, ...]) -> str | None:
     return None
 
 
+class Sayable(ABC):
+    """A request in another protocol, and what upstreams of chats are asked for it, found out when it is needed."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self._chat: dict[str, Any] | Fault | None = None
+
+    @abstractmethod
+    def say(self) -> dict[str, Any]:
+        """As a chat. Raises Fault for what cannot be said so, RecursionError for what is nested too deeply."""
+
+    def chat(self) -> dict[str, Any]:
+        """What ``say`` says. Raises Fault."""
+        if self._chat is None:
+            try:
+                self._chat = self.say()
+            except Fault as fault:
+                self._chat = fault
+            except RecursionError:
+                self._chat = faults.bad_request("The request is nested too deeply.")
+        if isinstance(self._chat, Fault):
+            raise self._chat
+        return self._chat
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it can be said so."""
+        try:
+            self.chat()
+        except Fault:
+            return False
+        return True
+
+
 class Voice(Protocol):
     """Says an upstream's stream to a client. is_complete: the upstream has said its last word."""
 
