@@ -21,16 +21,16 @@ $e^{i\\pi}$ and a picture ![dot](dot.png)
 ```python
 print("hi")
 ```
-
-```mermaid
-graph LR; A-->B
-```
 """
+# Beyond what is seen at first, and its neighbourhood.
+CARD += "\nMore is said of it.\n" * 60 + "\n```mermaid\ngraph LR; A-->B\n```\n"
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 # Notes what runs, in the page and in every frame of it.
 WATCH = "window.ran = []; window.alert = window.print = window.prompt = (...said) => { window.ran.push(said); };"
+# Diagrams that are far away are drawn for paper, too.
+DRAW = "dispatchEvent(new Event('beforeprint'))"
 # What a page can be made to do by the hand of who looks at it, but for following links.
 TOUCH = """() => {
   for (const element of document.querySelectorAll(".markdown, .markdown *")) {
@@ -62,6 +62,10 @@ def test_a_card_is_drawn_whole_for_who_may_see_it(open_window, person, private_c
     window = open_window(person, theme=theme, size=size)
     page = window.open(private_card, page="R1", state="ready")
     expect(page.locator(".maths[data-drawn] .katex")).to_have_count(1)
+    # A diagram costs more than the rest of the page together: who does not come near it is spared it.
+    source = page.locator("pre.mermaid-source")
+    expect(source).to_have_count(1)
+    source.scroll_into_view_if_needed()
     expect(page.get_by_test_id("markdown.diagram")).to_have_attribute("data-drawn", "")
     picture = page.locator(".markdown img")
     picture.scroll_into_view_if_needed()
@@ -130,6 +134,7 @@ def test_none_of_the_vectors_runs_and_nothing_leaves_the_hub(open_window, person
     )
     window.context.add_init_script(WATCH)
     page = window.open(f"/models/{person.name}/vectors", page="R1")
+    page.evaluate(DRAW)
     page.evaluate(TOUCH)
     page.evaluate(
         """async (vectors) => {
@@ -147,6 +152,7 @@ def test_none_of_the_vectors_runs_and_nothing_leaves_the_hub(open_window, person
         }""",
         VECTORS,
     )
+    page.evaluate(DRAW)
     page.evaluate(TOUCH)
     page.wait_for_load_state("networkidle")
     assert [frame.evaluate("window.ran") for frame in page.frames if frame.evaluate("window.ran.length")] == []

@@ -38,10 +38,27 @@ async function drawMaths(element: HTMLElement): Promise<void> {
   }
 }
 
+// What draws diagrams is larger than most pages, so it comes with the first one that is seen, or nearly.
+const NEAR_PX = 400;
+const undrawn = new Set<HTMLElement>();
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) if (entry.isIntersecting) drawDiagram(entry.target as HTMLElement);
+  },
+  { rootMargin: `${NEAR_PX}px 0px` },
+);
+
+function drawWhenNear(block: HTMLElement): void {
+  undrawn.add(block);
+  near.observe(block);
+}
+
 let frames = 0;
 
 /** A diagram, drawn in a frame that has no part in the hub: all it is given is the text, all it says is its height. */
 function drawDiagram(block: HTMLElement): void {
+  near.unobserve(block);
+  if (!undrawn.delete(block) || !block.isConnected) return;
   const source = block.textContent ?? "";
   const id = String(++frames);
   const frame = make("iframe", {
@@ -65,7 +82,7 @@ function drawDiagram(block: HTMLElement): void {
     }
   });
   document.addEventListener("hub:theme", send);
-  // For those who do not see it, the text that it is drawn from.
+  // For those who do not see it, the text that it is drawn from; on paper it stands for what is not drawn yet.
   const shell = make("div", { class: "diagram" }, frame, make("pre", { class: "unseen" }, source));
   block.replaceWith(shell);
 }
@@ -77,4 +94,6 @@ function isDark(): boolean {
 
 onEach(".markdown pre.code", addCopyButton);
 onEach(".markdown .maths:not([data-drawn])", (element) => void drawMaths(element));
-onEach(".markdown pre.mermaid-source", drawDiagram);
+onEach(".markdown pre.mermaid-source", drawWhenNear);
+// Paper shows all of them. Browsers do not wait for frames that are asked for now; the next print has them.
+window.addEventListener("beforeprint", () => undrawn.forEach(drawDiagram));
