@@ -22,6 +22,7 @@ from plugins.inference.gateway import faults
 from plugins.inference.gateway.admission import Admitter
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload, Payload, Relay
 from plugins.inference.gateway.deployed import Readiness, find_deployed, list_deployed
+from plugins.inference.gateway.draining import Drains, Watch
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
 from plugins.inference.gateway.ledger import CLIENT_GONE, USUAL, Booking, Ledger
@@ -90,6 +91,7 @@ class Caller:
         self.forwarder = Forwarder(context, self.settings, self.router)
         self.admitter = Admitter(context)
         self.recorder = Recorder(context)
+        self.drains = Drains()
         self.readiness = Readiness(context, self.settings)
         self._bearers = _Known(self._find_bearer)
         self._models = _Known(self._find_model)
@@ -237,17 +239,20 @@ class Caller:
         most: Use,
         headers: list[tuple[str, str]],
     ) -> Answer | Relay:
+        watch = Watch(client.check)
         exchange = self.forwarder.open(
             ledger,
             self._choices(kind, asked, ledger, client, self._with_fallbacks(ledger.bearer, ledger.model)),
             lambda server: kind.speak(asked, server, most),
             client.headers,
-            client.check,
+            watch,
             roomier=self._choices(kind, asked, ledger, client, self._roomier(ledger.bearer, ledger.model)),
         )
         if asked.is_stream and "text/event-stream" in exchange.headers.get("content-type", ""):
             headers += ledger.headers()
-            return kind.relay(ledger, exchange, asked)
+            relay = kind.relay(ledger, exchange, asked)
+            drain_s = ledger.server.drain_s if ledger.server is not None else 0
+            return self.drains.guard(relay, ledger, watch, drain_s) if drain_s else relay
         try:
             answer = kind.answer(ledger, exchange, asked, self.settings)
         except BaseException:

@@ -65,6 +65,7 @@ class Ledger:
     fallbacks: int = 0  # models that stood in, one after the other
     spent_nano: int | None = None  # by the key in the period of its first budget, once the call is settled
     at_end: list[Callable[[], None]] = field(default_factory=list)
+    is_left: bool = False  # its client has hung up, and the rest was read without
     _is_finished: bool = False
 
     def mark_first_byte(self) -> None:
@@ -77,6 +78,8 @@ class Ledger:
         if self._is_finished:
             return
         self._is_finished = True
+        if self.is_left and status == 200:
+            status, error_code = CLIENT_GONE, "client_disconnected"
         prices = (self.served or self.model).prices
         self.cost_nano = use.cost_nano(prices) * self.booking.percent // 100
         try:
@@ -112,13 +115,15 @@ class Ledger:
     def _write(self, use: Use, status: int, error_code: str) -> None:
         id = self.admission.id if use.source or not self.booking.event_id else str(uuid.uuid4())
         call = self._row_of(use, status, error_code) | {"uuid": id}
-        usages = [self._event_of(use, id)] if use.source else []
+        usages = [self._event_of(use, id, is_left=status == CLIENT_GONE)] if use.source else []
         self.booking.write(self.context, *usages, beside={Call: [call]})
 
-    def _event_of(self, use: Use, id: str) -> Usage:
+    def _event_of(self, use: Use, id: str, *, is_left: bool) -> Usage:
         served, server, measure = self.served or self.model, self.server, use.measure
         details = {"provider": self._provider, "model_name": server.model_name if server else "", "route": self.route}
         details |= measure.details
+        if is_left:
+            details["disconnected"] = "true"
         if use.source != "upstream":
             details["usage_source"] = use.source
         return Usage(
