@@ -84,7 +84,8 @@ class Admitter:
             self._redis.register_script((folder / name).read_text())
             for name in ("admission.lua", "settling.lua", "telling.lua")
         )
-        self._own = _OwnCounts(context.settings.web_workers)
+        own = context.settings
+        self._own = _OwnCounts(own.web_workers + (own.gateway_workers if own.gateway_port else 0))
         self._away_until = 0.0
         # What this process has let in and not settled, by its id.
         self._live: dict[str, Admission] = {}
