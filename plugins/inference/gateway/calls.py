@@ -166,7 +166,7 @@ class CallKind(ABC, Dialect):
 
     def relay(self, ledger: Ledger, exchange: Exchange, asked: Asked) -> Relay:
         """The upstream's stream for the client. Kinds that never stream have none."""
-        raise NotImplementedError(self.name)
+        raise TypeError(f"{self.name} never streams")
 
 
 class Resource(ABC, Dialect):
