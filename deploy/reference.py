@@ -31,9 +31,9 @@ DOCS = Path(__file__).parent / "docs"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 # What a plugin may import; the host's own modules may move.
 SEAM = (
-    *("api", "cli", "compute", "counters", "db", "drivers", "errors", "events", "health", "indexing", "jobs", "lfs"),
-    *("licensing", "metering", "metrics", "objects", "outgoing", "policy", "ranges", "repos", "runs", "security"),
-    *("services", "settings", "signing", "topics", "web", "wire"),
+    *("api", "assets", "cli", "compute", "counters", "db", "drivers", "errors", "events", "health", "indexing"),
+    *("jobs", "lfs", "licensing", "metering", "metrics", "notices", "objects", "outgoing", "policy", "ranges"),
+    *("repos", "runs", "security", "services", "settings", "signing", "topics", "web", "wire"),
 )
 
 

@@ -65,6 +65,7 @@ class SamplePlugin(Plugin):
     feature = "sample.notes"
     when_expired = WhenExpired.READ_ONLY
     url_prefixes = ("/api/v1/sample", "/sample", "/sample-ticks")
+    metric_prefix = "hub_sample_"
     repository_paths = ("/notes",)
     settings = SampleSettings
     permissions = (
