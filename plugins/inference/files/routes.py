@@ -89,7 +89,7 @@ class Files(Resource):
         query = read_query(request.query)
         range = read_range(query, usual=MAX_FILES_LISTED, most=MAX_FILES_LISTED)
         with reading(caller.context) as work:
-            found = service.list_files(work, bearer=bearer, range=range, purpose=query.get("purpose", "")[:32])
+            found = service.list_files(work, bearer=bearer, range=range, purpose=query.get("purpose", ""))
             return Answer.of(as_list([show_file(row) for row in found.items], has_more=found.has_more))
 
     def _content(self, caller: Caller, bearer: Bearer, public_id: str) -> Answer:

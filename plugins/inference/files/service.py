@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import IO
@@ -26,6 +27,7 @@ BATCH, BATCH_OUTPUT = "batch", "batch_output"
 PURPOSES = (BATCH, "fine-tune", "assistants", "vision", "user_data")
 # Source: OpenAI's reference of files.
 MIN_LIFE_S, MAX_LIFE_S = 3600, 30 * 24 * 3600
+_ID = re.compile(r"file-[0-9a-f]{32}\Z")
 _CHUNK = 256 * 1024
 _SWEEP_BATCH = 500
 # A file whose row is not yet there is younger than this.
@@ -108,16 +110,20 @@ def write_file(context: Context, batch: Batch, *, public_id: str, filename: str,
 
 def get_file(work: UnitOfWork, *, bearer: Bearer, public_id: str) -> StoredFile:
     """A file of the key's account. Raises NotFound (``file_not_found``); one that has expired is gone, too."""
-    found = work.session.scalar(
-        select(StoredFile).where(StoredFile.public_id == public_id[:64], StoredFile.namespace_id == bearer.namespace_id)
-    )
+    query = select(StoredFile).where(StoredFile.public_id == public_id, StoredFile.namespace_id == bearer.namespace_id)
+    found = work.session.scalar(query) if _ID.match(public_id) else None
     if found is None or (found.expires_at is not None and found.expires_at <= work.now()):
         raise NotFound("There is no such file.", code="file_not_found")
     return found
 
 
 def list_files(work: UnitOfWork, *, bearer: Bearer, range: Range, purpose: str = "") -> Listed[StoredFile]:
-    """The account's files, the newest first unless told otherwise. Raises NotFound (``file_not_found``)."""
+    """The account's files, the newest first unless told otherwise.
+
+    Raises Invalid (``file_invalid``), NotFound (``file_not_found``).
+    """
+    if purpose and purpose not in (*PURPOSES, BATCH_OUTPUT):
+        raise Invalid(f"A purpose is one of {', '.join(PURPOSES)}, {BATCH_OUTPUT}.", code="file_invalid")
     query = select(StoredFile).where(
         StoredFile.namespace_id == bearer.namespace_id,
         StoredFile.expires_at.is_(None) | (StoredFile.expires_at > work.now()),

@@ -5,6 +5,7 @@ Source: gateway contract, section 1.9.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -52,7 +53,8 @@ _MAX_SAID_BYTES = 64 * 1024
 POLLED_AT_ONCE, GIVEN_UP_AFTER = 100, timedelta(hours=24)
 # Whoever asks how a video is gets the upstream's word, but not more often than so.
 _FRESH = timedelta(seconds=2)
-_PATIENCE = Patience(5.0, 15.0, 15.0)
+_PATIENCE = Patience(5.0, 10.0, 10.0)
+_ID = re.compile(r"video_[0-9a-f]{32}\Z")
 _DEPRECATED_AT_S = 1784851200
 _CONTENT_PATIENCE = Patience(5.0, 120.0, 60.0)
 
@@ -106,10 +108,8 @@ def show_task(row: VideoTask) -> dict[str, Any]:
 
 def get_task(work: UnitOfWork, *, bearer: Bearer, public_id: str) -> VideoTask:
     """A video of the key's account. Raises NotFound (``video_not_found``)."""
-    query = select(VideoTask).where(
-        VideoTask.public_id == public_id[:64], VideoTask.namespace_id == bearer.namespace_id
-    )
-    found = work.session.scalar(query)
+    query = select(VideoTask).where(VideoTask.public_id == public_id, VideoTask.namespace_id == bearer.namespace_id)
+    found = work.session.scalar(query) if _ID.match(public_id) else None
     if found is None:
         raise NotFound("There is no such video.", code="video_not_found")
     return found
@@ -140,7 +140,7 @@ def refresh(context: Context, row: VideoTask) -> VideoTask:
     status, seen, code = row.status, dict(row.said), ""
     try:
         with _open(context, row) as exchange:
-            body, is_whole = exchange.read(_MAX_SAID_BYTES * 4, timeout_s=15.0)
+            body, is_whole = exchange.read(_MAX_SAID_BYTES * 4, timeout_s=10.0)
         if exchange.status in (404, 410):
             status, code = FAILED, "not_found"
         elif exchange.status == 200 and is_whole:

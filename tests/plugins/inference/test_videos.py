@@ -135,6 +135,7 @@ def test_videos_of_others_are_not_there_and_odd_ones_are_refused(call, make, stu
         assert call(method, f"{PATH}/{made['id']}{rest}", key=bob).json["error"]["code"] == "video_not_found"
     assert call("DELETE", f"{PATH}/{made['id']}").status_code == 405
     assert call("GET", PATH).status_code == 405
+    assert call("GET", f"{PATH}/a\0b").status_code == 404
     for odd in ({"seconds": 0}, {"seconds": "x"}, {"seconds": 10**6}, {"seconds": True}, {"model": ""}):
         assert make(**odd).status_code == 400, odd
 
