@@ -67,6 +67,10 @@ fuzz: test-tools ## Try Xet's formats and the whole API with what is generated, 
 	python -m tests.support.fuzz_formats
 	python -m tests.support.fuzz $(ARGS)
 
+.PHONY: engines
+engines: test-tools ## Make the engines that tests run, outside of the checkout; `make test` does so, too.
+	python -m tests.support.engines
+
 .PHONY: licenses
 licenses: test-tools ## List the licences of everything that the hub runs on.
 	python deploy/licences.py
@@ -112,6 +116,7 @@ $(VENV)/.installed-test: $(VENV)/.installed $(VENV)/.built $(wildcard tests/clie
 		{ apt-get update --quiet && apt-get install --yes --quiet chromium; } > /dev/null || true
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tests.support.venvs
+	$(BIN)/python -m tests.support.engines
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test

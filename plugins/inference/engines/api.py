@@ -251,8 +251,8 @@ def remove_architectures(body: dict[str, Any], framework_id: int) -> dict[str, A
 
 
 @blp.post(f"{_ENGINES}/scan")
-@blp.arguments(schemas.ScanBody)
-@blp.response(200, enveloped(schemas.ScanSchema))
+@blp.arguments(schemas.EngineScanBody)
+@blp.response(200, enveloped(schemas.EngineScanSchema))
 def scan_models(body: dict[str, Any]) -> dict[str, Any]:
     """Look at every model again, in the background."""
     with unit_of_work(current_context()) as work:

@@ -92,7 +92,7 @@ class ArchitecturesSchema(Schema):
     architectures = fields.List(fields.String())
 
 
-class ScanBody(Schema):
+class EngineScanBody(Schema):
     scan_type = fields.Integer(
         load_default=0,
         validate=validate.OneOf((0, 1)),
@@ -100,7 +100,7 @@ class ScanBody(Schema):
     )
 
 
-class ScanSchema(Schema):
+class EngineScanSchema(Schema):
     """A job that was begun."""
 
     job_id = fields.String()

@@ -27,6 +27,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_CONNECTIONS = 256
 # A client that neither sends nor takes anything for so long is gone.
 IDLE_S = 60.0
+STOP_PATIENCE_S = 5.0
 LOOK_EVERY_S = 0.25
 
 
@@ -72,6 +73,10 @@ class Turn:
     def __init__(self, waiting: int, figures: Figures) -> None:
         self._one, self._places = threading.Lock(), threading.BoundedSemaphore(waiting + 1)
         self._figures = figures
+
+    def wait_for_end(self, limit_s: float) -> None:
+        """Return when nobody computes, or after so long."""
+        self._one.acquire(timeout=limit_s)
 
     @contextlib.contextmanager
     def taken(self, look: Callable[[], None]) -> Iterator[None]:
@@ -409,5 +414,6 @@ def serve(server: Server, load: Callable[[], Engine]) -> int:
         tell(f"error: the model cannot be loaded: {failed[0]}"[:2000])
         return 1
     server.shutdown()
-    server.server_close()
-    return 0
+    server.turn.wait_for_end(STOP_PATIENCE_S)
+    # Threads of libraries may still compute, and an interpreter that ends under them ends badly.
+    os._exit(0)

@@ -99,10 +99,10 @@ class Model:
         wanted = asked.get("max_completion_tokens") or asked.get("max_tokens")
         most = min(room, number_of({"max_tokens": wanted}, "max_tokens", room, 1, 2**31))
         temperature = number_of(asked, "temperature", 1.0, 0, 2)
+        top_p, top_k = number_of(asked, "top_p", 1.0, 0, 1), number_of(asked, "top_k", 0, 0, 2**31)
         settings: dict[str, Any] = {"do_sample": temperature > 0, "max_new_tokens": int(most)}
         if temperature > 0:
-            settings |= {"temperature": temperature, "top_p": number_of(asked, "top_p", 1.0, 0, 1) or 1e-6}
-            settings["top_k"] = int(number_of(asked, "top_k", 0, 0, 2**31))
+            settings |= {"temperature": temperature, "top_p": top_p or 1e-6, "top_k": int(top_k)}
         frequency, presence = (number_of(asked, f"{name}_penalty", 0, -2, 2) for name in ("frequency", "presence"))
         if asked.get("seed") is not None:
             self.torch.manual_seed(int(number_of(asked, "seed", 0, -(2**63), 2**63 - 1)))
