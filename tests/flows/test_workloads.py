@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import psutil
 import pytest
 from sqlalchemy import select
 
@@ -25,7 +22,7 @@ from hub.compute.spec import Health, Kind
 from hub.compute.states import Code
 from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
-from tests.support.compute import LocalCompute
+from tests.support.compute import LocalCompute, kill_all_but_workloads, supervisors
 from tests.support.hub import HubServer
 from tests.support.processes import free_port, wait_until
 
@@ -54,23 +51,6 @@ def context(hub: HubServer) -> Iterator[Context]:
     context = build_context(replace(settings, redis_url=(hub.home / "run" / "redis.url").read_text()))
     yield context
     context[DATABASE].dispose()
-
-
-def supervisors(hub: HubServer) -> list[psutil.Process]:
-    return [process for process in hub.processes() if "hub.compute.local" in process.cmdline()]
-
-
-def kill_all_but_workloads(hub: HubServer) -> None:
-    """SIGKILL to every program of the hub at once; keepers and what they keep go on."""
-    keepers = {child.pid for process in supervisors(hub) for child in process.children()}
-    spared = {each.pid for pid in keepers for each in [psutil.Process(pid), *psutil.Process(pid).children(True)]}
-    programs = [process for process in hub.processes() if process.pid not in spared]
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for process in programs:
-            os.kill(process.pid, number)
-    assert hub.process is not None
-    hub.process.wait(20)
-    psutil.wait_procs(programs, timeout=20)
 
 
 def test_a_workload_outlives_the_hub_but_not_its_end(hub: HubServer, context: Context) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from hub.compute.local.driver import LocalDriver
 from hub.compute.local.keeping import Record, read_record
 from hub.compute.local.places import Places
 from hub.compute.local.store import Store
+from tests.support.hub import HubServer
 from tests.support.processes import free_ports, stop, tail, wait_until
 
 # Tests run at once; each has ports of its own.
@@ -116,3 +118,21 @@ class LocalCompute:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)] if pid else []:
                         process.kill()
+
+
+def supervisors(hub: HubServer) -> list[psutil.Process]:
+    """What watches over the workloads of a hub."""
+    return [process for process in hub.processes() if "hub.compute.local" in process.cmdline()]
+
+
+def kill_all_but_workloads(hub: HubServer) -> None:
+    """SIGKILL to every program of the hub at once; keepers and what they keep go on."""
+    keepers = {child.pid for process in supervisors(hub) for child in process.children()}
+    spared = {each.pid for pid in keepers for each in [psutil.Process(pid), *psutil.Process(pid).children(True)]}
+    programs = [process for process in hub.processes() if process.pid not in spared]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in programs:
+            os.kill(process.pid, number)
+    assert hub.process is not None
+    hub.process.wait(20)
+    psutil.wait_procs(programs, timeout=20)
