@@ -117,7 +117,6 @@ $(VENV)/.installed-test: $(VENV)/.installed $(VENV)/.built $(wildcard tests/clie
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tests.support.venvs
 	$(BIN)/python -m tests.support.engines
-	$(BIN)/python -m tests.support.engines
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test
