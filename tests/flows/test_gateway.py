@@ -136,6 +136,10 @@ answer({
     hub.cli("usage", "replay", "--yes")
     sums = hub.cli_json("usage", "show", account.name, "--by", "key")
     assert [(one["quantity"], one["events"], one["prompt_tokens"]) for one in sums] == [(32, 3, 24)]
+    spent = hub.cli_json("calls", "spent", account.name, "--by", "route")
+    assert {one["group"]: one["calls"] for one in spent} == {"chat/completions": 2, "embeddings": 1}
+    figure = b'hub_gateway_requests_total{key="1",model="acme/small",provider="acme",route="embeddings",status="200"} 1.0'
+    wait_until(lambda: figure in hub.administrator.api.get("/-/metrics").body, what="the figures of the calls")
 
 
 def test_the_sdk_reads_errors_as_openais(make_program):

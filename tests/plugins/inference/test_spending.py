@@ -2,14 +2,18 @@
 
 import csv
 import io
+import json
 from datetime import date, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from hub.accounts.models import Role
 from hub.accounts.policy import SYSTEM
 from hub.accounts.service import add_member, find_organization
+from hub.base.settings import environment_of
+from hub.cli.main import cli
 from hub.db.uow import reading, unit_of_work
 from plugins.inference.budgets import Purse, read_spent
 from plugins.inference.catalogue import Prices
@@ -189,3 +193,25 @@ def test_days_and_groups_that_cannot_be_are_refused(client, ada, sign):
     for odd in ("group_by=price", f"from={date(2024, 1, 1)}&to={date(2026, 1, 1)}", "from=2026-02-01&to=2026-01-01"):
         assert client.get(f"{place}?{odd}", headers=sign(ada)).status_code in (400, 422), odd
     assert client.get(place, headers=sign(ada)).json["data"] == []
+
+
+@pytest.mark.any_database
+def test_the_command_line_tells_the_same(hub, record, ada):
+    with reading(hub) as work:
+        uuid = work.session.merge(ada).namespace.uuid
+    record(uuid, days=-1, cost=3, model="m1")
+    record(uuid, cost=4, model="m2", status=500)
+    record("somebody else", cost=5)
+
+    def run(*arguments):
+        return CliRunner().invoke(cli, ["calls", *arguments], env=environment_of(hub.settings))
+
+    listed = json.loads(run("list", "ada", "--json").stdout)
+    assert [(one["requested_model"], one["cost_nano"]) for one in listed] == [("m2", 4), ("m1", 3)]
+    assert [one["cost_nano"] for one in json.loads(run("list", "--status", "5xx", "--json").stdout)] == [4]
+    by_owner = json.loads(run("spent", "--by", "owner", "--json").stdout)
+    assert [(one["title"], one["cost_nano"]) for one in by_owner] == [("ada", 7), ("", 5)]
+    table = run("spent", "ada", "--by", "model").stdout
+    assert ("m1" in table, "0.000000" in table) == (True, True)
+    assert run("list", "nobody").exit_code == 1
+    assert "three digits" in str(run("list", "--status", "odd").exception)
