@@ -122,7 +122,10 @@ def test_a_batch_runs_to_its_end(begin, work_on, read_lines, call, serve, hub, c
     assert work_on(made) == done
 
 
-@pytest.mark.any_database
+def _judge(text, limit_bytes=200_000):
+    return lines.judge(lines.split_lines(text, limit_bytes=limit_bytes), endpoint=CHAT, limit_bytes=limit_bytes)
+
+
 @pytest.mark.parametrize(
     "wanted, code, number",
     [
@@ -138,30 +141,35 @@ def test_a_batch_runs_to_its_end(begin, work_on, read_lines, call, serve, hub, c
         ([_line("1", body={"messages": []})], "missing_model", 1),
         ([_line("1"), _line("2", body={"model": "other"})], "mismatched_model", 2),
         ([_line("1", body={"model": "tiny", "stream": True})], "invalid_request", 1),
-        ([_line("1", body={"model": "nothing"})], "model_not_found", None),
         ([b"  "], "empty_file", None),
     ],
 )
-def test_lines_that_are_none_fail_the_batch(begin, work_on, serve, wanted, code, number):
-    server = serve(_answer_each)
-    done = work_on(begin(*wanted).json)
-    assert (done["status"], bool(done["failed_at"]), done["output_file_id"]) == ("failed", True, None)
-    [error] = done["errors"]["data"]
+def test_lines_that_are_none_are_told(wanted, code, number):
+    [error] = _judge([_text(*wanted)]).errors
     assert (error["code"], error["line"]) == (code, number)
+
+
+@pytest.mark.any_database
+def test_lines_that_are_none_fail_the_batch(begin, work_on, serve):
+    server = serve(_answer_each)
+    for wanted, code in (
+        ([_line("1"), b"{"], "invalid_json_line"),
+        ([_line("1", body={"model": "x"})], "model_not_found"),
+    ):
+        done = work_on(begin(*wanted).json)
+        assert (done["status"], bool(done["failed_at"]), done["output_file_id"]) == ("failed", True, None)
+        assert [error["code"] for error in done["errors"]["data"]] == [code]
     assert not server.requests
 
 
 def test_a_batch_has_so_many_lines_and_each_so_many_bytes():
-    def judge(text, **limits):
-        return lines.judge(lines.split_lines(text, limit_bytes=200), endpoint=CHAT, limit_bytes=200)
-
     made = (_text(_line(str(number), "")) for number in range(50_001))
-    verdict = judge(made)
+    verdict = _judge(made)
     assert [error["code"] for error in verdict.errors] == ["too_many_lines"]
-    assert judge(_text(_line(str(number), "")) for number in range(50_000)).errors == []
+    assert _judge(_text(_line(str(number), "")) for number in range(50_000)).errors == []
     # However long a line is, no more of it is kept than one may have.
     endless = (b"x" * 65_536 for _ in range(1000))
-    assert [error["code"] for error in judge(endless).errors] == ["invalid_json_line"]
+    assert [error["code"] for error in _judge(endless, 200).errors] == ["invalid_json_line"]
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
