@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select
@@ -16,38 +15,19 @@ from hub.plugin.jobs import JobRun, enqueue
 from hub.plugin.notices import Notice, NotificationType, tell
 from hub.plugin.policy import Member, Namespace, Organization, User
 from hub.plugin.settings import settings_of
-from hub.plugin.topics import Told
 from plugins.inference.budgets import Purse
+from plugins.inference.happenings import TELL_JOB, BudgetReached
 from plugins.inference.models import Alert, ApiKey, ServedModel, Upstream
 from plugins.inference.money import NANO, Budget
 from plugins.inference.settings import InferenceSettings
 
 log = get_logger(__name__)
 
-TELL_JOB = "inference.tell_people"
 # Percent at which somebody is told. Source: gateway contract, section 1.6.
 SOFT, HARD = (50, 80, 100), (80, 95, 100)
 _RECEIVERS_AT_ONCE = 500
 _TITLE_CHARS = 200
 _MEANINGS = {401: "does not accept the hub's key", 403: "lets the hub's key do too little", 404: "has no such address"}
-
-
-@dataclass(frozen=True)
-class BudgetReached:
-    """So many percent of a budget are spent; told once in its period.
-
-    kind, whose: of a key (its id), an account (a UUID) or a member of one. bound: "soft" or "hard".
-    """
-
-    namespace_id: int
-    kind: str
-    whose: str
-    period: str
-    started_at: datetime
-    bound: str
-    percent: int
-    spent_nano: int
-    limit_nano: int
 
 
 def note_spending(context: Context, purse: Purse, namespace_id: int, budget: Budget, spent_nano: int) -> None:
@@ -186,21 +166,3 @@ def _audience(namespace_id: int | None, user_id: int | None) -> ColumnElement[bo
         .where(Organization.namespace_id == namespace_id, Member.role.in_((Role.ADMIN, Role.OWNER)))
     )
     return or_(User.namespace_id == namespace_id, User.id.in_(administrators), User.id == user_id)
-
-
-def describe_budget(work: UnitOfWork, event: BudgetReached) -> Told:
-    """What webhooks of the account are told."""
-    data = {
-        "budget": {
-            "kind": event.kind,
-            "whose": event.whose,
-            "period": event.period,
-            "period_start": event.started_at.isoformat(),
-            "bound": event.bound,
-            "percent": event.percent,
-            "spent_nano": event.spent_nano,
-            "limit_nano": event.limit_nano,
-            "currency": settings_of(work.context, InferenceSettings).currency,
-        }
-    }
-    return Told(data, namespace_id=event.namespace_id)

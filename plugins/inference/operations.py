@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.plugin import JobSpec, Schedule
 from hub.plugin.topics import Topic
-from plugins.inference.alerts import TELL_JOB, BudgetReached, describe_budget
+from plugins.inference.happenings import TELL_JOB, BudgetReached, describe_budget
 
 JOBS = (
     JobSpec("inference.sweep_calls", "plugins.inference.sweeping:sweep", timeout_s=3600),

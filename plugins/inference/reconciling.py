@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
+from typing import Any
 
 from sqlalchemy import select
 
@@ -100,7 +101,7 @@ def reconcile_budget(context: Context, redis: Redis, account: Account, budget: B
     start, name = budget.start_at(now), account.purse.counter(budget, now)
     with reading(context) as work:
         least = read_spent(work, account.purse, start)
-        counted, under_way = _look(redis, name, now) if budget.hard_nano is not None else (None, [])
+        counted, told, under_way = _look(redis, name, now) if budget.hard_nano is not None else (None, b"", [])
         # Of the calls that hold money some are written down already.
         unsettled = read_cost(work, under_way, start)
         most = read_spent(work, account.purse, start)
@@ -109,17 +110,21 @@ def reconcile_budget(context: Context, redis: Redis, account: Account, budget: B
         return False
     least, most = least - unsettled, most - unsettled
     amiss = least - counted if counted < least else most - counted if counted > most else 0
-    if not amiss:
-        return False
-    redis.hincrby(name, "spent", amiss)
-    return True
+    return bool(amiss and _run(redis, "adding", name, told, amiss))
 
 
-def _look(redis: Redis, name: str, now: datetime) -> tuple[int | None, list[str]]:
-    """What is counted as spent, and the calls that hold money; None while nothing is counted. Holds are put right."""
-    script = (files("plugins.inference.gateway") / "correcting.lua").read_text()
-    spent, ids = redis.eval(script, 1, name, str(int(now.timestamp() * 1000)))
-    return (int(spent) if spent else None), [id.decode() for id in ids]
+def _look(redis: Redis, name: str, now: datetime) -> tuple[int | None, bytes, list[str]]:
+    """What is counted as spent (None: nothing is counted), since when, and the calls that hold money.
+
+    What is held is put right at once: it is what these hold.
+    """
+    spent, told, ids = _run(redis, "correcting", name, int(now.timestamp() * 1000))
+    return (int(spent) if spent else None), told, [id.decode() for id in ids]
+
+
+def _run(redis: Redis, script: str, name: str, *arguments: int | bytes) -> Any:
+    text = (files("plugins.inference.gateway") / f"{script}.lua").read_text()
+    return redis.eval(text, 1, name, *arguments)
 
 
 def list_remaining(context: Context) -> Iterator[tuple[Purse, str, int]]:

@@ -1,5 +1,5 @@
 -- What is held is what the calls under way hold; KEYS: a period's counter, ARGV: now_ms.
--- Returns what is spent ("" where that is not known), and the ids of the calls under way.
+-- Returns what is spent ("" where that is not known), when it was told, and the ids of the calls under way.
 local key, now = KEYS[1], tonumber(ARGV[1])
 local holds = key .. ":holds"
 redis.call("ZREMRANGEBYSCORE", holds, "-inf", now)
@@ -12,4 +12,4 @@ end
 if redis.call("EXISTS", key) == 1 then
   redis.call("HSET", key, "held", string.format("%.0f", held))
 end
-return {redis.call("HGET", key, "spent") or "", ids}
+return {redis.call("HGET", key, "spent") or "", redis.call("HGET", key, "told") or "", ids}

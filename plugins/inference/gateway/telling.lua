@@ -5,6 +5,7 @@ local key, until_ms = KEYS[1], tonumber(ARGV[3])
 if redis.call("HSETNX", key, "spent", ARGV[1]) == 0 then
   return 0
 end
+redis.call("HSET", key, "told", ARGV[3])
 for place = 4, #ARGV, 2 do
   if redis.call("ZADD", key .. ":holds", until_ms, ARGV[place] .. ":" .. ARGV[place + 1]) == 1 then
     redis.call("HINCRBY", key, "held", ARGV[place + 1])

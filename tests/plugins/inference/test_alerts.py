@@ -15,9 +15,9 @@ from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job
 from hub.jobs.queue import connect
 from hub.jobs.run import execute
-from plugins.inference.alerts import BudgetReached
 from plugins.inference.budgets import Purse
 from plugins.inference.catalogue import Prices
+from plugins.inference.happenings import BudgetReached
 from plugins.inference.keys import Limits, create_key, set_owner_budgets
 from plugins.inference.models import ApiKey, Call
 from plugins.inference.money import Budget

@@ -1,0 +1,49 @@
+"""What the plugin tells of budgets; light, for it is known in every process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub.plugin.db import UnitOfWork
+from hub.plugin.settings import settings_of
+from hub.plugin.topics import Told
+from plugins.inference.settings import InferenceSettings
+
+TELL_JOB = "inference.tell_people"
+
+
+@dataclass(frozen=True)
+class BudgetReached:
+    """So many percent of a budget are spent; told once in its period.
+
+    kind, whose: of a key (its id), an account (a UUID) or a member of one. bound: "soft" or "hard".
+    """
+
+    namespace_id: int
+    kind: str
+    whose: str
+    period: str
+    started_at: datetime
+    bound: str
+    percent: int
+    spent_nano: int
+    limit_nano: int
+
+
+def describe_budget(work: UnitOfWork, event: BudgetReached) -> Told:
+    """What webhooks of the account are told."""
+    data = {
+        "budget": {
+            "kind": event.kind,
+            "whose": event.whose,
+            "period": event.period,
+            "period_start": event.started_at.isoformat(),
+            "bound": event.bound,
+            "percent": event.percent,
+            "spent_nano": event.spent_nano,
+            "limit_nano": event.limit_nano,
+            "currency": settings_of(work.context, InferenceSettings).currency,
+        }
+    }
+    return Told(data, namespace_id=event.namespace_id)
