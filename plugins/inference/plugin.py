@@ -11,6 +11,7 @@ from hub.plugin import (
     JobSpec,
     Metric,
     NavItem,
+    Panel,
     Permission,
     Plugin,
     Role,
@@ -20,7 +21,7 @@ from hub.plugin import (
 )
 from hub.plugin.services import find
 from plugins.inference.settings import InferenceSettings
-from plugins.inference.web import PREFIXES, list_nav_items
+from plugins.inference.web import PREFIXES, list_nav_items, list_panels
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -88,6 +89,9 @@ class InferencePlugin(Plugin):
 
     def nav_items(self) -> Iterable[NavItem]:
         return list_nav_items()
+
+    def panels(self) -> Iterable[Panel]:
+        return list_panels()
 
     def api_blueprints(self) -> Iterable[Any]:
         from plugins.inference.api import blp

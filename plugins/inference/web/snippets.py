@@ -44,7 +44,7 @@ def ways_to_call(model: str = SOME_MODEL) -> list[Way]:
     """With OpenAI's SDK, with Anthropic's, and with curl."""
     site = current_context().settings.effective_base_url.rstrip("/")
     name = json.dumps(model)
-    key = Snippet("export HUB_API_KEY=gk_…", "sh", gettext("A key of yours, made on this page, stands in for gk_…"))
+    key = Snippet("export HUB_API_KEY=gk_…", "sh", gettext("In place of gk_… goes a key of yours."))
     openai = _OPENAI.format(base=json.dumps(f"{site}/v1"), model=name)
     anthropic = _ANTHROPIC.format(base=json.dumps(site), model=name)
     curl = _CURL.format(base=f"{site}/v1", model=name.replace("'", "'\\''"))
