@@ -7,6 +7,7 @@ that what is there is complete.
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import re
 import shutil
@@ -131,12 +132,15 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _make(draft: Path, pins: dict[str, str], *, has_dependencies: bool, say: Callable[[str], None]) -> None:
-    _run([sys.executable, "-m", "venv", str(draft)], say)
+    python = str(draft / "bin" / "python")
+    # The hub's own pip does it where there is one: it takes no part in what runs later.
+    has_pip = importlib.util.find_spec("pip") is not None
+    _run([sys.executable, "-m", "venv", *(["--without-pip"] if has_pip else []), str(draft)], say)
     words = [f"{package}=={version}" for package, version in pins.items()]
     # All of them are named, so that pip decides nothing; with cards, torch brings more than can be named here.
     alone = [] if has_dependencies else ["--no-deps"]
-    pip = [str(draft / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--no-input"]
-    _run([*pip, "--progress-bar", "off", *alone, *words], say)
+    pip = [sys.executable, "-m", "pip", "--python", python] if has_pip else [python, "-m", "pip"]
+    _run([*pip, "--disable-pip-version-check", "install", "--no-input", "--progress-bar", "off", *alone, *words], say)
 
 
 def _run(command: list[str], say: Callable[[str], None]) -> None:

@@ -72,7 +72,8 @@ class LlamaCpp(Gguf):
         context = _whole(order, "ctx-size", min(order.facts.context_length or _MAX_CONTEXT, _MAX_CONTEXT), 64, 2**24)
         layers = str(_whole(order, "n-gpu-layers", _ALL_LAYERS if order.accelerators else 0, -1, 10_000))
         threads = _whole(order, "threads", order.cpus, 0, 4096)
-        pooling = order.engine_args.get("pooling") or "mean"
+        # Another than the model's own would give vectors that look right and are not.
+        pooling = order.engine_args.get("pooling", "").strip()
         projector = next((f"{{mount:{MOUNT}}}/{path}" for path in self.projectors_of(order)), "")
         program = self._program() if target is Target.LOCAL else "/app/llama-server"
         name = self.model_name_of(order)
@@ -89,7 +90,7 @@ class LlamaCpp(Gguf):
         own = {"--ctx-size", "--parallel", "--threads", "--n-gpu-layers", "--pooling"}
         rest = _without(arguments, own)
         host = "127.0.0.1" if target is Target.LOCAL else "0.0.0.0"
-        kind = {"embeddings": ["--embeddings", "--pooling", pooling], "rerank": ["--reranking"]}
+        kind = {"embeddings": ["--embeddings", *flags(pooling=pooling)], "rerank": ["--reranking"]}
         return [
             *(program, "-m", model, *flags(host=host, port="{port}", alias=name)),
             *("-np", str(parallel), "-c", str(parallel * context), "--metrics", "--no-webui", "--no-slots"),

@@ -39,9 +39,9 @@ def parameters_of(options: argparse.Namespace) -> Any:
     if options.mmproj:
         wanted.mmproj.path = options.mmproj
     if options.mode != "text":
-        pooling = "rank" if options.mode == "rerank" else options.pooling
         wanted.embedding = True
-        wanted.pooling_type = getattr(xllamacpp.llama_pooling_type, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
+        if pooling := "rank" if options.mode == "rerank" else options.pooling:
+            wanted.pooling_type = getattr(xllamacpp.llama_pooling_type, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
         # An input is computed at once or not at all.
         wanted.n_batch = wanted.n_ubatch = options.context
     return wanted
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--mode", choices=("text", "embeddings", "rerank"), default="text")
-    parser.add_argument("--pooling", choices=POOLINGS, default="mean")
+    parser.add_argument("--pooling", choices=POOLINGS, default="", help="of embeddings; as the model says where empty")
     parser.add_argument("--context", type=int, default=4096, help="longest prompt and answer together, in tokens")
     parser.add_argument("--parallel", type=int, default=1, help="how many requests are computed at once")
     parser.add_argument("--threads", type=int, default=0)

@@ -109,6 +109,22 @@ def llama(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Iterato
         stop(running)
 
 
+def test_llama_cpp_makes_vectors(tmp_path, model_file):
+    variant = GgufFile(model_file.name, files=(model_file.name,))
+    known = facts("llama", formats=("gguf",), gguf_files=(variant,), context_length=512, task="feature-extraction")
+    arguments = {"threads": "1", "pooling": "mean"}
+    running = start(
+        tmp_path, "llama.cpp", Order(NAME, known, entrypoint=variant.path, engine_args=arguments), model_file.parent
+    )
+    try:
+        running.wait_until_ready()
+        answer = running.api.post("/v1/embeddings", {"input": ["a cat", "a dog"]}).json
+        assert [len(one["embedding"]) for one in answer["data"]] == [576, 576]
+        assert answer["usage"]["prompt_tokens"] > 2
+    finally:
+        stop(running)
+
+
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     arguments = {"threads": "1", "context": "1024", "waiting": "1"}
