@@ -20,6 +20,7 @@ _HEAD_END, _LAST_PIECE = b"\r\n\r\n", b"\r\n0\r\n\r\n"
 _LENGTH = b"content-length:"
 _EVENT = b"data: {"
 _GIVE_UP_S = 60.0
+_LEAST_ANSWERS = 8
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,9 @@ def _run(order: Order) -> Yield:
             client = clients[number]
             count, is_over = client.take()
             now = time.perf_counter()
+            if now >= end and len(found.times) < _LEAST_ANSWERS:
+                # So slow a server has more time.
+                end = now + 1e-6
             if start <= now < end:
                 events += count
             if count and not client.has_event:
@@ -162,7 +166,7 @@ def _run(order: Order) -> Yield:
                     client.ask()
                 else:
                     busy -= 1
-    return replace(found, events=events)
+    return replace(found, events=events, seconds=end - start)
 
 
 if __name__ == "__main__":

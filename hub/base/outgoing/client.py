@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -77,6 +78,31 @@ def _refuse(reason: str) -> Invalid:
 
 def _no_answer(reason: str) -> Unavailable:
     return Unavailable(f"There was no answer: {reason}.", code="outgoing_no_answer")
+
+
+# The same few addresses are asked a thousand times a second.
+@lru_cache(maxsize=1024)
+def _parse(url: str) -> Target:
+    if len(url) > MAX_URL_CHARS:
+        raise _refuse(f"it is longer than {MAX_URL_CHARS} characters")
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise _refuse("it holds a character that must be percent-encoded, or in a host name written as xn--...")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _refuse("it is no valid URL") from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise _refuse("it must begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise _refuse("it holds a user name or password")
+    host = (parts.hostname or "").removesuffix(".")
+    # Brackets are around IPv6 addresses and nothing else.
+    is_spelt = ("[" in parts.netloc) == (":" in host) and (parse_address(host) is not None or is_host_name(host))
+    if port == 0 or not is_spelt:
+        raise _refuse("it names no host and port in the usual spelling")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
 
 
 def resolve_by_system(name: str, port: int) -> Sequence[str]:
@@ -150,26 +176,7 @@ class Outgoing:
 
     def parse(self, url: str) -> Target:
         """An address, taken apart and not yet judged. Raises Invalid (``outgoing_refused``)."""
-        if len(url) > MAX_URL_CHARS:
-            raise _refuse(f"it is longer than {MAX_URL_CHARS} characters")
-        if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-            raise _refuse("it holds a character that must be percent-encoded, or in a host name written as xn--...")
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise _refuse("it is no valid URL") from None
-        if parts.scheme not in _DEFAULT_PORTS:
-            raise _refuse("it must begin with http:// or https://")
-        if "@" in parts.netloc:
-            raise _refuse("it holds a user name or password")
-        host = (parts.hostname or "").removesuffix(".")
-        # Brackets are around IPv6 addresses and nothing else.
-        is_spelt = ("[" in parts.netloc) == (":" in host) and (parse_address(host) is not None or is_host_name(host))
-        if port == 0 or not is_spelt:
-            raise _refuse("it names no host and port in the usual spelling")
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return Target(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
+        return _parse(url)
 
     def _locate(self, target: Target, limit_s: float) -> list[Address]:
         """The addresses to connect to, all of them judged. Raises Invalid, Unavailable."""

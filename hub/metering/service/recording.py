@@ -26,6 +26,10 @@ def record(work: UnitOfWork, usages: Sequence[Usage]) -> int:
     """
     for usage in usages:
         usage.check()
+    return _record(work, usages)
+
+
+def _record(work: UnitOfWork, usages: Sequence[Usage]) -> int:
     now = work.now()
     rows = [_row_of(usage) | {"recorded_at": now} for usage in usages]
     new = insert_new(work.session, UsageEvent, rows)
@@ -117,7 +121,7 @@ class UsageWriter:
                 self._waiting = _Batch()
             try:
                 with unit_of_work(self._context) as work:
-                    record(work, batch.usages)
+                    _record(work, batch.usages)
                     for model, rows in batch.beside.items():
                         insert_new(work.session, model, rows)
             except Exception as error:

@@ -9,6 +9,7 @@ import threading
 from bisect import bisect
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from hub.plugin import Context
@@ -29,6 +30,7 @@ ROUTES = (
 )
 
 
+@lru_cache(maxsize=1024)
 def endpoint_of(url: str, route: str) -> str:
     """Where an upstream answers a route: its address may or may not name one."""
     base, query = (url.partition("?")[0], url.partition("?")[2])
