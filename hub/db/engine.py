@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Hashable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.write_lock = threading.Lock()
         self.estimates: dict[Hashable, tuple[int, float]] = {}  # of ``totals``
+        self.moments: dict[Hashable, tuple[datetime, Any]] = {}  # of ``moments``, until this process writes
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         self.engine = self._create_engine()

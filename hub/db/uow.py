@@ -109,6 +109,7 @@ def unit_of_work(context: Context) -> Iterator[UnitOfWork]:
             database.begin_write(session)
         yield work
         session.commit()
+        database.moments = {}
     except BaseException:
         session.rollback()
         raise

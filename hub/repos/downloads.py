@@ -19,6 +19,7 @@ from hub.base.context import Context, Key
 from hub.base.log import get_logger
 from hub.base.secrets import SECRET
 from hub.db.insert import insert_new, insert_new_keys
+from hub.db.moments import remembered
 from hub.db.uow import UnitOfWork, reading, unit_of_work
 from hub.repos.lookup import get_readable
 from hub.repos.models import DayDownloads, Repository
@@ -31,6 +32,8 @@ WRITE_AFTER_S = 2.0
 # Of one writing: more different downloads than these within two seconds are counted, and by no day.
 MAX_SEEN = 10_000
 _BATCH = 500
+# What pages tell may be so much older than what is counted.
+_KNOWN_FOR_S = 5.0
 
 
 def add_download(work: UnitOfWork, *, actor: Actor, repository_id: int) -> None:
@@ -207,7 +210,12 @@ def list_days(work: UnitOfWork, *, repository_ids: Sequence[int], days: int) -> 
 
     What administrators' programs told (``set_day_downloads``) is in the downloads.
     """
-    today = work.now().date()
+    asked, today = tuple(repository_ids), work.now().date()
+    key = ("downloads by day", asked, days, today)
+    return remembered(work, key, lambda: _list_days(work, asked, today, days), for_s=_KNOWN_FOR_S)
+
+
+def _list_days(work: UnitOfWork, repository_ids: Sequence[int], today: date, days: int) -> dict[int, list[DayCount]]:
     first = today - timedelta(days=days - 1)
     found: dict[tuple[int, date], tuple[int, int]] = {}
     for repository_id, day, downloads, clients in work.rows(_DAYS, {"ids": [*repository_ids], "since": first}):
@@ -244,11 +252,16 @@ _RECENT = union_all(
 
 def count_recent(work: UnitOfWork, *, repository_ids: Sequence[int]) -> dict[int, int]:
     """The downloads of each repository in the last ``RECENT_DAYS``; those without any are absent. One query at most."""
+    if not repository_ids:
+        return {}
+    asked, since = tuple(repository_ids), work.now().date() - timedelta(days=RECENT_DAYS - 1)
+    return remembered(work, ("recent", asked, since), lambda: _count_since(work, asked, since), for_s=_KNOWN_FOR_S)
+
+
+def _count_since(work: UnitOfWork, repository_ids: Sequence[int], since: date) -> dict[int, int]:
     found: dict[int, int] = {}
-    if repository_ids:
-        since = work.now().date() - timedelta(days=RECENT_DAYS - 1)
-        for id, count in work.rows(_RECENT, {"ids": [*repository_ids], "since": since}):
-            found[id] = found.get(id, 0) + int(count)
+    for id, count in work.rows(_RECENT, {"ids": [*repository_ids], "since": since}):
+        found[id] = found.get(id, 0) + int(count)
     return found
 
 

@@ -205,6 +205,16 @@ def get_readable_place(
     return place
 
 
+# For what a higher floor wants with the row of ``get_shown``: the id of the repository that is asked for.
+ID_AT_PATH = (
+    select(Repository.id)
+    .join(Namespace, Namespace.id == Repository.namespace_id)
+    .where(_IS_AT_PATH)
+    .correlate(None)
+    .scalar_subquery()
+)
+
+
 @lru_cache(maxsize=8)
 def _shown_by_path(also: ColumnElement[Any] | None) -> Select[Any]:
     return (ROWS if also is None else ROWS.add_columns(also)).where(_IS_AT_PATH)

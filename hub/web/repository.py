@@ -9,13 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Response, request, url_for
+from sqlalchemy import String, cast, func, literal
 from werkzeug.routing import RequestRedirect
 
 from hub.assets.search.choices import SHORT_KEYS
 from hub.assets.service.known import KnownLabel
-from hub.assets.service.labels import labels_of
+from hub.assets.service.labels import LABEL_IDS, labels_shown
 from hub.assets.service.likes import liked_by
-from hub.community.service.board import count_open
+from hub.community.service.board import count_open, open_count_of
 from hub.community.service.watches import find_level
 from hub.db.uow import UnitOfWork, reading
 from hub.http.actor import current_actor
@@ -23,7 +24,8 @@ from hub.http.context import current_context
 from hub.http.words import readdressed
 from hub.repos.addresses import CloneAddresses
 from hub.repos.kinds import COMMUNITY, RepositoryKind
-from hub.repos.rows import Shown
+from hub.repos.lookup import ID_AT_PATH
+from hub.repos.rows import RepositoryRow, Shown
 from hub.repos.service import get_shown
 from hub.repos.service.listing import Access, access_of
 from hub.web.i18n import gettext
@@ -169,14 +171,24 @@ def open_page_in(work: UnitOfWork, kind: RepositoryKind, namespace: str, name: s
     """As ``open_page``, in a unit of work that the page reads more in."""
     actor = current_actor()
     asked = f"{namespace}/{name}"
-    shown = get_shown(work, actor=actor, kind=kind.name, path=asked)
+    shown = get_shown(work, actor=actor, kind=kind.name, path=asked, also=_ALSO)
     if shown.path != asked and request.method == "GET":
         raise RequestRedirect(_moved(kind, shown.path))
     access = access_of(work, actor=actor, repositories=[shown])[shown.id]
     is_liked = shown.id in liked_by(work, actor=actor, repository_ids=[shown.id])
-    labels = labels_of(work, [shown.id]).get(shown.id, [])
+    labels = labels_shown(work, [shown]).get(shown.id, [])
     watch = find_level(work, actor=actor, repository_id=shown.id).value
-    return RepositoryPage(kind, shown, access, is_liked, tab, labels, count_open(work, shown.id), watch)
+    if isinstance(shown, RepositoryRow):
+        open_threads = int(shown.also.rpartition(";")[2])
+        # What lists read with their rows is something else.
+        shown = shown._replace(also=None, has_also=False)
+    else:
+        open_threads = count_open(work, shown.id)
+    return RepositoryPage(kind, shown, access, is_liked, tab, labels, open_threads, watch)
+
+
+# With the labels' ids and how much is open, what every page of a repository shows is one query.
+_ALSO = func.coalesce(LABEL_IDS, "") + literal(";") + cast(open_count_of(ID_AT_PATH), String)
 
 
 def _moved(kind: RepositoryKind, path: str) -> str:

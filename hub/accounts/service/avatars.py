@@ -7,10 +7,12 @@ from collections.abc import Collection
 from sqlalchemy import bindparam, func, select
 
 from hub.accounts.models import Namespace, Organization, User
+from hub.db.moments import remembered
 from hub.db.uow import UnitOfWork
 
 # Where a picture that is kept here is found; ``SMALL`` after it gives the one that lists show.
 ADDRESS, SMALL = "/-/pictures/", "/small"
+_KNOWN_FOR_S = 5.0
 
 _PICTURES = (
     select(Namespace.id, func.coalesce(User.avatar, Organization.logo, ""))
@@ -42,4 +44,9 @@ def avatars_of(work: UnitOfWork, namespace_ids: Collection[int]) -> dict[int, st
     """The address of each namespace's picture; those without one are absent. One query at most."""
     if not namespace_ids:
         return {}
+    ids = frozenset(namespace_ids)
+    return remembered(work, ("avatars", ids), lambda: _find_pictures(work, ids), for_s=_KNOWN_FOR_S)
+
+
+def _find_pictures(work: UnitOfWork, namespace_ids: Collection[int]) -> dict[int, str]:
     return {id: picture for id, picture in work.rows(_PICTURES, {"ids": [*namespace_ids]}) if picture}

@@ -22,6 +22,7 @@ from hub.assets.service.catalogue import MAX_SEARCH_CHARS
 from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
 from hub.db.engine import PLANNED_EACH_TIME
+from hub.db.moments import remembered
 from hub.db.shapes import Shape, shape_of
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork
@@ -30,6 +31,7 @@ from hub.repos.models import Repository
 from hub.repos.searching import matches
 
 EXACT_LIMIT = 1_000
+KNOWN_FOR_S = 5.0
 SAMPLE_SIZE = 700
 # The sample is of so many pieces; within each, neighbours.
 _WINDOWS = 20
@@ -87,14 +89,31 @@ def find_facets(
     categories: none for the usual ones and those in which something is chosen. Four queries at most for all categories
     without a choice together, and for each one with a choice. containing: only labels whose name has this in it, in any
     case. Raises Invalid (``REQ-ERR-6``: too many categories).
+
+    They may be ``KNOWN_FOR_S`` old.
     """
     asked = list(dict.fromkeys(categories or (*USUAL, *(category for category, _names in choices))))
     if len(asked) > MAX_CATEGORIES:
         raise Invalid(f"More than {MAX_CATEGORIES} categories at once.", code="REQ-ERR-6", query="categories")
+    base = [is_live(), may_read(actor), Repository.kind == kind, *matches(search), *where]
+    # Who asks is among the values: what one may see is told to nobody else.
+    shape, values = shape_of(base)
+    chosen = tuple((category, *names) for category, names in choices)
+    key = ("facets", kind, shape, repr(values), chosen, *asked, containing)
+    return remembered(work, key, lambda: _find_facets(work, kind, base, choices, asked, containing), for_s=KNOWN_FOR_S)
+
+
+def _find_facets(
+    work: UnitOfWork,
+    kind: str,
+    base: Sequence[ColumnElement[bool]],
+    choices: Sequence[Choice],
+    asked: Sequence[str],
+    containing: str,
+) -> list[Facet]:
     known = {name for (name,) in work.rows(_CATEGORIES, {"scope": kind})}
     asked = [category for category in asked if category in known]
     found_choices = [*zip(choices, find_choices(work, scopes=[kind], choices=choices), strict=True)]
-    base = [is_live(), may_read(actor), Repository.kind == kind, *matches(search), *where]
     chosen: dict[str, set[str]] = defaultdict(set)
     for category, names in choices:
         chosen[category] |= set(names)

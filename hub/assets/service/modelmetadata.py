@@ -37,6 +37,7 @@ ALSO: ColumnElement[str] = func.coalesce(LABEL_IDS, "") + literal(";") + func.co
 _OF_LIST = select(ModelMetadata.repository_id, ModelMetadata.brief).where(
     ModelMetadata.repository_id.in_(bindparam("repository_ids", expanding=True))
 )
+_OF_MODEL = select(*ModelMetadata.__table__.columns).where(ModelMetadata.repository_id == bindparam("repository_id"))
 
 
 class Brief(NamedTuple):
@@ -131,8 +132,12 @@ def find_metadata(work: UnitOfWork, *, actor: Actor, repository: Repository) -> 
 
 
 def find_known_metadata(work: UnitOfWork, repository: Shown) -> ModelMetadata | None:
-    """The same for a repository that was opened for its viewer already; None before they were read. One query."""
-    return work.session.get(ModelMetadata, repository.id)
+    """The same for a repository that was opened for its viewer already; None before they were read. One query.
+
+    It is for reading: no session knows it.
+    """
+    found = work.rows(_OF_MODEL, {"repository_id": repository.id})
+    return ModelMetadata(**found[0]._mapping) if found else None
 
 
 def list_quantizations(

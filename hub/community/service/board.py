@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, false, func, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, false, func, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from hub.accounts.models import Namespace, User
@@ -199,12 +199,17 @@ def count_open(work: UnitOfWork, repository_id: int) -> int:
     return int(work.rows(_OPEN, {"repository_id": repository_id})[0][0])
 
 
-_OPEN = select(func.count()).select_from(
-    select(Discussion.id)
-    .where(Discussion.repository_id == bindparam("repository_id"), Discussion.status.in_(OPEN))
-    .limit(MAX_COUNTED)
-    .subquery()
-)
+def open_count_of(repository_id: ColumnElement[int]) -> ColumnElement[int]:
+    """The same as a part of another query, for the one repository of that id."""
+    return _open_of(repository_id).scalar_subquery()
+
+
+def _open_of(repository_id: ColumnElement[int]) -> Select[int]:
+    is_open = (Discussion.repository_id == repository_id, Discussion.status.in_(OPEN))
+    return select(func.count()).select_from(select(Discussion.id).where(*is_open).limit(MAX_COUNTED).subquery())
+
+
+_OPEN = _open_of(bindparam("repository_id", type_=Integer))
 
 
 def _count(work: UnitOfWork, where: Sequence[ColumnElement[bool]], wanted: Wanted) -> tuple[Counts, int, bool]:

@@ -13,6 +13,7 @@ from hub.base.log import get_logger
 from hub.base.paging import Page, PageArgs
 from hub.community.models import Broadcast
 from hub.community.service.texts import check_content
+from hub.db.moments import remembered
 from hub.db.uow import UnitOfWork
 
 log = get_logger(__name__)
@@ -21,15 +22,21 @@ log = get_logger(__name__)
 FORMS = ("banner", "message")
 THEMES = ("light", "dark")
 MAX_BROADCAST_CHARS = 10_000
+# So much later it may begin to be shown by a process in which it was not made.
+KNOWN_FOR_S = 3.0
 
 
 def find_active_broadcast(work: UnitOfWork) -> Broadcast | None:
     """The broadcast that everybody shall see now, or None. It is for reading: no session knows it."""
-    # Every page asks.
     now = work.now()
-    found = work.rows(_BEGUN, {"now": now})
-    broadcast = Broadcast(**found[0]._mapping) if found else None
+    # Every page asks.
+    broadcast = remembered(work, "broadcast", lambda: _find_begun(work, now), for_s=KNOWN_FOR_S)
     return broadcast if broadcast is not None and broadcast.is_shown(now) else None
+
+
+def _find_begun(work: UnitOfWork, now: datetime) -> Broadcast | None:
+    found = work.rows(_BEGUN, {"now": now})
+    return Broadcast(**found[0]._mapping) if found else None
 
 
 # The one that began last: it ends those before, also when its own end comes. Two that were activated at the very same

@@ -173,6 +173,7 @@ def test_a_thread_tells_what_happened_and_what_one_may_do(context, world, look, 
     look("bob", f"{place}?part=comment&comment=99999", 404, **PART)
 
     def count():
+        look("ada", place)  # what all pages ask is remembered for moments
         with count_queries() as queries:
             look("ada", place)
         return len(queries)

@@ -361,3 +361,36 @@ def test_pages_are_compressed_for_those_whose_page_holds_nothing_of_theirs(clien
         assert "Content-Encoding" not in client.get("/", headers=headers).headers
     client.set_cookie("hub_session", "x")
     assert "Content-Encoding" not in client.get("/", headers=packed).headers
+
+
+# Speed: a page asks the database little, whoever looks.
+
+
+@pytest.fixture
+def read_again(client, make_user, make_repository, sign_in, count_queries):
+    """``read_again(path, headers)``: how many queries a page takes that was seen before."""
+    ada = make_user("grace")
+    make_repository(ada, "thing")
+    make_repository(ada, "trainer", kind="code")
+
+    def count(path, headers):
+        assert client.get(path, headers=headers).status_code == 200
+        with count_queries() as queries:
+            assert client.get(path, headers=headers).status_code == 200
+        # The licence is looked at once a minute, whoever asks then.
+        return len([query for query in queries if "FROM licenses" not in query])
+
+    return count
+
+
+@pytest.mark.parametrize(
+    "path, of_nobody, of_somebody",
+    [
+        ("/models/grace/thing", 2, 7),
+        ("/models", 1, 3),
+        ("/codes/grace/trainer/files/main", 1, 6),
+    ],
+)
+def test_a_page_takes_few_queries(read_again, sign_in, path, of_nobody, of_somebody):
+    assert read_again(path, HTML) == of_nobody
+    assert read_again(path, sign_in()) == of_somebody
