@@ -38,7 +38,7 @@ _TEXTS = ("search", "author", "source", "visibility")
 _NUMBERS = {"params_min": "model_params_min", "params_max": "model_params_max", "fits": "fits"}
 
 
-_Counted = tuple[str, str, str, int | None]  # name, title, group, count
+_Counted = tuple[str, str, str, int | None]  # name, own title, group, count
 
 
 @dataclass(frozen=True)
@@ -170,15 +170,13 @@ def facet_views(kind: RepositoryKind, found: Sequence[Facet], *, whole: str = ""
     by_category, names = {facet.category: facet for facet in found}, titles()
     views = []
     for key in facet_keys(kind):
-        chosen = values_of(request.args.get(key, ""))
+        chosen, category = values_of(request.args.get(key, "")), ""
         if key in SHORT_KEYS:
             facet = by_category.get(SHORT_KEYS[key])
             if facet is None:
                 continue
-            values: list[_Counted] = [
-                (value.name, label_title(facet.category, value.name, value.show_name), value.group, value.count)
-                for value in facet.values
-            ]
+            category = facet.category
+            values: list[_Counted] = [(value.name, value.show_name, value.group, value.count) for value in facet.values]
             # What was chosen and nothing has any more must be there to be given up.
             known = {name for name, *_ in values}
             values = [(name, name, "", 0) for name in chosen if name not in known] + values
@@ -186,13 +184,14 @@ def facet_views(kind: RepositoryKind, found: Sequence[Facet], *, whole: str = ""
         else:
             field = next(field for field in kind.details if field.name == key)
             values, is_estimate = [(choice, choice, "", None) for choice in field.choices], False
-        views.append(_view_of(key, names.get(key, key), values, chosen, whole == key, is_estimate))
+        views.append(_view_of(key, names.get(key, key), category, values, chosen, whole == key, is_estimate))
     return [view for view in views if view.values or whole == view.key]
 
 
 def _view_of(
     key: str,
     title: str,
+    category: str,
     values: Sequence[_Counted],
     chosen: Sequence[str],
     is_whole: bool,
@@ -203,8 +202,11 @@ def _view_of(
     shown = sorted_values if is_whole else sorted_values[: max(SHOWN_VALUES, len(chosen))]
     all_url = with_query(facet=key) if len(shown) < len(values) else ""
     views = [
-        Value(name, shown_name, group, count, name in chosen, _toggled(key, name, chosen))
-        for name, shown_name, group, count in shown
+        Value(
+            *(name, label_title(category, name, own_title) if category else own_title, group, count, name in chosen),
+            _toggled(key, name, chosen),
+        )
+        for name, own_title, group, count in shown
     ]
     return FacetView(key, title, views, all_url, is_estimate, is_whole)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,22 @@ def translate(english: str, **values: object) -> Markup:
         # A text without values may say "%%", as those with values do.
         found = _kept_markup[key] = Markup(gettext(english)) % {}  # noqa: S704
     return found
+
+
+@cache
+def translator(language: str) -> Callable[..., Markup]:
+    """``translate`` for pages in a language, which asks for none: a page has hundreds of texts."""
+    kept: dict[str, Markup] = {}
+
+    def translate_in(english: str, **values: object) -> Markup:
+        if not values and (found := kept.get(english)) is not None:
+            return found
+        found = translate(english, **values)
+        if not values and len(kept) < _MAX_KEPT:
+            kept[english] = found
+        return found
+
+    return translate_in
 
 
 def gettext(english: str, **values: object) -> str:

@@ -28,8 +28,9 @@ from hub.http.context import current_context
 from hub.http.words import sent_address, sent_path
 from hub.licensing.service import LICENSING
 from hub.repos.kinds import KINDS, get_kind
+from hub.web import compiling
 from hub.web.assets import asset_url, icon
-from hub.web.i18n import LANGUAGES, LOCALE_COOKIE, ZONE_COOKIE, current_language, gettext
+from hub.web.i18n import LANGUAGES, LOCALE_COOKIE, ZONE_COOKIE, current_language, gettext, translator
 from hub.web.kinds import plural_title
 from hub.web.label_titles import label_title
 from hub.web.looks import LOOKS, WEEK_COOKIE, find_looks, marks_of
@@ -49,6 +50,7 @@ _THEMES = ("light", "dark")
 # Half a millisecond for the longest pages, which then are a sixth as long.
 _LEVEL = 1
 _COMPRESSED_FROM_BYTES = 2048
+_MAX_URLS = 2_000
 
 # Scripts come from the hub itself and from nowhere else, none from within a page; nothing may frame its pages.
 # Styles within a page set widths and colours of charts and labels; what users write carries none.
@@ -63,9 +65,11 @@ def install(app: Flask, context: Context) -> None:
     """Let the application's templates be the theme's, and give them what every page shows; once, by the room."""
     theme = context.settings.theme
     app.jinja_loader = create_loader(theme)
+    compiling.install(app.jinja_env)
     app.jinja_env.filters["label_title"] = label_title
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
+        url_for=_kept_urls(app),
         asset=partial(asset_url, theme),
         icon=partial(icon, theme),
         languages=LANGUAGES,
@@ -109,6 +113,25 @@ def _compressed(response: Response) -> Response:
         response.set_data(gzip.compress(body, _LEVEL, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
     return response
+
+
+def _kept_urls(app: Flask) -> Callable[..., str]:
+    """For templates: ``url_for``, which a page asks for the same few addresses again and again."""
+    kept: dict[Hashable, str] = {}
+
+    def find(endpoint: str, **values: Any) -> str:
+        # What is relative to the view, or says more than the path (``_external``), depends on the request.
+        is_same = not endpoint.startswith(".") and not any(name.startswith("_") for name in values)
+        if not is_same or not all(isinstance(value, str) for value in values.values()):
+            return app.url_for(endpoint, **values)
+        key = (request.script_root, endpoint, *values.items())
+        if (found := kept.get(key)) is None:
+            if len(kept) >= _MAX_URLS:
+                kept.clear()
+            found = kept[key] = app.url_for(endpoint, **values)
+        return found
+
+    return find
 
 
 def _same_for_all() -> Callable[[str], Markup]:
@@ -194,13 +217,17 @@ def page_values() -> dict[str, Any]:
     viewer = find_viewer()
     standing = licensing.standing()
     theme, looks = request.cookies.get(THEME_COOKIE, ""), find_looks()
+    language = current_language()
+    translate = translator(language)
     return {
+        "_": translate,
+        "gettext": translate,
         "viewer": viewer,
         "csrf": csrf_token() or "",
         "theme": theme if theme in _THEMES else "system",
         "looks": looks,
         "look_marks": marks_of(looks),
-        "locale": current_language(),
+        "locale": language,
         "here": sent_address(),
         "edition": licensing.edition,
         "notices": [
