@@ -128,7 +128,7 @@ def filter_rows(query: dict[str, Any]) -> Response:
     return _send_rows(query, where=query["where"], order_by=query["orderby"])
 
 
-def _send_rows(query: Mapping[str, Any], **words: str) -> Response:
+def _send_rows(query: Mapping[str, Any], *, search: str = "", where: str = "", order_by: str = "") -> Response:
     repository = find_data_set(query["dataset"])
     asked = Asked(query["config"], query["split"], query["revision"])
     page = read_rows(
@@ -138,7 +138,9 @@ def _send_rows(query: Mapping[str, Any], **words: str) -> Response:
         actor=current_actor(),
         offset=query["offset"],
         limit=query["length"],
-        **words,
+        search=search,
+        where=where,
+        order_by=order_by,
     )
     return views.send_json(rows_view(repository, page), {"X-Revision": page.commit_id})
 

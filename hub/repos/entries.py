@@ -178,8 +178,11 @@ def last_commits_of(
 
 def read_refs(context: Context, repository: Shown) -> tuple[Sequence[Branch], Sequence[Tag]]:
     """The branches and the tags, at most ``MAX_REFS`` of each."""
-    path = repository_path(context.settings, repository)
-    return offload(list_branches, path, limit=MAX_REFS).items, offload(list_tags, path, limit=MAX_REFS).items
+    return offload(_read_refs, repository_path(context.settings, repository))
+
+
+def _read_refs(path: Path) -> tuple[Sequence[Branch], Sequence[Tag]]:
+    return list_branches(path, limit=MAX_REFS).items, list_tags(path, limit=MAX_REFS).items
 
 
 def read_other_refs(context: Context, repository: Shown, *, prefix: str) -> list[tuple[str, str]]:

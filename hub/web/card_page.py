@@ -195,7 +195,9 @@ def read_preview(context: Context, repo: RepositoryPage, *, actor: Actor) -> Pre
             return Preview(catalogue)
         first = catalogue.configs[0]
         asked = Asked(first.name, first.splits[0].name)
-        return Preview(catalogue, read_rows(context, repo.shown, asked, actor=actor, limit=PREVIEW_ROWS))
+        source = catalogue.sources[asked.config, asked.split]
+        page = read_rows(context, repo.shown, asked, actor=actor, limit=PREVIEW_ROWS, source=source)
+        return Preview(catalogue, page)
     except Conflict:
         return Preview(catalogue, fault=gettext("The table is being made. Come back in a moment."))
     except HubError as error:

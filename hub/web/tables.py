@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from hub.assets.viewer.expressions import quote_name, quote_value
@@ -17,8 +17,7 @@ SHORT_CHARS = 300
 MAX_TURNS = 20
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A value. form: null, text, number, boolean, json, chat, image, audio, video. is_cut: there is more of it."""
 
     form: str
@@ -28,8 +27,7 @@ class Cell:
     turns: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row. number: its place in the table, from 0."""
 
     number: int
@@ -53,11 +51,7 @@ def rows_of(repo: RepositoryPage, asked: Asked, page: RowPage, *, columns: range
     return [
         Row(
             number,
-            [
-                _cell(row[at], is_cut=(line, at) in cut, src=f"{media}&row={number}&column={at}")
-                for at in columns
-                if at < len(row)
-            ],
+            [_cell(row[at], (line, at) in cut, media, number, at) for at in columns if at < len(row)],
         )
         for line, (number, row) in enumerate(zip(page.numbers, page.rows, strict=True))
     ]
@@ -70,16 +64,18 @@ def _media_address(repo: RepositoryPage, asked: Asked, page: RowPage) -> str:
     return f"{repo.api}/dataviewer/media?{words}"
 
 
-def _cell(value: Any, *, is_cut: bool, src: str) -> Cell:
+def _cell(value: Any, is_cut: bool, media: str, number: int, column: int) -> Cell:
+    # A page has hundreds, most of them texts.
+    if isinstance(value, str):
+        return Cell("text", value[:SHORT_CHARS], is_cut or len(value) > SHORT_CHARS)
     if value is None:
         return Cell("null")
     if isinstance(value, bool):
         return Cell("boolean", "true" if value else "false")
     if isinstance(value, int | float):
         return Cell("number", str(value))
-    if isinstance(value, str):
-        return Cell("text", value[:SHORT_CHARS], is_cut or len(value) > SHORT_CHARS)
     if isinstance(value, dict) and value.get("_type") in ("image", "audio"):
+        src = f"{media}&row={number}&column={column}"
         return Cell(str(value["_type"]), str(value.get("path") or ""), src=src)
     if turns := _turns(value):
         return Cell("chat", is_cut=is_cut or len(value) > MAX_TURNS, turns=turns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from hub.assets.viewer.features import media_of
 from hub.assets.viewer.media import rows_of_folder
 from hub.assets.viewer.parts import Column, Content, Table
 from hub.assets.viewer.queries import query_rows
+from hub.assets.viewer.recent import RECENT
 from hub.assets.viewer.tables import SplitSource, find_source, open_source, pending, unreadable
 from hub.base.context import Context
 from hub.base.errors import Conflict, Invalid, NotFound, TooLarge, Unprocessable
@@ -79,17 +81,19 @@ def read_rows(
     search: str = "",
     where: str = "",
     order_by: str = "",
+    source: SplitSource | None = None,
 ) -> RowPage:
     """A page of a table, or of what a filter and a word find in it.
 
-    While the table is being made, its first rows are read from where its files begin.
+    source: the files, where they were found for the same actor just now. While the table is being made, its first rows
+    are read from where its files begin.
     Raises NotFound (``revision_not_found``, ``table_not_found``, ``entry_not_found``), Conflict (``table_pending``:
     what was asked needs the whole table), Unprocessable (``table_unreadable``), Invalid, Unavailable; NotSignedIn or
     Denied (``gated_repository``).
     """
     if not 0 <= limit <= MAX_ROWS or not 0 <= offset < 2**53:
         raise Invalid(f"A page has up to {MAX_ROWS} rows, and an offset is not negative.", code="rows_invalid")
-    source = find(context, repository, asked, actor=actor)
+    source = source or find(context, repository, asked, actor=actor)
     is_query = bool(search or where or order_by)
     try:
         table = open_source(context, repository, source)
@@ -143,8 +147,13 @@ def _page(table: Table, offset: int, limit: int) -> RowPage:
     read: dict[str, Any] = {"rows": [], "cut": []}
     if parts:
         arguments = {"spans": spans, "media": _media(table.columns), "columns": len(table.columns)}
+        key = (table.digest, *(part.etag for part in parts), json.dumps(arguments))
+        # What is lost from the store must be missed, so that it is made again.
+        is_there = all(part.local_path is None or part.local_path.exists() for part in parts)
         try:
-            read = CHILDREN.call("rows", arguments, parts, deadline_s=_ROWS_S)
+            read = RECENT.get(
+                key, lambda: CHILDREN.call("rows", arguments, parts, deadline_s=_ROWS_S), may_be_kept=is_there
+            )
         except ReadingFailed as error:
             raise unreadable(error.told) from None
     return RowPage(

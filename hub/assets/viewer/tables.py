@@ -92,11 +92,12 @@ class ConfigState:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The tables of a revision."""
+    """The tables of a revision. sources: the files of each, by the names of configuration and split."""
 
     commit_id: str
     configs: Sequence[ConfigState] = ()
     failures: Sequence[FileFailure] = field(default=())
+    sources: Mapping[tuple[str, str], SplitSource] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def find_catalogue(context: Context, repository: Shown, *, actor: Actor, revisio
             splits.append(state)
             failures += [FileFailure(config.name, split.name, path, reason) for path, reason in unread]
         configs.append(ConfigState(config.name, config.format, splits))
-    return Catalogue(layout.commit_id, configs, failures)
+    return Catalogue(layout.commit_id, configs, failures, sources)
 
 
 def open_table(

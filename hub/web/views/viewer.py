@@ -81,6 +81,7 @@ def show_table(kind: RepositoryKind, namespace: str, name: str, config: str, spl
             search=words["search"],
             where=words["where"],
             order_by=words["orderby"],
+            source=found.sources.get((config, split)),
         )
     except (Conflict, Invalid, Unprocessable) as error:
         fault = error
