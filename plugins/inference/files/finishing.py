@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
+import msgspec
 from sqlalchemy import select
 
 from hub.plugin import Context, get_logger
 from hub.plugin.db import reading
+from hub.plugin.settings import settings_of
 from plugins.inference.files import batches
+from plugins.inference.files.input import find_input, unread_lines
+from plugins.inference.files.lines import read_line
 from plugins.inference.files.models import Batch, BatchResult, BatchStatus
 from plugins.inference.files.service import write_file
 from plugins.inference.gateway.multipart import SPOOL_BYTES
+from plugins.inference.settings import InferenceSettings
 
 log = get_logger(__name__)
 
 # Each may have megabytes.
 _AT_ONCE = 20
 _RENEW_EVERY = 500
+_EXPIRED = {"code": "batch_expired", "message": "The batch's time was over before this call was made."}
 
 
 def finish(context: Context, batch: Batch, lease: str) -> None:
@@ -37,8 +43,12 @@ def finish(context: Context, batch: Batch, lease: str) -> None:
             counts[is_failed] += 1
             if number % _RENEW_EVERY == 0 and not batches.change(context, batch, lease):
                 return
+        unmade = 0
+        if batch.outcome == BatchStatus.EXPIRED:
+            for unmade, line in enumerate(_unmade(context, batch), 1):
+                bad.write(line + b"\n")
         output = _write(context, batch, "output", good) if counts[False] else ""
-        errors = _write(context, batch, "error", bad) if counts[True] else ""
+        errors = _write(context, batch, "error", bad) if counts[True] or unmade else ""
     status = BatchStatus.CANCELLED if batch.status == BatchStatus.CANCELLING else BatchStatus(batch.outcome)
     values: dict[str, Any] = {f"{status.value}_at": context.clock.now()}
     if batches.change(
@@ -71,6 +81,18 @@ def _results(context: Context, batch_id: int) -> Iterator[tuple[bool, str]]:
             yield bool(is_failed), body
         if len(rows) < _AT_ONCE:
             return
+
+
+def _unmade(context: Context, batch: Batch) -> Iterator[bytes]:
+    """A line for each call that the time did not suffice for."""
+    file = find_input(context, batch)
+    if file is None or not batch.total:
+        return
+    for line in unread_lines(context, batch, file, limit_bytes=settings_of(context, InferenceSettings).max_body_bytes):
+        if line.has_result or line.text is None:
+            continue
+        shown = {"id": f"batch_req_{uuid4().hex}", "custom_id": read_line(line.text).custom_id, "response": None}
+        yield msgspec.json.encode(shown | {"error": _EXPIRED})
 
 
 def _write(context: Context, batch: Batch, kind: str, file: IO[bytes]) -> str:

@@ -18,11 +18,15 @@ MAX_ERRORS = 20
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its number, from 0; where the next one begins; None for a text that is longer than one may be."""
+    """One line: its number, from 0; where the next one begins; None for a text that is longer than one may be.
+
+    has_result: it was called already.
+    """
 
     number: int
     end_byte: int
     text: bytes | None
+    has_result: bool = False
 
 
 def split_lines(pieces: Iterable[bytes], *, limit_bytes: int, number: int = 0, byte: int = 0) -> Iterator[Line]:

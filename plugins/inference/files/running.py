@@ -9,8 +9,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-
 from hub.plugin import get_logger
 from hub.plugin.db import reading, unit_of_work
 from hub.plugin.jobs import JobRun
@@ -18,8 +16,9 @@ from hub.plugin.settings import settings_of
 from plugins.inference.files import batches
 from plugins.inference.files.calling import LineCaller, Outcome, find_kind
 from plugins.inference.files.finishing import finish
+from plugins.inference.files.input import find_input, unread_lines
 from plugins.inference.files.lines import Line, judge, split_lines
-from plugins.inference.files.models import Batch, BatchResult, BatchStatus, StoredFile
+from plugins.inference.files.models import Batch, BatchStatus, StoredFile
 from plugins.inference.files.service import open_file
 from plugins.inference.gateway.faults import Fault, bad_request
 from plugins.inference.settings import InferenceSettings
@@ -118,7 +117,7 @@ class _Worker:
 
     def _validate(self) -> None:
         batch, limit = self._batch, self._settings.max_body_bytes
-        file = self._find_input()
+        file = find_input(self._context, self._batch)
         if find_kind(batch.endpoint) is None:
             self._fail([_error_of(bad_request("The gateway has no such endpoint.", code="invalid_endpoint"))])
         elif file is None:
@@ -148,19 +147,11 @@ class _Worker:
                 self._change()
             yield piece
 
-    def _find_input(self) -> StoredFile | None:
-        batch = self._batch
-        with reading(self._context) as work:
-            query = select(StoredFile).where(
-                StoredFile.public_id == batch.input_file_id, StoredFile.namespace_id == batch.namespace_id
-            )
-            return work.session.scalar(query)
-
     # The calls.
 
     def _call_lines(self) -> bool:
         """Make calls for a slice of time; whether all have their results, or no more are to be made."""
-        kind, file = find_kind(self._batch.endpoint), self._find_input()
+        kind, file = find_kind(self._batch.endpoint), find_input(self._context, self._batch)
         if kind is None or file is None:
             self._refused = _file_gone()
             return True
@@ -197,15 +188,9 @@ class _Worker:
         return self._is_wanted() and time.monotonic() < self._paused_until < self._ends_s
 
     def _unread(self, file: StoredFile) -> Iterator[Line]:
-        """The lines that have no result yet. All before ``next_line`` have one, and a few of the others."""
-        batch = self._batch
-        results = select(BatchResult.line).where(BatchResult.batch_id == batch.id)
-        with reading(self._context) as work:
-            known = set(work.session.scalars(results.where(BatchResult.line >= batch.next_line)))
-        pieces = open_file(self._context, file, batch.next_byte)
-        limit = self._settings.max_body_bytes
-        for line in split_lines(pieces, limit_bytes=limit, number=batch.next_line, byte=batch.next_byte):
-            if line.number in known:
+        """The lines that have no result yet."""
+        for line in unread_lines(self._context, self._batch, file, limit_bytes=self._settings.max_body_bytes):
+            if line.has_result:
                 self._done[line.number] = line.end_byte
             else:
                 yield line

@@ -290,15 +290,26 @@ def test_a_batch_that_is_cancelled_keeps_what_is_done(begin, work_on, read_lines
 
 
 @pytest.mark.any_database
-def test_what_a_day_does_not_suffice_for_expires(begin, work_on, call, serve, hub):  # noqa: F811
+def test_what_a_day_does_not_suffice_for_expires(begin, work_on, read_lines, call, serve, hub):  # noqa: F811
     server = serve(_answer_each)
     made = begin(_line("1")).json
     hub.clock = FixedClock(hub.clock.now() + timedelta(hours=25))
     done = work_on(made)
     assert (done["status"], bool(done["expired_at"]), done["output_file_id"]) == ("expired", True, None)
-    assert not server.requests
     refused = call("POST", f"/v1/batches/{made['id']}/cancel")
     assert (refused.status_code, refused.json["error"]["code"]) == (409, "batch_over")
+    # Of one that was under way it is told which calls were not made.
+    begun = begin(_line("1"), _line("2")).json
+    with unit_of_work(hub) as work:
+        row = work.session.scalars(select(Batch).order_by(Batch.id.desc())).first()
+        row.status, row.total = "in_progress", 2
+        work.session.add(BatchResult(batch_id=row.id, line=0, is_failed=False, body='{"custom_id": "1"}'))
+    hub.clock = FixedClock(hub.clock.now() + timedelta(hours=25))
+    done = work_on(begun)
+    assert (done["status"], done["request_counts"]["completed"]) == ("expired", 1)
+    [late] = read_lines(done["error_file_id"]).values()
+    assert (late["custom_id"], late["response"], late["error"]["code"]) == ("2", None, "batch_expired")
+    assert not server.requests
 
 
 @pytest.mark.any_database
