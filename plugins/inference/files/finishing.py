@@ -43,12 +43,11 @@ def finish(context: Context, batch: Batch, lease: str) -> None:
             counts[is_failed] += 1
             if number % _RENEW_EVERY == 0 and not batches.change(context, batch, lease):
                 return
-        unmade = 0
         if batch.outcome == BatchStatus.EXPIRED:
-            for unmade, line in enumerate(_unmade(context, batch), 1):
+            for line in _unmade(context, batch):
                 bad.write(line + b"\n")
-        output = _write(context, batch, "output", good) if counts[False] else ""
-        errors = _write(context, batch, "error", bad) if counts[True] or unmade else ""
+        output = _write(context, batch, "output", good) if good.tell() else ""
+        errors = _write(context, batch, "error", bad) if bad.tell() else ""
     status = BatchStatus.CANCELLED if batch.status == BatchStatus.CANCELLING else BatchStatus(batch.outcome)
     values: dict[str, Any] = {f"{status.value}_at": context.clock.now()}
     if batches.change(
