@@ -26,6 +26,7 @@ from plugins.inference.catalogue import ModelForm, UpstreamForm, create_model
 from plugins.inference.gateway.app import Gateway, create_gateway
 from plugins.inference.keys import Limits, create_key
 from plugins.inference.limits import KeyRules
+from plugins.inference.metrics import Recorder
 from plugins.inference.models import Call
 from tests.support.plugins import start_host
 from tests.support.wire import WireServer, answer, serving
@@ -82,8 +83,9 @@ def gateway_settings() -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def hub(context: Context, redis_url: str, gateway_settings: Mapping[str, Any]) -> Iterator[Context]:
-    """A hub with the plugin, its tables, and Redis."""
+def hub(context: Context, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    """A hub with the plugin, its tables, and Redis. Figures are told when a test says so: the next one has a Redis."""
+    monkeypatch.setattr(Recorder, "_wake", lambda _recorder: None)
     context.settings = dataclasses.replace(context.settings, redis_url=redis_url)
     path = Path(package.__path__[0]) / "migrations"
     migrate.upgrade(context[DATABASE], Branch.of_plugin("inference", path))
