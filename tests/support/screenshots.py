@@ -58,6 +58,9 @@ def take_all(folder: Path, *, only: str = "", view: str = "", locale: str = "en-
 def _take(visitor: Visitor, page: Shown, folder: Path, view: str) -> int:
     try:
         look_at(visitor, page)
+        # As for paper: diagrams that are far away are drawn.
+        visitor.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        visitor.settle()
         seen = find_faults(visitor)
     except Error as error:
         # One page that does not come is no reason not to look at the others.

@@ -39,7 +39,7 @@ async function drawMaths(element: HTMLElement): Promise<void> {
 }
 
 // What draws diagrams is larger than most pages, so it comes with the first one that is seen, or nearly.
-const NEAR_PX = 400;
+const NEAR_PX = 150;
 const undrawn = new Set<HTMLElement>();
 const near = new IntersectionObserver(
   (entries) => {
