@@ -83,7 +83,9 @@ def gateway_settings() -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def hub(context: Context, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+def hub(
+    context: Context, redis_url: str, gateway_settings: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Context]:
     """A hub with the plugin, its tables, and Redis. Figures are told when a test says so: the next one has a Redis."""
     monkeypatch.setattr(Recorder, "_wake", lambda _recorder: None)
     context.settings = dataclasses.replace(context.settings, redis_url=redis_url)
