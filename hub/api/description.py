@@ -92,7 +92,7 @@ _SCHEMES: dict[str, dict[str, str]] = {
         "description": "The session's word, from `/api/v1/whoami`; its writes must carry it.",
     },
 }
-_READERS: list[dict[str, list[str]]] = [{"token": []}, {"password": []}, {"session": []}]
+READERS: list[dict[str, list[str]]] = [{"token": []}, {"password": []}, {"session": []}]
 _WRITERS: list[dict[str, list[str]]] = [{"token": []}, {"password": []}, {"session": [], "csrf": []}]
 
 # Reads that are for people with an account, by the operation's name. Everything below /api/v1/admin is, too.
@@ -242,7 +242,7 @@ def _add_security(path: str, method: str, operation: Operation) -> None:
     if "security" in operation:
         return
     name = _COPIES.sub("", operation["operationId"])
-    ways = _READERS if method in _SAFE else _WRITERS
+    ways = READERS if method in _SAFE else _WRITERS
     is_closed = path.startswith("/api/v1/admin") or (
         name in _CLOSED_READS if method in _SAFE else name not in _OPEN_WRITES
     )

@@ -9,6 +9,7 @@ from flask import Response
 
 from hub.plugin import Actor
 from hub.plugin.api import (
+    CLOSED,
     PREFIX,
     Address,
     RepositoryBlueprint,
@@ -139,6 +140,7 @@ def _update(body: Mapping[str, Any], address: Address, deploy_id: int, type: int
 
 
 @blp.at("/run")
+@blp.doc(**CLOSED)
 @blp.arguments(schemas.PageQuery, location="query")
 @blp.response(200, enveloped(schemas.DeploymentSchema, many=True))
 def list_of_model(_query: dict[str, Any], address: Address) -> dict[str, Any]:
@@ -157,13 +159,14 @@ def _listed(items: Any, total: int, **members: Any) -> dict[str, Any]:
 
 @blp.at("/run", method="POST")
 @blp.arguments(schemas.DeploymentBody)
-@blp.response(200, enveloped(schemas.CreatedSchema))
+@blp.response(200, enveloped(schemas.DeploymentMadeSchema))
 def create(body: dict[str, Any], address: Address) -> dict[str, Any]:
     """Serve a model on a resource of one's own choice; it starts at once."""
     return _create(body, address, DEDICATED)
 
 
 @blp.at(_RUN)
+@blp.doc(**CLOSED)
 @blp.response(200, enveloped(schemas.DeploymentSchema))
 def show(address: Address, deploy_id: int) -> dict[str, Any]:
     """A deployment as it stands now."""
@@ -217,6 +220,7 @@ def wake(address: Address, deploy_id: int) -> dict[str, Any]:
 
 
 @blp.at(f"{_RUN}/status")
+@blp.doc(**CLOSED)
 @blp.response(200, **_EVENTS, description="Events 'status'")
 def stream_state(address: Address, deploy_id: int) -> Response:
     """How a deployment stands, as an event, and again whenever that changes."""
@@ -224,6 +228,7 @@ def stream_state(address: Address, deploy_id: int) -> Response:
 
 
 @blp.at(f"{_RUN}/logs")
+@blp.doc(**CLOSED)
 @blp.arguments(schemas.LogsQuery, location="query")
 @blp.response(200, **_EVENTS, description="Events 'Container', a line each")
 def stream_lines(query: dict[str, Any], address: Address, deploy_id: int) -> Response:
@@ -243,14 +248,15 @@ def _unsupported() -> Invalid:
 
 
 @blp.at(_VERSIONS)
-@blp.response(200, enveloped(schemas.VersionSchema, many=True))
+@blp.doc(**CLOSED)
+@blp.response(200, enveloped(schemas.DeploymentVersionSchema, many=True))
 def list_versions(address: Address, deploy_id: int) -> dict[str, Any]:
     """The revisions that a deployment serves: one."""
     return ok([describe_version(_get(address, deploy_id, DEDICATED))], total=1)
 
 
 @blp.at(_VERSIONS, method="POST")
-@blp.arguments(schemas.VersionBody)
+@blp.arguments(schemas.DeploymentVersionBody)
 @blp.response(200, enveloped())
 def add_version(_body: dict[str, Any], address: Address, deploy_id: int) -> dict[str, Any]:
     """Serve a second revision beside the first: not to be had here, so it is refused."""
@@ -259,7 +265,7 @@ def add_version(_body: dict[str, Any], address: Address, deploy_id: int) -> dict
 
 
 @blp.at(f"{_VERSIONS}/traffic", method="PUT")
-@blp.arguments(schemas.VersionBody(many=True))
+@blp.arguments(schemas.DeploymentVersionBody(many=True))
 @blp.response(200, enveloped())
 def divide_traffic(_body: list[dict[str, Any]], address: Address, deploy_id: int) -> dict[str, Any]:
     """Divide calls between revisions: not to be had here, so it is refused."""
@@ -295,7 +301,7 @@ def show_of_model(address: Address) -> dict[str, Any]:
 
 @blp.at("/serverless", method="POST")
 @blp.arguments(schemas.DeploymentBody)
-@blp.response(200, enveloped(schemas.CreatedSchema))
+@blp.response(200, enveloped(schemas.DeploymentMadeSchema))
 def create_serverless(body: dict[str, Any], address: Address) -> dict[str, Any]:
     """Serve a model to everybody, paid by the token; made again, it is the one that is there. For administrators."""
     return _create(body, address, SERVERLESS)
@@ -324,6 +330,7 @@ def _require_admin() -> Actor:
 
 
 @blp.at(_SERVERLESS)
+@blp.doc(**CLOSED)
 @blp.response(200, enveloped(schemas.DeploymentSchema))
 def show_serverless(address: Address, deploy_id: int) -> dict[str, Any]:
     """A serverless deployment as it stands now. For administrators."""
@@ -362,6 +369,7 @@ def stop_serverless(address: Address, deploy_id: int) -> dict[str, Any]:
 
 
 @blp.at(f"{_SERVERLESS}/status")
+@blp.doc(**CLOSED)
 @blp.response(200, **_EVENTS, description="Events 'status'")
 def stream_serverless_state(address: Address, deploy_id: int) -> Response:
     """How a serverless deployment stands, as an event, and again whenever that changes. For administrators."""
@@ -370,6 +378,7 @@ def stream_serverless_state(address: Address, deploy_id: int) -> Response:
 
 
 @blp.at(f"{_SERVERLESS}/logs")
+@blp.doc(**CLOSED)
 @blp.arguments(schemas.LogsQuery, location="query")
 @blp.response(200, **_EVENTS, description="Events 'Container', a line each")
 def stream_serverless_lines(query: dict[str, Any], address: Address, deploy_id: int) -> Response:
@@ -379,7 +388,8 @@ def stream_serverless_lines(query: dict[str, Any], address: Address, deploy_id: 
 
 
 @blp.at(f"{_SERVERLESS}/logs/last")
-@blp.response(200, enveloped(schemas.LastLinesSchema))
+@blp.doc(**CLOSED)
+@blp.response(200, enveloped(schemas.DeploymentLinesSchema))
 def show_last_lines(address: Address, deploy_id: int) -> dict[str, Any]:
     """The last lines that a serverless deployment has printed. For administrators."""
     actor, context = _require_admin(), current_context()
@@ -389,7 +399,8 @@ def show_last_lines(address: Address, deploy_id: int) -> dict[str, Any]:
 
 
 @blp.at(f"{_SERVERLESS}/versions/<commit_id>")
-@blp.response(200, enveloped(schemas.VersionSchema))
+@blp.doc(**CLOSED)
+@blp.response(200, enveloped(schemas.DeploymentVersionSchema))
 def show_serverless_version(address: Address, deploy_id: int, commit_id: str) -> dict[str, Any]:
     """The revision that a serverless deployment serves. For administrators."""
     _require_admin()
@@ -412,6 +423,7 @@ def _own(work: UnitOfWork, username: str) -> User:
 
 
 @blp.get("/user/<username>/run/serverless")
+@blp.doc(**CLOSED)
 @blp.arguments(schemas.ServerlessQuery, location="query")
 @blp.response(200, enveloped(schemas.DeploymentSchema, many=True))
 def list_serverless(query: dict[str, Any], username: str) -> dict[str, Any]:
@@ -427,6 +439,7 @@ def list_serverless(query: dict[str, Any], username: str) -> dict[str, Any]:
 
 
 @blp.get("/user/<username>/run/<any(model, space):repo_type>")
+@blp.doc(**CLOSED)
 @blp.arguments(schemas.OwnQuery, location="query")
 @blp.response(200, enveloped(schemas.DeploymentSchema, many=True))
 def list_of_user(query: dict[str, Any], username: str, repo_type: str) -> dict[str, Any]:
@@ -447,6 +460,7 @@ def list_of_user(query: dict[str, Any], username: str, repo_type: str) -> dict[s
 
 
 @blp.get("/organization/<namespace>/run/<any(model, space):repo_type>")
+@blp.doc(**CLOSED)
 @blp.arguments(schemas.OwnQuery, location="query")
 @blp.response(200, enveloped(schemas.DeploymentSchema, paged=True))
 def list_of_organization(query: dict[str, Any], namespace: str, repo_type: str) -> dict[str, Any]:

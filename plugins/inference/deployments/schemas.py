@@ -65,19 +65,19 @@ class DeploymentBody(DeploymentChanges):
     )
 
 
-class CreatedSchema(Schema):
+class DeploymentMadeSchema(Schema):
     deploy_id = fields.Integer()
     status = fields.String()
     private = fields.Boolean()
     svc_name = fields.String()
 
 
-class InstanceSchema(Schema):
+class DeploymentInstanceSchema(Schema):
     name = fields.String()
     status = fields.String(metadata={"description": "Running, Pending, Failed ..."})
 
 
-class CauseSchema(Schema):
+class DeploymentCauseSchema(Schema):
     title = fields.String()
     text = fields.String()
     advice = fields.String()
@@ -94,7 +94,7 @@ class DeploymentSchema(Schema):
     status = fields.String(metadata={"description": "Pending, Deploying, Running, Sleeping, Stopped, DeployFailed ..."})
     reason = fields.String()
     message = fields.String()
-    cause = fields.Nested(CauseSchema, metadata={"description": "of what has failed, for people"})
+    cause = fields.Nested(DeploymentCauseSchema, metadata={"description": "of what has failed, for people"})
     svc_name = fields.String()
     endpoint = fields.String(metadata={"description": "address of the gateway's API, without a scheme"})
     served_name = fields.String(metadata={"description": "by what the gateway's callers ask for it"})
@@ -106,7 +106,7 @@ class DeploymentSchema(Schema):
     max_replica = fields.Integer()
     actual_replica = fields.Integer()
     desired_replica = fields.Integer()
-    instances = fields.List(fields.Nested(InstanceSchema))
+    instances = fields.List(fields.Nested(DeploymentInstanceSchema))
     cluster_id = fields.String()
     secure_level = fields.Integer()
     private = fields.Boolean()
@@ -164,7 +164,7 @@ class LogsQuery(Schema):
     limit = fields.Integer(load_default=1000, validate=validate.Range(1, 10_000))
 
 
-class VersionBody(Schema):
+class DeploymentVersionBody(Schema):
     class Meta:
         unknown = "exclude"
 
@@ -172,7 +172,7 @@ class VersionBody(Schema):
     traffic_percent = fields.Integer(required=True, validate=validate.Range(0, 100))
 
 
-class VersionSchema(Schema):
+class DeploymentVersionSchema(Schema):
     commit = fields.String()
     create_time = fields.DateTime()
     is_ready = fields.Boolean()
@@ -182,5 +182,5 @@ class VersionSchema(Schema):
     reason = fields.String()
 
 
-class LastLinesSchema(Schema):
+class DeploymentLinesSchema(Schema):
     lines = fields.List(fields.String())

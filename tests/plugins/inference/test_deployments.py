@@ -305,6 +305,11 @@ def test_who_may_do_what(
     shared = client.get("/api/v1/organization/acme/run/model", headers=sign(bob)).json["data"]
     assert (len(shared["data"]), shared["total"]) == (1, 1)
     assert client.get("/api/v1/organization/acme/run/model", headers=sign(eve)).json["data"]["total"] == 0
+    # The description says so, too.
+    told = client.get("/api/openapi.json").json["paths"]
+    place = "/api/v1/{kind}/{namespace}/{name}"
+    assert {} not in told[f"{place}/run"]["get"]["security"]
+    assert {} in told[f"{place}/serverless"]["get"]["security"]
     # Whose files are not theirs to read cannot have them served.
     tiny("secret", private=True)
     assert deploy(eve, place="/api/v1/models/ada/secret/run").json["code"] == "REPO-ERR-3"
