@@ -168,6 +168,22 @@ _ADMIN = (
     Shown("admin-user", "/admin_panel/users/raj-patel", ADMIN),
     Shown("admin-plugins", "/-/plugins", ADMIN),
 )
+# The world has no model that is served; what pages with some show is the tests' of their rooms.
+_INFERENCE = (
+    Shown("settings-api-keys", "/settings/api-keys", SOMEBODY),
+    Shown("settings-api-key-new", "/settings/api-keys?key=new", SOMEBODY),
+    Shown("settings-usage", "/settings/usage", SOMEBODY),
+    Shown("organization-api-keys", "/organizations/aurora-lab/api-keys", ADMIN),
+    Shown("organization-usage", "/organizations/aurora-lab/usage?view=calls", ADMIN),
+    Shown("playground", "/playground", SOMEBODY),
+    Shown("endpoints", "/endpoints", SOMEBODY),
+    Shown("endpoint-new", "/endpoints/new", SOMEBODY),
+    Shown("endpoint-new-of-model", f"/endpoints/new?model_id={_MODEL.removeprefix('/models/')}", SOMEBODY),
+    Shown("admin-gateway-models", "/admin_panel/gateway/models", ADMIN),
+    Shown("admin-gateway-model-new", "/admin_panel/gateway/models/new", ADMIN),
+    Shown("admin-gateway-usage", "/admin_panel/gateway/usage", ADMIN),
+    Shown("admin-serverless", "/endpoints?type=serverless", ADMIN),
+)
 _ERRORS = (
     Shown("not-found", "/nowhere/at/all", status=404),
     Shown("not-allowed", "/admin_panel/users", SOMEBODY, status=403),
@@ -185,6 +201,7 @@ PAGES: tuple[Shown, ...] = (
     *_COMMUNITY,
     *_PEOPLE,
     *_ADMIN,
+    *_INFERENCE,
     *_ERRORS,
     *_SET_UP,
     *_SET_UP_LATER,
