@@ -10,7 +10,7 @@ from typing import Any
 from hub.base.context import Context, Key
 from hub.base.log import get_logger
 from hub.db.base import Model
-from hub.db.insert import insert_new
+from hub.db.insert import insert_missing, insert_new
 from hub.db.uow import UnitOfWork, unit_of_work
 from hub.metering.models import UsageEvent
 from hub.metering.usage import Usage
@@ -26,16 +26,15 @@ def record(work: UnitOfWork, usages: Sequence[Usage]) -> int:
     """
     for usage in usages:
         usage.check()
-    return _record(work, usages)
-
-
-def _record(work: UnitOfWork, usages: Sequence[Usage]) -> int:
-    now = work.now()
-    rows = [_row_of(usage) | {"recorded_at": now} for usage in usages]
-    new = insert_new(work.session, UsageEvent, rows)
-    if new < len(rows):
-        log.info("usage_told_again", events=len(rows) - new)
+    new = insert_new(work.session, UsageEvent, _rows_of(work, usages))
+    if new < len(usages):
+        log.info("usage_told_again", events=len(usages) - new)
     return new
+
+
+def _rows_of(work: UnitOfWork, usages: Sequence[Usage]) -> list[dict[str, Any]]:
+    now = work.now()
+    return [_row_of(usage) | {"recorded_at": now} for usage in usages]
 
 
 def _row_of(usage: Usage) -> dict[str, Any]:
@@ -121,9 +120,9 @@ class UsageWriter:
                 self._waiting = _Batch()
             try:
                 with unit_of_work(self._context) as work:
-                    _record(work, batch.usages)
+                    insert_missing(work.session, UsageEvent, _rows_of(work, batch.usages))
                     for model, rows in batch.beside.items():
-                        insert_new(work.session, model, rows)
+                        insert_missing(work.session, model, rows)
             except Exception as error:
                 batch.error = error
             finally:

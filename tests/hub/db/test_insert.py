@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from hub.accounts.models import Namespace, NamespaceKind
-from hub.db.insert import insert_new
+from hub.db.insert import insert_missing, insert_new
 from hub.repos.models import LFSObject
 
 
@@ -23,6 +23,16 @@ def test_rows_that_the_database_numbers_are_counted_too(work):
 
     assert insert_new(work.session, Namespace, [named("ada"), named("bob")]) == 2
     assert insert_new(work.session, Namespace, [named("bob"), named("eve")]) == 1
+
+
+def test_what_is_missing_is_inserted_and_what_is_there_stays(work):
+    def of_size(size):
+        return [{"oid": f"{number:064x}", "size_bytes": size, "created_at": work.now()} for number in range(size)]
+
+    for size in (2, 3, 0):
+        insert_missing(work.session, LFSObject, of_size(size))
+    query = select(LFSObject.size_bytes).order_by(LFSObject.oid)
+    assert work.session.scalars(query).all() == [2, 2, 3]
 
 
 def test_more_rows_than_one_statement_takes(work):
