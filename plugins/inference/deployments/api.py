@@ -21,7 +21,7 @@ from hub.plugin.api import (
     page_args,
     paged,
 )
-from hub.plugin.compute import LOG_SPANS, LogLine, read_logs, see_workload, stream_logs, stream_status
+from hub.plugin.compute import LOG_SPANS, LogLine, may_read_logs, read_logs, see_workload, stream_logs, stream_status
 from hub.plugin.db import UnitOfWork, reading
 from hub.plugin.errors import Denied, Invalid, NotFound, NotSignedIn
 from hub.plugin.policy import User, get_namespace, require_site_admin
@@ -69,7 +69,8 @@ def _changes(body: Mapping[str, Any]) -> dict[str, Any]:
     }
     changes: dict[str, Any] = {ours: body[theirs] for theirs, ours in named.items() if theirs in body}
     # Clients of the platform send 0 for what they leave to it.
-    changes = {name: value for name, value in changes.items() if value or name not in ("framework_id", "resource_id")}
+    left = ("framework_id", "resource_id", "engine")
+    changes = {name: value for name, value in changes.items() if value or name not in left}
     if "secure_level" in body:
         changes["is_private"] = body["secure_level"] != 1
     if "engine_args" in body:
@@ -98,7 +99,9 @@ def _look(address: Address, deploy_id: int, type: int) -> dict[str, Any]:
             return service.get_deployment(work, actor=actor, deployment_id=deploy_id, repo_path=path, type=type)
 
     seen = see_workload(context, workload_id=find().workload.id)
-    return ok(describe(context, find(), seen=seen))
+    found = find()
+    is_whole = may_read_logs(context, actor=actor, workload=found.workload)
+    return ok(describe(context, found, seen=seen, is_whole=is_whole))
 
 
 def _get(address: Address, deploy_id: int, type: int) -> Found:
@@ -133,7 +136,7 @@ def _update(body: Mapping[str, Any], address: Address, deploy_id: int, type: int
     found = service.update_deployment(
         context, actor=_who(), deployment_id=deploy_id, changes=_changes(body), repo_path=_model(address)
     )
-    return ok(describe(context, found))
+    return ok(describe(context, found, is_whole=True))
 
 
 # Dedicated

@@ -67,7 +67,7 @@ def show(number: int, as_json: bool) -> None:
     """Show one deployment as it stands now."""
     context = current_context()
     seen = see_workload(context, workload_id=_find(context, number).workload.id)
-    row = describe(context, _find(context, number), seen=seen)
+    row = describe(context, _find(context, number), seen=seen, is_whole=True)
     if as_json:
         print_json(row)
         return

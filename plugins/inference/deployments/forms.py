@@ -43,9 +43,12 @@ class DeploymentForm:
     task: str = ""
 
     def changed(self, changes: Mapping[str, Any]) -> DeploymentForm:
-        """The same with other members; None, and what is not named, stays."""
+        """The same with other members; None, and what is not named, stays. Another engine comes in its own image."""
         known = {item.name for item in fields(self)}
-        return replace(self, **{name: value for name, value in changes.items() if value is not None and name in known})
+        given = {name: value for name, value in changes.items() if value is not None and name in known}
+        if given.get("engine", self.engine) != self.engine:
+            given.setdefault("framework_id", None)
+        return replace(self, **given)
 
 
 def form_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,8 +15,11 @@ from plugins.inference.deployments.service import Found
 from plugins.inference.gateway.deployed import model_name
 
 
-def describe(context: Context, found: Found, *, seen: Seen | None = None) -> dict[str, Any]:
-    """All of a deployment. seen: as it stands now, where somebody has just looked; its secrets are in neither."""
+def describe(context: Context, found: Found, *, seen: Seen | None = None, is_whole: bool = False) -> dict[str, Any]:
+    """A deployment. seen: as it stands now, where somebody has just looked. Its secrets are nobody's to read.
+
+    is_whole: with what is for those who may change it: its variables, and what it printed.
+    """
     deployment, workload = found.deployment, found.workload
     hardware: Hardware | None = parse_hardware(workload.hardware) if workload.hardware else None
     spec, cause = workload.spec, why(workload)
@@ -26,8 +30,8 @@ def describe(context: Context, found: Found, *, seen: Seen | None = None) -> dic
         "repository_id": deployment.repository_id,
         "status": seen.word if seen else workload.word,
         "reason": workload.reason,
-        "message": workload.message,
-        "cause": cause and vars(cause),
+        "message": workload.message if is_whole else "",
+        "cause": cause and vars(cause if is_whole else replace(cause, log_tail="")),
         "svc_name": workload.svc_name,
         "endpoint": urlsplit(context.settings.effective_base_url).netloc,
         "served_name": model_name(deployment),
@@ -45,8 +49,8 @@ def describe(context: Context, found: Found, *, seen: Seen | None = None) -> dic
         "private": workload.is_private,
         "type": deployment.type,
         "hardware": _json(workload.hardware),
-        "env": _json(deployment.environment),
-        "variables": _json(deployment.variables),
+        "env": _json(deployment.environment) if is_whole else "",
+        "variables": _json(deployment.variables) if is_whole else "",
         "entrypoint": deployment.entrypoint,
         "engine_args": _json(deployment.engine_args),
         "sku": str(workload.sku_id or ""),

@@ -17,11 +17,11 @@ from typing import Any
 from hub.plugin import Context
 from hub.plugin.db import reading, unit_of_work
 from hub.plugin.settings import settings_of
-from plugins.inference.catalogue import Served, Server, find_served, list_served
+from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.admission import Admitter
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload, Payload, Relay
-from plugins.inference.gateway.deployed import Readiness, find_deployed, list_deployed
+from plugins.inference.gateway.deployed import Readiness, find_model, list_models
 from plugins.inference.gateway.draining import Drains, Watch
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
@@ -151,12 +151,12 @@ class Caller:
 
     def _find_model(self, name: str) -> Served | None:
         with reading(self.context) as work:
-            return find_served(work, name) or find_deployed(work, name)
+            return find_model(work, name)
 
     def _list_served(self, namespace_id: str) -> list[Served]:
         id = int(namespace_id) if namespace_id else None
         with reading(self.context) as work:
-            return [*list_served(work, namespace_id=id), *list_deployed(work, id)]
+            return list_models(work, id)
 
     # The call.
 

@@ -32,7 +32,7 @@ from hub.plugin.errors import Conflict, HubError, NotFound
 from hub.plugin.outgoing import get_own_channels
 from hub.plugin.policy import User, holders
 from hub.plugin.signing import Sealer, create_sealer
-from plugins.inference.catalogue import Deployed, Prices, Served, Server
+from plugins.inference.catalogue import Deployed, Prices, Served, Server, find_served, list_served
 from plugins.inference.deployments.models import DEDICATED, SERVERLESS, Deployment
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.settings import InferenceSettings
@@ -64,6 +64,48 @@ def model_name(deployment: Deployment) -> str:
 def key_sealer(context: Context) -> Sealer:
     """Keeps the keys that engines want of their callers."""
     return create_sealer(context, "inference-deployments")
+
+
+def find_model(work: UnitOfWork, name: str) -> Served | None:
+    """The model of that name: a provider's, or a deployment.
+
+    A model that administrators have named like a deployment, of its type and without upstreams of its own, says what
+    that one costs and who stands in for it.
+    """
+    named = find_served(work, name)
+    if named is not None and not _speaks_of_deployment(named):
+        return named
+    found = find_deployed(work, name)
+    return _as_said(found, named) if found is not None and named is not None else found or named
+
+
+def list_models(work: UnitOfWork, namespace_id: int | None) -> list[Served]:
+    """The models that a key of this namespace may call, as ``find_model`` finds each; None: that everybody may."""
+    named = {one.name: one for one in list_served(work, namespace_id=namespace_id)}
+    found = []
+    for own in list_deployed(work, namespace_id):
+        said = named.get(own.name)
+        if said is None:
+            found.append(own)
+        elif _speaks_of_deployment(said):
+            found.append(_as_said(own, named.pop(own.name)))
+    return [*named.values(), *found]
+
+
+def _speaks_of_deployment(named: Served) -> bool:
+    return named.llm_type in LLM_TYPES.values() and not named.servers
+
+
+def _as_said(found: Served, named: Served) -> Served:
+    return replace(
+        found,
+        prices=named.prices,
+        max_tokens=named.max_tokens,
+        fallbacks=named.fallbacks,
+        context_fallbacks=named.context_fallbacks,
+        strategy=named.strategy,
+        session_header=named.session_header,
+    )
 
 
 def find_deployed(work: UnitOfWork, name: str) -> Served | None:

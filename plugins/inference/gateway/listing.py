@@ -104,7 +104,9 @@ def _describe(served: Served, caller: Caller, bearer: Bearer | None) -> dict[str
             for price in prices.units
         ]
     upstreams = [_availability_of(server, caller) for server in served.servers]
-    shown = {"upstream_availabilities": upstreams} if bearer is not None and upstreams else {}
+    shown: dict[str, Any] = {"upstream_availabilities": upstreams} if bearer is not None and upstreams else {}
+    if served.deployment is not None and served.deployment.has_tools:
+        shown["support_function_call"] = True
     return shown | {
         "id": served.name,
         "object": "model",

@@ -31,7 +31,7 @@ from plugins.inference.catalogue import Served
 from plugins.inference.deployments.models import Deployment
 from plugins.inference.gateway import deployed
 from plugins.inference.gateway.app import create_gateway
-from plugins.inference.gateway.deployed import Readiness, find_deployed, list_deployed
+from plugins.inference.gateway.deployed import Readiness, find_deployed, find_model, list_deployed, list_models
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.settings import InferenceSettings
 from tests.support import demo_files
@@ -205,6 +205,8 @@ def test_a_model_is_deployed_looked_at_stopped_changed_started_and_deleted(
     assert client.put(f"{PLACE}/run/1", json={"max_replica": 5}, headers=headers).json["code"] == "workload_running"
     assert client.put(f"{PLACE}/run/1/stop", headers=headers).status_code == 200
     run_jobs()
+    other = client.put(f"{PLACE}/run/1", json={"engine": "llama.cpp", "entrypoint": "tiny.gguf"}, headers=headers)
+    assert other.json["code"] == "engine_arg_invalid"  # what the other engine was told
     changed = client.put(
         f"{PLACE}/run/1", json={"deploy_name": "talk", "min_replica": 0, "secure_level": 1}, headers=headers
     )
@@ -273,7 +275,9 @@ def test_who_may_do_what(
     eve, site = make_user("eve"), make_user("site", admin=True)
     assert deploy(eve, owner_namespace="acme").status_code == 403
     assert deploy(bob, owner_namespace="acme").status_code == 403
-    assert deploy(owner_namespace="acme").status_code == 200
+    assert deploy(owner_namespace="acme", env='{"A": "mine"}').status_code == 200
+    shown = {user.name: client.get(f"{PLACE}/run/1", headers=sign(user)).json["data"] for user in (ada, bob)}
+    assert [shown[name].get("env") for name in ("ada", "bob")] == ['{"A": "mine"}', None]
     seen = {
         name: [
             client.get(f"{PLACE}/run/1", headers=headers).status_code,
@@ -333,8 +337,15 @@ def test_serverless_ones_are_the_administrators_and_there_once(
     assert [one["deploy_id"] for one in listed["data"]] == [1]
     assert client.get("/api/v1/user/ada/run/serverless", headers=sign(ada)).status_code == 403
     assert client.get(f"{place}/1/logs/last", headers=sign(site, "admin")).json["data"]["lines"][-1] == "ready to echo"
-    found = _find(hub, "ada/tiny")
+    # A model that they name like it says what it costs, not where it is.
+    price = {"model_name": "ada/tiny", "type": "serverless", "prices": {"input": 5}}
+    assert client.post("/api/v1/config/llms", json=price, headers=sign(site, "admin")).status_code == 200
+    with reading(hub) as work:
+        found = find_model(work, "ada/tiny")
+        [listed] = list_models(work, None)
     assert found is not None
+    assert found == listed
+    assert found.prices.input == 5
     assert (found.llm_type, found.provider, found.is_for(None), len(found.servers)) == ("serverless", "", True, 1)
     # It may fall asleep, and its time is nobody's: the gateway counts its tokens.
     with reading(hub) as work:
