@@ -14,7 +14,7 @@ from hub.plugin.policy import Namespace, Organization, User, require_site_admin
 from plugins.inference import catalogue, keys, schemas
 from plugins.inference.catalogue import ModelForm, Prices, UpstreamForm
 from plugins.inference.keys import Limits
-from plugins.inference.limits import NO_POLICY, KeyRules, MinuteLimits, Policy, rules_of
+from plugins.inference.limits import NO_POLICY, KeyRules, MinuteLimits, Policy, describe_rules, rules_of
 from plugins.inference.models import ApiKey, ServedModel
 from plugins.inference.money import Budget
 from plugins.inference.unit_prices import read_prices
@@ -72,20 +72,6 @@ def _rules(body: Mapping[str, Any]) -> KeyRules:
     )
 
 
-def _rules_view(rules: KeyRules) -> dict[str, Any]:
-    limits = rules.model_limits.items()
-    return {
-        "allowed_routes": rules.routes,
-        "allowed_ips": rules.ips,
-        "aliases": rules.aliases,
-        "model_rpm_limit": {model: each.requests for model, each in limits if each.requests is not None},
-        "model_tpm_limit": {model: each.tokens for model, each in limits if each.tokens is not None},
-        "tags": rules.tags,
-        "metadata": rules.details,
-        "blocked": rules.is_blocked,
-    }
-
-
 def _key_view(key: ApiKey, namespace: Namespace, value: str = "") -> dict[str, Any]:
     limits = keys.limits_of(key)
     return {
@@ -105,7 +91,7 @@ def _key_view(key: ApiKey, namespace: Namespace, value: str = "") -> dict[str, A
         "tpm_limit": limits.tokens,
         "max_parallel_requests": limits.parallel,
         "budgets": budget_views(limits.budgets),
-        **_rules_view(rules_of(key)),
+        **describe_rules(rules_of(key)),
     }
 
 

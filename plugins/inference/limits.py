@@ -66,6 +66,21 @@ class KeyRules:
 FREE = KeyRules()
 
 
+def describe_rules(rules: KeyRules) -> dict[str, Any]:
+    """The rules as the API takes and gives them."""
+    limits = rules.model_limits.items()
+    return {
+        "allowed_routes": rules.routes,
+        "allowed_ips": rules.ips,
+        "aliases": rules.aliases,
+        "model_rpm_limit": {model: each.requests for model, each in limits if each.requests is not None},
+        "model_tpm_limit": {model: each.tokens for model, each in limits if each.tokens is not None},
+        "tags": rules.tags,
+        "metadata": rules.details,
+        "blocked": rules.is_blocked,
+    }
+
+
 @cache
 def _network(text: str) -> Network:
     return ipaddress.ip_network(text, strict=False)

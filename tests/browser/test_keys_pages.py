@@ -62,6 +62,7 @@ def test_a_key_is_made_seen_once_bounded_renewed_and_switched_off(browser, hub: 
         page.get_by_test_id("keys.open-change").click()
         expect(page.get_by_test_id("budget.hard")).to_have_value("0.0001")
         page.get_by_test_id("keys.requests").fill("60")
+        page.get_by_test_id("keys.ips").fill("127.0.0.0/8")
         page.get_by_test_id("keys.save").click()
         expect(row).to_contain_text("60 requests a minute")
         expect(row).to_contain_text("acme/*")
@@ -76,6 +77,8 @@ def test_a_key_is_made_seen_once_bounded_renewed_and_switched_off(browser, hub: 
         page.get_by_test_id("keys.switch").click()
         expect(row).to_have_attribute("data-active", "no")
         expect(row).to_contain_text("60 requests a minute")
+        page.get_by_test_id("keys.open-change").click()
+        expect(page.get_by_test_id("keys.ips")).to_have_value("127.0.0.0/8")
     assert visitor.unexpected() == []
 
 

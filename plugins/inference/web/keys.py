@@ -22,6 +22,8 @@ from hub.plugin.web import (
     wants_part,
 )
 from plugins.inference import keys
+from plugins.inference.keys import Limits
+from plugins.inference.limits import FREE, describe_rules, rules_of
 from plugins.inference.models import ApiKey
 from plugins.inference.money import MAX_BUDGETS
 from plugins.inference.web.accounts import own_namespace
@@ -84,8 +86,11 @@ def _find_values(work: UnitOfWork, actor: Actor, namespace: Namespace) -> dict[s
         values |= {"budgets": own}
     elif asked:
         key = None if asked == NEW else _find_key(work, actor, namespace, asked)
-        limits = keys.limits_of(key) if key else keys.Limits()
-        values |= {"key": key, "limits": limits, "budgets": limits.budgets}
+        limits = keys.limits_of(key) if key else Limits()
+        rules = rules_of(key) if key else FREE
+        values |= {"key": key, "limits": limits, "rules": rules, "budgets": limits.budgets}
+        # What the form does not show stays as it is.
+        values["base"] = describe_rules(rules)
     if wants_part():
         return values
     limits_by_id = {key.id: keys.limits_of(key) for key in found.items}
@@ -103,7 +108,7 @@ def _find_values(work: UnitOfWork, actor: Actor, namespace: Namespace) -> dict[s
     }
 
 
-def _whole_body(key: ApiKey, limits: keys.Limits, is_active: bool) -> dict[str, Any]:
+def _whole_body(key: ApiKey, limits: Limits, is_active: bool) -> dict[str, Any]:
     """A key as the API takes it, switched on or off."""
     return {
         "name": key.name,
@@ -114,10 +119,11 @@ def _whole_body(key: ApiKey, limits: keys.Limits, is_active: bool) -> dict[str, 
         "budgets": [vars(budget) for budget in limits.budgets],
         "expired_at": key.expires_at.isoformat() if key.expires_at else None,
         "is_active": is_active,
+        **describe_rules(rules_of(key)),
     }
 
 
 def _find_key(work: UnitOfWork, actor: Actor, namespace: Namespace, asked: str) -> ApiKey:
     if not asked.isdecimal() or len(asked) > 18:
         raise NotFound("There is no such key.", code="key_not_found")
-    return keys.get_key(work, actor=actor, namespace=namespace, key_id=int(asked))
+    return keys.read_key(work, actor=actor, namespace=namespace, key_id=int(asked))
