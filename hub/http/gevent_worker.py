@@ -62,7 +62,21 @@ class FileSegment(FileWrapper):  # type: ignore[misc]  # gunicorn publishes no t
 
 
 class ZeroCopySocket(socket.socket):  # type: ignore[misc]  # gevent publishes no types for its sockets
-    """A gevent socket whose ``sendfile`` is the kernel's; gevent's own reads and sends in 8 KiB pieces."""
+    """A gevent socket whose ``sendfile`` is the kernel's; gevent's own reads and sends in 8 KiB pieces.
+
+    is_between_requests: what is read next begins a request. Then others that have something to read come first: where
+    the next request is there already, to read it at once would let a quick client have the process to itself.
+    """
+
+    is_between_requests = False
+
+    def recv(self, *args: Any) -> bytes:
+        if self.is_between_requests:
+            self.is_between_requests = False
+            timeout_s = self.gettimeout()
+            socket.wait_read(self.fileno(), timeout=timeout_s, timeout_exc=TimeoutError("client stalled"))
+        data: bytes = super().recv(*args)
+        return data
 
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
         """Send ``count`` bytes (None: up to the end) of a file from ``offset``, and return how many that were.
@@ -174,8 +188,8 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
         except TimeoutError:
             log.info("client_stalled", method=req.method, path=req.path)
             raise StopIteration from None
-        # Others come first: where the next request is there already, reading it would not let them.
-        gevent.sleep(0)
+        if isinstance(sock, ZeroCopySocket):
+            sock.is_between_requests = True
         return is_kept
 
     @contextmanager

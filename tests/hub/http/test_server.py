@@ -387,3 +387,33 @@ def test_waiting_for_postgresql_lets_other_requests_run(postgresql):
     command = [sys.executable, "-c", _WAIT_BESIDE, url]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert int(done.stdout) >= 5
+
+
+_TURNS = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, socket
+from hub.http.gevent_worker import ZeroCopySocket
+
+def serve(name, end):
+    for _ in range(5):
+        end.is_between_requests = True
+        end.recv(1)
+        turns.append(name)
+
+turns, kept, served = [], [], []
+for name in "abc":
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"12345")  # whose next request is always there already
+    kept.append(theirs)
+    end = ZeroCopySocket(ours.family, ours.type, ours.proto, fileno=ours.detach())
+    served.append(gevent.spawn(serve, name, end))
+gevent.joinall(served)
+print("".join(turns))
+"""
+
+
+def test_who_asks_at_once_again_lets_others_come_first():
+    done = subprocess.run([sys.executable, "-c", _TURNS], cwd=ROOT, capture_output=True, text=True, check=True)
+    turns = done.stdout.strip()
+    assert [set(turns[at : at + 3]) for at in range(0, 15, 3)] == [set("abc")] * 5, turns
