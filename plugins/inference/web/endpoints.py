@@ -260,6 +260,9 @@ def _of_tab(work: UnitOfWork, actor: Actor, found: Found, tab: str) -> dict[str,
         period = request.args.get("period", "1h")
         if period not in PERIODS:
             raise NotFound("There is no such period.")
+        if not may(work, actor, WORKLOAD_WRITE, workload):
+            # What is used on an account is not everybody's to know, though everybody may call it.
+            return {"figures": None}
         owner, model = workload.namespace.uuid, model_name(found.deployment)
         figures = find_figures(work, owner_uuid=owner, model=model, period=PERIODS[period])
         usage = find_usage(context, actor=actor, workload_id=workload.id)

@@ -154,6 +154,13 @@ def test_an_endpoint_is_made_and_told_of_to_those_who_may_see_it(
     assert [look(place + tab, ada).status_code for tab in ("/logs", "/analysis", "/settings")] == [200] * 3
     assert look(place, bob).status_code == 404
     assert 'data-state="empty"' in look("/endpoints", bob).text
+    # Whoever may call it does not see what its owner used, nor what it prints.
+    with unit_of_work(hub) as work:
+        work.session.execute(update(Workload).values(is_private=False))
+    assert 'data-testid="endpoint.calls"' in look(f"{place}/analysis", ada).text
+    for tab, hidden in (("", "endpoint.stop"), ("/analysis", "endpoint.calls"), ("/logs", "endpoint.log")):
+        page = look(place + tab, bob)
+        assert (page.status_code, f'data-testid="{hidden}"' in page.text) == (200, False), tab
     # Never a failure without its cause.
     message = "error: unrecognized arguments: --nonsense <script>"
     with unit_of_work(hub) as work:
@@ -164,3 +171,4 @@ def test_an_endpoint_is_made_and_told_of_to_those_who_may_see_it(
     assert "The engine does not take one of its arguments" in failed
     assert "--nonsense &lt;script&gt;" in failed
     assert 'data-testid="endpoint.start"' in failed
+    assert "--nonsense" not in look(place, bob).text
