@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import Client
@@ -18,17 +19,22 @@ from hub.accounts.policy import SYSTEM
 from hub.accounts.service import add_member
 from hub.base.clock import FixedClock
 from hub.base.context import Context
+from hub.base.settings import environment_of
+from hub.cli.main import cli
 from hub.compute.machines import MACHINES
 from hub.compute.models import Sku, Workload
 from hub.compute.service.reconciling import reconcile, refresh
 from hub.compute.service.workloads import open_secrets
+from hub.compute.states import Code
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job, JobState
 from hub.jobs.run import execute
 from hub.metering.models import UsageEvent, UsageInterval
 from hub.metering.service import tell_intervals
 from plugins.inference.catalogue import Served
+from plugins.inference.deployments.causes import why
 from plugins.inference.deployments.models import Deployment
+from plugins.inference.engines.frameworks import FrameworkForm, create_framework
 from plugins.inference.gateway import deployed
 from plugins.inference.gateway.app import create_gateway
 from plugins.inference.gateway.deployed import Readiness, find_deployed, find_model, list_deployed, list_models
@@ -483,3 +489,62 @@ def test_the_time_that_it_runs_is_counted_once_whatever_is_told_again(
     tell_intervals(hub)
     with reading(hub) as work:
         assert sum(work.session.scalars(select(UsageEvent.quantity))) == 190
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "title"),
+    [
+        ("ExitCode:2", "error: unknown argument: --fast", "The engine does not take one of its arguments"),
+        ("CrashLoopBackOff", "terminate called: std::bad_alloc", "There was too little memory"),
+        ("OOMKilled", "error: unknown argument: --fast", "There was too little memory"),
+        ("ExitCode:1", "llama_model_load: invalid magic", "The engine cannot read the model's files"),
+        ("command_not_found", "", "The engine is not there"),
+        ("ready_timeout", "loading shard 3 of 9", "It was not ready in time"),
+        ("CrashLoopBackOff", "bye", "It ends again and again"),
+        ("Signal:SIGSEGV", "", "The engine has ended"),
+        ("of_a_scheduler", "", "The engine has ended"),
+    ],
+)
+def test_why_it_failed_is_told_by_its_last_words_where_they_say_more(reason: str, message: str, title: str) -> None:
+    lines = "\n".join([*map(str, range(100)), message])
+    cause = why(Workload(code=int(Code.DEPLOY_FAILED), reason=reason, message=lines))
+    assert cause is not None
+    assert (cause.title, cause.log_tail.splitlines()[-1:]) == (title, [message] if message else ["99"])
+    assert len(cause.log_tail.splitlines()) <= 40
+    assert why(Workload(code=int(Code.RUNNING), reason=reason, message=lines)) is None
+
+
+def test_a_failure_is_shown_as_its_cause(
+    hub: Context, client: FlaskClient, ada: User, sign: Any, deploy: Any, run_jobs: Any, sku: Any
+) -> None:
+    form = FrameworkForm(engine="vllm", image="acme/fail:1", compute_type="cpu")
+    with unit_of_work(hub) as work:
+        framework_id = create_framework(work, actor=SYSTEM, form=form).id
+    assert deploy(engine="", runtime_framework_id=framework_id).status_code == 200
+    run_jobs()
+    shown = client.get(f"{PLACE}/run/1", headers=sign(ada)).json["data"]
+    assert (shown["status"], shown["reason"], shown["image_id"]) == ("DeployFailed", "ExitCode:1", "acme/fail:1")
+    assert shown["cause"]["log_tail"] == "it was told to fail"
+    model = _find(hub, "tiny:1")
+    assert model is not None
+    assert not model.is_available
+    with_card = deploy(runtime_framework_id=framework_id, deploy_name="other", resource_id=sku("Fake-80G · 1"))
+    assert (with_card.status_code, with_card.json["code"]) == (400, "resource_not_fit")
+
+
+def test_the_command_line_makes_waits_lists_and_deletes(hub: Context, tiny: Any, sku: Any, run_jobs: Any) -> None:
+    environment = environment_of(hub.settings) | {"HUB_LOG_LEVEL": "critical"}
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(cli, ["deployment", *words], env=environment)
+
+    arguments = ("--engine", "vllm", "--arg", "max-model-len=512", "--json")
+    made = run("create", "ada/tiny", "--name", "chat", "--resource", str(sku()), *arguments)
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout)["owner_namespace"] == "ada"
+    run_jobs()
+    assert run("wait", "1").stdout == "1: Running\n"
+    [row] = json.loads(run("list", "--search", "TIN", "--json").stdout)["deployments"]
+    assert (row["deploy_name"], row["engine_args"]) == ("chat", '{"max-model-len": "512"}')
+    assert run("delete", "1", "--yes").stdout == "1: Deleted\n"
+    assert "There is no such deployment" in str(run("show", "1").exception)
