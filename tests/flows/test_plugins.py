@@ -106,6 +106,7 @@ def test_with_a_licence_everything_that_it_brings_appears(hub: HubServer, ada: A
     assert b"notes are kept" in hub.api.get("/sample", headers=HTML).body
     assert len(hub.api.get("/sample-ticks").body.splitlines()) == 5
     assert hub.api.get("/api/v1/sample").data == {"greeting": "Good day, stranger."}
+    assert hub.api.get("/api/v1/datasets/notes").data == {"greeting": "Notes on datasets."}
     assert "/api/v1/sample" in hub.api.get("/api/openapi.json").json["paths"]
     # The listener has written the first note; a permission decides who writes the next.
     path = ada.create_repository("noted")

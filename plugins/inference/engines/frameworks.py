@@ -56,7 +56,8 @@ def _digest() -> str:
 def take_over_catalogue(context: Context) -> None:
     """See to it that the table has what the installed engines declare. Quick when it has.
 
-    What an engine has no more is switched off; what administrators have changed or deleted stays so.
+    What an engine has no more is switched off; what administrators have changed or switched off stays so. What they
+    have deleted comes back when the engines declare something new.
     """
     declared, digest = list_declarations(), _digest()
     with reading(context) as work:

@@ -48,7 +48,7 @@ class RuntimeFramework(Model):
 
 
 class EngineCatalogue(Model):
-    """A state of the declarations that was taken over into the table; what was deleted since does not come back."""
+    """A state of the declarations that was taken over into the table, so that it is done once."""
 
     __tablename__ = "inference_catalogues"
 

@@ -1,4 +1,4 @@
-"""REST: ``/api/v1/sample`` and ``/api/v1/{kind}/{namespace}/{name}/notes``."""
+"""REST: ``/api/v1/sample``, ``/api/v1/{kind}/notes`` and ``/api/v1/{kind}/{namespace}/{name}/notes``."""
 
 from __future__ import annotations
 
@@ -63,6 +63,13 @@ def greet() -> dict[str, Any]:
 def stop() -> dict[str, Any]:
     """Something that must go on once the licence has expired."""
     return ok()
+
+
+@blp.get("/<collection:kind>/notes")
+@blp.response(200, enveloped(GreetingSchema))
+def explain(kind: Any) -> dict[str, Any]:
+    """On what notes are written."""
+    return ok({"greeting": f"Notes on {kind.collection}."})
 
 
 @blp.at("/notes")

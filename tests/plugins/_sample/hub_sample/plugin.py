@@ -66,6 +66,7 @@ class SamplePlugin(Plugin):
     when_expired = WhenExpired.READ_ONLY
     url_prefixes = ("/api/v1/sample", "/sample", "/sample-ticks")
     metric_prefix = "hub_sample_"
+    collection_paths = ("/notes",)
     repository_paths = ("/notes",)
     settings = SampleSettings
     permissions = (
