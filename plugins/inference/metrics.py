@@ -10,9 +10,10 @@ import secrets
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from hub.plugin import Context, Metric, MetricKind, Sample, get_logger
 from hub.plugin.counters import Redis, RedisError, connect_redis
@@ -26,6 +27,9 @@ _BELIEVED_S = 20
 _MAX_ROWS, _MAX_FIELDS = 5_000, 200_000
 _PREFIX = "hub:inference:metrics"
 _BETWEEN = "\x1f"
+# A Redis that did not answer is left alone for a while.
+_AWAY_S = 2.0
+_away_until = 0.0
 
 CALL_LABELS = ("model", "provider", "route", "status", "key")
 SPREAD_LABELS = ("model", "provider", "route")
@@ -234,13 +238,25 @@ def list_metrics() -> Iterable[Metric]:
     )
 
 
-def _read_hash(context: Context, name: str) -> Iterator[tuple[list[str], int]]:
-    """Labels and numbers; nothing while Redis is away."""
+def _ask(context: Context, question: Callable[[Redis], Mapping[Any, Any]]) -> Mapping[Any, Any]:
+    """What Redis says; nothing while it is away, which is found out once for all families of a scrape."""
+    global _away_until
+    if time.monotonic() < _away_until:
+        return {}
     redis = connect_redis(context)
     try:
-        found = redis.hgetall(f"{_PREFIX}:{name}")
+        return question(redis)
+    except RedisError as error:
+        _away_until = time.monotonic() + _AWAY_S
+        log.warning("figures_away", error=type(error).__name__)
+        return {}
     finally:
         redis.close()
+
+
+def _read_hash(context: Context, name: str) -> Iterator[tuple[list[str], int]]:
+    """Labels and numbers."""
+    found = _ask(context, lambda redis: redis.hgetall(f"{_PREFIX}:{name}"))
     for field, number in found.items():
         yield _text(field).split(_BETWEEN), int(number)
 
@@ -284,17 +300,18 @@ def _read_spread(context: Context, *, name: str) -> Iterator[Sample]:
         yield Sample(counts[-1] / _MICRO, dict(zip(SPREAD_LABELS, labels, strict=True)), buckets)
 
 
-def _read_in_flight(context: Context) -> Iterator[Sample]:
-    redis = connect_redis(context)
+def _read_in_flight(context: Context) -> Iterable[Sample]:
+    sums = _ask(context, _sum_in_flight)
+    return [Sample(number, {"model": model}) for model, number in sums.items()]
+
+
+def _sum_in_flight(redis: Redis) -> dict[str, int]:
     sums: dict[str, int] = {}
-    try:
-        redis.zremrangebyscore(f"{_PREFIX}:processes", "-inf", time.time() - _BELIEVED_S)
-        for process in redis.zrange(f"{_PREFIX}:processes", 0, -1):
-            for model, number in redis.hgetall(f"{_PREFIX}:flight:{_text(process)}").items():
-                sums[_text(model)] = sums.get(_text(model), 0) + int(number)
-    finally:
-        redis.close()
-    return (Sample(number, {"model": model}) for model, number in sums.items())
+    redis.zremrangebyscore(f"{_PREFIX}:processes", "-inf", time.time() - _BELIEVED_S)
+    for process in redis.zrange(f"{_PREFIX}:processes", 0, -1):
+        for model, number in redis.hgetall(f"{_PREFIX}:flight:{_text(process)}").items():
+            sums[_text(model)] = sums.get(_text(model), 0) + int(number)
+    return sums
 
 
 def _read_circuits(context: Context) -> Iterator[Sample]:
