@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from hub.base import errors
@@ -41,6 +41,7 @@ STATUS: dict[type[errors.HubError], int] = {
 Renderer = Callable[[int, str, str, dict[str, Any]], Response]
 
 _RENDERERS = "hub_renderers"
+_WORDS = "hub_words"
 _NOBODY = ""
 _REQUEST_IDS = ("X-Request-ID", "X-Amzn-Trace-Id")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -76,6 +77,23 @@ def speak_elsewhere(app: Flask, renderer: Renderer, *, where: re.Pattern[str] | 
     renderers[_NOBODY] = choose
 
 
+def word_with(app: Flask, words: Callable[[str], str]) -> None:
+    """What the platform's JSON says to people goes through this first: the pages turn it into the reader's language."""
+    app.extensions[_WORDS] = words
+
+
+def _worded(said: Any) -> Any:
+    """A message, or the faults of a request member by member, in the reader's words."""
+    words: Callable[[str], str] | None = current_app.extensions.get(_WORDS)
+    if words is None:
+        return said
+    if isinstance(said, dict):
+        return {name: _worded(fault) for name, fault in said.items()}
+    if isinstance(said, list):
+        return [_worded(fault) for fault in said]
+    return words(said) if isinstance(said, str) else said
+
+
 def renderer_for_request(app: Flask) -> Renderer:
     """The dialect of the request's blueprint; the platform's JSON where none is set."""
     renderers: dict[str, Renderer] = app.extensions.get(_RENDERERS, {})
@@ -87,9 +105,10 @@ def renderer_for_request(app: Flask) -> Renderer:
 
 def render_platform_json(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
     """``{"code", "msg", "context"?, "trace_id"}``: the envelope of the CSGHub contract, sections 1.4 and 1.6."""
+    message = _worded(message)
     body: dict[str, Any] = {"code": code, "msg": message, "trace_id": request_id()}
     if details:
-        body["context"] = details
+        body["context"] = details | ({"errors": _worded(details["errors"])} if "errors" in details else {})
     if status == 429:
         body["error"] = message  # CSGHub contract, section 1.7
     response = Response(json.dumps(body), status=status, mimetype="application/json")

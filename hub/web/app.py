@@ -7,10 +7,11 @@ from importlib import import_module
 from flask import Flask
 
 from hub.base.context import Context
-from hub.http.errors import speak_elsewhere, speak_in
+from hub.http.errors import speak_elsewhere, speak_in, word_with
 from hub.web import i18n, pages
 from hub.web.errors import render_html_error
 from hub.web.routing import OwnerConverter, apart_pages_converter, pages_converter
+from hub.web.said import said
 
 # Each has a ``blueprint``. What stands before is asked first where two addresses fit alike.
 MODULES = (
@@ -60,6 +61,8 @@ def install(app: Flask, context: Context) -> None:
     app.url_map.converters["pages"] = pages_converter(context)
     app.url_map.converters["apart_pages"] = apart_pages_converter(context)
     i18n.install(app)
+    app.jinja_env.filters["said"] = said
+    word_with(app, said)
     pages.install(app, context)
     for name in MODULES:
         blueprint = import_module(name).blueprint

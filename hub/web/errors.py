@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound as NoSuchRoute
 from hub.base.errors import HubError
 from hub.http.errors import render_platform_json, request_id
 from hub.web.pages import render_page
+from hub.web.said import said
 from hub.web.similar import Similar, find_similar
 
 _TITLES = {
@@ -42,6 +43,7 @@ def render_html_error(status: int, code: str, message: str, details: dict[str, A
         return render_platform_json(status, code, message, details)
     if message == NoSuchRoute.description:
         message = gettext("Nothing is at this address. It was moved, renamed or deleted, or you may not see it.")
+    message = said(message)
     return render_page(
         "hub/error.html",
         status=status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,14 @@ def translations():
 
 def test_every_text_is_translated(translations):
     assert set(LANGUAGES) == {"en", *translations.LANGUAGES}
-    texts = translations.collect_texts()
-    for language in translations.LANGUAGES:
-        assert [message.id for message in translations.missing(language, texts)] == []
+    for domain, texts in {"messages": translations.collect_texts(), "services": translations.collect_said()}.items():
+        for language in translations.LANGUAGES:
+            assert [message.id for message in translations.missing(language, texts, domain)] == []
 
 
 def test_translations_have_the_places_of_their_texts(translations):
-    for language in translations.LANGUAGES:
-        for message in translations.read_catalogue(language):
+    for language, domain in product(translations.LANGUAGES, ("messages", "services")):
+        for message in translations.read_catalogue(language, domain):
             if not message.id:
                 continue
             said = message.id if isinstance(message.id, str) else message.id[-1]
