@@ -54,7 +54,6 @@ _PER_PAGE = 20
 _MAX_SEARCH = 255
 _ID = "<int(min=1, max=9223372036854775807):deploy_id>"
 _FAILED = frozenset({Code.BUILD_FAILED, Code.DEPLOY_FAILED, Code.RUNTIME_ERROR})
-TABS = ("", "logs", "analysis", "settings")
 
 
 @blueprint.get("")

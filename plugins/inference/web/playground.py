@@ -35,7 +35,6 @@ def show_playground() -> Response:
         state="error" if fault else "ready" if models else "empty",
         models=models,
         fault=fault,
-        others=len(found) - len(models),
         currency=currency(),
         site=current_context().settings.effective_base_url.rstrip("/"),
         chat_url=url_for("inference_web_playground.call", route="chat/completions"),
