@@ -39,6 +39,7 @@ _SAYING_FOLDERS += ("metering", "objects", "plugin", "repos", "web")
 _FOR_PROGRAMS = re.compile(
     r"hub/(api/(claw|description|runs)|assets/service/runs|git/(pktline|pointer|incoming)|http/(idempotency|ndjson)"
     r"|metering/usage|plugin/migrations|compute/(local|fake|machines|spec)|repos/lfs/(locks|tickets|sightings))"
+    r"|plugins/(inference/(files|gateway|servers)/|xnet/)"
 )
 _MIN_LETTERS = 7  # fewer around its places could be anything
 _SCRIPT_TEXT = re.compile(r"""\btext\(\s*"((?:[^"\\]|\\.)+)\"""")
@@ -76,7 +77,8 @@ def collect_said() -> Catalog:
     catalogue = Catalog(project="hub", charset="utf-8")
     errors = ast.parse((ROOT / "hub" / "base" / "errors.py").read_text())
     calls = _SAYING_CALLS | {node.name for node in errors.body if isinstance(node, ast.ClassDef)}
-    for path in sorted(path for folder in _SAYING_FOLDERS for path in (ROOT / "hub" / folder).rglob("*.py")):
+    folders = [*(ROOT / "hub" / folder for folder in _SAYING_FOLDERS), ROOT / "plugins"]
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         if not _FOR_PROGRAMS.match(name):
             for text in _said_in(ast.parse(path.read_text()), calls):

@@ -22,7 +22,7 @@ _CATALOGUES = Path(__file__).with_name("translations")
 _MAX_CHARS = 4000
 _MAX_KEPT = 2000
 # What stands at these places was said by the hub, too; at all others stand names and numbers.
-_SAID_PLACES = {"reason", "error", "message", "problem", "told", "said", "what", "who", "kind", "type", "role"}
+_SAID_PLACES = {"reason", "error", "message", "problem", "told", "said", "what", "who", "kind", "type", "role", "bound"}
 _MAX_DEPTH = 3
 # A template that says no more than this around its places fits sentences that are none of its own: "There is no {ref}."
 _MIN_CHARS = 20

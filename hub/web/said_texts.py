@@ -45,6 +45,21 @@ _NOTICES = (
     "Your account has new recovery codes",
     "If it was not you, change your password at once and tell an administrator of the hub.",
 )
+# What the plugins of this tree tell of: budgets and upstreams of the gateway.
+_ALERTS = (
+    "{percent} % of the {bound} budget of all API keys of {owner} are spent",
+    "{percent} % of the {bound} budget of the API key {key} of {owner} are spent",
+    "{percent} % of the {bound} budget of the API keys that {user} made for {owner} are spent",
+    "{spent} of {limit} in the period {period} that began {moment} UTC.",
+    "{spent} of {limit} in the period {period} that began {moment} UTC. Further calls are refused.",
+    "An upstream of the model {model} does not accept the hub's key",
+    "An upstream of the model {model} lets the hub's key do too little",
+    "An upstream of the model {model} has no such address",
+    "An upstream of the model {model} refuses the hub",
+    "Upstream {number} {provider} answered with status {status}.",
+    "soft",
+    "hard",
+)
 # What marshmallow has against a member of a request.
 _FAULTS = (
     "Missing data for required field.",
@@ -150,4 +165,4 @@ _PEOPLE = (
 _ROLES = ("owner", "admin", "write", "read")
 _KINDS = tuple(kind.title if kind.title[:2].isupper() else kind.title.lower() for kind in CORE_KINDS)
 
-ALSO_SAID = (*_NOTICES, *_FAULTS, *_FINDINGS, *_THINGS, *_PEOPLE, *_ROLES, *_KINDS)
+ALSO_SAID = (*_NOTICES, *_ALERTS, *_FAULTS, *_FINDINGS, *_THINGS, *_PEOPLE, *_ROLES, *_KINDS)

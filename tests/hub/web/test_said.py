@@ -24,7 +24,11 @@ CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9"}
         ("ada opened an issue on ada/x: On models: bert", "ada 在 ada/x 创建了议题：On models: bert"),
         ("ada created the model ada/{0}%s", "ada 创建了模型 ada/{0}%s"),
         # What the hub itself said at a place is said in Chinese, too.
-        ("This user name cannot be read.", None),
+        ("80 % of the soft budget of all API keys of acme are spent", "acme 的全部 API 密钥的软预算已用 80%"),
+        (
+            "1 of 2 required approvals. Administrators may merge all the same.",
+            "需要 2 个批准，已有 1 个。管理员仍可合并。",
+        ),
         ("The table cannot be read: The disk has no room for the files.", "无法读取表格：磁盘没有空间存放这些文件。"),
         ("There is no such user, or you may not see it.", "没有这个用户，或您无权查看。"),
         # A short template is no excuse for half a sentence.
