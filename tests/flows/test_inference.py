@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -203,6 +202,10 @@ answer({
     woken = client.post("/v1/chat/completions", asked)
     assert woken.status == 200, woken.body
     assert look()["status"] == "Running"
+    # In Anthropic's words, too.
+    said = client.post("/v1/messages", asked, headers={"anthropic-version": "2023-06-01"})
+    assert said.status == 200, said.body
+    assert (said.json["usage"]["output_tokens"], said.json["stop_reason"]) == (2, "max_tokens")
     # Of this start, which is the second one: it was ready, fell asleep, and was ready again.
     lines = hub.cli("deployment", "logs", number, "--lines", "1000").stdout
     assert lines.count("ready at") == 2, lines
@@ -223,6 +226,7 @@ def test_hub_worker_and_engine_are_killed_during_calls_and_nothing_is_lost_or_do
     name, svc_name, compute = shown["served_name"], shown["svc_name"], LocalCompute(hub.home)
     asked = {"model": name, "max_tokens": 1} | CHAT
     ids, statuses, numbers, lock = set[str](), Counter[int](), iter(range(CALLS)), threading.Lock()
+    pause = threading.Event()
 
     def call() -> None:
         client = HTTPClient(hub.url, key, timeout_s=60)
@@ -236,14 +240,14 @@ def test_hub_worker_and_engine_are_killed_during_calls_and_nothing_is_lost_or_do
             except HTTPError:
                 with lock:
                     statuses[0] += 1
-                time.sleep(1)  # as clients do before they try again
+                pause.wait(1)  # as clients do before they try again
                 continue
             with lock:
                 statuses[answer.status] += 1
                 if answer.status == 200:
                     ids.add(answer.headers["x-request-id"])
             if answer.status >= 500:
-                time.sleep(1)
+                pause.wait(1)
 
     chance = random.Random(SEED)
     moments = sorted(chance.sample(range(CALLS // 10, CALLS * 3 // 4), 4))
