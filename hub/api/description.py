@@ -28,7 +28,8 @@ people and rules.
 
 **Answers** are `{"msg": "OK", "data": ..., "total": ...}`; members that would be empty are left out.
 **Errors** are `{"code", "msg", "context", "trace_id"}`: `code` is for programs, `msg` for people, and `context.errors`
-names the members that do not fit. What the caller may not see is told like what is not there: 404.
+names the members that do not fit. `msg` is in the language that `Accept-Language` asks for, in English where it asks
+for none. What the caller may not see is told like what is not there: 404.
 
 **Lists** are paged by `page` (from 1) and `per` (1 to 100, 50 by default).
 **Unknown members** of bodies and queries are ignored.
