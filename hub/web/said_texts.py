@@ -60,8 +60,13 @@ _ALERTS = (
     "soft",
     "hard",
 )
-# What marshmallow has against a member of a request.
+# What werkzeug says of a request, and marshmallow of a member of one.
 _FAULTS = (
+    "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try "
+    "again.",
+    "The method is not allowed for the requested URL.",
+    "The data value transmitted exceeds the capacity limit.",
+    "The browser (or proxy) sent a request that this server could not understand.",
     "Missing data for required field.",
     "Field may not be null.",
     "Unknown field.",
