@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from werkzeug.exceptions import NotFound
+
 from hub.repos.kinds import CORE_KINDS
 
 # The titles of notices: ``hub.community.notices`` puts who did it before what was done.
@@ -62,8 +64,7 @@ _ALERTS = (
 )
 # What werkzeug says of a request, and marshmallow of a member of one.
 _FAULTS = (
-    "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try "
-    "again.",
+    NotFound.description,
     "The method is not allowed for the requested URL.",
     "The data value transmitted exceeds the capacity limit.",
     "The browser (or proxy) sent a request that this server could not understand.",
