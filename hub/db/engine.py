@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
-from sqlalchemy.exc import DataError, DisconnectionError, OperationalError
+from sqlalchemy.exc import DataError, DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -83,13 +83,16 @@ class Database:
     def begin_write(self, session: Session) -> None:
         """Take SQLite's write lock for this session's transaction. Raises Unavailable after 30 s of waiting."""
         deadline = time.monotonic() + SQLITE_WRITE_WAIT_S
+        connection = session.connection().connection.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
         while True:
             try:
-                session.execute(text(_BEGIN_WRITE))
+                # SQLite's own short wait is in a native thread, too.
+                offload(connection.execute, _BEGIN_WRITE)
                 return
-            except OperationalError as error:
-                session.rollback()
-                if "locked" not in str(error.orig) or time.monotonic() > deadline:
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    session.rollback()
                     raise _busy() from error
                 time.sleep(_SQLITE_RETRY_S)
 
@@ -188,8 +191,7 @@ def _translate_error(context: ExceptionContext) -> None:
     is_unfit = isinstance(context.original_exception, (UnicodeEncodeError, OverflowError))
     if is_unfit or isinstance(context.sqlalchemy_exception, DataError):
         raise Invalid("The request holds a character or number that cannot be stored.", code="value_invalid")
-    # Who waits for SQLite's write lock is told as it is, and tries again.
-    if context.statement != _BEGIN_WRITE and _lost_to_another(context.original_exception):
+    if _lost_to_another(context.original_exception):
         raise _busy()
 
 
