@@ -35,7 +35,9 @@ GATE_VARIABLE = "HUB_START_GATE_FD"
 
 # Without the modules of the commands: it runs for as long as the hub, and is to stay small.
 SUPERVISOR = (sys.executable, "-P", "-m", "hub.compute.local")
-# It becomes the above when there is something to do. The hub is found by PYTHONPATH.
+# They become the above, and `hub ssh`, when there is something to do. The hub is found by PYTHONPATH. The last words
+# say to whoever lists processes what it will be.
+WAITING_SSH = (sys.executable, "-S", "-P", "-c", "from hub.transport.waiting import main; main()", "hub.cli", "ssh")
 WAITING_SUPERVISOR = (sys.executable, "-S", "-P", "-c", "from hub.compute.local.waiting import main; main()")
 
 

@@ -24,9 +24,10 @@ from hub.base.secrets import SET_UP_PURPOSE, load_secret, spell_code
 from hub.base.settings import Settings, environment_of
 from hub.cli import redis_server
 from hub.cli.main import load_settings
-from hub.cli.processes import GATE_VARIABLE, WAITING_SUPERVISOR
+from hub.cli.processes import GATE_VARIABLE, WAITING_SSH, WAITING_SUPERVISOR
 from hub.cli.redis_server import RedisMissing, RedisServer
 from hub.cli.supervisor import Program, StartError, Supervisor, spawn
+from hub.transport.waiting import HOST_VARIABLE, PORT_VARIABLE
 
 # Running transfers and jobs have this long when the hub is told to stop.
 STOP_LIMIT_S = 30.0
@@ -167,7 +168,8 @@ def _background(settings: Settings, environment: dict[str, str]) -> Iterator[Pro
         stop = ((signal.SIGTERM, 2.0 * settings.compute_stop_grace_s + 15.0),)
         yield Program("supervisor", WAITING_SUPERVISOR, environment, stop, stops_last=True)
     if settings.ssh_port:
-        yield Program("ssh", _hub("ssh"), environment, ((signal.SIGTERM, STOP_LIMIT_S),))
+        where = {HOST_VARIABLE: settings.ssh_host, PORT_VARIABLE: str(settings.ssh_port)}
+        yield Program("ssh", WAITING_SSH, environment | where, ((signal.SIGTERM, STOP_LIMIT_S),))
 
 
 def _hub(*arguments: str) -> list[str]:

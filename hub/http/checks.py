@@ -38,6 +38,8 @@ _GIT_NEEDED = (2, 34)
 _GIT_LFS_NEEDED = (3, 0)
 _PROBE_BYTES = b"hub doctor\n"
 _REQUEST_TIMEOUT_S = 5.0
+# The first who comes starts the SSH server.
+_SSH_START_S = 20.0
 # Signed addresses and sessions compare times of several machines.
 _SKEW_WARN_S = 5.0
 _SKEW_FAIL_S = 60.0
@@ -104,7 +106,7 @@ def check_ssh(context: Context) -> Check:
     host = "127.0.0.1" if settings.ssh_host == "0.0.0.0" else "::1" if settings.ssh_host == "::" else settings.ssh_host
     try:
         with socket.create_connection((host, settings.ssh_port), timeout=_REQUEST_TIMEOUT_S) as connection:
-            connection.settimeout(_REQUEST_TIMEOUT_S)
+            connection.settimeout(_SSH_START_S)
             is_ssh = connection.recv(8).startswith(b"SSH-2.0")
     except OSError:
         return warn("ssh", f"Nothing answers at {where}.", "Start `hub serve` or `hub ssh`.")

@@ -43,6 +43,7 @@ from hub.transport.access import (
 )
 from hub.transport.tickets import hook_environment, issue_ticket
 from hub.transport.urls import parse_address
+from hub.transport.waiting import take_listening
 
 log = get_logger(__name__)
 
@@ -79,9 +80,10 @@ async def _serve(find_context: Callable[[], Context]) -> None:
     settings = find_context().settings
     loop = asyncio.get_running_loop()
     hub = GitOverSSH(find_context)
+    listening = take_listening()
     acceptor = await asyncssh.listen(
-        settings.ssh_host,
-        settings.ssh_port,
+        *(() if listening else (settings.ssh_host, settings.ssh_port)),
+        sock=listening,
         server_factory=lambda: _Connection(find_context()),
         process_factory=hub.handle,
         server_host_keys=[load_host_key(settings.home)],

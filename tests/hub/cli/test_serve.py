@@ -52,8 +52,9 @@ def run_serve(server, **settings):
 
 
 def test_it_says_where_it_answers_and_how_to_begin(hub_server):
+    answers = f"The hub answers at  {hub_server.url}"
+    wait_until(lambda: answers in hub_server.log_path.read_text(), what="the greeting")
     said = hub_server.log_path.read_text()
-    assert f"The hub answers at  {hub_server.url}" in said
     assert "hub user create NAME" in said
     assert "hub token create NAME" in said
     assert f"git clone {hub_server.url}/models/NAMESPACE/NAME.git" in said
@@ -96,15 +97,20 @@ def test_a_database_that_cannot_be_migrated_stops_the_start(hub_server, tmp_path
     assert "could not be set up" in said
 
 
-def test_a_fresh_one_rests_in_the_memory_that_was_promised():
+def test_a_fresh_one_rests_in_the_memory_that_was_promised_and_then_serves_ssh():
     with scratch_directory("fresh") as directory:
         server = HubServer(directory / "home")
         server.spawn()
         try:
             wait_ready(server)
-            wait_until(lambda: accepts_connections(server.ssh_port), what="SSH")
+            wait_until(lambda: find(server, "ssh"), what="SSH")
             wait_until(lambda: "worker_started" in server.log_path.read_text(), what="the worker")
+            # Nobody came over SSH yet: the first one starts its server, and is served by it.
             sizes = [(process.memory_full_info().pss, process.cmdline()) for process in server.processes()]
+            [waiting] = find(server, "ssh")
+            with socket.create_connection(("127.0.0.1", server.ssh_port), timeout=60) as client:
+                assert client.recv(100) == b"SSH-2.0-hub\r\n"
+            assert [process.pid for process in find(server, "ssh")] == [waiting.pid]
         finally:
             assert server.stop() == 0
     assert sum(size_bytes for size_bytes, _line in sizes) <= MAX_IDLE_BYTES, sizes
