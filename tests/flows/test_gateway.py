@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +12,11 @@ import pytest
 from tests.plugins.inference.conftest import completion, delta, last, stream
 from tests.support.http import HTTPClient
 from tests.support.hub import Account, HubServer
+from tests.support.inference import Program
 from tests.support.processes import free_port, wait_until
-from tests.support.venvs import Client, make_venv
 from tests.support.wire import WireServer, answer, serving
 
 PRICES = {"input": 100, "output": 1000}
-
-
-@dataclass
-class OpenAI(Client):
-    """A program with the SDK, and a key."""
-
-    home: Path
-    url: str
-    key: str
-
-    def programs(self) -> Path:
-        return make_venv("openai") / "bin"
-
-    def place(self) -> Path:
-        return self.home
-
-    def variables(self) -> Mapping[str, str]:
-        return {"PATH": os.environ["PATH"], "OPENAI_BASE_URL": f"{self.url}/v1", "OPENAI_API_KEY": self.key}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +73,7 @@ def make_program(hub: HubServer, tmp_path: Path, account: Account) -> Any:
     """``make_program(rpm_limit=1)``: a program with a key that has these limits."""
     token = hub.new_token(account.name, scope="admin")
 
-    def make(**limits: Any) -> OpenAI:
+    def make(**limits: Any) -> Program:
         uuid = account.api.get(f"/api/v1/user/{account.name}").data["uuid"]
         made = hub.api.post(
             f"/api/v1/namespaces/{uuid}/apikeys",
@@ -101,7 +81,7 @@ def make_program(hub: HubServer, tmp_path: Path, account: Account) -> Any:
             headers={"Authorization": f"Bearer {token}"},
         )
         assert made.status == 200, made.body
-        return OpenAI(tmp_path, hub.url, made.data["token"])
+        return Program("openai", tmp_path, hub.url, made.data["token"])
 
     return make
 

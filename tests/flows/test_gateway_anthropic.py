@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 
 from tests.plugins.inference.conftest import completion, delta, last, stream
 from tests.support.hub import Account, HubServer
-from tests.support.venvs import Client, make_venv
+from tests.support.inference import Program
 from tests.support.wire import WireServer, answer, serving
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 8}}
@@ -28,27 +26,6 @@ NATIVE = {
     "stop_sequence": None,
     "usage": {"input_tokens": 3, "cache_read_input_tokens": 8, "output_tokens": 4},
 }
-
-
-@dataclass
-class Program(Client):
-    """A program with one of the SDKs, and a key."""
-
-    sdk: str
-    home: Path
-    url: str
-    key: str
-
-    def programs(self) -> Path:
-        return make_venv(self.sdk) / "bin"
-
-    def place(self) -> Path:
-        return self.home
-
-    def variables(self) -> Mapping[str, str]:
-        sdks = {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": self.key}
-        sdks |= {"OPENAI_BASE_URL": f"{self.url}/v1", "OPENAI_API_KEY": self.key}
-        return {"PATH": os.environ["PATH"], **sdks}
 
 
 def _answer_to(body: dict[str, Any]) -> bytes:

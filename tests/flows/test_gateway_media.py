@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.flows.test_gateway import OpenAI
 from tests.plugins.inference.conftest import completion
 from tests.support.hub import Account, HubServer, pause
+from tests.support.inference import Program
 from tests.support.processes import wait_until
 from tests.support.wire import WireServer, answer, serving
 
@@ -102,13 +102,13 @@ def account(hub: HubServer) -> Account:
 
 
 @pytest.fixture(scope="module")
-def program(hub: HubServer, account: Account, tmp_path_factory: pytest.TempPathFactory) -> OpenAI:
+def program(hub: HubServer, account: Account, tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A program with a key of the account's."""
     uuid = account.api.get(f"/api/v1/user/{account.name}").data["uuid"]
     headers = {"Authorization": f"Bearer {hub.new_token(account.name, scope='admin')}"}
     made = hub.api.post(f"/api/v1/namespaces/{uuid}/apikeys", {"name": "program"}, headers=headers)
     assert made.status == 200, made.body
-    return OpenAI(tmp_path_factory.mktemp("program"), hub.url, made.data["token"])
+    return Program("openai", tmp_path_factory.mktemp("program"), hub.url, made.data["token"])
 
 
 def _sound() -> bytes:
@@ -121,7 +121,7 @@ def _sound() -> bytes:
     return data.getvalue()
 
 
-def test_the_sdk_makes_pictures_sound_and_videos(program: OpenAI, hub: HubServer, account: Account):
+def test_the_sdk_makes_pictures_sound_and_videos(program: Program, hub: HubServer, account: Account):
     (program.place() / "a.wav").write_bytes(_sound())
     (program.place() / "a.png").write_bytes(b"png")
     found = program.python(
@@ -165,7 +165,7 @@ answer({
     ]
 
 
-def test_the_sdk_keeps_files(program: OpenAI):
+def test_the_sdk_keeps_files(program: Program):
     found = program.python(
         """
 import openai
@@ -185,7 +185,7 @@ except openai.NotFoundError as error:
 
 
 def test_a_batch_goes_on_after_its_worker_was_killed_and_calls_nothing_twice(
-    program: OpenAI, hub: HubServer, provider: Provider
+    program: Program, hub: HubServer, provider: Provider
 ):
     begun = program.python(
         """

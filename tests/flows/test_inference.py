@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +24,17 @@ from tests.support.git import GitUser
 from tests.support.http import HTTPClient
 from tests.support.hub import Account, HubServer
 from tests.support.huggingface import transformers_model
-from tests.support.inference import keys_api
+from tests.support.inference import Program, keys_api
 from tests.support.processes import free_port, wait_until
 from tests.support.sdk import SDK
 from tests.support.servers import scratch_directory
-from tests.support.venvs import Client, make_venv
+from tests.support.tiny_models import tiny_models
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 SEED = 20261128
 CALLS, CALLERS = 200, 4
 CHAT = {"messages": [{"role": "user", "content": "Name a colour."}], "temperature": 0}
-
-
-@dataclass
-class OpenAI(Client):
-    """A program with the SDK, and a key."""
-
-    home: Path
-    url: str
-    key: str
-
-    def programs(self) -> Path:
-        return make_venv("openai") / "bin"
-
-    def place(self) -> Path:
-        return self.home
-
-    def variables(self) -> Mapping[str, str]:
-        return {"PATH": os.environ["PATH"], "OPENAI_BASE_URL": f"{self.url}/v1", "OPENAI_API_KEY": self.key}
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +122,7 @@ def test_a_gguf_model_is_called_by_the_sdk_sleeps_and_wakes(
 ) -> None:
     look = deploy(ada, gguf, deploy_name="chat", resource_id=sku, engine="llama.cpp", entrypoint=MODEL_NAME)
     name = look("Running")["served_name"]
-    found = OpenAI(tmp_path, hub.url, key).python(
+    found = Program("openai", tmp_path, hub.url, key).python(
         """
 from openai import OpenAI
 client = OpenAI()
@@ -181,6 +163,25 @@ answer({
     assert booked == [(found["total"], 4, "upstream")]
     assert hub.rows("SELECT sum(quantity) FROM usage_events WHERE unit = 'token'") == [(found["total"],)]
 
+    # Anthropic's SDK, unmodified.
+    said = Program("anthropic", tmp_path, hub.url, key).python(
+        """
+from anthropic import Anthropic
+client = Anthropic()
+ask = dict(model=given["model"], max_tokens=8, messages=[{"role": "user", "content": "Count: one, two,"}])
+ask["extra_body"] = {"temperature": 0}
+plain = client.messages.create(**ask)
+with client.messages.stream(**ask) as stream:
+    text = "".join(stream.text_stream)
+    final = stream.get_final_message()
+count = client.messages.count_tokens(model=given["model"], messages=ask["messages"])
+answer([plain.stop_reason, plain.usage.output_tokens, final.usage.output_tokens, text == plain.content[0].text,
+        count.input_tokens == plain.usage.input_tokens])
+""",
+        model=name,
+    )
+    assert said == ["max_tokens", 8, 8, True, True]
+
     # csghub-cli, unmodified.
     sdk = SDK(git_user, hub.url, ada.token)
     listed = sdk.cli("inference", "list", "-u", "ada").output
@@ -202,10 +203,6 @@ answer({
     woken = client.post("/v1/chat/completions", asked)
     assert woken.status == 200, woken.body
     assert look()["status"] == "Running"
-    # In Anthropic's words, too.
-    said = client.post("/v1/messages", asked, headers={"anthropic-version": "2023-06-01"})
-    assert said.status == 200, said.body
-    assert (said.json["usage"]["output_tokens"], said.json["stop_reason"]) == (2, "max_tokens")
     # Of this start, which is the second one: it was ready, fell asleep, and was ready again.
     lines = hub.cli("deployment", "logs", number, "--lines", "1000").stdout
     assert lines.count("ready at") == 2, lines
@@ -292,21 +289,26 @@ def test_hub_worker_and_engine_are_killed_during_calls_and_nothing_is_lost_or_do
     wait_until(lambda: not engines(hub), what="no engine to run")
 
 
+def push_folder(account: Account, user: GitUser, name: str, folder: Path, work_tree: Path) -> str:
+    """A model as transformers saves one, in a repository of its own."""
+    path = account.create_repository(name)
+    user.clone(account.address(path), work_tree)
+    shutil.copytree(folder, work_tree, copy_function=os.link, dirs_exist_ok=True)
+    user.git("lfs", "track", "*.safetensors", cwd=work_tree)
+    user.git("add", "--all", cwd=work_tree)
+    user.git("commit", "--quiet", "--message", name, cwd=work_tree)
+    user.push(work_tree, "main")
+    return path
+
+
 @pytest.mark.skipif(not has_transformers(), reason="torch for the CPU cannot be had here")
 def test_the_same_weights_as_safetensors_are_served_by_transformers(
     hub: HubServer, ada: Account, key: str, sku: int, tmp_path: Path, git_user: GitUser
 ) -> None:
-    path, work_tree = ada.create_repository("smollm2-safe"), tmp_path / "tree"
-    git_user.clone(ada.address(path), work_tree)
-    for file in transformers_model().iterdir():
-        (work_tree / file.name).hardlink_to(file)
-    git_user.git("lfs", "track", "*.safetensors", cwd=work_tree)
-    git_user.git("add", "--all", cwd=work_tree)
-    git_user.git("commit", "--quiet", "--message", "SmolLM2", cwd=work_tree)
-    git_user.push(work_tree, "main")
+    path = push_folder(ada, git_user, "smollm2-safe", transformers_model(), tmp_path / "tree")
     look = deploy(ada, path, deploy_name="safe", resource_id=sku, engine="transformers")
     name = look("Running", timeout_s=120)["served_name"]
-    found = OpenAI(tmp_path, hub.url, key).python(
+    found = Program("openai", tmp_path, hub.url, key).python(
         """
 from openai import OpenAI
 client = OpenAI()
@@ -320,4 +322,25 @@ answer([plain.model, plain.usage.completion_tokens, chunks[-1].usage.completion_
         model=name,
     )
     assert found == [name, 4, 4, True]
+    assert ada.api.delete(f"/api/v1/{path}/run/{look()['deploy_id']}").status == 200
+
+
+@pytest.mark.skipif(not has_transformers(), reason="torch for the CPU cannot be had here")
+def test_a_small_encoder_gives_vectors(
+    hub: HubServer, ada: Account, key: str, sku: int, tmp_path: Path, git_user: GitUser
+) -> None:
+    path = push_folder(ada, git_user, "encoder", tiny_models() / "encoder", tmp_path / "tree")
+    look = deploy(ada, path, deploy_name="vectors", resource_id=sku, engine="transformers")
+    name = look("Running", timeout_s=120)["served_name"]
+    found = Program("openai", tmp_path, hub.url, key).python(
+        """
+from openai import OpenAI
+made = OpenAI().embeddings.create(model=given["model"], input=["a b", "a b c"])
+answer([made.model, [len(one.embedding) for one in made.data], made.usage.prompt_tokens])
+""",
+        model=name,
+    )
+    # A letter is a token, and each text has one before its first and one behind its last.
+    assert found == [name, [32, 32], 9]
+    assert hub.rows("SELECT prompt_tokens FROM inference_calls WHERE model = :name", name=name) == [(9,)]
     assert ada.api.delete(f"/api/v1/{path}/run/{look()['deploy_id']}").status == 200

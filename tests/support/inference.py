@@ -1,14 +1,18 @@
-"""A hub whose gateway serves models of a provider that a test plays."""
+"""A hub whose gateway serves models of a provider that a test plays, and programs that call it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.support.http import HTTPClient
 from tests.support.hub import Account, HubServer
 from tests.support.servers import scratch_directory
+from tests.support.venvs import Client, make_venv
 from tests.support.wire import WireServer
 
 # In billionths of the currency for a token.
@@ -39,3 +43,24 @@ def keys_api(hub: HubServer, account: Account) -> tuple[HTTPClient, str]:
     client.headers = {"Authorization": f"Bearer {hub.new_token(account.name, scope='admin')}"}
     uuid = client.get(f"/api/v1/user/{account.name}").data["uuid"]
     return client, f"/api/v1/namespaces/{uuid}"
+
+
+@dataclass
+class Program(Client):
+    """A program with an SDK, "openai" or "anthropic", and a key of the hub at that address."""
+
+    sdk: str
+    home: Path
+    url: str
+    key: str
+
+    def programs(self) -> Path:
+        return make_venv(self.sdk) / "bin"
+
+    def place(self) -> Path:
+        return self.home
+
+    def variables(self) -> Mapping[str, str]:
+        sdks = {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": self.key}
+        sdks |= {"OPENAI_BASE_URL": f"{self.url}/v1", "OPENAI_API_KEY": self.key}
+        return {"PATH": os.environ["PATH"], **sdks}
