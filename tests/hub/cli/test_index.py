@@ -10,6 +10,8 @@ from hub.jobs.run import run_due
 from tests.support.cli import make_runner
 
 
+# The command would load the plugins, whose steps the jobs of this process do not know.
+@pytest.mark.settings(plugins_disabled="inference")
 @pytest.mark.any_database
 def test_the_index_is_looked_at_and_run_on_the_server(context, settings, make_user, make_repository):
     hub = make_runner(context, settings, "index")
