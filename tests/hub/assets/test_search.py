@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from alembic import command
 from sqlalchemy import delete, insert, select, text, update
 
 from hub.accounts.policy import ANONYMOUS
@@ -16,6 +15,7 @@ from hub.db.totals import COUNT_LIMIT
 from hub.db.uow import reading, unit_of_work
 from hub.repos.models import Repository, RepositoryState
 from hub.repos.searching import search_text
+from tests.support.migrating import go_back
 
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _LABELS = {"mit": "license", "apache-2.0": "license", "fr": "language", "translation": "task"}
@@ -159,6 +159,6 @@ def test_postgresql_keeps_the_labels_beside_the_repositories(context, crowd):
         work.session.execute(delete(Repository).where(Repository.id == ids[60]))
     assert check()[ids[50]] == {known["apache-2.0"], known["mit"], known["translation"]}
     # As they are when the columns come.
-    migrate._run(database, migrate.CORE, lambda config: command.downgrade(config, "0020_reviews"))
+    go_back(database, "0020_reviews")
     assert migrate.upgrade(database)
     assert check()[ids[100]] == first[ids[100]]

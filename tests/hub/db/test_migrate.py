@@ -1,6 +1,5 @@
 import threading
 
-from alembic import command
 from sqlalchemy import inspect, select, text
 
 import hub.assets.models
@@ -15,18 +14,7 @@ from hub.db import migrate
 from hub.db.base import Model
 from hub.db.engine import DATABASE, Database
 from hub.db.uow import reading, unit_of_work
-from hub.plugin.discovery import find_installed
-
-
-def plugin_branches():
-    return [branch for installed in find_installed().values() if (branch := installed.find_branch())]
-
-
-def go_back(database, revision):
-    """Make the database as an older hub had it, whose plugins' tables, which hold on to newer ones, were not there."""
-    for branch in plugin_branches():
-        migrate.downgrade(database, branch)
-    migrate._run(database, migrate.CORE, lambda config: command.downgrade(config, revision))
+from tests.support.migrating import go_back, plugin_branches
 
 
 def test_models_and_migrations_agree(context):
