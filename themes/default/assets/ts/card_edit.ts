@@ -26,10 +26,16 @@ const content = document.getElementById("card-content") as HTMLTextAreaElement;
 const problems = document.getElementById("card-problems") as HTMLElement;
 const files = form.elements.namedItem("files") as HTMLInputElement;
 const members = [...form.querySelectorAll<HTMLInputElement | HTMLSelectElement>("[data-member]")];
-const shown = new Map(members.map((field) => [field, field.value]));
+const shown = new Map(members.map((field) => [field, sentValue(field)]));
 
 let timer = 0;
 let asked = 0;
+
+/** The value that the page came with, whatever was typed since. */
+function sentValue(field: HTMLInputElement | HTMLSelectElement): string {
+  if (field instanceof HTMLInputElement) return field.defaultValue;
+  return ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value ?? "";
+}
 
 function headOf(whole: string): string {
   return whole.startsWith("---") || whole.startsWith("\ufeff---") ? (HEAD.exec(whole)?.[1] ?? "") : "";
@@ -110,6 +116,9 @@ function later(run: () => void): void {
   timer = window.setTimeout(run, WAIT_MS);
 }
 
+// What was typed before this script was there.
+const early = changesOf();
+if (Object.keys(early).length) void check(early, false);
 for (const field of members) {
   for (const event of ["input", "change"]) {
     field.addEventListener(event, () =>
