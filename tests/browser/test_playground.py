@@ -55,6 +55,8 @@ def visitor(browser, hub: HubServer) -> Iterator[Visitor]:
 
 
 def _ask(page: Page, words: str) -> None:
+    # While an answer comes there is a button that stops it instead.
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
     page.get_by_test_id("playground.draft").fill(words)
     page.keyboard.press("Enter")
 
