@@ -1,8 +1,9 @@
-"""How commands print what they have found."""
+"""How commands print what they have found, and read what they are told."""
 
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import click
@@ -19,3 +20,15 @@ def print_table(headers: list[str], rows: list[list[Any]]) -> None:
     widths = [max([len(header), *(len(row[i]) for row in texts)]) for i, header in enumerate(headers)]
     for line in [headers, *texts]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+class Day(click.ParamType[date]):
+    """A day as an option says it: YYYY-MM-DD."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day: YYYY-MM-DD", param, ctx)

@@ -12,6 +12,7 @@ import click
 from hub.accounts.models import Namespace
 from hub.accounts.policy import SYSTEM
 from hub.accounts.service import get_namespace
+from hub.base.output import Day
 from hub.base.paging import MAX_PER, PageArgs
 from hub.cli.main import load_context, print_json, print_table
 from hub.db.uow import UnitOfWork, reading, unit_of_work
@@ -22,16 +23,6 @@ from hub.metering.service.sums import SUMS
 _MAX_GROUPS = 1000
 
 
-class _Day(click.ParamType[date]):
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no day: YYYY-MM-DD", param, ctx)
-
-
 @click.group()
 def usage() -> None:
     """What was used, by whom and when. Days are of UTC."""
@@ -40,8 +31,8 @@ def usage() -> None:
 @usage.command()
 @click.argument("account", default="")
 @click.option("--by", "group_by", type=click.Choice([*GROUPS]), default="day", show_default=True)
-@click.option("--from", "first", type=_Day(), help="The first day; default: four weeks before the last.")
-@click.option("--to", "last", type=_Day(), help="The last day; default: today.")
+@click.option("--from", "first", type=Day(), help="The first day; default: four weeks before the last.")
+@click.option("--to", "last", type=Day(), help="The last day; default: today.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(account: str, group_by: str, first: date | None, last: date | None, as_json: bool) -> None:
     """Print sums, of one ACCOUNT (a user's or an organisation's name) or of all."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from hub.base.context import Context
-from hub.base.output import print_json, print_table
+from hub.base.output import Day, print_json, print_table
 
-__all__ = ["current_context", "print_json", "print_table"]
+__all__ = ["Day", "current_context", "print_json", "print_table"]
 
 
 def current_context() -> Context:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import click
 from sqlalchemy import select
 
 from hub.plugin import Context
-from hub.plugin.cli import current_context, print_json, print_table
+from hub.plugin.cli import Day, current_context, print_json, print_table
 from hub.plugin.db import PageArgs, UnitOfWork, reading
 from hub.plugin.policy import SYSTEM, Namespace
 from hub.plugin.settings import settings_of
@@ -23,16 +22,6 @@ from plugins.inference.spending_words import describe_call, describe_group
 
 _MAX_SHOWN = 1000
 _AT_ONCE = 100
-
-
-class _Day(click.ParamType[date]):
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no day: YYYY-MM-DD", param, ctx)
 
 
 @click.group()
@@ -55,8 +44,8 @@ def _find(work: UnitOfWork, account: str) -> Namespace | None:
 @click.option("--model", default="", help="Only calls of this model.")
 @click.option("--status", default="", help=f"{', '.join(STATUSES)}, or three digits.")
 @click.option("--request", "request_id", default="", help="Only those of this request id.")
-@click.option("--from", "first", type=_Day(), help="The first day.")
-@click.option("--to", "last", type=_Day(), help="The last day.")
+@click.option("--from", "first", type=Day(), help="The first day.")
+@click.option("--to", "last", type=Day(), help="The last day.")
 @click.option("--limit", type=click.IntRange(1, _MAX_SHOWN), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_calls(
@@ -108,8 +97,8 @@ def _row(call: Call, key: str) -> list[str]:
 @calls.command()
 @click.argument("account", default="")
 @click.option("--by", "group_by", type=click.Choice(GROUPS), default="day", show_default=True)
-@click.option("--from", "first", type=_Day(), help="The first day; default: four weeks before the last.")
-@click.option("--to", "last", type=_Day(), help="The last day; default: today.")
+@click.option("--from", "first", type=Day(), help="The first day; default: four weeks before the last.")
+@click.option("--to", "last", type=Day(), help="The last day; default: today.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def spent(account: str, group_by: str, first: date | None, last: date | None, as_json: bool) -> None:
     """Print sums, of one ACCOUNT or of all."""

@@ -42,6 +42,18 @@ def read_answer(ledger: Ledger, exchange: Exchange, *, limit_bytes: int, timeout
     return data
 
 
+def read_pieces(ledger: Ledger, exchange: Exchange) -> Iterator[bytes]:
+    """The upstream's bytes; how long they were waited for is the ledger's. Raises NoAnswer when they break off."""
+    pieces = exchange.pieces()
+    while True:
+        began_s = time.perf_counter()
+        piece = next(pieces, None)
+        ledger.upstream_s += time.perf_counter() - began_s
+        if piece is None:
+            return
+        yield piece
+
+
 def finish_answer(ledger: Ledger, data: dict[str, Any], *, prompt_tokens: int) -> None:
     """Count what an answer used; the call has ended."""
     choices = data.get("choices")
@@ -96,7 +108,7 @@ class EventRelay:
     def _relay(self) -> Iterator[bytes]:
         splitter, is_over = EventSplitter(), False
         try:
-            for piece in self._pieces():
+            for piece in read_pieces(self.ledger, self.exchange):
                 # What came together leaves together: to send takes longer than all else that is done with an event.
                 sent: list[bytes] = []
                 fault = None
@@ -130,17 +142,6 @@ class EventRelay:
                 self.ledger.mark_first_byte()
                 sent.append(seen)
         return False
-
-    def _pieces(self) -> Iterator[bytes]:
-        """The upstream's bytes, and how long they were waited for."""
-        pieces = self.exchange.pieces()
-        while True:
-            began_s = time.perf_counter()
-            piece = next(pieces, None)
-            self.ledger.upstream_s += time.perf_counter() - began_s
-            if piece is None:
-                return
-            yield piece
 
     def _pass_on(self, data: bytes) -> bytes:
         """The client's event for the upstream's; nothing where the client is to see none."""

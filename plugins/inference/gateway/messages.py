@@ -30,7 +30,7 @@ from plugins.inference.gateway.messages_requests import (
     stops_of,
     to_chat,
 )
-from plugins.inference.gateway.translating import Sayable, VoicedRelay, reason_of
+from plugins.inference.gateway.translating import Sayable, VoicedRelay, end_with, reason_of
 from plugins.inference.gateway.usage import TokenUse, Use, count_characters, or_estimate, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
@@ -120,14 +120,7 @@ class Messages(_Anthropic, CallKind):
             use = or_estimate(read_usage(data.get("usage")), prompt=asked.prompt_tokens, characters=characters)
             message = to_message(data, use, model=ledger.model.name, stops=asked.own.stops)
             reason = reason_of(data)
-        try:
-            answer = Answer.of(message)
-        except RecursionError:
-            raise faults.upstream_failed() from None
-        ledger.finish_reason = reason
-        ledger.mark_first_byte()
-        ledger.finish(use)
-        return answer
+        return end_with(ledger, message, use, reason)
 
     def relay(self, ledger: Ledger, exchange: Exchange, asked: Asked) -> VoicedRelay:
         model, prompt = ledger.model.name, asked.prompt_tokens

@@ -25,7 +25,7 @@ from plugins.inference.gateway.responses_answers import ADAPTED, Frame, Response
 from plugins.inference.gateway.responses_native import Kept, NativeVoice, Stamp, finish_reason_of, open_id
 from plugins.inference.gateway.responses_requests import to_chat
 from plugins.inference.gateway.routing import endpoint_of
-from plugins.inference.gateway.translating import Sayable, Voice, VoicedRelay, reason_of
+from plugins.inference.gateway.translating import Sayable, Voice, VoicedRelay, end_with, reason_of
 from plugins.inference.gateway.usage import TokenUse, Use, count_characters, estimate_prompt, or_estimate, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.keys import Bearer
@@ -123,14 +123,7 @@ class Responses(CallKind):
         else:
             response = to_response(data, use, _frame_of(ledger, asked))
             reason = reason_of(data)
-        try:
-            answer = Answer.of(response)
-        except RecursionError:
-            raise faults.upstream_failed() from None
-        ledger.finish_reason = reason
-        ledger.mark_first_byte()
-        ledger.finish(use)
-        return answer
+        return end_with(ledger, response, use, reason)
 
     def relay(self, ledger: Ledger, exchange: Exchange, asked: Asked) -> VoicedRelay:
         stamp = _stamp_of(ledger, asked)

@@ -6,7 +6,6 @@ reasoning, its text, its calls of tools. Here they are found; the protocols' own
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,10 +16,12 @@ import msgspec
 from hub.plugin import get_logger
 from hub.plugin.outgoing import Exchange, NoAnswer
 from plugins.inference.gateway import faults
+from plugins.inference.gateway.answers import read_pieces
+from plugins.inference.gateway.calls import Answer
 from plugins.inference.gateway.events import DONE, BrokenStream, data_of, split_events
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
-from plugins.inference.gateway.usage import TokenUse, count_characters, or_estimate, read_usage
+from plugins.inference.gateway.usage import TokenUse, Use, count_characters, or_estimate, read_usage
 
 log = get_logger(__name__)
 
@@ -290,6 +291,18 @@ class ChatVoice(ABC):
         return self.add(self.part, text)
 
 
+def end_with(ledger: Ledger, said: Mapping[str, Any], use: Use, reason: str) -> Answer:
+    """The translated answer, and the end of the call. Raises Fault, the ledger not finished, when it nests too deep."""
+    try:
+        answer = Answer.of(said)
+    except RecursionError:
+        raise faults.upstream_failed() from None
+    ledger.finish_reason = reason
+    ledger.mark_first_byte()
+    ledger.finish(use)
+    return answer
+
+
 @dataclass
 class VoicedRelay:
     """An upstream's stream, said by a voice. As ``calls.Relay`` says, it finishes the ledger however it ends."""
@@ -330,7 +343,7 @@ class VoicedRelay:
     def _relay(self) -> Iterator[bytes]:
         voice = self.voice
         try:
-            for event in split_events(self._pieces()):
+            for event in split_events(read_pieces(self.ledger, self.exchange)):
                 data = data_of(event)
                 if data == DONE:
                     break
@@ -351,17 +364,6 @@ class VoicedRelay:
         if not isinstance(found, dict):
             raise faults.upstream_failed()
         return self.voice.take(found, event)
-
-    def _pieces(self) -> Iterator[bytes]:
-        """The upstream's bytes, and how long they were waited for."""
-        pieces = self.exchange.pieces()
-        while True:
-            began_s = time.perf_counter()
-            piece = next(pieces, None)
-            self.ledger.upstream_s += time.perf_counter() - began_s
-            if piece is None:
-                return
-            yield piece
 
     def _finish(self, status: int, error_code: str) -> None:
         self.ledger.finish_reason = self.voice.finish_reason
