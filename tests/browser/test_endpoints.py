@@ -16,7 +16,7 @@ from tests.support.compute import LocalCompute
 from tests.support.engines import programs_setting
 from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer
-from tests.support.processes import free_port
+from tests.support.processes import free_range
 from tests.support.servers import scratch_directory
 
 pytestmark = pytest.mark.slow
@@ -31,10 +31,9 @@ _TOKENS = re.compile(r"(\d+) \+ (\d+) tokens")
 @pytest.fixture(scope="module")
 def hub() -> Iterator[HubServer]:
     """A hub with llama.cpp; whatever it starts ends with it."""
-    port = free_port()
     settings = {
         "ssh_port": 0,
-        "compute_ports": f"{port}-{min(port + 20, 65_535)}",
+        "compute_ports": free_range(20),
         "inference_engine_programs": programs_setting("llama.cpp"),
     }
     with scratch_directory("endpoints") as folder:

@@ -25,7 +25,7 @@ from tests.support.http import HTTPClient
 from tests.support.hub import Account, HubServer
 from tests.support.huggingface import transformers_model
 from tests.support.inference import Program, keys_api
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import free_range, wait_until
 from tests.support.sdk import SDK
 from tests.support.servers import scratch_directory
 from tests.support.tiny_models import tiny_models
@@ -40,11 +40,10 @@ CHAT = {"messages": [{"role": "user", "content": "Name a colour."}], "temperatur
 @pytest.fixture(scope="module")
 def hub() -> Iterator[HubServer]:
     """A hub with the engines that run here; whatever it starts ends with it."""
-    port = free_port()
     engines = ["llama.cpp", *(["transformers"] if has_transformers() else [])]
     settings = {
         "ssh_port": 0,
-        "compute_ports": f"{port}-{min(port + 20, 65_535)}",
+        "compute_ports": free_range(20),
         "inference_engine_programs": programs_setting(*engines),
         "inference_sleep_after_s": 3,
     }

@@ -24,7 +24,7 @@ from hub.db.engine import DATABASE
 from hub.db.uow import unit_of_work
 from tests.support.compute import LocalCompute, kill_all_but_workloads, supervisors
 from tests.support.hub import HubServer
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import free_range, wait_until
 
 pytestmark = pytest.mark.any_database
 
@@ -38,8 +38,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRe
 @pytest.fixture
 def hub(start_hub: Callable[..., HubServer]) -> Iterator[HubServer]:
     """A hub of the test's own; what it runs ends with it, whatever becomes of it."""
-    port = free_port()
-    server = start_hub(compute_ports=f"{port}-{min(port + 20, 65_535)}", compute_isolation="none", ssh_port=0)
+    server = start_hub(compute_ports=free_range(20), compute_isolation="none", ssh_port=0)
     yield server
     LocalCompute(server.home).close()
 

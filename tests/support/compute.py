@@ -19,7 +19,7 @@ from hub.compute.local.keeping import Record, read_record
 from hub.compute.local.places import Places
 from hub.compute.local.store import Store
 from tests.support.hub import HubServer
-from tests.support.processes import free_ports, stop, tail, wait_until
+from tests.support.processes import command_of, family_of, free_range, stop, tail, wait_until
 
 # Tests run at once; each has ports of its own.
 _PORTS = 12
@@ -29,9 +29,8 @@ class LocalCompute:
     """The supervisor of a home, to be killed and started again, and a driver that asks it."""
 
     def __init__(self, home: Path, settings: Mapping[str, Any] | None = None) -> None:
-        first = min(free_ports(3))
         values = {
-            "compute_ports": f"{first}-{min(first + _PORTS, 65_535)}",
+            "compute_ports": free_range(_PORTS),
             "compute_restart_delay_ms": 20,
             "compute_stop_grace_s": 5,
             # The same on every machine; what is different in a sandbox has tests of its own.
@@ -60,7 +59,7 @@ class LocalCompute:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(self._answers, timeout_s=30, what="the supervisor to answer")
+        wait_until(self._answers, what="the supervisor to answer")
         return self
 
     @property
@@ -87,7 +86,7 @@ class LocalCompute:
         """As `hub serve` ends it; its exit status."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(40)
+        return self.process.wait(90)
 
     def record(self, svc_name: str, number: int = 0) -> Record:
         """Which process an instance is."""
@@ -122,17 +121,19 @@ class LocalCompute:
 
 def supervisors(hub: HubServer) -> list[psutil.Process]:
     """What watches over the workloads of a hub."""
-    return [process for process in hub.processes() if "hub.compute.local" in process.cmdline()]
+    return [process for process in hub.processes() if "hub.compute.local" in command_of(process)]
 
 
 def kill_all_but_workloads(hub: HubServer) -> None:
     """SIGKILL to every program of the hub at once; keepers and what they keep go on."""
     keepers = {child.pid for process in supervisors(hub) for child in process.children()}
-    spared = {each.pid for pid in keepers for each in [psutil.Process(pid), *psutil.Process(pid).children(True)]}
+    spared = {each.pid for pid in keepers for each in family_of(pid)}
     programs = [process for process in hub.processes() if process.pid not in spared]
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for process in programs:
-            os.kill(process.pid, number)
+            # A program of a moment (git, a job) may have ended by itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
     assert hub.process is not None
-    hub.process.wait(20)
-    psutil.wait_procs(programs, timeout=20)
+    hub.process.wait(60)
+    psutil.wait_procs(programs, timeout=60)

@@ -19,13 +19,22 @@ from urllib.parse import urlsplit
 
 import psutil
 from click.testing import CliRunner
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 from urllib3.exceptions import HTTPError
 
 from hub.base.settings import load
 from hub.cli.main import cli
 from tests.support.http import HTTPClient, basic
-from tests.support.processes import accepts_connections, family_of, free_ports, kill_family, stop, tail, wait_until
+from tests.support.processes import (
+    accepts_connections,
+    command_of,
+    family_of,
+    free_ports,
+    kill_family,
+    stop,
+    tail,
+    wait_until,
+)
 
 HUB = str(Path(sys.executable).with_name("hub"))
 # The hub gives running transfers 30 s.
@@ -95,7 +104,7 @@ class HubServer:
                 [HUB, "serve"], env=self.environment, cwd=self.home, stdout=log, stderr=log, start_new_session=True
             )
 
-    def start(self, *, timeout_s: float = 60) -> HubServer:
+    def start(self, *, timeout_s: float = 120) -> HubServer:
         """Start and wait until the hub is ready."""
         self.spawn()
         try:
@@ -140,11 +149,12 @@ class HubServer:
 
     def program(self, name: str) -> list[psutil.Process]:
         """The processes of ``hub web``, ``hub worker`` or ``hub ssh``: the first one, then what it forked."""
-        return [process for process in self.processes() if f" hub.cli {name} " in f" {' '.join(_line(process))} "]
+        return [process for process in self.processes() if f" hub.cli {name} " in f" {' '.join(command_of(process))} "]
 
     def git_processes(self) -> list[psutil.Process]:
         """The git programs that run for clients now."""
-        return [process for process in self.processes() if "".join(_line(process)[:1]).rpartition("/")[2][:3] == "git"]
+        programs = ((process, "".join(command_of(process)[:1])) for process in self.processes())
+        return [process for process, program in programs if program.rpartition("/")[2].startswith("git")]
 
     def cli(self, *arguments: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a ``hub`` command on the same home; both outputs are text."""
@@ -206,9 +216,7 @@ class HubServer:
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Rows straight from the hub's database, without asking the hub."""
-        url = load(self.environment).settings.effective_database_url
-        engine = create_engine(url, poolclass=NullPool)
-        with engine.connect() as connection:
+        with self._open_database().connect() as connection:
             return list(connection.execute(text(query), values).all())
 
     def rest(self) -> None:
@@ -218,10 +226,14 @@ class HubServer:
 
     def execute(self, statement: str, **values: Any) -> None:
         """Change the hub's database behind its back."""
-        url = load(self.environment).settings.effective_database_url
-        engine = create_engine(url, poolclass=NullPool)
-        with engine.begin() as connection:
+        with self._open_database().begin() as connection:
             connection.execute(text(statement), values)
+
+    def _open_database(self) -> Engine:
+        url = load(self.environment).settings.effective_database_url
+        # While the hub writes to SQLite, others wait, and on a busy machine for longer than by default.
+        patience = {"timeout": 60} if url.startswith("sqlite") else {}
+        return create_engine(url, poolclass=NullPool, connect_args=patience)
 
     def repository_path(self, path: str) -> Path:
         """The bare repository of ``models/ada/thing`` on disk."""
@@ -251,14 +263,6 @@ def kept_log_level() -> Iterator[None]:
         yield
     finally:
         root.setLevel(level)
-
-
-def _line(process: psutil.Process) -> list[str]:
-    """The command line of a process; empty when it has ended."""
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
 
 
 def pause(process: psutil.Process) -> None:
