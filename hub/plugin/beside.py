@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hub.base.context import Context
@@ -15,32 +15,41 @@ if TYPE_CHECKING:
 
 
 class Beside:
-    """An application, and those that plugins have beside it."""
+    """An application, and those that plugins have beside it: below a prefix, or at one address alone."""
 
-    def __init__(self, rest: WSGIApplication, apps: Mapping[str, WSGIApplication]) -> None:
+    def __init__(self, rest: WSGIApplication) -> None:
         self._rest = rest
-        self._apps = tuple((prefix, f"{prefix}/", app) for prefix, app in apps.items())
+        self._below: list[tuple[str, str, WSGIApplication]] = []
+        self._at: dict[str, WSGIApplication] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        for prefix, below, app in self._apps:
+        for prefix, below, app in self._below:
             if path.startswith(below) or path == prefix:
                 return app(environ, start_response)
-        return self._rest(environ, start_response)
+        return self._at.get(path, self._rest)(environ, start_response)
 
+    def __bool__(self) -> bool:
+        return bool(self._below or self._at)
 
-def make_wsgi_apps(context: Context, hosted: HostedPlugin) -> dict[str, WSGIApplication]:
-    """A plugin's applications by their prefixes. Raises PluginError."""
-    plugin = hosted.plugin
-    assert plugin is not None
-    apps = {}
-    for prefix, make in plugin.wsgi_apps().items():
-        if prefix not in plugin.url_prefixes:
-            raise PluginError(f"wsgi_apps() names {prefix!r}, which is none of its url_prefixes")
-        apps[prefix] = make(context)
-    if apps:
-        hosted.points.append("WSGI applications")
-    return apps
+    def add_all(self, context: Context, hosted: HostedPlugin) -> None:
+        """A plugin's applications. Raises PluginError, and has none of them then."""
+        plugin = hosted.plugin
+        assert plugin is not None
+        below, at = [], {}
+        for path, make in plugin.wsgi_apps().items():
+            if path in plugin.url_prefixes:
+                below.append((path, f"{path}/", make(context)))
+            elif path not in plugin.wsgi_addresses:
+                raise PluginError(f"wsgi_apps() names {path!r}, which is none of its url_prefixes or wsgi_addresses")
+            elif path in self._at:
+                raise PluginError(f"its address {path!r} is already taken by another plugin")
+            else:
+                at[path] = make(context)
+        self._below += below
+        self._at |= at
+        if below or at:
+            hosted.points.append("WSGI applications")
 
 
 def create_beside(context: Context, rest: WSGIApplication) -> Beside:
@@ -48,13 +57,12 @@ def create_beside(context: Context, rest: WSGIApplication) -> Beside:
 
     Raises PluginError for it where the start is strict.
     """
-    host = context[PLUGINS]
-    apps: dict[str, WSGIApplication] = {}
+    host, beside = context[PLUGINS], Beside(rest)
     for hosted in host.active():
         try:
             with blaming():
-                apps |= make_wsgi_apps(context, hosted)
+                beside.add_all(context, hosted)
         except PluginError as error:
             host.set_broken(hosted.name, str(error))
     host.freeze()
-    return Beside(rest, apps)
+    return beside

@@ -50,11 +50,17 @@ class Ground:
                 raise PluginError(f"the addresses of its kind {entry.name!r}, {name}, are already taken by hub")
 
     def refuse_prefixes(self, hosted: HostedPlugin) -> None:
-        """Raise PluginError when a declared prefix lies in somebody else's ground, or theirs in it."""
+        """Raise PluginError when a declared prefix lies in somebody else's ground, or theirs in it; or when somebody
+        else answers at a single address."""
         for prefix in list_prefixes(hosted):
             owner = self.find_owner(hosted, prefix)
             if owner:
                 raise PluginError(f"its prefix {prefix!r} is already taken by {owner}")
+        assert hosted.plugin is not None
+        for address in hosted.plugin.wsgi_addresses:
+            owner = self._find_answering(address)
+            if owner not in ("", hosted.name):
+                raise PluginError(f"its address {address!r} is already taken by {owner}")
 
     def find_owner(self, hosted: HostedPlugin, prefix: str) -> str:
         """Who else has addresses under a prefix, or above it; empty: nobody."""

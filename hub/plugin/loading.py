@@ -104,6 +104,9 @@ def judge_declarations(plugin: Plugin) -> None:
         paths = getattr(plugin, attribute)
         if not isinstance(paths, tuple) or not all(isinstance(path, str) and _PATH.match(path) for path in paths):
             raise PluginError(f"'{attribute}' is a tuple of paths such as '/reports', without a slash at the end")
+    singles = plugin.wsgi_addresses
+    if not _are_words(singles) or not all(_PATH.match(path) and path.count("/") > 1 for path in singles):
+        raise PluginError("'wsgi_addresses' is a tuple of paths of two parts or more, such as '/acme/reports'")
     _judge_permissions(plugin)
     _judge_settings(plugin)
 

@@ -82,6 +82,10 @@ class Plugin:
     """What the paths of its routes begin with ("/reports", "/api/v1/reports", "/api/v1/namespaces/<uuid>/reports").
     Nobody else serves these; while the plugin is locked the hub answers there."""
 
+    wsgi_addresses: ClassVar[tuple[str, ...]] = ()
+    """Single addresses of two parts or more ("/acme/v1/reports") that its ``wsgi_apps`` answer beside the prefixes:
+    neither what lies below them nor a namespace with the name of their first part is taken from anybody."""
+
     repository_paths: ClassVar[tuple[str, ...]] = ()
     """The same for routes below a repository ("/reports" for ``/api/v1/models/NS/NAME/reports``)."""
 
@@ -131,8 +135,9 @@ class Plugin:
         return ()
 
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
-        """Prefix (one of ``url_prefixes``) -> what makes a WSGI application that answers below it, beside Flask: for
-        traffic that cannot afford the hub's own way of a request, whose guards, limits and errors are then its own."""
+        """Prefix (one of ``url_prefixes``; or one of ``wsgi_addresses``, for that alone) -> what makes a WSGI
+        application that answers below it, beside Flask: for traffic that cannot afford the hub's own way of a request,
+        whose guards, limits and errors are then its own."""
         return {}
 
     def nav_items(self) -> Iterable[NavItem]:

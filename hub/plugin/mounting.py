@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, current_app, request
 
 from hub.base.context import Context
 from hub.http.context import current_context
 from hub.http.rest import HubApi
-from hub.plugin.beside import Beside, make_wsgi_apps
+from hub.plugin.beside import Beside
 from hub.plugin.ground import Ground, list_prefixes, refuse_hooks, snapshot_hooks
 from hub.plugin.host import PLUGINS
 from hub.plugin.loading import blaming
@@ -19,9 +19,6 @@ from hub.plugin.states import HostedPlugin, PluginError, PluginState
 from hub.web.errors import wants_html
 from hub.web.navigation import NAVIGATION
 from hub.web.pages import render_page
-
-if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
 
 _OWNERS = "hub_plugin_of_blueprint"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,18 +39,18 @@ def mount(app: Flask, api: HubApi, context: Context) -> None:
     host = context[PLUGINS]
     app.extensions[_OWNERS] = {}
     ground = Ground(app, context, host)
-    beside: dict[str, WSGIApplication] = {}
+    beside = Beside(app.wsgi_app)
     for hosted in host.active():
         try:
             with blaming():
                 ground.refuse_kinds(hosted)
                 ground.refuse_prefixes(hosted)
                 _mount_one(app, api, context, hosted, ground)
-                beside |= make_wsgi_apps(context, hosted)
+                beside.add_all(context, hosted)
         except PluginError as error:
             raise MountFault(hosted.name, str(error)) from error
     if beside:
-        app.wsgi_app = Beside(app.wsgi_app, beside)  # type: ignore[method-assign]
+        app.wsgi_app = beside  # type: ignore[method-assign]
     for hosted in host.locked():
         _mount_locked(app, hosted, ground)
     if any(hosted.state == PluginState.READ_ONLY for hosted in host.active()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from hub.plugin import (
     Context,
@@ -54,6 +54,10 @@ class InferencePlugin(Plugin):
         "/api/v1/organization/<namespace>/run",
         "/api/v1/runtime_framework",
         *PREFIXES,
+    )
+    wsgi_addresses = tuple(
+        f"/anthropic{path}"
+        for path in ("/v1/messages", "/v1/messages/count_tokens", "/messages", "/messages/count_tokens")
     )
     collection_paths = ("/runtime_framework",)
     repository_paths = ("/run", "/serverless", "/runtime_framework", "/runtime_framework_v2")
@@ -142,7 +146,7 @@ class InferencePlugin(Plugin):
         return TOPICS
 
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
-        return {"/v1": lambda context: find(context, "gateway"), "/health": _create_lively}
+        return {**dict.fromkeys(("/v1", *self.wsgi_addresses), _find_gateway), "/health": _create_lively}
 
     def services(self) -> Mapping[str, Callable[[Context], object]]:
         return {"gateway": _create_gateway}
@@ -152,6 +156,10 @@ def _create_lively(context: Context) -> WSGIApplication:
     from plugins.inference.gateway.lively import create_lively
 
     return create_lively(context)
+
+
+def _find_gateway(context: Context) -> WSGIApplication:
+    return cast("WSGIApplication", find(context, "gateway"))
 
 
 def _create_gateway(context: Context) -> object:

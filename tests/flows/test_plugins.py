@@ -104,7 +104,8 @@ def test_with_a_licence_everything_that_it_brings_appears(hub: HubServer, ada: A
     assert b'<a href="/sample">Notes</a>' in home
     assert b'id="sample-latest"' in home
     assert b"notes are kept" in hub.api.get("/sample", headers=HTML).body
-    assert len(hub.api.get("/sample-ticks").body.splitlines()) == 5
+    for path in ("/sample-ticks", "/samples/ticks"):
+        assert len(hub.api.get(path).body.splitlines()) == 5
     assert hub.api.get("/api/v1/sample").data == {"greeting": "Good day, stranger."}
     assert hub.api.get("/api/v1/datasets/notes").data == {"greeting": "Notes on datasets."}
     assert "/api/v1/sample" in hub.api.get("/api/openapi.json").json["paths"]

@@ -17,7 +17,7 @@ from plugins.inference.gateway.completions import KINDS as COMPLETIONS
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.images import KINDS as IMAGES
 from plugins.inference.gateway.listing import Models
-from plugins.inference.gateway.messages import CountTokens, Messages
+from plugins.inference.gateway.messages import COUNTERS, Messages
 from plugins.inference.gateway.moderations import KINDS as MODERATIONS
 from plugins.inference.gateway.ocr import KINDS as OCR
 from plugins.inference.gateway.responses import KeptResponses, Responses
@@ -33,7 +33,7 @@ log = get_logger(__name__)
 KINDS: tuple[CallKind, ...] = (*COMPLETIONS, Messages(), Responses(), *IMAGES, *AUDIO, *OCR, *MODERATIONS, *VIDEO)
 RESOURCES: tuple[Resource, ...] = (
     Models(),
-    CountTokens(),
+    *COUNTERS,
     KeptResponses(),
     Files(),
     Batches(),
@@ -44,7 +44,7 @@ _PLAIN = Dialect()
 
 
 class Gateway:
-    """Answers below ``/v1``; one for a process."""
+    """Answers below ``/v1``, and at the other addresses of its routes; one for a process."""
 
     def __init__(self, context: Context) -> None:
         self.caller = Caller(context)

@@ -172,7 +172,7 @@ class CallKind(ABC, Dialect):
 class Resource(ABC, Dialect):
     """What is answered without any model: lists, files, batches."""
 
-    prefix: ClassVar[str]  # "/v1/files": itself, and all below it
+    prefix: str  # "/v1/files": itself, and all below it
 
     @abstractmethod
     def answer(self, caller: Caller, request: Request, rest: str) -> Answer:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from plugins.inference.gateway.caller import Caller
 
 ROUTE, CHAT = "messages", "chat/completions"
+# Where programs ask that were told an address of its own for this protocol. Source: section 1.1.
+ADDRESSES = ("/anthropic/v1/messages", "/anthropic/messages")
 VERSION, BETA = "anthropic-version", "anthropic-beta"
 _MAX_HEADER_CHARS = 2000
 
@@ -77,7 +79,7 @@ class Messages(_Anthropic, CallKind):
     """Conversations."""
 
     name = ROUTE
-    paths = ("/v1/messages",)
+    paths = ("/v1/messages", *ADDRESSES)
 
     def read(self, request: Request, settings: InferenceSettings) -> Asked:
         headers = _headers_of(request)
@@ -135,7 +137,9 @@ def _is_native(ledger: Ledger) -> bool:
 class CountTokens(_Anthropic, Resource):
     """How many tokens a request has. It costs nothing, and counts as one of the key's requests."""
 
-    prefix = "/v1/messages/count_tokens"
+    def __init__(self, messages: str) -> None:
+        """messages: the address that it stands below."""
+        self.prefix = f"{messages}/count_tokens"
 
     def answer(self, caller: Caller, request: Request, rest: str) -> Answer:
         if rest:
@@ -155,3 +159,6 @@ class CountTokens(_Anthropic, Resource):
         finally:
             caller.admitter.settle(admission, tokens=0, cost_nano=0)
         return Answer.of({"input_tokens": number})
+
+
+COUNTERS = tuple(map(CountTokens, Messages.paths))

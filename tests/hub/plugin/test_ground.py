@@ -1,7 +1,7 @@
 """Whose addresses are whose, and that a plugin's reach ends at its own."""
 
 import pytest
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from hub.accounts.models import NamespaceKind
 from hub.accounts.service.namespaces import new_namespace
@@ -53,6 +53,29 @@ def test_a_namespace_that_was_there_first_keeps_its_addresses(make_user, reason)
     make_user("Notes")
     told = reason(url_prefixes=("/notes",), web_blueprints=(make_pages(prefix="/notes"),))
     assert told == "its prefix '/notes' is already taken by the namespace 'notes'"
+
+
+def test_a_single_address_takes_nothing_else(context, bring, make_user):
+    make_user("notes")
+    app = Response("mine", mimetype="text/plain")
+    members = {"wsgi_addresses": ("/notes/v1/mine",), "wsgi_apps": {"/notes/v1/mine": lambda _context: app}}
+    bring(make_plugin("alpha", **members))
+    start_host(context, plugins="alpha")
+    client = open_client(context)
+    assert client.post("/notes/v1/mine").text == "mine"
+    assert client.get("/notes/v1/mine/below").status_code == 404
+    assert client.get("/notes", headers={"Accept": "text/html"}).location.endswith("/notes")
+
+
+@pytest.mark.parametrize(
+    "members, told",
+    [
+        ({"wsgi_addresses": ("/api/v1/users",)}, "its address '/api/v1/users' is already taken by hub"),
+        ({"wsgi_apps": {"/a/b": lambda _context: None}}, "'/a/b', which is none of its url_prefixes or wsgi_addresses"),
+    ],
+)
+def test_a_single_address_of_somebody_else_is_not_taken(reason, members, told):
+    assert told in reason(**members)
 
 
 def test_a_kind_of_asset_takes_no_address_of_the_hubs(reason):

@@ -4,7 +4,9 @@ import json
 
 import pytest
 from werkzeug.test import Client
+from werkzeug.wrappers import Response
 
+from hub.plugin.beside import create_beside
 from plugins.inference.catalogue import Prices
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.messages_requests import to_chat
@@ -43,6 +45,7 @@ def say(gateway, make_key):
         sent = {name: value for name, value in sent.items() if value}
         return client.post(path, data=data or json.dumps(asked), headers=sent)
 
+    post.key = key
     return post
 
 
@@ -414,6 +417,22 @@ def answer_of(data):
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
+def test_programs_with_an_address_for_this_protocol_alone_are_answered(hub, say, serve, calls, make_user):
+    # Who bears the name keeps it, and all addresses that begin with it but these.
+    make_user("anthropic")
+    serve(completion())
+    client, key = Client(create_beside(hub, Response("the pages"))), say.key
+    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    asked = {"model": "tiny", "max_tokens": 64, "messages": HELLO}
+    for path in ("/v1/messages", "/anthropic/v1/messages", "/anthropic/messages"):
+        assert client.post(path, json=asked, headers=headers).json["content"] == [text("four words are here")]
+        assert client.post(f"{path}/count_tokens", json=asked, headers=headers).json == {"input_tokens": 4}
+        assert error_of(client.post(path, json={}, headers=headers)) == (400, "invalid_request_error")
+    for path in ("/anthropic", "/anthropic/messages/more", "/anthropic/v1", "/anthropic/v1/chat/completions"):
+        assert client.post(path, json=asked, headers=headers).text == "the pages"
+    assert [call.route for call in calls() if call.status == 200] == ["messages"] * 3
+
+
 def test_an_upstream_of_the_same_protocol_is_asked_as_the_client_asks(say, serve_native, calls):
     server = serve_native(answer_of(native()), prices=Prices(input=100, cached=10, cache_creation=125, output=1000))
     search = {"type": "web_search_20250305", "name": "web_search"}
@@ -649,4 +668,6 @@ def test_tokens_are_counted_by_whoever_can_or_about(say, serve, serve_native, ca
     assert calls() == []
     assert error_of(say(path, messages="x")) == (400, "invalid_request_error")
     assert error_of(say(f"{path}/more")) == (404, "not_found_error")
+    for other in ("/anthropic/v1/messages", "/anthropic/messages"):
+        assert say(f"{other}/count_tokens", model="claude").json == {"input_tokens": 17}
     assert error_of(say(path, headers={"x-api-key": make_key("other", models=("else",))}))[0] == 403

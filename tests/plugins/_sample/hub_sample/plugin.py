@@ -65,6 +65,7 @@ class SamplePlugin(Plugin):
     feature = "sample.notes"
     when_expired = WhenExpired.READ_ONLY
     url_prefixes = ("/api/v1/sample", "/sample", "/sample-ticks")
+    wsgi_addresses = ("/samples/ticks",)
     metric_prefix = "hub_sample_"
     collection_paths = ("/notes",)
     repository_paths = ("/notes",)
@@ -115,7 +116,7 @@ class SamplePlugin(Plugin):
     def wsgi_apps(self) -> Mapping[str, Callable[[Context], WSGIApplication]]:
         from hub_sample.ticks import create_ticks
 
-        return {"/sample-ticks": create_ticks}
+        return {"/sample-ticks": create_ticks, "/samples/ticks": create_ticks}
 
     def nav_items(self) -> Iterable[NavItem]:
         return (NavItem("Notes", "sample_web.show_notes", audience=Audience.EVERYONE),)
