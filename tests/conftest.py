@@ -10,7 +10,6 @@ import dataclasses
 import gc
 import hashlib
 import itertools
-import os
 import secrets
 import shutil
 import signal
@@ -426,10 +425,11 @@ def model_file() -> Path:
 def pytest_configure() -> None:
     """Let a run that is told to end stop its servers, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # No test judges by the clock, hypothesis included; where CI is set its own profile also repeats the same examples.
-    if "CI" not in os.environ:
-        hypothesis.settings.register_profile("hub", deadline=None)
-        hypothesis.settings.load_profile("hub")
+    # No test judges by the clock, hypothesis included, nor by chance: its examples are the same in every run, and it is
+    # `make fuzz` that looks for others.
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("hub", deadline=None, derandomize=True, suppress_health_check=slow)
+    hypothesis.settings.load_profile("hub")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

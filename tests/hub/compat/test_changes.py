@@ -126,7 +126,7 @@ def test_a_line_has_a_limit_and_a_large_file_becomes_lfs(call, thing, send_commi
     assert refusal(send_commit(COMMIT, inline("a.txt", b"y" * 15_000)))[0] == 413
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     lines=st.lists(
         st.one_of(

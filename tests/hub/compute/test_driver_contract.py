@@ -49,7 +49,7 @@ def test_a_service_is_started_once_replaced_by_a_later_start_stopped_and_forgott
     status = reach("web", Code.RUNNING)
     assert (status.task_id, status.actual, status.desired, status.reason) == (1, 1, 1, "")
     assert [instance.status for instance in status.instances] == [INSTANCE_RUNNING]
-    with urllib.request.urlopen(f"{status.endpoint}/", timeout=10) as answer:
+    with urllib.request.urlopen(f"{status.endpoint}/", timeout=60) as answer:
         assert answer.status == 200
     assert driver.usage("web") is not None
 
@@ -146,8 +146,14 @@ def test_what_nobody_calls_falls_asleep_and_is_woken(driver: ComputeDriver, reac
     driver.touch("nap")
     assert reach("nap", Code.SLEEPING).actual == 0
     driver.wake("nap")
-    driver.wake("nap")
-    reach("nap", Code.RUNNING)
+
+    def is_awake() -> bool:
+        # Again, for it may fall asleep before anybody looks.
+        driver.wake("nap")
+        status = driver.status("nap")
+        return status is not None and status.code is Code.RUNNING
+
+    wait_until(is_awake, what="it to wake")
     reach("nap", Code.SLEEPING)
     driver.stop("nap")
     reach("nap", Code.STOPPED)

@@ -20,7 +20,7 @@ from hub.compute.states import Code, Reason
 from tests.hub.compute.local_programs import fading, family, mute, ticking
 from tests.hub.compute.programs import endless_job, job, serving
 from tests.support.compute import LocalCompute
-from tests.support.processes import wait_until
+from tests.support.processes import is_alive, wait_until
 
 pytestmark = pytest.mark.any_database
 
@@ -67,16 +67,8 @@ def log_size(compute: LocalCompute, svc_name: str) -> int:
     return compute.places.log(svc_name, 1, 0).stat().st_size
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process does anything."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def wait_gone(*pids: int) -> None:
-    wait_until(lambda: not any(map(is_alive, pids)), timeout_s=20, what="processes to be gone")
+    wait_until(lambda: not any(map(is_alive, pids)), what="processes to be gone")
 
 
 # Deaths of those who look after them

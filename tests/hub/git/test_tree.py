@@ -58,7 +58,7 @@ names = st.text("ab-./0é", min_size=1, max_size=3).filter(lambda name: name not
 trees = st.dictionaries(st.lists(names, min_size=1, max_size=3).map("/".join), st.just(b""), min_size=1, max_size=12)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(files=trees, limit=st.integers(1, 5))
 def test_pages_of_any_size_give_everything_once_and_in_gits_order(
     sandbox: Sandbox, files: dict[str, bytes], limit: int

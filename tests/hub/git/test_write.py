@@ -290,7 +290,7 @@ def _apply_to_plain_files(files: dict[str, bytes], change: FileChange) -> dict[s
     return {**files, **{path + name.removeprefix(source): data for name, data in moved.items()}}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changes=steps)
 def test_any_changes_end_as_they_would_on_plain_files(sandbox: Sandbox, changes: list[FileChange]) -> None:
     start = {"a/b": b"1", "b": b"2", "c/a/b": b"3"}

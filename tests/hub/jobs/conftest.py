@@ -76,7 +76,7 @@ class WorkerProcess:
 
     def kill(self):
         os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def family(self):
         return family_of(self.process.pid)
@@ -95,7 +95,7 @@ def start_worker(worker_context):
     for worker in workers:
         if worker.process.poll() is None:
             kill_family(worker.process.pid)
-            worker.process.wait(10)
+            worker.process.wait(60)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def worker_context(context):
 def ended(look):
     """``ended(job)``: the job's row once nothing more will happen to it."""
 
-    def wait(job, timeout_s=40):
+    def wait(job, timeout_s=120):
         wait_until(lambda: look(job).state.is_final, timeout_s=timeout_s, what=f"the end of {job.name}")
         return look(job)
 

@@ -75,7 +75,7 @@ def test_a_job_whose_process_is_killed_is_tried_again(start_worker, request_run,
 
 @pytest.mark.any_database
 def test_a_job_over_its_time_limit_fails(ask, start_worker, ended, tmp_path):
-    job = ask("test.wait", args={"directory": str(tmp_path)}, timeout_s=1)
+    job = ask("test.wait", args={"directory": str(tmp_path)}, timeout_s=3)
     start_worker()
     row = ended(job)
     # The second attempt returns at once.
@@ -137,7 +137,7 @@ def test_a_worker_told_twice_to_stop_puts_its_job_back(start_worker, request_run
         worker.terminate()
         return worker.process.poll() is not None
 
-    wait_until(is_gone, timeout_s=20, what="the worker to stop")
+    wait_until(is_gone, what="the worker to stop")
     assert look(job).state == JobState.QUEUED
 
 
@@ -151,7 +151,7 @@ def test_a_worker_told_to_stop_lets_its_job_end(start_worker, request_run, ended
     wait_until(running.children, what="the program that the job waits for")
     running.children()[0].kill()
     assert ended(job).state == JobState.SUCCEEDED
-    assert worker.process.wait(20) == 0
+    assert worker.process.wait(60) == 0
 
 
 @pytest.mark.any_database
@@ -164,7 +164,7 @@ def test_a_worker_that_is_to_begin_anew_lets_its_job_end(start_worker, request_r
     wait_until(running.children, what="the program that the job waits for")
     running.children()[0].kill()
     assert ended(job).state == JobState.SUCCEEDED
-    assert worker.process.wait(20) == ANEW_STATUS
+    assert worker.process.wait(60) == ANEW_STATUS
 
 
 @pytest.mark.any_database
@@ -172,7 +172,7 @@ def test_a_worker_without_a_job_begins_anew_at_once(start_worker, request_run, e
     worker = start_worker()
     ended(request_run("note"))
     worker.process.send_signal(signal.SIGUSR1)
-    assert worker.process.wait(20) == ANEW_STATUS
+    assert worker.process.wait(60) == ANEW_STATUS
 
 
 @pytest.mark.any_database
@@ -187,7 +187,7 @@ def test_whoever_stops_a_worker_that_is_to_begin_anew_has_the_last_word(start_wo
     wait_until(running.children, what="the program that the job waits for")
     running.children()[0].kill()
     assert ended(job).state == JobState.SUCCEEDED
-    assert worker.process.wait(20) == 0
+    assert worker.process.wait(60) == 0
 
 
 @pytest.mark.any_database
@@ -200,7 +200,7 @@ def test_a_job_that_is_stopped_with_the_machine_is_tried_again(start_worker, req
     for process in sorted(worker.family(), key=lambda process: process.name() == "sleep"):
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    worker.process.wait(20)
+    worker.process.wait(60)
     assert (look(job).state, look(job).attempt) == (JobState.QUEUED, 1)
 
 

@@ -43,7 +43,11 @@ def test_every_range_is_exact_whatever_the_compression_and_the_order_of_terms(xn
     size = len(file.content)
     assert b"".join(SOURCE.open_range(xnet, file.oid, 0, size)) == file.content
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(start=st.integers(0, size - 1), length=st.integers(0, size))
     def check(start, length):
         length = min(length, size - start)
