@@ -1,8 +1,9 @@
 """The web server's worker: gunicorn's gevent worker, made for large transfers.
 
-It differs in six things: files leave by the kernel's ``sendfile``; a short answer leaves in one piece; bodies are
+It differs in seven things: files leave by the kernel's ``sendfile``; a short answer leaves in one piece; bodies are
 read without copies; after an answer, whoever else waits comes first; a client that stops taking or sending bytes is
-dropped; and at a reload or stop, connections that wait for a next request are closed instead of waited for.
+dropped; at a reload or stop, connections that wait for a next request are closed instead of waited for; and after a
+reload it takes connections from the moment on at which those that it replaces take none.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from hub.base.log import get_logger
+from hub.http.generations import Signs
 from hub.http.request_body import open_body
 
 log = get_logger(__name__)
@@ -33,6 +35,8 @@ STALL_TIMEOUT_S = 300.0
 REPLACED_TIMEOUT_S = 24 * 3600
 # A connection that has just been accepted has a request under way; one that is idle for longer may be closed.
 _IDLE_GRACE_S = 1.0
+# So often a worker looks whether those that it replaces have left.
+_TAKE_OVER_TURN_S = 0.02
 
 _SENDFILE_CHUNK = 4 * 1024 * 1024
 # One fast download must let others run: after this much it goes to the back of the loop's queue.
@@ -136,7 +140,13 @@ class JoiningResponse(wsgi.Response):  # type: ignore[misc]  # gunicorn publishe
 
 
 class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no types
-    """See the module."""
+    """See the module.
+
+    signs: what it tells the master. predecessors: the signs of those that it replaces.
+    """
+
+    signs: Signs
+    predecessors: list[Signs]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -153,12 +163,25 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
         self._servers.append(server)
         return server
 
+    def run(self) -> None:
+        self.signs.is_ready = True
+        # The master has those that are replaced leave now. Never do both kinds answer in turn: a page of the new
+        # one's, of a plugin that has just come, would lead to addresses that the old one does not know.
+        while self.alive and not all(sign.has_left for sign in self.predecessors):
+            self.notify()
+            gevent.sleep(_TAKE_OVER_TURN_S)
+        super().run()
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         super().handle_exit(sig, frame)
-        # At once: gunicorn would go on to take connections for up to a second, beside the worker that replaces this.
-        # It closes the listeners itself, when those that were taken last have begun.
+        # At once: gunicorn would go on to take connections for up to a second, and those that replace this wait.
+        gevent.spawn(self._leave)
+
+    def _leave(self) -> None:
+        # Gunicorn closes the listeners itself, when those that were taken last have begun.
         for server in self._servers:
-            gevent.spawn(server.stop_accepting)
+            server.stop_accepting()
+        self.signs.has_left = True
 
     wsgi: Callable[[dict[str, Any], Any], Any]
 

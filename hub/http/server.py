@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-import mmap
 import os
 import resource
 import signal
-import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.workers.base import Worker
 
+from hub.base.log import get_logger
 from hub.base.settings import Settings
+from hub.http.generations import Generations, Signs
+
+log = get_logger(__name__)
 
 # Git and LFS clients pause between the requests of one operation; the pause of a person is longer.
 KEEPALIVE_S = 15
@@ -24,6 +28,8 @@ KEEPALIVE_S = 15
 GRACEFUL_TIMEOUT_S = 120
 # The event loop is called hung after this; a long request does not count, a blocked loop does.
 HANG_TIMEOUT_S = 120
+# The successors of a worker that does not say within this that it takes no more connections wait no longer.
+_LEAVE_LIMIT_S = 5.0
 CONNECTIONS_PER_WORKER = 1000
 # Of streams that stay open, each of which has another connection to who answers.
 GATEWAY_CONNECTIONS = 10_000
@@ -44,9 +50,21 @@ class _Worker(Worker):  # type: ignore[misc]  # gunicorn publishes no types
     """Stands for the worker in the master, and becomes it after the fork: the master carries no gevent.
 
     So gevent also patches the process before anything else in it is imported.
+
+    signs: what the process tells the master. predecessors: the signs of those that it replaces.
     """
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.signs = Signs()
+        self.predecessors: list[Signs] = []
+
     def init_process(self) -> None:
+        # Until the worker proper listens to signals. The handlers of the master, which it has from the fork, would
+        # only note them, and nobody reads the notes here.
+        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+
         from gevent import monkey
 
         monkey.patch_all()
@@ -55,6 +73,7 @@ class _Worker(Worker):  # type: ignore[misc]  # gunicorn publishes no types
         worker.tmp.close()
         worker.tmp = self.tmp
         worker.pid = self.pid
+        worker.signs, worker.predecessors = self.signs, self.predecessors
         try:
             worker.init_process()
         finally:
@@ -77,58 +96,66 @@ class _GatewayWorker(_Worker):
         return GatewayWorker(*arguments)
 
 
-class Generations:
-    """How often the workers were replaced, in memory that the master and all workers share.
-
-    Any worker may find that it should be replaced; the first one of its generation tells the master.
-    """
-
-    _LAYOUT = struct.Struct("QQ")  # the generation of now, and the one that was asked for
-
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, self._LAYOUT.size)
-        self._own = 0
-
-    def advance(self) -> None:
-        """Begin the next generation; in the master, before it forks the new workers."""
-        self._own = self.current + 1
-        self._LAYOUT.pack_into(self._memory, 0, self._own, self._own)
-
-    def join(self) -> None:
-        """Belong to the generation of now; in a worker, before it loads what may become stale."""
-        self._own = self.current
-
-    @property
-    def current(self) -> int:
-        """The generation whose workers take new connections."""
-        return int(self._LAYOUT.unpack_from(self._memory)[0])
-
-    @property
-    def is_replaced(self) -> bool:
-        """Whether this worker's place is taken, so that it only ends what it has begun."""
-        return self.current > self._own
-
-    def ask(self) -> None:
-        """Have the master replace the workers; once a generation, but for two that ask in the same instant."""
-        current, asked = self._LAYOUT.unpack_from(self._memory)
-        if current == self._own and asked <= current:
-            # The second word only: the first is the master's.
-            struct.pack_into("Q", self._memory, struct.calcsize("Q"), current + 1)
-            os.kill(os.getppid(), signal.SIGHUP)
-
-
 class _Master(Arbiter):  # type: ignore[misc]  # gunicorn publishes no types
-    """Gunicorn's master, which does not wait for the workers that it has replaced.
+    """Gunicorn's master, with another reload.
 
-    Gunicorn's own stands still until their last transfers have ended, and hears no signal meanwhile: neither the next
-    reload nor the end.
+    The workers of now serve until their successors can, and only then leave: a start takes seconds, in which
+    gunicorn's own would have nobody who answers. Where the successors do not start, those of now stay. And it does
+    not wait for the last transfers of those that leave: gunicorn's own stands still until then, and hears no signal
+    meanwhile, neither the next reload nor the end.
     """
 
     def __init__(self, app: Any) -> None:
         super().__init__(app)
         self.WORKERS: dict[int, Any] = {}
-        self._leaving: dict[int, Any] = {}
+        self._outgoing: dict[int, Any] = {}  # they serve until WORKERS do
+        self._leaving: dict[int, Any] = {}  # they only end what they have begun
+        self._leave_by_s = 0.0
+        self._is_asked_again = False
         self._is_stopping = False
+
+    @property
+    def outgoing(self) -> list[Any]:
+        """The workers that those which are started now replace."""
+        return list(self._outgoing.values())
+
+    def reload(self) -> None:
+        if self._outgoing:
+            # Those that start now may have read what has changed since.
+            self._is_asked_again = True
+            return
+        self._outgoing, self.WORKERS = self.WORKERS, {}
+        super().reload()
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        if self._outgoing and all(worker.signs.is_ready for worker in self.WORKERS.values()):
+            self._hand_over()
+        if self._leaving and time.monotonic() > self._leave_by_s:
+            for worker in self._leaving.values():
+                worker.signs.has_left = True
+
+    def _hand_over(self) -> None:
+        outgoing, self._outgoing = self._outgoing, {}
+        self._leave_by_s = time.monotonic() + _LEAVE_LIMIT_S
+        self.WORKERS.update(outgoing)
+        for pid in outgoing:
+            self.kill_worker(pid, signal.SIGTERM)
+        self._reload_again()
+
+    def _stay(self, reason: str) -> None:
+        """Give up a reload: the workers of now go on."""
+        log.error("reload_failed", reason=reason)
+        for pid in list(self.WORKERS):
+            self.kill_worker(pid, signal.SIGTERM)
+        self.WORKERS, self._outgoing = self._outgoing, {}
+        self.app.generations.go_back()
+        self._reload_again()
+
+    def _reload_again(self) -> None:
+        if self._is_asked_again:
+            self._is_asked_again = False
+            self.reload()
 
     def kill_worker(self, pid: int, sig: int) -> None:
         super().kill_worker(pid, sig)
@@ -136,17 +163,26 @@ class _Master(Arbiter):  # type: ignore[misc]  # gunicorn publishes no types
             self._leaving[pid] = self.WORKERS.pop(pid)
 
     def reap_workers(self) -> None:
-        super().reap_workers()
-        for pid, worker in list(self._leaving.items()):
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                worker.tmp.close()
-                del self._leaving[pid]
+        try:
+            super().reap_workers()
+        except HaltServer as halt:
+            # A start that tries again would fail again.
+            if not self._outgoing or self._is_stopping:
+                raise
+            self._stay(halt.reason)
+            super().reap_workers()
+        for workers in (self._leaving, self._outgoing):
+            for pid, worker in list(workers.items()):
+                try:
+                    os.kill(pid, 0)
+                except ProcessLookupError:
+                    worker.signs.has_left = True
+                    worker.tmp.close()
+                    del workers[pid]
 
     def murder_workers(self) -> None:
         # One that hangs is killed, whether it leaves or not.
-        serving, self.WORKERS = self.WORKERS, {**self.WORKERS, **self._leaving}
+        serving, self.WORKERS = self.WORKERS, {**self.WORKERS, **self._outgoing, **self._leaving}
         try:
             super().murder_workers()
         finally:
@@ -154,8 +190,13 @@ class _Master(Arbiter):  # type: ignore[misc]  # gunicorn publishes no types
 
     def stop(self, graceful: bool = True) -> None:
         self._is_stopping = True
-        self.WORKERS.update(self._leaving)
+        self.WORKERS.update(self._outgoing | self._leaving)
         super().stop(graceful)
+
+
+def _tell_predecessors(master: _Master, worker: _Worker) -> None:
+    """What gunicorn calls in the master before it forks."""
+    worker.predecessors = [other.signs for other in master.outgoing]
 
 
 # Takes a function by which the worker has itself and all others replaced; returns the WSGI application.
@@ -176,7 +217,7 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
         super().__init__(prog="hub gateway" if is_gateway else "hub web")
 
     def reload(self) -> None:
-        """What gunicorn calls in the master at SIGHUP, before it replaces the workers."""
+        """What gunicorn calls in the master at SIGHUP, before it starts the next workers."""
         self.generations.advance()
         super().reload()
 
@@ -192,6 +233,7 @@ class HubServer(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no
             "graceful_timeout": GRACEFUL_TIMEOUT_S,
             "keepalive": KEEPALIVE_S,
             "logger_class": _Log,
+            "pre_fork": _tell_predecessors,
             "loglevel": settings.log_level,
             "proc_name": "hub",
             # Gunicorn's own control channel: a thread and a socket that nobody here uses.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 from hub.base import log
 from hub.base.settings import load
 from hub.http.server import serve
+
+# Gunicorn's own: a worker that ends with it ends the server.
+_APP_LOAD_ERROR = 4
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -35,8 +39,17 @@ class _Noted:
 
 
 def load_app(_ask_reload: Callable[[], None]) -> Callable[[dict[str, Any], StartResponse], Any]:
-    """The application: ``/file`` sends, ``/upload`` digests, ``/endless`` never ends, ``/wait`` waits for a file."""
+    """The application: ``/file`` sends, ``/upload`` digests, ``/endless`` never ends, ``/wait`` waits for a file.
+
+    Its start lasts for as long as there is a file ``hold``, and fails where there is one ``broken``.
+    """
     directory = Path(os.environ["TEST_DIRECTORY"])
+    with (directory / "starts").open("a") as starts:
+        starts.write(f"{os.getpid()}\n")
+    while (directory / "hold").exists():
+        threading.Event().wait(0.02)
+    if (directory / "broken").exists():
+        sys.exit(_APP_LOAD_ERROR)
 
     def text(start: StartResponse, body: str, status: str = "200 OK") -> list[bytes]:
         start(status, [("Content-Length", str(len(body)))])

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -40,6 +41,16 @@ class Web:
         """The worker's process, by its own word."""
         with self.connect() as connection:
             return psutil.Process(int(ask(connection, get("/"))[1]))
+
+    def starts(self):
+        """The ids of the workers that have begun to start, in turn."""
+        return [int(line) for line in (self.directory / "starts").read_text().split()]
+
+    def reload(self):
+        """Have the worker replaced; returns when the next one has begun to start."""
+        count = len(self.starts())
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(self.starts()) > count, what="the next worker to begin")
 
 
 @pytest.fixture(scope="module")
@@ -338,6 +349,85 @@ def test_a_reload_lets_running_answers_end_and_brings_a_new_worker(own_web):
         (own_web.directory / "go").touch()
         assert read_answer(connection.makefile("rb")) == (200, b"ok")
     wait_until(lambda: not psutil.pid_exists(first), what="the old worker to be gone")
+
+
+def test_the_worker_of_now_answers_until_the_next_one_can(own_web):
+    first = own_web.worker().pid
+    (own_web.directory / "hold").touch()
+    own_web.reload()
+    assert [own_web.worker().pid for _ in range(50)] == [first] * 50
+    (own_web.directory / "hold").unlink()
+    answers = [first]
+    while answers[-1] == first:  # each is an answer: none is refused or cut off
+        answers.append(own_web.worker().pid)
+    answers += [own_web.worker().pid for _ in range(50)]
+    # Not one of the old worker's after the first of the new one's.
+    assert answers == sorted(answers, key=own_web.starts().index)
+    assert own_web.starts() == [first, answers[-1]]
+
+
+def test_requests_under_way_at_a_reload_are_answered(own_web):
+    answers, failures, stop = [], [], threading.Event()
+
+    def go_on():
+        while not stop.is_set():
+            try:
+                answers.append(own_web.worker().pid)
+            except Exception as error:
+                failures.append(repr(error))
+
+    clients = [threading.Thread(target=go_on) for _ in range(4)]
+    for client in clients:
+        client.start()
+    try:
+        for _ in range(3):
+            current = own_web.worker().pid
+            own_web.reload()
+            wait_until(lambda current=current: own_web.worker().pid != current, what="the next worker to answer")
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert not failures
+    assert set(own_web.starts()) == set(answers)
+
+
+def test_where_the_next_worker_does_not_start_the_one_of_now_stays(own_web):
+    first = own_web.worker().pid
+    (own_web.directory / "broken").touch()
+    own_web.reload()
+    failed = own_web.starts()[-1]
+    wait_until(lambda: not psutil.pid_exists(failed), what="the failed start to be seen")
+    assert {own_web.worker().pid for _ in range(20)} == {first}
+    # Nor does the server try again and again.
+    assert own_web.starts() == [first, failed]
+    (own_web.directory / "broken").unlink()
+    own_web.reload()
+    wait_until(lambda: own_web.worker().pid not in (first, failed), what="the next worker to answer")
+
+
+def test_who_asks_for_a_reload_during_one_gets_another(own_web):
+    first = own_web.worker().pid
+    (own_web.directory / "hold").touch()
+    own_web.reload()
+    # The next worker may have read already what this one is asked for.
+    own_web.process.send_signal(signal.SIGHUP)
+    assert own_web.worker().pid == first
+    (own_web.directory / "hold").unlink()
+    wait_until(lambda: len(own_web.starts()) == 3, what="the second reload")
+    wait_until(lambda: own_web.worker().pid == own_web.starts()[-1], what="its worker to answer")
+    wait_until(lambda: not any(map(is_alive, own_web.starts()[:-1])), what="those before to end")
+
+
+def test_a_stop_during_a_reload_ends_all(own_web):
+    first = own_web.worker().pid
+    (own_web.directory / "hold").touch()
+    own_web.reload()
+    own_web.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not is_alive(first), what="the worker of now to end")
+    (own_web.directory / "hold").unlink()  # a start is not cut off: it ends, and answers nobody
+    assert own_web.process.wait(30) == 0
+    assert not any(map(is_alive, own_web.starts()))
 
 
 def test_a_stop_lets_running_answers_end_and_waits_for_no_idle_connection(own_web):
