@@ -21,7 +21,7 @@ from hub.http.files import send_file
 from hub.http.paging import page_args
 from hub.http.ranges import disposition
 from hub.http.routing import BYTES, PREFIX, Address, RepositoryBlueprint
-from hub.repos import comparison, contents, selections
+from hub.repos import archives, comparison, contents, selections
 from hub.repos.contents import Directory
 from hub.repos.lastcommits import find_last_commits, quick_last_commits, read_last_commits
 from hub.repos.lfs.links import download_address
@@ -330,7 +330,7 @@ def download_selection(query: dict[str, Any], address: Address, ref: str) -> Res
 def _send_archive(repository: Repository, ref: str, format: str) -> Response:
     if format not in _MIMETYPES:
         raise Invalid("An archive is a tar.gz or a zip.", code="REQ-ERR-6")
-    commit_id, body = comparison.archive_revision(
+    commit_id, body = archives.archive_revision(
         current_context(), repository, actor=current_actor(), revision=ref, format=cast(ArchiveFormat, format)
     )
     filename = f"{repository.name}-{ref.replace('/', '-')}.{format}"

@@ -93,7 +93,7 @@ def show_skill_version(address: Address, version: str) -> Response:
 @blp.at("/versions/<version>/download", segment=_SEGMENT)
 @blp.response(200, content_type="application/zip", description="the files of the version")
 def download_skill_version(address: Address, version: str) -> Response:
-    """The files of a version as a ZIP; content in LFS is in it as pointers."""
+    """The files of a version as a ZIP, content in LFS included."""
     return send_version(address.get(), version)
 
 

@@ -1,11 +1,11 @@
-"""What commits changed: one commit, two revisions, a file line by line; and a revision as an archive.
+"""What commits changed: one commit, two revisions, a file line by line.
 
 For repositories that ``lookup.get_readable`` gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub.accounts.policy import Actor
@@ -13,7 +13,6 @@ from hub.base.context import Context
 from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git import history
-from hub.git.archive import ArchiveFormat, archive
 from hub.git.diff import diff, diff_commit
 from hub.git.history import Relation
 from hub.git.repository import get_commit, resolve_revision
@@ -155,20 +154,6 @@ def blame_file(
         first_line=first_line,
         last_line=last,
     )
-
-
-def archive_revision(
-    context: Context, repository: Shown, *, actor: Actor, revision: str, format: ArchiveFormat
-) -> tuple[str, Iterator[bytes]]:
-    """The commit and the stream of an archive whose files lie in a folder ``name-revision``.
-
-    LFS content is in it as pointers. Before the stream begins: raises NotFound (``revision_not_found``), NotSignedIn or
-    Denied (``gated_repository``).
-    """
-    check_content(context, actor, repository)
-    commit_id = resolve(context, repository, revision)
-    folder = f"{repository.name}-{(revision or repository.default_branch).replace('/', '-')}/"
-    return commit_id, archive(repository_path(context.settings, repository), commit_id, format, folder)
 
 
 def unified_text(files: Sequence[FileDiff]) -> str:

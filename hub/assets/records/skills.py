@@ -23,8 +23,8 @@ from hub.base.paging import Page, PageArgs
 from hub.base.texts import is_storable
 from hub.db.totals import total_of
 from hub.db.uow import UnitOfWork, reading, unit_of_work
-from hub.git.archive import archive
 from hub.git.repository import find_revision
+from hub.repos.archives import archive_commit
 from hub.repos.branches import create_tag
 from hub.repos.contents import read_file, resolve
 from hub.repos.gates import check_content
@@ -240,7 +240,7 @@ def get_version(work: UnitOfWork, *, repository: Repository, version: str) -> Sk
 def open_version(
     context: Context, repository: Repository, *, actor: Actor, version: str = ""
 ) -> tuple[SkillVersion, Iterator[bytes]]:
-    """A version and its files as a ZIP, in pieces; content in LFS is in it as pointers.
+    """A version and its files as a ZIP, in pieces, content in LFS included.
 
     Raises NotFound (``SKILL-ERR-1``; ``SKILL-ERR-3`` when its commit is gone), NotSignedIn or Denied
     (``gated_repository``).
@@ -251,8 +251,7 @@ def open_version(
     path = repository_path(context.settings, repository)
     if offload(find_revision, path, found.commit_id) is None:
         raise NotFound("The commit of this version is no longer there.", code="SKILL-ERR-3")
-    # Runs the git program: not in a thread.
-    return found, archive(path, found.commit_id, "zip")
+    return found, archive_commit(context, repository, actor=actor, commit_id=found.commit_id, format="zip")
 
 
 # Lists over all skills.

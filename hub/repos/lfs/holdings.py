@@ -122,6 +122,12 @@ def known_here(work: UnitOfWork, repository_id: int, oids: Iterable[str]) -> set
     return found
 
 
+def holds_objects(work: UnitOfWork, repository_id: int) -> bool:
+    """Whether the repository holds any object at all, those of pull requests included."""
+    found = [exists().where(table.repository_id == repository_id) for table in (LFSLink, LFSProposal)]
+    return bool(work.session.scalar(select(or_(*found))))
+
+
 def batches(oids: Iterable[_T]) -> Iterator[list[_T]]:
     """A thousand at a time."""
     remaining = iter(oids)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
+import shutil
 import subprocess
 import tarfile
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from hub.accounts.policy import Actor
 from hub.base.context import Context
 from hub.base.errors import Invalid, NotFound, TooLarge
 from hub.git.archive import ArchiveFormat
-from hub.repos import comparison, contents, derived, lastcommits, uploads
+from hub.repos import archives, comparison, contents, derived, lastcommits, uploads
 from hub.repos.files import FileEdit, commit_files
+from hub.repos.lfs.contents import receive_object
 from hub.repos.models import Repository
 from hub.repos.service import create_repository, repository_path
 
@@ -180,21 +183,60 @@ def test_blame_names_the_commit_of_each_line(context: Context, thing: Repository
     ]
 
 
-@pytest.mark.parametrize("format", ["tar.gz", "zip"])
-def test_an_archive_holds_the_files_below_one_folder(
+@pytest.mark.parametrize("format", ["tar", "tar.gz", "zip"])
+def test_an_archive_holds_the_files_below_one_folder_with_their_real_content(
     context: Context, thing: Repository, ada: Actor, tmp_path: Path, format: ArchiveFormat
 ) -> None:
-    commit_id, body = comparison.archive_revision(context, thing, actor=ada, revision="main", format=format)
+    commit_id, body = archives.archive_revision(context, thing, actor=ada, revision="main", format=format)
     file = tmp_path / "archive"
     file.write_bytes(b"".join(body))
     assert commit_id == contents.resolve(context, thing)
-    if format == "zip":
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-    else:
-        with tarfile.open(file) as archive:
-            names = archive.getnames()
-    assert "thing-main/data/deep/b.txt" in names
+    shutil.unpack_archive(file, tmp_path / "out", {"tar.gz": "gztar"}.get(format, format))
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", repository_path(context.settings, thing), clone], check=True)
+    shutil.rmtree(clone / ".git")
+    packed = {path.relative_to(clone): path.read_bytes() for path in clone.rglob("*") if path.is_file()}
+    large = packed.pop(Path("model.bin"))
+    assert large.startswith(b"version https://git-lfs")
+    folder = tmp_path / "out" / "thing-main"
+    assert (folder / "model.bin").read_bytes() == b"weights" * 100
+    assert {path: (folder / path).read_bytes() for path in packed} == packed
+
+
+def test_an_archive_keeps_links_and_what_may_be_run_and_has_missing_content_as_its_pointer(
+    context: Context, ada: Actor, tmp_path: Path
+) -> None:
+    repository = create_repository(context, actor=ada, namespace="ada", name="packed", kind="model")
+    path = repository_path(context.settings, repository)
+    work = tmp_path / "work"
+    subprocess.run(["git", "clone", "-q", path, work], check=True, capture_output=True)
+    (work / "run.sh").write_text("#!/bin/sh\n")
+    (work / "run.sh").chmod(0o755)
+    (work / ("long" * 60)).write_bytes(b"")
+    (work / "link").symlink_to("run.sh")
+    (work / "gone.bin").write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n")
+    head = ["git", "-C", work, "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*head, "add", "."], check=True)
+    subprocess.run([*head, "commit", "-qm", "Files"], check=True)
+    subprocess.run([*head, "push", "-q", "origin", "HEAD:main"], check=True, capture_output=True)
+    content = b"elsewhere"
+    receive_object(
+        context,
+        actor=ada,
+        repository_id=repository.id,
+        oid=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+        chunks=[content],
+    )
+    _, body = archives.archive_revision(context, repository, actor=ada, revision="main", format="tar.gz")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(body))) as archive:
+        found = {member.name.removeprefix("packed-main/"): member for member in archive}
+        assert (found["link"].issym(), found["link"].linkname) == (True, "run.sh")
+        assert found["run.sh"].mode == 0o755
+        assert found["long" * 60].size == 0
+        pointer = archive.extractfile(found["gone.bin"])
+        assert pointer is not None
+        assert pointer.read().startswith(b"version https://git-lfs")
 
 
 def test_a_revision_weighs_its_real_content(context: Context, thing: Repository) -> None:
