@@ -51,6 +51,7 @@ _NOTICES = (
 _ALERTS = (
     "{percent} % of the {bound} budget of all API keys of {owner} are spent",
     "{percent} % of the {bound} budget of the API key {key} of {owner} are spent",
+    "{percent} % of the {bound} budget of the API key {key} of {owner} for {model} are spent",
     "{percent} % of the {bound} budget of the API keys that {user} made for {owner} are spent",
     "{spent} of {limit} in the period {period} that began {moment} UTC.",
     "{spent} of {limit} in the period {period} that began {moment} UTC. Further calls are refused.",

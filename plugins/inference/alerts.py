@@ -57,8 +57,8 @@ def note_spending(context: Context, purse: Purse, namespace_id: int, budget: Bud
             ]
             if told and told[-1]:
                 event = BudgetReached(
-                    *(namespace_id, purse.kind, purse.word, budget.period, start),
-                    *(bound, passed[-1], spent_nano, limit_nano),
+                    *(namespace_id, purse.kind, purse.whose, budget.period, start),
+                    *(bound, passed[-1], spent_nano, limit_nano, purse.model),
                 )
                 publish(work, event)
                 _tell_of_budget(work, purse, event)
@@ -75,9 +75,11 @@ def _tell_of_budget(work: UnitOfWork, purse: Purse, event: BudgetReached) -> Non
     if namespace is None:
         return
     whose = f"all API keys of {namespace.path}"
-    if purse.kind == "key":
+    if purse.kind in ("key", "model"):
         name = work.session.scalar(select(ApiKey.name).where(ApiKey.id == purse.id))
         whose = f"the API key {name} of {namespace.path}"
+        if purse.model:
+            whose += f" for {purse.model}"
     elif purse.kind == "member":
         name = work.session.scalar(select(User.name).where(User.id == purse.user_id))
         whose = f"the API keys that {name} made for {namespace.path}"

@@ -44,7 +44,11 @@ def find_namespace(work: UnitOfWork, uuid: str) -> Namespace:
 
 def budgets_of(body: Mapping[str, Any]) -> tuple[Budget, ...]:
     """Those that a body names."""
-    return tuple(Budget(one["period"], one["hard_nano"], one["soft_nano"]) for one in body["budgets"])
+    return tuple(_budget(one) for one in body["budgets"])
+
+
+def _budget(body: Mapping[str, Any]) -> Budget:
+    return Budget(body["period"], body["hard_nano"], body["soft_nano"])
 
 
 def _limits(body: Mapping[str, Any]) -> Limits:
@@ -69,6 +73,7 @@ def _rules(body: Mapping[str, Any]) -> KeyRules:
         tuple(body["tags"]),
         body["metadata"],
         body["blocked"],
+        {model: _budget(budget) for model, budget in body["model_max_budget"].items()},
     )
 
 

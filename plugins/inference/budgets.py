@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select
@@ -23,17 +25,24 @@ _IDS_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Purse:
-    """Whose budgets these are: of a key (kind "key", its id), an account ("owner", its UUID), or a member of an
-    organisation ("member", its UUID and the user's id)."""
+    """Whose budgets these are: of a key (kind "key", its id), a key's calls of some models ("model", the key's id and
+    the models' name, with "*"), an account ("owner", its UUID), or a member of an organisation ("member", its UUID and
+    the user's id)."""
 
     kind: str
     id: int | str
     user_id: int = 0
+    model: str = ""
+
+    @property
+    def whose(self) -> str:
+        """By what its owner is known to programs."""
+        return f"{self.id}:{self.user_id}" if self.kind == "member" else str(self.id)
 
     @property
     def word(self) -> str:
-        """By what it is known in counters and alerts."""
-        return f"{self.id}:{self.user_id}" if self.kind == "member" else str(self.id)
+        """By what it is known in counters and alerts; short, however long the name of a model is."""
+        return f"{self.whose}:{sha256(self.model.encode()).hexdigest()[:16]}" if self.model else self.whose
 
     def counter(self, budget: Budget, now: datetime) -> str:
         """The name of the counter of the period of this moment."""
@@ -41,8 +50,8 @@ class Purse:
         return f"hub:inference:spent:{{{self.kind}:{self.word}}}:{budget.period}:{start}"
 
     def owns(self, model: type[Call | SpentDay]) -> ColumnElement[bool]:
-        """Of calls, or of sums of days: those that it pays for."""
-        if self.kind == "key":
+        """Of calls, or of sums of days: those that it pays for, of whichever model."""
+        if self.kind in ("key", "model"):
             return model.key_id == self.id
         if self.kind == "member":
             return and_(model.owner_uuid == self.id, model.user_id == self.user_id)
@@ -51,10 +60,14 @@ class Purse:
 
 def read_spent(work: UnitOfWork, purse: Purse, since: datetime, *, without: Collection[str] = ()) -> int:
     """What was spent since a moment, in billionths. without: UUIDs of calls that are left out."""
-    spent = sum(
-        _total(work, select(func.sum(column)).where(purse.owns(model), *conditions))
-        for model, column, conditions in _parts(work, since)
-    )
+    spent = 0
+    for table, column, conditions in _parts(work, since):
+        query = select(func.sum(column)).where(purse.owns(table), *conditions)
+        if purse.model:
+            by_model = work.rows(query.add_columns(table.model).group_by(table.model))
+            spent += sum(int(cost) for cost, model in by_model if fnmatchcase(model, purse.model))
+        else:
+            spent += _total(work, query)
     if without:
         spent -= read_cost(work, without, since)
     return spent
@@ -97,10 +110,22 @@ def spent_by(work: UnitOfWork, kind: str, ids: Collection[int | str], since: dat
     return spent
 
 
+def spent_on_models(work: UnitOfWork, key_ids: Collection[int], since: datetime) -> dict[int, dict[str, int]]:
+    """What many keys have spent on each model, by their ids; those that have spent nothing are left out."""
+    spent: dict[int, dict[str, int]] = {}
+    for table, column, conditions in _parts(work, since):
+        query = select(table.key_id, table.model, func.sum(column)).where(table.key_id.in_(key_ids), *conditions)
+        for id, model, cost in work.rows(query.group_by(table.key_id, table.model)):
+            of_key = spent.setdefault(id, {})
+            of_key[model] = of_key.get(model, 0) + int(cost)
+    return spent
+
+
 @dataclass(frozen=True)
 class BudgetState:
     """How a budget stands in the period of this moment. held: for calls under way. end: None for never."""
 
+    purse: Purse
     budget: Budget
     spent_nano: int
     held_nano: int
@@ -120,17 +145,17 @@ class BudgetState:
         return round(100 * self.spent_nano / bound, 2) if bound else 100.0
 
 
-def read_states(context: Context, purse: Purse, budgets: Sequence[Budget]) -> list[BudgetState]:
+def read_states(context: Context, budgets: Sequence[tuple[Purse, Budget]]) -> list[BudgetState]:
     """How budgets stand now: as Redis counts where it does, else as the calls tell."""
     now = context.clock.now()
-    counted = _read_counters(connect_redis(context), [purse.counter(budget, now) for budget in budgets])
+    counted = _read_counters(connect_redis(context), [purse.counter(budget, now) for purse, budget in budgets])
     states = []
     with reading(context) as work:
-        for budget, (spent, held) in zip(budgets, counted, strict=True):
+        for (purse, budget), (spent, held) in zip(budgets, counted, strict=True):
             start = budget.start_at(now)
             if spent is None:
                 spent = read_spent(work, purse, start)
-            states.append(BudgetState(budget, spent, held, start, budget.end_at(now)))
+            states.append(BudgetState(purse, budget, spent, held, start, budget.end_at(now)))
     return states
 
 

@@ -10,7 +10,7 @@ from hub.plugin.db import reading, unit_of_work
 from plugins.inference import keys, schemas
 from plugins.inference.api import budget_views, budgets_of, find_namespace
 from plugins.inference.budgets import BudgetState, Purse, read_states
-from plugins.inference.limits import MinuteLimits
+from plugins.inference.limits import MinuteLimits, rules_of
 from plugins.inference.money import Budget
 
 blp = RepositoryBlueprint(
@@ -22,11 +22,16 @@ _MEMBER = f"{_BUDGETS}/members/<string(maxlength=64):name>"
 
 
 def _states(purse: Purse, budgets: Sequence[Budget]) -> dict[str, Any]:
-    return ok([_state_view(state) for state in read_states(current_context(), purse, budgets)])
+    return _states_of([(purse, budget) for budget in budgets])
+
+
+def _states_of(budgets: Sequence[tuple[Purse, Budget]]) -> dict[str, Any]:
+    return ok([_state_view(state) for state in read_states(current_context(), budgets)])
 
 
 def _state_view(state: BudgetState) -> dict[str, Any]:
     return vars(state.budget) | {
+        "model": state.purse.model,
         "spent_nano": state.spent_nano,
         "held_nano": state.held_nano,
         "left_nano": state.left_nano,
@@ -39,11 +44,12 @@ def _state_view(state: BudgetState) -> dict[str, Any]:
 @blp.get("/namespaces/<uuid>/apikeys/<int:key_id>/budgets")
 @blp.response(200, enveloped(schemas.BudgetStateSchema, many=True))
 def show_key_budgets(uuid: str, key_id: int) -> dict[str, Any]:
-    """How the budgets of an API key stand."""
+    """How the budgets of an API key stand: its own, then those of single models."""
     with reading(current_context()) as work:
         key = keys.read_key(work, actor=current_actor(), namespace=find_namespace(work, uuid), key_id=key_id)
-        budgets = keys.limits_of(key).budgets
-    return _states(Purse("key", key_id), budgets)
+        own, by_model = keys.limits_of(key).budgets, rules_of(key).model_budgets
+    of_models = [(Purse("model", key_id, model=model), budget) for model, budget in by_model.items()]
+    return _states_of([*((Purse("key", key_id), budget) for budget in own), *of_models])
 
 
 @blp.get(f"{_BUDGETS}/status")

@@ -17,7 +17,8 @@ TELL_JOB = "inference.tell_people"
 class BudgetReached:
     """So many percent of a budget are spent; told once in its period.
 
-    kind, whose: of a key (its id), an account (a UUID) or a member of one. bound: "soft" or "hard".
+    kind, whose: of a key ("key", its id), some models of a key ("model", the key's id), an account ("owner", a UUID) or
+    a member of one ("member", the UUID and the user's id). bound: "soft" or "hard". model: which ones, with "*".
     """
 
     namespace_id: int
@@ -29,6 +30,7 @@ class BudgetReached:
     percent: int
     spent_nano: int
     limit_nano: int
+    model: str = ""
 
 
 def describe_budget(work: UnitOfWork, event: BudgetReached) -> Told:
@@ -37,6 +39,7 @@ def describe_budget(work: UnitOfWork, event: BudgetReached) -> Told:
         "budget": {
             "kind": event.kind,
             "whose": event.whose,
+            "model": event.model,
             "period": event.period,
             "period_start": event.started_at.isoformat(),
             "bound": event.bound,

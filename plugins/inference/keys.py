@@ -391,6 +391,7 @@ _BEARER = (
         ApiKey.tags,
         ApiKey.details,
         ApiKey.is_blocked,
+        ApiKey.model_budgets,
     )
     .join(Namespace, Namespace.id == ApiKey.namespace_id)
     .outerjoin(User, User.namespace_id == Namespace.id)

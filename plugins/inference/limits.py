@@ -1,4 +1,4 @@
-"""What else a key may and may not do: routes, addresses, limits of single models; and the limits of accounts."""
+"""What else a key may and may not do: routes, addresses, limits and budgets of single models; limits of accounts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 
 from hub.plugin.errors import Invalid
 from plugins.inference.models import ApiKey
+from plugins.inference.money import Budget, check_budget
 
 MAX_LIMIT = 2**31 - 1
-MAX_ROUTES, MAX_IPS, MAX_ALIASES, MAX_MODEL_LIMITS, MAX_TAGS, MAX_DETAILS = 30, 50, 50, 20, 20, 20
+MAX_ROUTES, MAX_IPS, MAX_ALIASES, MAX_TAGS, MAX_DETAILS = 30, 50, 50, 20, 20
+MAX_MODEL_LIMITS, MAX_MODEL_BUDGETS = 20, 20
 MAX_TAG, MAX_NAME = 64, 255
 MAX_WINDOW_S = 86_400
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -35,8 +37,8 @@ class KeyRules:
     """What a key may do beside its limits. Empty: anything.
 
     routes: names of kinds of calls, with "*". ips: networks that it may be used from. aliases: what its program calls a
-    model -> the model. model_limits: a model, with "*" -> its limits. tags: carried by its calls. details: its owner's
-    notes. is_blocked: an administrator of the site has stopped it.
+    model -> the model. model_limits, model_budgets: a model, with "*" -> its limits, and what its calls may cost. tags:
+    carried by its calls. details: its owner's notes. is_blocked: an administrator of the site has stopped it.
     """
 
     routes: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class KeyRules:
     tags: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
     is_blocked: bool = False
+    model_budgets: Mapping[str, Budget] = field(default_factory=dict)
 
     def allows_route(self, route: str) -> bool:
         """Whether calls of this kind may be made."""
@@ -75,6 +78,7 @@ def describe_rules(rules: KeyRules) -> dict[str, Any]:
         "aliases": rules.aliases,
         "model_rpm_limit": {model: each.requests for model, each in limits if each.requests is not None},
         "model_tpm_limit": {model: each.tokens for model, each in limits if each.tokens is not None},
+        "model_max_budget": {model: vars(budget) for model, budget in rules.model_budgets.items()},
         "tags": rules.tags,
         "metadata": rules.details,
         "blocked": rules.is_blocked,
@@ -95,18 +99,19 @@ def _is_word(text: str, longest: int) -> bool:
 
 
 def check_rules(rules: KeyRules) -> None:
-    """Raises Invalid (``key_rules_invalid``)."""
+    """Raises Invalid (``key_rules_invalid``, ``key_limit_invalid``, ``budget_invalid``)."""
     for what, found, most in (
         ("routes", rules.routes, MAX_ROUTES),
         ("networks", rules.ips, MAX_IPS),
         ("aliases", rules.aliases, MAX_ALIASES),
         ("limits of models", rules.model_limits, MAX_MODEL_LIMITS),
+        ("budgets of models", rules.model_budgets, MAX_MODEL_BUDGETS),
         ("tags", rules.tags, MAX_TAGS),
         ("notes", rules.details, MAX_DETAILS),
     ):
         if len(found) > most:
             raise _refuse(f"A key has {most} {what} at most.")
-        longest = MAX_NAME if what in ("aliases", "limits of models") else MAX_TAG
+        longest = MAX_NAME if what in ("aliases", "limits of models", "budgets of models") else MAX_TAG
         if not all(_is_word(word, longest) for word in found):
             raise _refuse(f"The {what} of a key are lines of at most {longest} characters.")
     if not all(_is_word(model, MAX_NAME) for model in rules.aliases.values()):
@@ -119,6 +124,8 @@ def check_rules(rules: KeyRules) -> None:
         except ValueError:
             raise _refuse(f"{text!r} is no network such as 192.0.2.0/24.") from None
     check_numbers(number for limits in rules.model_limits.values() for number in (limits.requests, limits.tokens))
+    for budget in rules.model_budgets.values():
+        check_budget(budget)
 
 
 def check_numbers(numbers: Any) -> None:
@@ -135,16 +142,25 @@ def read_rules(
     tags: Sequence[str],
     details: Mapping[str, str],
     is_blocked: bool,
+    model_budgets: Mapping[str, Mapping[str, Any]],
 ) -> KeyRules:
     """Rules as they are kept."""
     limits = {model: MinuteLimits(**limits) for model, limits in model_limits.items()}
-    return KeyRules(tuple(routes), tuple(ips), aliases, limits, tuple(tags), details, is_blocked)
+    budgets = {model: Budget(**budget) for model, budget in model_budgets.items()}
+    return KeyRules(tuple(routes), tuple(ips), aliases, limits, tuple(tags), details, is_blocked, budgets)
 
 
 def rules_of(key: ApiKey) -> KeyRules:
     """Those of a key."""
     return read_rules(
-        key.allowed_routes, key.allowed_ips, key.aliases, key.model_limits, key.tags, key.details, key.is_blocked
+        key.allowed_routes,
+        key.allowed_ips,
+        key.aliases,
+        key.model_limits,
+        key.tags,
+        key.details,
+        key.is_blocked,
+        key.model_budgets,
     )
 
 
@@ -153,6 +169,7 @@ def store_rules(key: ApiKey, rules: KeyRules) -> None:
     key.allowed_routes, key.allowed_ips, key.tags = [*rules.routes], [*rules.ips], [*rules.tags]
     key.aliases, key.details, key.is_blocked = dict(rules.aliases), dict(rules.details), rules.is_blocked
     key.model_limits = {model: vars(limits) for model, limits in rules.model_limits.items()}
+    key.model_budgets = {model: vars(budget) for model, budget in rules.model_budgets.items()}
 
 
 @dataclass(frozen=True)

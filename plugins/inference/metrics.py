@@ -234,7 +234,7 @@ def list_metrics() -> Iterable[Metric]:
         "hub_gateway_remaining_budget",
         "What is left of hard budgets that were used lately, in the currency of prices.",
         _read_budgets,
-        ("kind", "id", "period"),
+        ("kind", "id", "model", "period"),
     )
 
 
@@ -325,4 +325,5 @@ def _read_budgets(context: Context) -> Iterator[Sample]:
     from plugins.inference.reconciling import list_remaining
 
     for purse, period, left_nano in list_remaining(context):
-        yield Sample(left_nano / 1e9, {"kind": purse.kind, "id": purse.word, "period": period})
+        labels = {"kind": purse.kind, "id": purse.whose, "model": purse.model, "period": period}
+        yield Sample(left_nano / 1e9, labels)

@@ -42,6 +42,7 @@ class ApiKey(Model):
     model_limits: Mapped[dict[str, Any]] = mapped_column(
         default=dict
     )  # model, with "*" -> {"requests": ..., "tokens": ...} of a minute
+    model_budgets: Mapped[dict[str, Any]] = mapped_column(default=dict)  # model, with "*" -> as ``money.Budget``
     tags: Mapped[list[Any]] = mapped_column(default=list)  # words that its calls carry
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # whatever its owner notes
     is_blocked: Mapped[bool] = mapped_column(default=False)  # by an administrator of the site; its owner cannot undo it
@@ -223,7 +224,7 @@ class Alert(Model):
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16))  # "key", "owner", "member", "upstream"
+    kind: Mapped[str] = mapped_column(String(16))  # "key", "model", "owner", "member", "upstream"
     whose: Mapped[str] = mapped_column(String(64))
     period: Mapped[str] = mapped_column(String(8))
     started_at: Mapped[datetime]  # of the period

@@ -63,14 +63,19 @@ def read_budgets(stored: Sequence[Mapping[str, Any]]) -> tuple[Budget, ...]:
     return tuple(Budget(**one) for one in stored)
 
 
+def check_budget(budget: Budget) -> None:
+    """Raises Invalid (``budget_invalid``)."""
+    if budget.period not in (TOTAL, MONTH) and not _PERIOD.match(budget.period):
+        raise Invalid("A period is 'total', '1mo', or a number and s, m, h or d.", code="budget_invalid")
+    amounts = [amount for amount in (budget.hard_nano, budget.soft_nano) if amount is not None]
+    if not amounts or not all(0 <= amount <= MAX_NANO for amount in amounts):
+        raise Invalid("A budget needs an amount that can be counted.", code="budget_invalid")
+
+
 def store_budgets(budgets: Sequence[Budget]) -> list[dict[str, Any]]:
     """Budgets to be kept. Raises Invalid (``budget_invalid``)."""
     if len(budgets) > MAX_BUDGETS or len({budget.period for budget in budgets}) < len(budgets):
         raise Invalid(f"There may be {MAX_BUDGETS} budgets, of different periods.", code="budget_invalid")
     for budget in budgets:
-        if budget.period not in (TOTAL, MONTH) and not _PERIOD.match(budget.period):
-            raise Invalid("A period is 'total', '1mo', or a number and s, m, h or d.", code="budget_invalid")
-        amounts = [amount for amount in (budget.hard_nano, budget.soft_nano) if amount is not None]
-        if not amounts or not all(0 <= amount <= MAX_NANO for amount in amounts):
-            raise Invalid("A budget needs an amount that can be counted.", code="budget_invalid")
+        check_budget(budget)
     return [asdict(budget) for budget in budgets]

@@ -62,17 +62,19 @@ def list_accounts(context: Context, *, within: timedelta = _LATELY) -> Iterator[
     while True:
         with reading(context) as work:
             query = (
-                select(ApiKey.id, ApiKey.budgets, ApiKey.namespace_id, ApiKey.created_by_id, Namespace.uuid)
+                select(ApiKey.id, ApiKey.budgets, ApiKey.model_budgets, ApiKey.namespace_id, Namespace.uuid)
                 .join(Namespace, Namespace.id == ApiKey.namespace_id)
                 .where(ApiKey.last_used_at >= work.now() - within, ApiKey.id > last_id)
                 .order_by(ApiKey.id)
                 .limit(_KEYS_AT_ONCE)
             )
             rows = work.rows(query)
-            wider = _wider(work, {row[2]: row[4] for row in rows})
-        for id, budgets, namespace_id, *_ in rows:
+            wider = _wider(work, {namespace_id: uuid for *_, namespace_id, uuid in rows})
+        for id, budgets, by_model, namespace_id, _ in rows:
             if budgets:
                 yield Account(Purse("key", id), read_budgets(budgets), namespace_id)
+            for model, budget in by_model.items():
+                yield Account(Purse("model", id, model=model), read_budgets([budget]), namespace_id)
         for account in wider:
             if account.purse not in seen:
                 seen.add(account.purse)

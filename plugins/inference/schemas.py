@@ -26,6 +26,7 @@ from plugins.inference.limits import (
     MAX_DETAILS,
     MAX_IPS,
     MAX_LIMIT,
+    MAX_MODEL_BUDGETS,
     MAX_MODEL_LIMITS,
     MAX_NAME,
     MAX_ROUTES,
@@ -73,6 +74,7 @@ class BudgetSchema(Schema):
 class BudgetStateSchema(BudgetSchema):
     """How a budget stands in the period of this moment."""
 
+    model = fields.String(metadata={"description": "of a key: of which models alone; empty: of all"})
     spent_nano = fields.Integer(metadata=_NANO)
     held_nano = fields.Integer(metadata={"description": "for calls under way"})
     left_nano = fields.Integer(allow_none=True, metadata={"description": "null: there is no hard bound"})
@@ -132,6 +134,9 @@ class RulesBody(LimitsBody):
     model_tpm_limit = _by_name(
         fields.Integer(validate=validate.Range(0, MAX_LIMIT)), MAX_MODEL_LIMITS, "tokens a minute of models, with *"
     )
+    model_max_budget = _by_name(
+        fields.Nested(BudgetSchema), MAX_MODEL_BUDGETS, "what the calls of models may cost, by name, with *"
+    )
     tags = _words(MAX_TAGS, MAX_TAG, "that its calls carry")
     metadata = _by_name(fields.String(validate=validate.Length(max=MAX_NAME)), MAX_DETAILS, "notes of its owner's")
     blocked = fields.Boolean(load_default=False, metadata={"description": "only an administrator of the site may say"})
@@ -172,6 +177,7 @@ class KeySchema(Schema):
     aliases = fields.Dict(keys=fields.String(), values=fields.String())
     model_rpm_limit = fields.Dict(keys=fields.String(), values=fields.Integer())
     model_tpm_limit = fields.Dict(keys=fields.String(), values=fields.Integer())
+    model_max_budget = fields.Dict(keys=fields.String(), values=fields.Nested(BudgetSchema))
     tags = fields.List(fields.String())
     metadata = fields.Dict(keys=fields.String(), values=fields.String())
     blocked = fields.Boolean()

@@ -13,7 +13,10 @@ from hub.plugin.db import Model, RowId
 
 
 class StoredFile(Model):
-    """A file of an account. Its bytes lie in the object store, under the account's UUID."""
+    """A file of an account. Its bytes lie in the object store, under the account's UUID.
+
+    is_stored: until then the row only keeps room for it, and nobody sees it.
+    """
 
     __tablename__ = "inference_files"
     __table_args__ = (Index(None, "namespace_id", "id"), Index(None, "expires_at"))
@@ -27,6 +30,7 @@ class StoredFile(Model):
     filename: Mapped[str] = mapped_column(String(255))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[datetime | None]
+    is_stored: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
 
     @property

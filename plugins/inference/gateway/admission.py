@@ -239,6 +239,10 @@ def _meters_of(
     for pattern, model_limits in bearer.rules.model_limits.items():
         if fnmatchcase(model, pattern):
             _add_minute(meters, f"{key}:{pattern}", model_limits, tokens, f" of {pattern}")
+    for pattern, budget in bearer.rules.model_budgets.items():
+        if fnmatchcase(model, pattern):
+            purse = Purse("model", bearer.key_id, model=pattern)
+            _add_money(meters, purse, (budget,), now, cost_nano, f"this API key for {pattern}")
     if bearer.member_budgets and bearer.user_id is not None:
         purse = Purse("member", bearer.owner_uuid, bearer.user_id)
         _add_money(meters, purse, bearer.member_budgets, now, cost_nano, "this member")

@@ -54,7 +54,7 @@ def test_calls_at_once_are_bounded_and_their_places_come_back(ask, serve, make_k
 
     def talk(connection, _request):
         has_come.set()
-        may_answer.wait(5)
+        may_answer.wait(60)
         connection.sendall(completion())
 
     serve(talk)
@@ -62,7 +62,7 @@ def test_calls_at_once_are_bounded_and_their_places_come_back(ask, serve, make_k
     done = []
     thread = threading.Thread(target=lambda: done.append(ask(key).status_code))
     thread.start()
-    assert has_come.wait(5)
+    assert has_come.wait(60)
     assert _refused(ask(key)) == (429, "rate_limit_exceeded")
     may_answer.set()
     thread.join()
@@ -241,6 +241,46 @@ def test_of_many_limits_the_tightest_refuses_and_is_told(ask, serve, ruled, hub,
     assert (over.status_code, "of this account" in over.json["error"]["message"]) == (429, True)
 
 
+def test_a_model_has_a_budget_of_its_own_beside_the_keys(ask, serve, ruled, hub):
+    serve(completion(), "acme/small", prices=ONE)
+    serve(completion(), "acme/large", prices=ONE)
+    serve(completion(), "other", prices=ONE)
+    budgets = {"acme/*": Budget("total", hard_nano=60), "acme/large": Budget("1mo", hard_nano=20)}
+    key = ruled(Limits(budgets=(Budget("1mo", hard_nano=100),)), model_budgets=budgets, aliases={"mine": "acme/large"})
+    # 15 each: two of the small one and one of the large one, which has money for no other; the rest is for both.
+    statuses = [ask(key, model=name, max_tokens=16).status_code for name in ("mine", "mine", "acme/small")]
+    assert statuses == [200, 429, 200]
+    refused = ask(key, model="acme/large", max_tokens=16)
+    assert (_refused(refused), "for acme/large" in refused.json["error"]["message"]) == ((429, "budget_exceeded"), True)
+    # What Redis forgets is known from the calls, each model's from its own.
+    connect(hub.settings).flushall()
+    statuses = [ask(key, model="acme/small", max_tokens=16).status_code for _ in range(3)]
+    assert statuses == [200, 429, 429]
+    assert ask(key, model="acme/large", max_tokens=16).status_code == 429
+    assert [ask(key, model="other", max_tokens=16).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_many_calls_at_once_spend_no_more_than_a_models_budget(gateway, serve, ruled, hub):
+    serve(completion(), prices=ONE)
+    key = ruled(model_budgets={"ti*": Budget("1mo", hard_nano=100)})
+    headers, statuses = {"Authorization": f"Bearer {key}"}, []
+    body = {"model": "tiny", "max_tokens": 16, "messages": [{"role": "user", "content": "Say four words."}]}
+
+    def call():
+        client = Client(gateway)
+        statuses.extend(client.post("/v1/chat/completions", json=body, headers=headers).status_code for _ in range(10))
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(hub) as work:
+        spent = work.session.scalar(select(func.sum(Call.cost_nano)))
+    assert 100 - 20 < spent <= 100
+    assert spent == 15 * statuses.count(200)
+
+
 def test_the_whole_gateway_has_limits_of_its_own(hub, serve, make_key, make_user, monkeypatch):
     serve(completion())
     settings = dataclasses.replace(settings_of(hub, InferenceSettings), site_requests_per_minute=2)
@@ -256,6 +296,7 @@ def test_the_whole_gateway_has_limits_of_its_own(hub, serve, make_key, make_user
 
 @pytest.mark.parametrize("rules", [
     {"ips": ("nowhere",)}, {"routes": ("",)}, {"tags": ("a\nb",)}, {"aliases": {"a": ""}}, {"details": {"a": "\0"}},
+    {"model_budgets": {"m": Budget("1y", 1)}}, {"model_budgets": {"": Budget("1d", 1)}},
     {"model_limits": {"m": MinuteLimits(-1)}}, {"tags": tuple(str(number) for number in range(21))},
 ])  # fmt: skip
 def test_rules_that_cannot_be_are_refused(ruled, rules):

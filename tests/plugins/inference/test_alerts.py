@@ -137,6 +137,35 @@ def test_how_budgets_stand_is_told_of_keys_accounts_and_members(
     assert client.get(f"{place}/budgets/members/nobody/status", headers=sign).status_code == 404
 
 
+def test_a_models_budget_is_told_of_shown_and_put_right_as_others_are(
+    ask, serve, hub, ada, make_token, reconcile, told
+):
+    serve(completion(), "acme/small", prices=ONE)
+    serve(completion(), "other", prices=ONE)
+    heard = []
+    hub.events.subscribe(BudgetReached, heard.append)
+    client, place = open_client(hub), f"/api/v1/namespaces/{ada.uuid}"
+    sign = {"Authorization": f"Bearer {make_token(ada, 'admin')}"}
+    budget = {"period": "1mo", "hard_nano": 50, "soft_nano": 10}
+    body = {"name": "app", "model_max_budget": {"acme/*": budget}}
+    made = client.post(f"{place}/apikeys", json=body, headers=sign).json["data"]
+    assert made["model_max_budget"] == {"acme/*": budget}
+    for model in ("acme/small", "other", "acme/small"):
+        assert ask(made["token"], model=model, max_tokens=10).status_code == 200
+    assert reconcile() == 0
+    assert told() == [("100 % of the soft budget of the API key app of ada for acme/* are spent", ada.id)]
+    assert [(one.kind, one.whose, one.model) for one in heard] == [("model", str(made["id"]), "acme/*")]
+    redis = connect(hub.settings)
+    counter = Purse("model", made["id"], model="acme/*").counter(Budget(**budget), hub.clock.now())
+    redis.hset(counter, "spent", 7)
+    assert (reconcile(), redis.hget(counter, "spent")) == (1, b"30")
+    for _ in range(2):
+        [state] = client.get(f"{place}/apikeys/{made['id']}/budgets", headers=sign).json["data"]
+        told_of = [state[name] for name in ("model", "spent_nano", "held_nano", "left_nano", "percent")]
+        assert told_of == ["acme/*", 30, 0, 20, 60.0]
+        redis.flushall()
+
+
 def test_counters_that_were_altered_are_put_right(ask, serve, make_key, hub, ada, reconcile):
     serve(completion(), prices=ONE)
     budget = Budget("1mo", hard_nano=1000)
