@@ -23,7 +23,7 @@ from hub.plugin.settings import settings_of
 from plugins.inference.files.jobs import RUN_BATCH
 from plugins.inference.files.models import OVER, Batch, BatchResult, BatchStatus
 from plugins.inference.files.paging import Listed, Range, find_page
-from plugins.inference.files.service import BATCH, get_file
+from plugins.inference.files.service import BATCH, get_file, lock_account
 from plugins.inference.keys import Bearer
 from plugins.inference.settings import InferenceSettings
 
@@ -67,6 +67,7 @@ def create_batch(
         raise Invalid(
             f"A batch reads a file of the purpose {BATCH!r}, of 1 to {MAX_INPUT_BYTES} bytes.", code="batch_invalid"
         )
+    lock_account(work, bearer.namespace_id)
     under_way = select(func.count()).where(Batch.namespace_id == bearer.namespace_id, Batch.status.not_in(OVER))
     if (work.session.scalar(under_way) or 0) >= settings_of(work.context, InferenceSettings).max_batches:
         raise QuotaExceeded("The account has too many batches under way; wait for one.", code="too_many_batches")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO
 from uuid import uuid4
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.engine import CursorResult
 
 from hub.plugin import Context, get_logger
 from hub.plugin.db import UnitOfWork, insert_new, reading, unit_of_work
-from hub.plugin.errors import Conflict, Invalid, NotFound, QuotaExceeded, TooLarge
+from hub.plugin.errors import Conflict, Invalid, NotFound, QuotaExceeded, TooLarge, Unavailable
 from hub.plugin.objects import get_store
+from hub.plugin.policy import Namespace
 from hub.plugin.settings import settings_of
 from plugins.inference.files.models import OVER, PREFIX, Batch, StoredFile
 from plugins.inference.files.paging import Listed, Range, find_page
@@ -32,6 +34,8 @@ _CHUNK = 256 * 1024
 _SWEEP_BATCH = 500
 # A file whose row is not yet there is younger than this.
 _ORPHAN_AGE = timedelta(days=1)
+# So long room is kept for a file whose bytes are on their way: whoever brings them may have died.
+_STORING = timedelta(hours=1)
 
 
 def read_pieces(file: IO[bytes]) -> Iterator[bytes]:
@@ -62,12 +66,6 @@ def keep_file(
         raise Invalid(f"A file lives for {MIN_LIFE_S} to {MAX_LIFE_S} seconds.", code="file_invalid")
     if size_bytes > settings.max_file_bytes:
         raise TooLarge(f"A file may have {settings.max_file_bytes} bytes.", code="file_too_large")
-    held = select(func.coalesce(func.sum(StoredFile.size_bytes), 0)).where(
-        StoredFile.namespace_id == bearer.namespace_id
-    )
-    with reading(context) as work:
-        if (work.session.scalar(held) or 0) + size_bytes > settings.max_files_bytes:
-            raise QuotaExceeded("The account's files would be too much; delete some.", code="files_full")
     now = context.clock.now()
     row = StoredFile(
         public_id=f"file-{uuid4().hex}",
@@ -77,16 +75,43 @@ def keep_file(
         purpose=purpose,
         filename=filename,
         size_bytes=size_bytes,
-        expires_at=None if life_s is None else now + timedelta(seconds=life_s),
+        expires_at=now + _STORING,
+        is_stored=False,
         created_at=now,
     )
-    # The bytes first: a row without them would be a file that cannot be read, bytes without a row are swept away.
-    get_store(context).put(row.object_key, read_pieces(file), size_bytes=size_bytes)
+    # Its room first, so that files that come at once do not all take the last of it; nobody sees it before its bytes.
     with unit_of_work(context) as work:
+        lock_account(work, bearer.namespace_id)
+        held = select(func.sum(StoredFile.size_bytes)).where(StoredFile.namespace_id == bearer.namespace_id)
+        if (work.session.scalar(held) or 0) + size_bytes > settings.max_files_bytes:
+            raise QuotaExceeded("The account's files would be too much; delete some.", code="files_full")
         work.session.add(row)
-        work.session.flush()
+    try:
+        get_store(context).put(row.object_key, read_pieces(file), size_bytes=size_bytes)
+        _show(context, row, expires_at=None if life_s is None else now + timedelta(seconds=life_s))
+    except BaseException:
+        with unit_of_work(context) as work:
+            _delete(work, row)
+        raise
     log.info("file_kept", file=row.public_id, size_bytes=size_bytes, key_id=bearer.key_id)
     return row
+
+
+def _show(context: Context, row: StoredFile, *, expires_at: datetime | None) -> None:
+    """From now on the file is there. Raises Unavailable when it was swept away meanwhile."""
+    with unit_of_work(context) as work:
+        shown = work.session.execute(
+            update(StoredFile).where(StoredFile.id == row.id).values(is_stored=True, expires_at=expires_at)
+        )
+        assert isinstance(shown, CursorResult)
+        if not shown.rowcount:
+            raise Unavailable("The file took too long to be stored; send it again.", code="file_late")
+    row.is_stored, row.expires_at = True, expires_at
+
+
+def lock_account(work: UnitOfWork, namespace_id: int) -> None:
+    """One after the other, so that two at once do not both take the last room of an account."""
+    work.session.execute(select(Namespace.id).where(Namespace.id == namespace_id).with_for_update(key_share=True))
 
 
 def write_file(context: Context, batch: Batch, *, public_id: str, filename: str, file: IO[bytes]) -> None:
@@ -110,7 +135,9 @@ def write_file(context: Context, batch: Batch, *, public_id: str, filename: str,
 
 def get_file(work: UnitOfWork, *, bearer: Bearer, public_id: str) -> StoredFile:
     """A file of the key's account. Raises NotFound (``file_not_found``); one that has expired is gone, too."""
-    query = select(StoredFile).where(StoredFile.public_id == public_id, StoredFile.namespace_id == bearer.namespace_id)
+    query = select(StoredFile).where(
+        StoredFile.public_id == public_id, StoredFile.namespace_id == bearer.namespace_id, StoredFile.is_stored
+    )
     found = work.session.scalar(query) if _ID.match(public_id) else None
     if found is None or (found.expires_at is not None and found.expires_at <= work.now()):
         raise NotFound("There is no such file.", code="file_not_found")
@@ -126,6 +153,7 @@ def list_files(work: UnitOfWork, *, bearer: Bearer, range: Range, purpose: str =
         raise Invalid(f"A purpose is one of {', '.join(PURPOSES)}, {BATCH_OUTPUT}.", code="file_invalid")
     query = select(StoredFile).where(
         StoredFile.namespace_id == bearer.namespace_id,
+        StoredFile.is_stored,
         StoredFile.expires_at.is_(None) | (StoredFile.expires_at > work.now()),
     )
     if purpose:
@@ -158,7 +186,7 @@ def open_file(context: Context, row: StoredFile, start: int = 0) -> Iterator[byt
 
 
 def sweep_files(context: Context) -> int:
-    """Delete files that have expired, but for those that a batch reads; how many they were."""
+    """Delete files that have expired, or never came, but for those that a batch reads; how many they were."""
     removed, last = 0, 0
     read_by_batches = select(Batch.input_file_id).where(Batch.status.not_in(OVER))
     while True:

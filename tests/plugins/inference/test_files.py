@@ -1,6 +1,8 @@
 """Files of programs: kept, listed, read and deleted by their account alone."""
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -133,6 +135,56 @@ def test_files_have_limits(keep):
     assert _error(keep(b"x" * 1001)) == (413, "file_too_large")
     assert keep(b"x" * 1000).status_code == 200
     assert _error(keep(b"x" * 501)) == (413, "files_full")
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize("gateway_settings", [{"max_files_bytes": 1500, "max_batches": 2}])
+def test_files_and_batches_that_come_at_once_do_not_pass_their_quotas(call, keep, hub, monkeypatch):
+    def at_once(ask, times=6):
+        with ThreadPoolExecutor(times) as pool:
+            return sorted(answer.status_code for answer in pool.map(lambda _: ask(), range(times)))
+
+    meet, plain = threading.Barrier(3), hub[STORE].put
+
+    def put(key, pieces, **more):
+        # Each that was let in waits for the others: nobody has a whole file when the last one asks for room.
+        meet.wait(30)
+        plain(key, pieces, **more)
+
+    monkeypatch.setattr(hub[STORE], "put", put)
+    assert at_once(lambda: keep(b"x" * 500)) == [200] * 3 + [413] * 3
+    [first, *_] = call("GET", "/v1/files").json["data"]
+    batch = {"input_file_id": first["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    assert at_once(lambda: call("POST", "/v1/batches", json=batch)) == [200] * 2 + [413] * 4
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize("gateway_settings", [{"max_files_bytes": 1500}])
+def test_a_file_on_its_way_is_not_there_and_one_that_never_comes_leaves_its_room(call, keep, hub, monkeypatch):
+    plain, seen = hub[STORE].put, []
+
+    def put(key, pieces, **more):
+        path = f"/v1/files/{key.rpartition('/')[2]}"
+        seen.extend([call("GET", path).status_code, call("DELETE", path).status_code, keep(b"x" * 501).status_code])
+        seen.append(call("GET", "/v1/files").json["data"])
+        raise OSError("the disk is away")
+
+    monkeypatch.setattr(hub[STORE], "put", put)
+    assert keep(b"x" * 1000).status_code == 500
+    assert seen == [404, 404, 413, []]
+    monkeypatch.setattr(hub[STORE], "put", plain)
+    assert keep(b"x" * 1000).status_code == 200
+
+    def die(_key, _pieces, **_more):
+        with unit_of_work(hub) as work:
+            late = update(StoredFile).where(StoredFile.is_stored.is_(False))
+            work.session.execute(late.values(expires_at=work.now()))
+        assert sweep_files(hub) == 1
+
+    monkeypatch.setattr(hub[STORE], "put", die)
+    assert _error(keep(b"x" * 500)) == (503, "file_late")
+    monkeypatch.setattr(hub[STORE], "put", plain)
+    assert keep(b"x" * 500).status_code == 200
 
 
 @pytest.mark.any_database
