@@ -13,6 +13,7 @@ import click
 from hub import __version__
 from hub.base.dotted import load_dotted
 from hub.base.errors import HubError
+from hub.base.loading import loading
 from hub.base.output import print_json, print_table
 from hub.base.settings import LoadedSettings, SettingsError, load
 
@@ -108,6 +109,16 @@ def load_context(
     is_strict: whether a broken plugin refuses the command; None: as the settings say.
     Exits with status 1 and the reason when settings cannot be used, or a strict start meets a broken plugin.
     """
+    with loading():
+        context = _load_context(migrate=migrate, plugins=plugins, is_strict=is_strict)
+    if freeze:
+        from hub.plugin.host import PLUGINS
+
+        context[PLUGINS].freeze()
+    return context
+
+
+def _load_context(*, migrate: bool, plugins: bool, is_strict: bool | None) -> Context:
     from hub.app import build_context
     from hub.base import log
     from hub.db.engine import DATABASE
@@ -130,8 +141,6 @@ def load_context(
             host.install(context, loaded.sections, is_strict=is_strict)
     except (SettingsError, PluginError) as error:
         raise click.ClickException(str(error)) from None
-    if freeze:
-        context[host.PLUGINS].freeze()
     return context
 
 

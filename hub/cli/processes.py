@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hub.base.loading import loading
 from hub.base.log import get_logger
 from hub.base.settings import SettingsError
 from hub.cli.main import load_context, load_settings
@@ -42,15 +43,16 @@ WAITING_SUPERVISOR = (sys.executable, "-S", "-P", "-c", "from hub.compute.local.
 
 
 def _load_app(ask_reload: Callable[[], None]) -> Any:
-    from hub import app as application
-    from hub.http.context import context_of
-    from hub.repos.downloads import DOWNLOADS
-    from hub.repos.refs import start_reconciling
+    with loading():
+        from hub import app as application
+        from hub.http.context import context_of
+        from hub.repos.downloads import DOWNLOADS
+        from hub.repos.refs import start_reconciling
 
-    application.preload()
-    is_started_with_others = _wait_at_gate()
-    with _refused_starts():
-        app = application.create_app_from_environment()
+        application.preload()
+        is_started_with_others = _wait_at_gate()
+        with _refused_starts():
+            app = application.create_app_from_environment()
     context = context_of(app)
     atexit.register(context[DOWNLOADS].close)
     start_reconciling(context)
@@ -62,12 +64,13 @@ def _load_app(ask_reload: Callable[[], None]) -> Any:
 
 
 def _load_gateway_app(ask_reload: Callable[[], None]) -> Any:
-    from hub import app as application
+    with loading():
+        from hub import app as application
 
-    _wait_at_gate()
-    with _refused_starts():
-        context = application.build_context_from_environment()
-        app = application.create_gateway_app(context)
+        _wait_at_gate()
+        with _refused_starts():
+            context = application.build_context_from_environment()
+            app = application.create_gateway_app(context)
     _watch(context, ask_reload)
     _keep_all()
     return app
