@@ -19,7 +19,8 @@ import pytest
 
 from tests.support.hub import pause, resume
 from tests.support.lfs import LFSClient, oid_of
-from tests.support.processes import wait_until
+from tests.support.processes import accepts_connections, wait_until
+from tests.support.proxy import holding_proxy
 
 pytestmark = pytest.mark.slow
 MIB = 1024 * 1024
@@ -63,7 +64,7 @@ def assert_sound(own, main):
     assert own.user.head(target) == main
 
 
-def heavy_commit(own, noise, count=5):
+def heavy_commit(own, noise, count=1):
     return own.user.commit(own.work_tree, {f"{number}.dat2": noise(9 * MIB) for number in range(count)})
 
 
@@ -73,16 +74,26 @@ def finished(process):
     return process.returncode
 
 
+@contextlib.contextmanager
+def half_a_push(own):
+    """Half of a push has arrived, and no more comes; the client's process."""
+    hub = own.hub
+    with holding_proxy(hub.port, marker=b"/git-receive-pack ", after_bytes=4 * MIB) as proxy:
+        push = own.user.start("push", proxy.address(own.address), "main", cwd=own.work_tree)
+        wait_until(lambda: list(hub.repository_path(own.path).glob(QUARANTINED)), what="the push to arrive")
+        assert proxy.is_holding.wait(60)
+        yield push
+
+
 # In the middle of a push
 
 
 def test_everything_dies_while_a_push_arrives(own, hub, noise):
     before = own.remote_refs()
     pushed = heavy_commit(own, noise)
-    push = own.user.start("push", "origin", "main", cwd=own.work_tree)
-    wait_until(lambda: list(hub.repository_path(own.path).glob(QUARANTINED)), what="the push to arrive")
-    hub.kill()
-    assert finished(push) != 0
+    with half_a_push(own) as push:
+        hub.kill()
+        assert finished(push) != 0
     repository = hub.repository_path(own.path)
     orphans = list(repository.glob("objects/tmp_objdir-*"))
     assert orphans, "nothing was killed in the middle"
@@ -99,28 +110,38 @@ def test_everything_dies_while_a_push_arrives(own, hub, noise):
 def test_the_web_server_dies_while_a_push_arrives(own, hub, noise, who):
     before = own.remote_refs()
     pushed = heavy_commit(own, noise)
-    push = own.user.start("push", "origin", "main", cwd=own.work_tree)
-    wait_until(lambda: list(hub.repository_path(own.path).glob(QUARANTINED)), what="the push to arrive")
-    children = hub.git_processes()
-    master, *workers = hub.program("web")
-    os.kill((workers[0] if who.startswith("worker") else master).pid, signal.SIGKILL)
-    assert finished(push) != 0
+    with half_a_push(own) as push:
+        children = hub.git_processes()
+        master, *workers = hub.program("web")
+        os.kill((workers[0] if who.startswith("worker") else master).pid, signal.SIGKILL)
+        assert finished(push) != 0
     wait_until(lambda: not any(child.is_running() for child in children), what="git to notice")
     # The supervisor brings it back without anybody's help.
-    wait_until(hub.is_ready, timeout_s=60, what="the web server to come back")
+    wait_until(hub.is_ready, timeout_s=120, what="the web server to come back")
     assert own.remote_refs() == before
     own.user.push(own.work_tree, "main")
     assert_sound(own, pushed)
 
 
-def kill_once_moved(hub, ref_file, push):
-    """Kill everything as soon as the ref file changes; whether the push was still unrecorded by then."""
-    old = ref_file.read_bytes()
+def kill_once_moved(hub, ref_file, push, count):
+    """Kill everything as soon as the ref file changes; whether the push was still unrecorded by then.
+
+    count: the pushes that there were before. Once the web server has written down that this one is to be let in, it
+    runs for a moment at a time only: git has its leave and moves the ref, and who is to record that stands still.
+    """
+    old, moment = ref_file.read_bytes(), threading.Event()
+    wait_until(lambda: len(push_states(hub)) > count or push.poll() is not None, what="the push to be let in")
     while push.poll() is None:
-        # No pause between two looks: the window is the start of one small process.
-        if ref_file.read_bytes() != old:
+        web = hub.program("web")
+        for process in web:
+            pause(process)
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: ref_file.read_bytes() != old, timeout_s=0.3)
             hub.kill()
             return push_states(hub)[-1] == "pending"
+        for process in web:
+            resume(process)
+        moment.wait(0.002)
     return False
 
 
@@ -132,8 +153,9 @@ def test_everything_dies_between_the_ref_and_its_record(own, hub):
         if not ref_file.exists():  # packed away by maintenance; a push writes it out again
             own.user.push(own.work_tree, "main")
             continue
+        count = len(push_states(hub))
         push = own.user.start("push", "origin", "main", cwd=own.work_tree)
-        was_between = kill_once_moved(hub, ref_file, push)
+        was_between = kill_once_moved(hub, ref_file, push, count)
         finished(push)
         if hub.process.poll() is not None:
             hub.start()
@@ -170,7 +192,7 @@ def test_everything_dies_at_random_moments_of_many_pushes(own, hub):
 
         thread = threading.Thread(target=push_on)
         thread.start()
-        wait_until(lambda told=told, enough=round_number: len(told) > enough, timeout_s=60, what="some pushes")
+        wait_until(lambda told=told, enough=round_number: len(told) > enough, timeout_s=120, what="some pushes")
         wait_until(hub.git_processes, what="one under way")
         hub.kill()
         stop.set()
@@ -340,9 +362,13 @@ def test_a_full_disk_refuses_writes_and_serves_reads(start_hub, make_checkout, n
 def test_stopping_lets_a_running_clone_end(own, hub, tmp_path, noise):
     heavy_commit(own, noise)
     own.user.push(own.work_tree, "main")
-    clone = own.user.start("clone", "--quiet", own.url, str(tmp_path / "late"), cwd=tmp_path)
-    wait_until(hub.git_processes, what="the clone to start")
-    status = hub.stop()
-    assert finished(clone) == 0
-    assert status == 0
-    assert (tmp_path / "late" / "4.dat2").stat().st_size == 9 * MIB
+    with holding_proxy(hub.port, marker=b"/git-upload-pack ", after_bytes=4 * MIB) as proxy:
+        clone = own.user.start("clone", "--quiet", proxy.address(own.url), str(tmp_path / "late"), cwd=tmp_path)
+        assert proxy.is_holding.wait(60)
+        hub.process.terminate()
+        wait_until(lambda: not accepts_connections(hub.port), what="the hub to close its door")
+        assert clone.poll() is None
+        proxy.let_go.set()
+        assert finished(clone) == 0
+    assert hub.process.wait(60) == 0
+    assert (tmp_path / "late" / "0.dat2").stat().st_size == 9 * MIB

@@ -1,4 +1,4 @@
-"""Proxies: one breaks connections in the middle of an answer, as a bad network does; one counts what passes."""
+"""Proxies: one breaks connections in the middle of an answer, as a bad network does; one counts; one holds back."""
 
 from __future__ import annotations
 
@@ -39,12 +39,8 @@ class CuttingProxy:
     def serve(self, client: socket.socket) -> None:
         """One connection; it is closed after one answer or a cut, so each request makes its own."""
         with client, socket.create_connection(("127.0.0.1", self.target_port)) as target:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                piece = client.recv(_PIECE_BYTES)
-                if not piece:
-                    return
-                head += piece
+            if not (head := _read_head(client)):
+                return
             self.heads.append(head)
             self.watch(head)
             is_cut = self.cuts > 0 and self.marker in head.split(b"\r\n", 1)[0]
@@ -61,6 +57,17 @@ class CuttingProxy:
                 left = left if left is None else left - len(piece)
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
+
+
+def _read_head(client: socket.socket) -> bytes:
+    """A request's head, with what came together with it; empty when the client leaves before its end."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = client.recv(_PIECE_BYTES)
+        if not piece:
+            return b""
+        head += piece
+    return head
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -100,6 +107,58 @@ class CountingProxy:
                 target.sendall(buffer[:count])
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+
+
+@dataclass
+class HoldingProxy:
+    """Hands connections on to a port; of what a request for ``marker`` sends, or is sent, it holds back the rest.
+
+    after_bytes: so many are let through, either way, until ``let_go``. is_holding: something is held back by now.
+    """
+
+    port: int
+    target_port: int
+    marker: bytes
+    after_bytes: int
+    is_holding: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
+
+    def address(self, address: str) -> str:
+        """An address of the target's, by way of the proxy."""
+        return address.replace(f":{self.target_port}/", f":{self.port}/", 1)
+
+    def serve(self, client: socket.socket) -> None:
+        """One connection, which the target closes after one answer."""
+        with client, socket.create_connection(("127.0.0.1", self.target_port)) as target:
+            head = _read_head(client)
+            is_held = self.marker in head.partition(b"\r\n")[0]
+            target.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+            threading.Thread(target=self._pass_on, args=(client, target, is_held), daemon=True).start()
+            self._pass_on(target, client, is_held)
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, is_held: bool) -> None:
+        left = self.after_bytes
+        with suppress(OSError):
+            while piece := source.recv(_PIECE_BYTES):
+                left -= len(piece)
+                if is_held and left < 0:
+                    self.is_holding.set()
+                    self.let_go.wait()
+                target.sendall(piece)
+
+
+@contextmanager
+def holding_proxy(target_port: int, *, marker: bytes, after_bytes: int) -> Iterator[HoldingProxy]:
+    """A proxy in front of a port of this machine for the length of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = HoldingProxy(server.getsockname()[1], target_port, marker, after_bytes)
+        with _accepting(server, proxy.serve):
+            try:
+                yield proxy
+            finally:
+                proxy.let_go.set()
 
 
 @contextmanager
