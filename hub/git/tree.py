@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import pygit2
@@ -14,7 +15,7 @@ from pygit2.enums import ObjectType
 from hub.base.errors import Invalid, NotFound
 from hub.base.names import MAX_PATH_BYTES
 from hub.git.command import GitError, open_git, terminate
-from hub.git.pointer import MAX_POINTER_SIZE_BYTES, parse_pointer
+from hub.git.pointer import MAX_POINTER_SIZE_BYTES, format_pointer, parse_pointer
 from hub.git.reader import (
     Folders,
     RawEntry,
@@ -175,6 +176,25 @@ def find_same(path: Path, revision: str, oid: str, *, limit: int, max_walked: in
             if entry.oid == wanted:
                 found.append(decode_text(parent + entry.name))
     return found, True
+
+
+def find_pointers(path: Path, revision: str, sizes: Mapping[str, int], *, max_walked: int) -> dict[str, str]:
+    """By oid, the first path at which a revision has the pointer of each of these contents in LFS, where it has one.
+
+    sizes: of the contents, by oid. Only trees are read: a pointer in another form than the canonical one is not found.
+    Of more than ``max_walked`` entries, the rest is not looked at. Raises NotFound (``revision_not_found``).
+    """
+    wanted = {pygit2.hash(format_pointer(oid, size_bytes)).raw: oid for oid, size_bytes in sizes.items()}
+    found: dict[str, str] = {}
+    with open_repository(path) as repository:
+        root = tree_at(repository, commit_of(repository, revision), "")
+        for parent, entry in islice(_walk(repository, root, b""), max_walked):
+            oid = wanted.pop(entry.oid, None)
+            if oid is not None:
+                found[oid] = decode_text(parent + entry.name)
+                if not wanted:
+                    break
+    return found
 
 
 def _walk(repository: pygit2.Repository, root: pygit2.Oid, after: bytes) -> Iterator[tuple[bytes, RawEntry]]:

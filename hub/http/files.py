@@ -81,8 +81,9 @@ def send_file(
     if response is None:
         content = Content(file.size_bytes, file.etag, file.open_range, file.local_path, file.modified_at)
         response = send_content(content, headers=told)
-    if request.method == "GET" and response.status_code != 304 and _is_from_start() and not _is_part_of_page():
-        context[DOWNLOADS].count(repository_id, path=file.entry.path, client=client_of(current_actor()))
+    if response.status_code != 304 and begins_download() and not _is_part_of_page():
+        oid = file.lfs.oid if file.lfs is not None else ""
+        context[DOWNLOADS].count(repository_id, path=file.entry.path, oid=oid, client=client_of(current_actor()))
     return response
 
 
@@ -96,6 +97,9 @@ def _is_part_of_page() -> bool:
     return request.headers.get("Sec-Fetch-Dest", "") in ("image", "video", "audio")
 
 
-def _is_from_start() -> bool:
+def begins_download() -> bool:
+    """Whether the request is for a file's bytes from the first one on: in however many ranges, it is one download."""
+    if request.method != "GET":
+        return False
     ranges = request.range.ranges if request.range is not None and request.range.units == "bytes" else []
     return len(ranges) != 1 or ranges[0][0] == 0

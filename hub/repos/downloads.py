@@ -6,9 +6,10 @@ import hashlib
 import hmac
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import BindParameter, Date, bindparam, delete, func, insert, literal, select, union_all, update
@@ -21,6 +22,7 @@ from hub.base.secrets import SECRET
 from hub.db.insert import insert_new, insert_new_keys
 from hub.db.moments import remembered
 from hub.db.uow import UnitOfWork, reading, unit_of_work
+from hub.repos.lfs.paths import find_paths
 from hub.repos.lookup import get_readable
 from hub.repos.models import DayDownloads, Repository
 from hub.repos.models_activities import DownloadMark, FileDownloads, RepositoryDownloads
@@ -72,18 +74,27 @@ def _add(work: UnitOfWork, repository_id: int, more: int) -> None:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A file, or the whole by git (path ""), that a client began to download."""
+    """A file, or the whole by git (neither path nor oid), that a client began to download.
+
+    oid: of what is in LFS, by which it is the same file in whatever way it comes; path: "" when it came by its oid.
+    """
 
     repository_id: int
     path: str
     client: str
+    oid: str = ""
+
+    @property
+    def what(self) -> str:
+        return self.oid or f"/{self.path}"
 
 
 class DownloadCounter:
     """Gathers the downloads of one process and adds them to the rows a little later.
 
     ``Repository.download_count`` counts every one, as CSGHub does. By day, a client counts once for each file and once
-    for each repository, however often and in how many ranges it asks: ``DownloadMark`` decides, for all processes.
+    for each repository, however often, in how many ranges and in which ways it asks: ``DownloadMark`` decides, for all
+    processes.
     """
 
     def __init__(self, context: Context, *, write_after_s: float = WRITE_AFTER_S) -> None:
@@ -94,12 +105,21 @@ class DownloadCounter:
         self._seen: set[_Seen] = set()
         self._timer: threading.Timer | None = None
 
-    def count(self, repository_id: int, *, path: str = "", client: str = "") -> None:
-        """One more download of this repository. path: of a file; "": by git. client: who; "": counted by no day."""
+    def count(self, repository_id: int, *, path: str = "", oid: str = "", client: str = "") -> None:
+        """One more download of this repository.
+
+        path, oid: of a file, and of its content in LFS; both "": all of it, by git. client: who; "": counted by no day.
+        """
+        self._note(repository_id, [_Seen(repository_id, path, client, oid)] if client else [], 1)
+
+    def count_fetched(self, repository_id: int, oids: Iterable[str], *, client: str) -> None:
+        """What git-lfs fetches after a clone or a pull: by day each content is a file, and the clone was counted."""
+        self._note(repository_id, [_Seen(repository_id, "", client, oid) for oid in oids], 0)
+
+    def _note(self, repository_id: int, seen: Iterable[_Seen], more: int) -> None:
         with self._lock:
-            self._counts[repository_id] += 1
-            if client and len(self._seen) < MAX_SEEN:
-                self._seen.add(_Seen(repository_id, path, client))
+            self._counts[repository_id] += more
+            self._seen.update(islice(seen, max(0, MAX_SEEN - len(self._seen))))
             if self._timer is None:
                 self._timer = threading.Timer(self._write_after_s, self.write)
                 self._timer.daemon = True
@@ -120,18 +140,20 @@ class DownloadCounter:
             self._timer = None
         if not counts:
             return
-        rows = [{"repository": repository_id, "more": count} for repository_id, count in sorted(counts.items())]
+        rows = [{"repository": id, "more": count} for id, count in sorted(counts.items()) if count]
         query = (
             update(Repository)
             .where(Repository.id == bindparam("repository"))
             .values(download_count=Repository.download_count + bindparam("more"))
         )
         try:
+            named = _give_names(self._context, seen)
             with unit_of_work(self._context) as work:
-                work.session.connection().execute(query, rows)
-                _add_by_day(work, seen)
+                if rows:
+                    work.session.connection().execute(query, rows)
+                _add_by_day(work, named)
         except Exception:
-            log.exception("downloads_not_counted", repositories=len(rows))
+            log.exception("downloads_not_counted", repositories=len(counts))
             with self._lock:
                 self._counts.update(counts)
                 self._seen |= seen
@@ -140,15 +162,37 @@ class DownloadCounter:
 DOWNLOADS: Key[DownloadCounter] = Key("repos.downloads")
 
 
-def _add_by_day(work: UnitOfWork, seen: Collection[_Seen]) -> None:
+def _give_names(context: Context, seen: Collection[_Seen]) -> list[_Seen]:
+    """The same, those that came by their oid with the path that the repository has the content at.
+
+    Looked up, before the unit of work that writes, only for what counts: what a client did not have before today.
+    """
+    named = [one for one in seen if one.path or not one.oid]
+    nameless = [one for one in seen if one.oid and not one.path]
+    if not nameless:
+        return named
+    with reading(context) as work:
+        day = work.now().date()
+        marks = {_mark(work, day, one): one for one in nameless}
+        keys, known = sorted(marks), set[str]()
+        for start in range(0, len(keys), _BATCH):
+            some = DownloadMark.key.in_(keys[start : start + _BATCH])
+            known.update(work.session.scalars(select(DownloadMark.key).where(some)))
+    wanted = {(one.repository_id, one.oid) for key, one in marks.items() if key not in known}
+    paths = find_paths(context, wanted)
+    # Those that have names come last, and are who is counted of two that had one content.
+    return [*(replace(one, path=paths.get((one.repository_id, one.oid), "")) for one in nameless), *named]
+
+
+def _add_by_day(work: UnitOfWork, seen: Sequence[_Seen]) -> None:
     """Add what clients have not had before today."""
     if not seen:
         return
     day = work.now().date()
     wanted = {one.repository_id for one in seen}
     there = set(work.session.scalars(select(Repository.id).where(Repository.id.in_(wanted))))
-    files = {_mark(work, day, one.repository_id, f"/{one.path}", one.client): one for one in seen}
-    visits = {_mark(work, day, one.repository_id, "", one.client): one for one in seen}
+    files = {_mark(work, day, one): one for one in seen}
+    visits = {_mark(work, day, one, is_visit=True): one for one in seen}
     marks = [{"key": key, "day": day} for key in sorted({*files, *visits})]
     new = {key for (key,) in insert_new_keys(work.session, DownloadMark, marks)}
     by_file = Counter((one.repository_id, one.path) for key, one in files.items() if key in new)
@@ -191,8 +235,10 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:40]
 
 
-def _mark(work: UnitOfWork, day: date, repository_id: int, what: str, client: str) -> str:
-    text = f"{day}\n{repository_id}\n{client}\n{what}".encode(errors="surrogatepass")
+def _mark(work: UnitOfWork, day: date, seen: _Seen, *, is_visit: bool = False) -> str:
+    """Of what was seen; or, as a visit, of the client's having had anything of the repository."""
+    what = "" if is_visit else seen.what
+    text = f"{day}\n{seen.repository_id}\n{seen.client}\n{what}".encode(errors="surrogatepass")
     return hmac.new(work.context[SECRET], text, hashlib.sha256).hexdigest()[:40]
 
 

@@ -21,8 +21,10 @@ from hub.db.uow import reading, unit_of_work
 from hub.http.actor import git_actor
 from hub.http.context import current_context
 from hub.http.errors import request_id, speak
+from hub.http.files import begins_download, client_of
 from hub.http.origin import hub_url
 from hub.http.ranges import CHUNK_BYTES, Content, disposition, send_content
+from hub.repos.downloads import DOWNLOADS
 from hub.repos.lfs import locks, service
 from hub.repos.lfs.contents import MAX_PARTS
 from hub.repos.lfs.links import SignedLinks
@@ -144,6 +146,8 @@ def answer_batch(address: RepositoryAddress) -> Response:
         for_proposal=lfs_json.is_for_proposal(wanted.ref),
         links=SignedLinks(context, actor, repository, base_url=hub_url(), ref=wanted.ref),
     )
+    if oids := [answer.oid for answer in result.objects if answer.is_sent_elsewhere]:
+        context[DOWNLOADS].count_fetched(repository.id, oids, client=client_of(actor))
     objects = [_render_object(answer, result.expires_in_s) for answer in result.objects]
     return _answer({"transfer": result.transfer, "objects": objects, "hash_algo": "sha256"})
 
@@ -187,6 +191,8 @@ def _send(address: RepositoryAddress, oid: str) -> Response:
         access = _access(address)
     found = service.get_content(context, actor=access.actor, repository_id=access.repository_id, oid=oid)
     filename = request.args.get("save_as") or None
+    if begins_download():
+        context[DOWNLOADS].count_fetched(access.repository_id, [oid], client=client_of(access.actor))
     if request.method == "GET":
         direct_url = found.direct_url(expires_s=context.settings.lfs_url_ttl_s, filename=filename)
         if direct_url is not None:

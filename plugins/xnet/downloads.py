@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from flask import Response, request
@@ -21,6 +22,7 @@ from hub.plugin.lfs import holds_contents
 from hub.plugin.objects import get_store
 from hub.plugin.ranges import Content, send_part
 from hub.plugin.repos import get_readable, require_content
+from hub.plugin.wire import count_downloads
 from plugins.xnet.fetching import AddressMaker, Span, asked_spans, read_address
 from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.models import File
@@ -68,9 +70,10 @@ def show_reconstructions() -> Response:
     if not 0 < len(names) <= _MAX_FILES:
         raise Invalid(f"Name 1 to {_MAX_FILES} files by 'file_id'.", code="file_id_invalid")
     context = current_context()
-    tables = find_files(context, claims, actor, [parse_hash(name) for name in names])
+    files = find_files(context, claims, actor, [parse_hash(name) for name in names])
     load = partial(find_chunks, context)
-    plans = {hash_to_text(file_hash): plan_range(table, load) for file_hash, table in tables.items()}
+    plans = {hash_to_text(file_hash): plan_range(file.table, load) for file_hash, file in files.items()}
+    count_downloads(actor, claims.repository_id, [file.oid for file in files.values() if file.oid])
     body = write_files(plans, locate_pieces(plans.values(), load), AddressMaker(context, claims.base_url))
     return _stream(body)
 
@@ -79,11 +82,14 @@ def _answer_one(name: str, write: Callable[[Plan, MakeAddress], Iterator[bytes]]
     claims, actor = require_ticket(TicketScope.READ)
     context = current_context()
     file_hash = parse_hash(name)
-    table = find_files(context, claims, actor, [file_hash]).get(file_hash)
-    if table is None:
+    file = find_files(context, claims, actor, [file_hash]).get(file_hash)
+    if file is None:
         raise NotFound("The repository has no such file.", code="file_not_found")
     start, length = _asked_range()
-    plan = plan_range(table, partial(find_chunks, context), start, length)
+    plan = plan_range(file.table, partial(find_chunks, context), start, length)
+    # A large file is asked for in several ranges, from the first byte on.
+    if file.oid and start == 0:
+        count_downloads(actor, claims.repository_id, [file.oid])
     return _stream(write(plan, AddressMaker(context, claims.base_url)))
 
 
@@ -103,8 +109,16 @@ def _stream(body: Iterator[bytes]) -> Response:
     return Response(body, mimetype="application/json")
 
 
-def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequence[bytes]) -> dict[bytes, TermTable]:
-    """The terms of those files that the ticket's repository holds, in the order asked for.
+@dataclass(frozen=True)
+class HeldFile:
+    """A file that a repository holds. oid: "" for the one without a byte."""
+
+    oid: str
+    table: TermTable
+
+
+def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequence[bytes]) -> dict[bytes, HeldFile]:
+    """Those files that the ticket's repository holds, in the order asked for.
 
     Raises NotFound, NotSignedIn, Denied when the actor may no longer read the repository's content; Invalid
     (``too_many_pieces``).
@@ -117,10 +131,10 @@ def find_files(context: Context, claims: Claims, actor: Actor, file_hashes: Sequ
         rows = [row for row in rows if row.oid in held]
         if len(rows) > 1 and sum(row.size for row in rows) > _MAX_TERMS_BYTES:
             raise Invalid("These files have too many pieces to be asked for at once.", code="too_many_pieces")
-        terms = select(File.hash, File.terms).where(File.hash.in_([row.hash for row in rows]))
-        found = {row.hash: TermTable(row.terms) for row in work.session.execute(terms)}
+        terms = select(File.hash, File.oid, File.terms).where(File.hash.in_([row.hash for row in rows]))
+        found = {row.hash: HeldFile(row.oid, TermTable(row.terms)) for row in work.session.execute(terms)}
     # Nobody has to hold nothing.
-    found[_EMPTY] = TermTable(b"")
+    found[_EMPTY] = HeldFile("", TermTable(b""))
     return {file_hash: found[file_hash] for file_hash in file_hashes if file_hash in found}
 
 

@@ -14,6 +14,7 @@ from tests.support.git import GitUser
 from tests.support.hub import Account, HubServer
 from tests.support.huggingface import HuggingFace
 from tests.support.noise import edit, write_noise
+from tests.support.processes import wait_until
 from tests.support.proxy import counting_proxy, cutting_proxy
 from tests.support.servers import scratch_directory
 
@@ -64,6 +65,31 @@ def test_files_of_every_sort_come_back_whole(client, account, tmp_path):
         headers = {"Range": f"bytes={start}-{end}"}
         found = account.api.get(f"/hf/{name}/resolve/main/noise.bin", headers=headers)
         assert (found.status, found.body == content[start : end + 1]) == (206, True)
+
+
+def test_a_file_is_one_download_of_a_day_in_whatever_ways_it_comes(client, account, hub, git_user: GitUser, tmp_path):
+    source = write_noise(tmp_path / "weights.bin", MIB, seed=5)
+    name = f"{account.name}/counted"
+    client.hf("upload", name, source)
+    for number, xet in enumerate((True, True, False)):
+        other = client.with_(home=tmp_path / f"person{number}", xet=xet)
+        other.hf("download", name, source.name, "--local-dir", tmp_path / f"out{number}")
+    git_user.clone(account.address(f"models/{name}"), tmp_path / "clone")
+    colleague = HuggingFace(tmp_path / "colleague", hub.url + "/hf", hub.new_account().token)
+    colleague.hf("download", name, source.name, "--local-dir", tmp_path / "theirs")
+    for folder in ("out0", "out2", "clone", "theirs"):
+        assert sha256_of(tmp_path / folder / source.name) == sha256_of(source), folder
+
+    def told():
+        return account.api.get(f"/api/v1/models/{name}/downloads?days=2").json["data"]
+
+    # A clone, and the file for each of two people; all of it once more if a day ended meanwhile.
+    wait_until(lambda: sum(day["downloads"] for day in told()["days"]) >= 3, what="a clone and a file for two")
+    wait_until(lambda: told()["files"], what="the file")
+    days, [file] = [day for day in told()["days"] if day["downloads"]], told()["files"]
+    assert file["path"] == source.name
+    assert file["downloads"] <= 2 * len(days)
+    assert all(day["downloads"] <= 3 for day in days)
 
 
 def test_an_edited_file_moves_little_though_the_client_is_new(client, account, hub, git_user: GitUser, tmp_path):

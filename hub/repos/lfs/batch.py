@@ -59,12 +59,16 @@ class TransferAction:
 
 @dataclass(frozen=True)
 class ObjectAnswer:
-    """What the client may do with one object: actions by name, or an error (status, text), or nothing to do."""
+    """What the client may do with one object: actions by name, or an error (status, text), or nothing to do.
+
+    is_sent_elsewhere: whether the object store itself sends it, and the hub will not see that.
+    """
 
     oid: str
     size_bytes: int
     actions: dict[str, TransferAction] = field(default_factory=dict)
     error: tuple[int, str] | None = None
+    is_sent_elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,11 +192,13 @@ def _answer_download(
         if fault is not None:
             answers.append(ObjectAnswer(item.oid, item.size_bytes, error=fault))
             continue
-        if store.is_direct and not held[item.oid].source:
+        is_elsewhere = store.is_direct and not held[item.oid].source
+        if is_elsewhere:
             href = store.presign_get(object_key(item.oid), expires_s=expires_in_s)
         else:
             href = links.download(item.oid, item.size_bytes)
-        answers.append(ObjectAnswer(item.oid, item.size_bytes, {"download": TransferAction(href)}))
+        action = {"download": TransferAction(href)}
+        answers.append(ObjectAnswer(item.oid, item.size_bytes, action, is_sent_elsewhere=is_elsewhere))
     return BatchResult(BASIC, answers, expires_in_s)
 
 

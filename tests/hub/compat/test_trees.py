@@ -160,3 +160,22 @@ def test_downloads_are_counted_from_the_first_byte_on(call, client, context, thi
     context[DOWNLOADS].write()
     with reading(context) as work:
         assert work.session.get(Repository, thing.id).download_count == 3
+
+
+def test_a_content_in_lfs_is_one_file_of_a_day_by_its_address_and_by_git_lfs(call, context, thing):
+    oid = hashlib.sha256(WEIGHTS).hexdigest()
+    fetch = f"/hf/ada/thing.git/info/lfs/objects/{oid}"
+    call("GET", fetch, "bob", headers={"Range": "bytes=1-9"})
+    call("HEAD", fetch, "bob")
+    for _ in range(2):
+        call("GET", fetch, "bob", headers={"Range": "bytes=0-9"})
+        call("GET", fetch, "ada")
+        call("GET", f"/hf/ada/thing/resolve/main/{LFS_NAME}", "ada")
+        call("GET", "/hf/ada/thing/resolve/main/config.json", "ada")
+        context[DOWNLOADS].write()
+    found = call("GET", "/api/v1/models/ada/thing/downloads?days=1").json["data"]
+    assert [(day["downloads"], day["clients"]) for day in found["days"]] == [(3, 2)]
+    assert found["files"] == [{"path": LFS_NAME, "downloads": 2}, {"path": "config.json", "downloads": 1}]
+    # What git-lfs fetches belongs to a clone, which has been counted.
+    with reading(context) as work:
+        assert work.session.get(Repository, thing.id).download_count == 4

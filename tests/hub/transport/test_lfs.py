@@ -18,6 +18,7 @@ from hub.app import create_app
 from hub.base.settings import MIB
 from hub.db.uow import reading, unit_of_work
 from hub.objects.store import STORE, create_store
+from hub.repos.downloads import DOWNLOADS, list_days
 from hub.repos.lfs import service
 from hub.repos.models import Repository
 from tests.support.lfs import MEDIA_TYPE, oid_of
@@ -363,13 +364,19 @@ def outside():
         yield pool
 
 
-def test_clients_transfer_straight_to_s3(s3_hub, context, headers, outside):
+def test_clients_transfer_straight_to_s3(s3_hub, context, headers, repository, outside):
     steps = action(s3_hub, "upload", headers)
     assert urlsplit(steps["upload"]["href"]).netloc == urlsplit(context.settings.storage_url).netloc.rpartition("@")[2]
     assert_refused(s3_hub.post(local(steps["verify"]["href"]), json={"oid": OID, "size": SIZE}), 400)
     assert outside.request("PUT", steps["upload"]["href"], body=CONTENT).status == 200
     assert s3_hub.post(local(steps["verify"]["href"]), json={"oid": OID, "size": SIZE}).status_code == 200
-    href = action(s3_hub, "download", headers)["download"]["href"]
+    for _ in range(2):
+        href = action(s3_hub, "download", headers)["download"]["href"]
+    # Nobody but the store sees the bytes leave: who is given the address has downloaded it, once.
+    context[DOWNLOADS].write()
+    with reading(context) as work:
+        [today] = list_days(work, repository_ids=[repository.id], days=1)[repository.id]
+    assert (today.downloads, today.clients) == (1, 1)
     assert outside.request("GET", href, headers={"Range": "bytes=1-3"}).data == CONTENT[1:4]
     answer = s3_hub.get(f"{ROOT}/{OID}?save_as=a.bin", headers=headers)
     assert answer.status_code == 302

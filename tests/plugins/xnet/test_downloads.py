@@ -5,9 +5,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hub.accounts.policy import ANONYMOUS
+from hub.accounts.policy import ANONYMOUS, SYSTEM
 from hub.base.errors import HubError
+from hub.db.uow import reading
 from hub.plugin.lfs import TicketRequest
+from hub.repos.downloads import DOWNLOADS, list_days, list_top_files
+from hub.repos.models import Repository
 from plugins.xnet import downloads
 from plugins.xnet.formats.hashes import hash_to_text
 from plugins.xnet.formats.xorbs import decode_chunks
@@ -151,6 +154,27 @@ def test_the_empty_file_is_everybodys(client, headers):
         assert (answer.status_code, answer.json["terms"]) == (200, [])
         assert client.get(address, headers={**headers, "Range": "bytes=1-9"}).status_code == 416
     assert client.get("/xet/v1/reconstructions/" + "A" * 64, headers=headers).status_code == 400
+
+
+@pytest.mark.any_database
+def test_a_file_is_a_download_from_its_first_byte_on(xnet, client, headers, repository, file):
+    address = f"/xet/v2/reconstructions/{file.hash}"
+    for asked in ("bytes=0-99", "bytes=100-199", "bytes=200-"):
+        client.get(address, headers={**headers, "Range": asked})
+    client.get("/xet/v1/reconstructions", query_string={"file_id": [file.hash, "0" * 64]}, headers=headers)
+    for refused in ("ab" * 32, "0" * 64):
+        client.get(f"/xet/v2/reconstructions/{refused}", headers=headers)
+    # A job of the hub's own reads for nobody.
+    request = TicketRequest(SYSTEM, repository, "main", False, "http://localhost")
+    own = {"Authorization": f"Bearer {XnetSource().issue_ticket(xnet, request).token}"}
+    assert client.get(address, headers=own).status_code == 200
+    xnet[DOWNLOADS].write()
+    with reading(xnet) as work:
+        [today] = list_days(work, repository_ids=[repository.id], days=1)[repository.id]
+        # No commit names it: it is counted, and by no name.
+        assert list_top_files(work, repository_id=repository.id, days=1, limit=9) == []
+        assert work.session.get_one(Repository, repository.id).download_count == 2
+    assert (today.downloads, today.clients) == (1, 1)
 
 
 @pytest.mark.any_database
