@@ -168,7 +168,7 @@ answer(next(iter(stream)).choices[0].delta.content)
 stream.close()
 """
     )
-    assert provider.is_cut.wait(3)
+    assert provider.is_cut.wait(60)
     query = "SELECT prompt_tokens, completion_tokens FROM inference_calls WHERE status = 499"
     wait_until(lambda: hub.rows(query), what="the call to be recorded")
     assert hub.rows(query) == [(2, 1)]

@@ -95,7 +95,7 @@ def deploy(account: Account, path: str, **members: Any) -> Callable[..., Any]:
     assert made.status == 200, made.body
     place = f"/api/v1/{path}/run/{made.data['deploy_id']}"
 
-    def look(status: str = "", timeout_s: float = 60) -> Any:
+    def look(status: str = "", timeout_s: float = 120) -> Any:
         def found() -> Any:
             return account.api.get(place).data
 
@@ -125,7 +125,9 @@ def test_a_gguf_model_is_called_by_the_sdk_sleeps_and_wakes(
         """
 from openai import OpenAI
 client = OpenAI()
-ask = dict(model=given["model"], messages=[{"role": "user", "content": "Count: one, two,"}], temperature=0)
+# What it takes from its cache the engine works out in another way, and the same question may have another answer.
+ask = dict(model=given["model"], messages=[{"role": "user", "content": "Count: one, two,"}], temperature=0,
+           extra_body={"cache_prompt": False})
 plain = client.chat.completions.create(**ask, max_tokens=8)
 chunks = list(client.chat.completions.create(
     **ask, max_tokens=8, stream=True, stream_options={"include_usage": True}
@@ -135,7 +137,8 @@ word = plain.choices[0].message.content[4:10]
 stopped = client.chat.completions.create(**ask, max_tokens=40, stop=[word])
 colour = {"type": "object", "properties": {"colour": {"type": "string", "maxLength": 8}}, "required": ["colour"]}
 shaped = client.chat.completions.create(
-    model=given["model"], messages=[{"role": "user", "content": "Name a colour as JSON."}], max_tokens=40,
+    model=given["model"], messages=[{"role": "user", "content": "Name a colour as JSON."}], max_tokens=200,
+    temperature=0,
     response_format={"type": "json_schema", "json_schema": {"name": "colour", "schema": colour}},
 )
 answer({
@@ -168,7 +171,7 @@ answer({
 from anthropic import Anthropic
 client = Anthropic()
 ask = dict(model=given["model"], max_tokens=8, messages=[{"role": "user", "content": "Count: one, two,"}])
-ask["extra_body"] = {"temperature": 0}
+ask["extra_body"] = {"temperature": 0, "cache_prompt": False}
 plain = client.messages.create(**ask)
 with client.messages.stream(**ask) as stream:
     text = "".join(stream.text_stream)
@@ -188,7 +191,7 @@ answer([plain.stop_reason, plain.usage.output_tokens, final.usage.output_tokens,
     listed = sdk.cli("inference", "list", "-u", "ada").output
     assert "chat" in listed
     assert "ada/smollm2" in listed
-    assert "Running" in listed
+    assert "Running" in listed or "Sleeping" in listed  # by now it may have fallen asleep
     number = str(look()["deploy_id"])
     assert "OK" in sdk.cli("inference", "stop", "ada/smollm2", number).output
     look("Stopped")
@@ -223,16 +226,12 @@ def test_hub_worker_and_engine_are_killed_during_calls_and_nothing_is_lost_or_do
     shown = look("Running")
     name, svc_name, compute = shown["served_name"], shown["svc_name"], LocalCompute(hub.home)
     asked = {"model": name, "max_tokens": 1} | CHAT
-    ids, statuses, numbers, lock = set[str](), Counter[int](), iter(range(CALLS)), threading.Lock()
+    ids, statuses, lock = list[str](), Counter[int](), threading.Lock()
     pause = threading.Event()
 
     def call() -> None:
         client = HTTPClient(hub.url, key, timeout_s=60)
-        while True:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
+        while statuses[200] < CALLS:
             try:
                 answer = client.post("/v1/chat/completions", asked)
             except HTTPError:
@@ -243,7 +242,7 @@ def test_hub_worker_and_engine_are_killed_during_calls_and_nothing_is_lost_or_do
             with lock:
                 statuses[answer.status] += 1
                 if answer.status == 200:
-                    ids.add(answer.headers["x-request-id"])
+                    ids.append(answer.headers["x-request-id"])
             if answer.status >= 500:
                 pause.wait(1)
 
@@ -255,7 +254,7 @@ def test_hub_worker_and_engine_are_killed_during_calls_and_nothing_is_lost_or_do
     for caller in callers:
         caller.start()
     for moment, victim in zip(moments, victims, strict=True):
-        wait_until(lambda moment=moment: sum(statuses.values()) >= moment, timeout_s=120, what=f"{moment} calls")
+        wait_until(lambda moment=moment: statuses[200] >= moment, timeout_s=120, what=f"{moment} answers")
         if victim == "hub":
             kill_all_but_workloads(hub)
             hub.start()
@@ -267,8 +266,8 @@ def test_hub_worker_and_engine_are_killed_during_calls_and_nothing_is_lost_or_do
             os.kill(compute.record(svc_name).pid, signal.SIGKILL)
     for caller in callers:
         caller.join(240)
-    assert sum(statuses.values()) == CALLS, statuses
-    assert len(ids) == statuses[200] > CALLS // 3, statuses
+    assert statuses[200] >= CALLS, statuses
+    assert len(set(ids)) == len(ids) == statuses[200]
     # It came back by itself, and answers.
     look("Running")
     wait_until(
@@ -307,8 +306,9 @@ def test_the_same_weights_as_safetensors_are_served_by_transformers(
     hub: HubServer, ada: Account, key: str, sku: int, tmp_path: Path, git_user: GitUser
 ) -> None:
     path = push_folder(ada, git_user, "smollm2-safe", transformers_model(), tmp_path / "tree")
-    look = deploy(ada, path, deploy_name="safe", resource_id=sku, engine="transformers")
-    name = look("Running", timeout_s=120)["served_name"]
+    # It would fall asleep while the program starts.
+    look = deploy(ada, path, deploy_name="safe", resource_id=sku, engine="transformers", min_replica=1)
+    name = look("Running")["served_name"]
     found = Program("openai", tmp_path, hub.url, key).python(
         """
 from openai import OpenAI
@@ -331,8 +331,8 @@ def test_a_small_encoder_gives_vectors(
     hub: HubServer, ada: Account, key: str, sku: int, tmp_path: Path, git_user: GitUser
 ) -> None:
     path = push_folder(ada, git_user, "encoder", tiny_models() / "encoder", tmp_path / "tree")
-    look = deploy(ada, path, deploy_name="vectors", resource_id=sku, engine="transformers")
-    name = look("Running", timeout_s=120)["served_name"]
+    look = deploy(ada, path, deploy_name="vectors", resource_id=sku, engine="transformers", min_replica=1)
+    name = look("Running")["served_name"]
     found = Program("openai", tmp_path, hub.url, key).python(
         """
 from openai import OpenAI

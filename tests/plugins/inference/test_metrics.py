@@ -84,15 +84,15 @@ def test_calls_under_way_and_upstreams_that_are_left_alone_are_told(gateway, ser
 
     def talk(connection, _request):
         has_come.set()
-        may_answer.wait(5)
+        may_answer.wait(60)
         connection.sendall(completion())
 
     serve(talk)
-    serve(answer(b"", status="429 Slow", headers="Retry-After: 9\r\n"), "limited")
+    serve(answer(b"", status="429 Slow", headers="Retry-After: 50\r\n"), "limited")
     assert ask(model="limited").status_code == 429
     thread = threading.Thread(target=ask)
     thread.start()
-    assert has_come.wait(5)
+    assert has_come.wait(60)
     gateway.caller.recorder.tell()
     found = scrape()
     assert found["hub_gateway_in_flight"] == [({"model": "tiny"}, 1)]

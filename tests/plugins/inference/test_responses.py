@@ -306,7 +306,7 @@ def test_a_client_that_hangs_up_ends_the_upstreams_work_and_pays_for_what_came(g
     response = Client(gateway).post(path, json=body, headers=headers, buffered=False)
     assert b"word" in next(response.iter_encoded())
     response.close()
-    assert server.is_cut.wait(2)
+    assert server.is_cut.wait(60)
     [call] = calls()
     assert (call.status, call.error_code, call.usage_source) == (499, "client_disconnected", "estimate")
     assert call.completion_tokens == 1
