@@ -169,7 +169,7 @@ class Call(Model):
     reasoning_tokens: Mapped[int] = mapped_column(BigInteger)  # of those of the completion
     unit: Mapped[str] = mapped_column(String(16))  # what was metered, as ``hub.plugin.metering.Unit``
     quantity: Mapped[int] = mapped_column(BigInteger)
-    usage_source: Mapped[str] = mapped_column(String(16))  # "upstream", "estimate", or "" where nothing was used
+    usage_source: Mapped[str] = mapped_column(String(16))  # "upstream", "tokenizer", "estimate"; "": nothing used
     cost_nano: Mapped[int] = mapped_column(BigInteger)
     attempts: Mapped[int]
     fallbacks: Mapped[int]  # models that stood in, one after the other

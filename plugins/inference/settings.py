@@ -26,6 +26,10 @@ class InferenceSettings:
     # The model's own limit is known to few providers' lists; what is held for a call is given back at its end.
     default_max_tokens: int = setting(4096, "how many tokens of an answer are held where nobody says", unit="tokens")
 
+    # Source: section 1.7.
+    image_tokens: int = setting(765, "how many tokens a picture in a prompt counts where nobody tells", unit="tokens")
+    audio_tokens: int = setting(500, "how many tokens a recording in a prompt counts, likewise", unit="tokens")
+
     keep_calls_days: int = setting(
         90, "how long single calls are kept; their sums stay. 0: for ever; else at least 35", unit="days"
     )
@@ -77,6 +81,7 @@ class InferenceSettings:
             raise ValueError("calls wait for 1 to 120 s, and deployments stay awake for a while")
         if self.keep_calls_days and self.keep_calls_days < 35:
             raise ValueError("calls must be kept for 35 days at least: budgets of a month are counted from them")
-        limits = (self.site_requests_per_minute, self.site_tokens_per_minute, self.media_requests_per_minute)
+        limits = [self.site_requests_per_minute, self.site_tokens_per_minute, self.media_requests_per_minute]
+        limits += [self.image_tokens, self.audio_tokens]
         if min(self.keep_calls_days, *limits) < 0:
-            raise ValueError("limits must not be negative")
+            raise ValueError("limits and tokens must not be negative")

@@ -77,7 +77,7 @@ class CallSchema(Schema):
     reasoning_tokens = fields.Integer()
     unit = fields.String(metadata={"description": "what was metered", "example": "token"})
     quantity = fields.Integer()
-    usage_source = fields.String(metadata={"description": "upstream, estimate; empty: nothing was used"})
+    usage_source = fields.String(metadata={"description": "upstream, tokenizer, estimate; empty: nothing was used"})
     cost_nano = fields.Integer(metadata={"description": "billionths of the currency"})
     currency = fields.String()
     retries = fields.Integer(metadata={"description": "further upstreams that were asked"})

@@ -15,7 +15,7 @@ from plugins.inference.gateway import faults
 from plugins.inference.gateway.events import DONE, BrokenStream, EventSplitter, data_of
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
-from plugins.inference.gateway.usage import TokenUse, count_characters, or_estimate, read_usage
+from plugins.inference.gateway.usage import TokenUse, or_estimate, read_usage
 
 log = get_logger(__name__)
 
@@ -57,11 +57,19 @@ def read_pieces(ledger: Ledger, exchange: Exchange) -> Iterator[bytes]:
 def finish_answer(ledger: Ledger, data: dict[str, Any], *, prompt_tokens: int) -> None:
     """Count what an answer used; the call has ended."""
     choices = data.get("choices")
-    characters = count_characters(choices) if isinstance(choices, list) else 0
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         ledger.finish_reason = str(choices[0].get("finish_reason") or "")
     ledger.mark_first_byte()
-    ledger.finish(or_estimate(read_usage(data.get("usage")), prompt=prompt_tokens, characters=characters))
+    ledger.finish(use_of(ledger, read_usage(data.get("usage")), prompt=prompt_tokens, said=choices))
+
+
+def use_of(ledger: Ledger, found: TokenUse | None, *, prompt: int, said: Any) -> TokenUse:
+    """What a whole answer used: as the upstream says, else as its engine counts it, else about."""
+    if found is not None:
+        return found
+    heard = ledger.hear()
+    heard.add(said)
+    return ledger.count(or_estimate(None, prompt=prompt, characters=heard.characters), heard)
 
 
 @dataclass
@@ -76,7 +84,9 @@ class EventRelay:
     prompt_tokens: int
     wants_usage: bool
     _use: TokenUse | None = None
-    _characters: int = 0
+
+    def __post_init__(self) -> None:
+        self._heard = self.ledger.hear()
 
     def events(self) -> Generator[bytes, None, None]:
         """What the client is sent. Closing it early closes the upstream, which then stops working for the call."""
@@ -159,7 +169,7 @@ class EventRelay:
         if not choices and self._use is not None and not self.wants_usage:
             return b""
         if isinstance(choices, list):
-            self._characters += count_characters(choices)
+            self._heard.add(choices)
             for choice in choices:
                 if isinstance(choice, dict) and choice.get("finish_reason"):
                     self.ledger.finish_reason = str(choice["finish_reason"])
@@ -168,9 +178,9 @@ class EventRelay:
         return b"data: " + _encode(chunk) + b"\n\n"
 
     def _finish(self, status: int, error_code: str) -> None:
-        use = or_estimate(self._use, prompt=self.prompt_tokens, characters=self._characters)
+        use = or_estimate(self._use, prompt=self.prompt_tokens, characters=self._heard.characters)
         try:
-            self.ledger.finish(use, status=status, error_code=error_code)
+            self.ledger.finish(self.ledger.count(use, self._heard), status=status, error_code=error_code)
         except Exception:
             # The client has its answer; that it was not counted is for the operator to see.
             log.exception("call_not_recorded", request_id=self.ledger.request_id, tokens=use.total)

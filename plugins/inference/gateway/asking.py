@@ -10,7 +10,6 @@ import msgspec
 from hub.plugin import Context
 from hub.plugin.outgoing import Patience, get_channels, get_own_channels
 from plugins.inference.catalogue import Server
-from plugins.inference.gateway.forwarding import beside
 from plugins.inference.gateway.translating import read_json
 
 _PATIENCE = Patience(connect_s=2.0, head_s=10.0, piece_s=5.0)
@@ -25,8 +24,9 @@ def ask_server(
     *,
     data: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> tuple[int, Mapping[str, Any]]:
-    """The status of an upstream's answer, and the JSON object that it is; empty when it is none.
+    patience: Patience = _PATIENCE,
+) -> tuple[int, Any]:
+    """The status of an upstream's answer, and what its JSON holds; None when it is none.
 
     headers: beside the upstream's own, which come first. Raises NoAnswer, Invalid (``outgoing_refused``).
     """
@@ -34,7 +34,12 @@ def ask_server(
     sent = {"Content-Type": "application/json", **server.headers}
     sent |= beside(headers or {}, sent)
     body = msgspec.json.encode(data) if data is not None else b""
-    with channels.open(method, url, headers=sent, body=body, patience=_PATIENCE) as exchange:
-        answer, is_whole = exchange.read(_MAX_ANSWER_BYTES, timeout_s=_PATIENCE.head_s)
-        found = read_json(answer) if is_whole else None
-        return exchange.status, found if isinstance(found, dict) else {}
+    with channels.open(method, url, headers=sent, body=body, patience=patience) as exchange:
+        answer, is_whole = exchange.read(_MAX_ANSWER_BYTES, timeout_s=patience.head_s)
+        return exchange.status, read_json(answer) if is_whole else None
+
+
+def beside(more: Mapping[str, str], sent: Mapping[str, str]) -> Mapping[str, str]:
+    """Those that are not sent already, in whatever letters."""
+    known = {name.lower() for name in sent} if more else ()
+    return {name: value for name, value in more.items() if name.lower() not in known}

@@ -43,11 +43,11 @@ class JsonCall(CallKind):
     """JSON in, JSON out, counted by tokens; what the gateway does not know goes through untouched."""
 
     def read(self, request: Request, settings: InferenceSettings) -> Asked:
-        return self.read_data(request.read_json(settings.max_body_bytes))
+        return self.read_data(request.read_json(settings.max_body_bytes), settings)
 
-    def read_data(self, data: dict[str, Any]) -> Asked:
-        """As ``read``, of a body that somebody else has read."""
-        return Asked(model_of(data), self.name, JsonPayload(data), prompt_tokens=estimate_prompt(data))
+    def read_data(self, data: dict[str, Any], settings: InferenceSettings) -> Asked:
+        """What a body asks. Raises Fault."""
+        return Asked(model_of(data), self.name, JsonPayload(data), prompt_tokens=estimate_prompt(data, settings))
 
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> TokenUse:
         return TokenUse(asked.prompt_tokens)
@@ -81,8 +81,9 @@ class Completions(JsonCall):
     name = "completions"
     paths = ("/v1/completions",)
 
-    def read_data(self, data: dict[str, Any]) -> Asked:
-        asked = Asked(model_of(data), self.name, JsonPayload(data), prompt_tokens=estimate_prompt(data), own=data)
+    def read_data(self, data: dict[str, Any], settings: InferenceSettings) -> Asked:
+        asked = super().read_data(data, settings)
+        asked.own = data
         if data.get("stream") is True:
             options = data.get("stream_options")
             options = options if isinstance(options, dict) else {}

@@ -14,10 +14,12 @@ from hub.plugin.outgoing import Exchange, NoAnswer, Patience, get_channels, get_
 from plugins.inference.alerts import tell_of_upstream
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.calls import Spoken
+from plugins.inference.gateway.asking import beside
+from plugins.inference.gateway.calls import JsonPayload, Spoken
 from plugins.inference.gateway.faults import LIMITED, TOO_LONG, Fault
 from plugins.inference.gateway.ledger import Ledger
 from plugins.inference.gateway.routing import Router, endpoint_of, host_of, retry_after_of
+from plugins.inference.gateway.tokenizers import Counter, find_tokenizer
 from plugins.inference.settings import InferenceSettings
 
 log = get_logger(__name__)
@@ -172,6 +174,9 @@ class Forwarder:
             ledger.upstream_s += time.perf_counter() - began_s
         if exchange.status in _GOOD:
             self._router.tell(server, is_good=True, seconds=time.perf_counter() - began_s)
+            tokenizer = find_tokenizer(self._context, ledger.served or ledger.model, server)
+            if tokenizer is not None and isinstance(spoken.payload, JsonPayload):
+                ledger.counter = Counter(tokenizer, spoken.payload.data)
             return spoken.hear(exchange) if spoken.hear is not None else exchange
         with exchange:
             raise self._fault_of(server, exchange)
@@ -198,12 +203,6 @@ class Forwarder:
         if status in (408, 504):
             return faults.upstream_late()
         return faults.upstream_failed()
-
-
-def beside(more: Mapping[str, str], sent: Mapping[str, str]) -> Mapping[str, str]:
-    """Those that are not sent already, in whatever letters."""
-    known = {name.lower() for name in sent} if more else ()
-    return {name: value for name, value in more.items() if name.lower() not in known}
 
 
 def _as_said(status: int, body: bytes) -> Fault:

@@ -7,15 +7,19 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hub.plugin import Context
 from hub.plugin.metering import Usage, write_usage
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway.admission import Admission, Admitter
-from plugins.inference.gateway.usage import Use
+from plugins.inference.gateway.usage import ESTIMATE, Heard, TokenUse, Use
 from plugins.inference.keys import Bearer
 from plugins.inference.metrics import Recorder, Seen
 from plugins.inference.models import Call
+
+if TYPE_CHECKING:
+    from plugins.inference.gateway.tokenizers import Counter
 
 # Source: gateway contract, section 1.5: a client that has hung up is in the log only.
 CLIENT_GONE = 499
@@ -66,12 +70,23 @@ class Ledger:
     spent_nano: int | None = None  # by the key in the period of its first budget, once the call is settled
     at_end: list[Callable[[], None]] = field(default_factory=list)
     is_left: bool = False  # its client has hung up, and the rest was read without
+    counter: Counter | None = None  # of whoever answers, where nobody tells what was used
     _is_finished: bool = False
 
     def mark_first_byte(self) -> None:
         """The client is about to be sent something of the answer."""
         if self.first_byte_s is None:
             self.first_byte_s = time.perf_counter() - self.started_s
+
+    def hear(self) -> Heard:
+        """For what is going to be said: the texts are kept where somebody can count their tokens."""
+        return Heard(texts=None if self.counter is None else [])
+
+    def count(self, use: TokenUse, heard: Heard) -> TokenUse:
+        """What was used, as whoever answered counts it where that is an estimate. Before ``finish``."""
+        if self.counter is None or use.source != ESTIMATE or self._is_finished:
+            return use
+        return self.counter.count(use, heard)
 
     def finish(self, use: Use, *, status: int = 200, error_code: str = "") -> None:
         """Return when it is safe on disk what was used. Raises what keeps the database from taking it."""

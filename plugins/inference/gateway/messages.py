@@ -15,7 +15,7 @@ import msgspec
 from hub.plugin.outgoing import Exchange
 from plugins.inference.catalogue import ANTHROPIC, Served, Server
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.answers import read_answer
+from plugins.inference.gateway.answers import read_answer, use_of
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, Dialect, JsonPayload, Resource, Spoken
 from plugins.inference.gateway.completions import model_of
 from plugins.inference.gateway.faults import Fault
@@ -31,7 +31,7 @@ from plugins.inference.gateway.messages_requests import (
     to_chat,
 )
 from plugins.inference.gateway.translating import Sayable, VoicedRelay, end_with, reason_of
-from plugins.inference.gateway.usage import TokenUse, Use, count_characters, or_estimate, read_usage
+from plugins.inference.gateway.usage import TokenUse, Use, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.settings import InferenceSettings
 
@@ -88,7 +88,7 @@ class Messages(_Anthropic, CallKind):
         check_request(data)
         own = _Own(data, headers)
         is_stream = data.get("stream") is True
-        return Asked(model, CHAT, JsonPayload(data), is_stream, count_prompt(data), own)
+        return Asked(model, CHAT, JsonPayload(data), is_stream, count_prompt(data, settings), own)
 
     def most(self, asked: Asked, model: Served, settings: InferenceSettings) -> TokenUse:
         own: _Own = asked.own
@@ -114,12 +114,12 @@ class Messages(_Anthropic, CallKind):
         if _is_native(ledger):
             if not isinstance(data.get("content"), list):
                 raise faults.upstream_failed()
-            characters = count_characters(data["content"])
-            use = or_estimate(read_message_usage(data.get("usage")), prompt=asked.prompt_tokens, characters=characters)
+            use = use_of(
+                ledger, read_message_usage(data.get("usage")), prompt=asked.prompt_tokens, said=data["content"]
+            )
             message, reason = data, str(data.get("stop_reason") or "")
         else:
-            characters = count_characters(data.get("choices"))
-            use = or_estimate(read_usage(data.get("usage")), prompt=asked.prompt_tokens, characters=characters)
+            use = use_of(ledger, read_usage(data.get("usage")), prompt=asked.prompt_tokens, said=data.get("choices"))
             message = to_message(data, use, model=ledger.model.name, stops=asked.own.stops)
             reason = reason_of(data)
         return end_with(ledger, message, use, reason)
@@ -158,7 +158,7 @@ class CountTokens(_Anthropic, Resource):
             number = count_tokens(caller.context, model, data, headers)
         finally:
             caller.admitter.settle(admission, tokens=0, cost_nano=0)
-        return Answer.of({"input_tokens": number})
+        return Answer.of({"input_tokens": count_prompt(data, caller.settings) if number is None else number})
 
 
 COUNTERS = tuple(map(CountTokens, Messages.paths))

@@ -9,7 +9,7 @@ from plugins.inference.gateway import faults
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.messages_answers import PING, encode_fault
 from plugins.inference.gateway.translating import encode_event
-from plugins.inference.gateway.usage import MAX_TOKENS, TokenUse, count_characters, estimate_tokens
+from plugins.inference.gateway.usage import ESTIMATE, MAX_TOKENS, Heard, TokenUse, estimate_tokens
 
 _COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 
@@ -42,7 +42,7 @@ class MessageUsage:
 
     def __init__(self) -> None:
         self._usage: dict[str, Any] = {}
-        self._characters = 0
+        self.heard = Heard()
         self._is_final = False
 
     def hear(self, data: Mapping[str, Any]) -> None:
@@ -54,18 +54,18 @@ class MessageUsage:
         if data.get("type") == "message_delta":
             self._is_final = True
         elif data.get("type") == "content_block_delta":
-            self._characters += count_characters(data.get("delta"))
+            self.heard.add(data.get("delta"))
 
     def use(self, prompt_tokens: int) -> TokenUse:
         """What was used so far; of an answer that was cut off the first event tells the prompt alone."""
         found = read_message_usage(self._usage)
         if found is not None and self._is_final:
             return found
-        completion = estimate_tokens(self._characters)
+        completion = estimate_tokens(self.heard.characters)
         if found is None:
-            return TokenUse(prompt_tokens, completion=completion, source="estimate")
+            return TokenUse(prompt_tokens, completion=completion, source=ESTIMATE)
         completion = max(completion, found.completion)
-        return TokenUse(found.prompt, found.cached, found.cache_creation, completion, "estimate")
+        return TokenUse(found.prompt, found.cached, found.cache_creation, completion, ESTIMATE)
 
 
 class NativeVoice:
@@ -77,6 +77,15 @@ class NativeVoice:
         self._model = model
         self._usage = MessageUsage()
         self._last = b""
+
+    @property
+    def heard(self) -> Heard:
+        """As ``Voice`` says."""
+        return self._usage.heard
+
+    @heard.setter
+    def heard(self, heard: Heard) -> None:
+        self._usage.heard = heard
 
     def take(self, data: dict[str, Any], event: bytes) -> bytes:
         """As ``Voice`` says."""

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from plugins.inference.gateway.faults import bad_request, unsupported
-from plugins.inference.gateway.usage import count_characters, estimate_tokens
+from plugins.inference.gateway.usage import count_characters, estimate_items, estimate_tokens
+from plugins.inference.settings import InferenceSettings
 
 ROLES = ("user", "assistant", "system")
 # What has no meaning in the other protocol (the cache, whose processor it is), or is said there in other words.
@@ -42,12 +43,12 @@ def check_messages(data: Mapping[str, Any]) -> None:
             raise bad_request(f"messages.{number}: a role is one of {', '.join(ROLES)}.", param="messages")
 
 
-def count_prompt(data: Mapping[str, Any]) -> int:
-    """Tokens of a request's prompt, about; images and files have none."""
+def count_prompt(data: Mapping[str, Any], settings: InferenceSettings) -> int:
+    """Tokens of a request's prompt, about; files that are no text have none."""
     characters = count_characters(data.get("system")) + count_characters(data.get("tools"))
     for message in data["messages"]:
         characters += _count_content(message.get("content"))
-    return estimate_tokens(characters)
+    return estimate_tokens(characters) + estimate_items(data["messages"], settings)
 
 
 def _count_content(content: Any) -> int:

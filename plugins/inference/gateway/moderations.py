@@ -10,6 +10,7 @@ from plugins.inference.gateway import faults
 from plugins.inference.gateway.calls import Asked, CallKind, JsonPayload
 from plugins.inference.gateway.completions import JsonCall, model_of
 from plugins.inference.gateway.usage import estimate_prompt
+from plugins.inference.settings import InferenceSettings
 
 TASK = "text-moderation"
 
@@ -20,9 +21,9 @@ class Moderations(JsonCall):
     name = "moderations"
     paths = ("/v1/moderations",)
 
-    def read_data(self, data: dict[str, Any]) -> Asked:
+    def read_data(self, data: dict[str, Any], settings: InferenceSettings) -> Asked:
         model = model_of(data) if data.get("model") is not None else ""
-        return Asked(model, self.name, JsonPayload(data), prompt_tokens=estimate_prompt(data))
+        return Asked(model, self.name, JsonPayload(data), prompt_tokens=estimate_prompt(data, settings))
 
     def choose(self, models: Sequence[Served]) -> str:
         for model in models:

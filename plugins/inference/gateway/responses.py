@@ -15,7 +15,7 @@ from hub.plugin.errors import Invalid
 from hub.plugin.outgoing import Exchange, NoAnswer
 from plugins.inference.catalogue import DISABLED, NATIVE, OPENAI, Served, Server
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.answers import read_answer
+from plugins.inference.gateway.answers import read_answer, use_of
 from plugins.inference.gateway.asking import ask_server
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload, Resource, Spoken
 from plugins.inference.gateway.completions import model_of, most_tokens
@@ -26,7 +26,7 @@ from plugins.inference.gateway.responses_native import Kept, NativeVoice, Stamp,
 from plugins.inference.gateway.responses_requests import to_chat
 from plugins.inference.gateway.routing import endpoint_of
 from plugins.inference.gateway.translating import Sayable, Voice, VoicedRelay, end_with, reason_of
-from plugins.inference.gateway.usage import TokenUse, Use, count_characters, estimate_prompt, or_estimate, read_usage
+from plugins.inference.gateway.usage import TokenUse, Use, estimate_prompt, read_usage
 from plugins.inference.gateway.wire import Request
 from plugins.inference.keys import Bearer
 from plugins.inference.settings import InferenceSettings
@@ -63,7 +63,7 @@ class Responses(CallKind):
             if data.get(name):
                 raise faults.unsupported(name)
         is_stream = data.get("stream") is True
-        return Asked(model, CHAT, JsonPayload(data), is_stream, estimate_prompt(data), _Own(data))
+        return Asked(model, CHAT, JsonPayload(data), is_stream, estimate_prompt(data, settings), _Own(data))
 
     def judge(self, asked: Asked, bearer: Bearer, context: Context) -> None:
         own: _Own = asked.own
@@ -117,7 +117,7 @@ class Responses(CallKind):
             )
         stamp = _stamp_of(ledger, asked)
         said = data.get("output") if stamp is not None else data.get("choices")
-        use = or_estimate(read_usage(data.get("usage")), prompt=asked.prompt_tokens, characters=count_characters(said))
+        use = use_of(ledger, read_usage(data.get("usage")), prompt=asked.prompt_tokens, said=said)
         if stamp is not None:
             response, reason = stamp.put(data), finish_reason_of(data)
         else:
@@ -202,6 +202,6 @@ def _ask(context: Context, server: Server, method: str, id: str) -> dict[str, An
         raise faults.upstream_failed() from error
     if status == 404:
         raise _not_found()
-    if status != 200:
+    if status != 200 or not isinstance(found, dict):
         raise faults.upstream_failed()
-    return dict(found)
+    return found

@@ -18,7 +18,7 @@ from plugins.inference.gateway import faults
 from plugins.inference.gateway.faults import Fault
 from plugins.inference.gateway.responses_answers import ADAPTED, KEEP_ALIVE
 from plugins.inference.gateway.translating import encode_event
-from plugins.inference.gateway.usage import TokenUse, count_characters, or_estimate, read_usage
+from plugins.inference.gateway.usage import Heard, TokenUse, or_estimate, read_usage
 
 _PREFIX = "resp_"
 _MAX_ID_CHARS = 4096
@@ -100,7 +100,7 @@ class NativeVoice:
         self.is_complete = False
         self._stamp = stamp
         self._use: TokenUse | None = None
-        self._characters = 0
+        self.heard = Heard()
         self._number = -1
         self._response: dict[str, Any] = {}
         self._last = b""
@@ -115,7 +115,7 @@ class NativeVoice:
         response = data.get("response")
         if not isinstance(response, dict):
             if isinstance(data.get("delta"), str):
-                self._characters += count_characters(data["delta"])
+                self.heard.add(data["delta"])
             return event + b"\n\n"
         self._response = self._stamp.put(response)
         self._use = read_usage(response.get("usage")) or self._use
@@ -132,7 +132,7 @@ class NativeVoice:
 
     def use(self, prompt_tokens: int) -> TokenUse:
         """As ``Voice`` says."""
-        return or_estimate(self._use, prompt=prompt_tokens, characters=self._characters)
+        return or_estimate(self._use, prompt=prompt_tokens, characters=self.heard.characters)
 
     def end(self, use: TokenUse) -> bytes:
         """As ``Voice`` says."""

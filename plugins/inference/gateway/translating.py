@@ -21,7 +21,7 @@ from plugins.inference.gateway.calls import Answer
 from plugins.inference.gateway.events import DONE, BrokenStream, data_of, split_events
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
-from plugins.inference.gateway.usage import TokenUse, Use, count_characters, or_estimate, read_usage
+from plugins.inference.gateway.usage import Heard, TokenUse, Use, or_estimate, read_usage
 
 log = get_logger(__name__)
 
@@ -159,10 +159,11 @@ class Sayable(ABC):
 
 
 class Voice(Protocol):
-    """Says an upstream's stream to a client. is_complete: the upstream has said its last word."""
+    """Says an upstream's stream to a client. is_complete: the upstream has said its last word; heard: what it said."""
 
     finish_reason: str
     is_complete: bool
+    heard: Heard
 
     def take(self, data: dict[str, Any], event: bytes) -> bytes:
         """What the client is sent for an event of the upstream; maybe nothing. Raises Fault."""
@@ -199,7 +200,7 @@ class ChatVoice(ABC):
         self._has_begun = False
         self._numbers: set[int] = set()
         self._use: TokenUse | None = None
-        self._characters = 0
+        self.heard = Heard()
 
     @abstractmethod
     def begin(self) -> bytes:
@@ -227,7 +228,7 @@ class ChatVoice(ABC):
         choices = data.get("choices")
         if not isinstance(choices, list) or not choices:
             return said
-        self._characters += count_characters(choices)
+        self.heard.add(choices)
         choice = choices[0]
         delta = choice.get("delta") if isinstance(choice, dict) else None
         if isinstance(delta, dict):
@@ -252,7 +253,7 @@ class ChatVoice(ABC):
 
     def use(self, prompt_tokens: int) -> TokenUse:
         """As ``Voice`` says."""
-        return or_estimate(self._use, prompt=prompt_tokens, characters=self._characters)
+        return or_estimate(self._use, prompt=prompt_tokens, characters=self.heard.characters)
 
     def _hear(self, delta: Mapping[str, Any]) -> bytes:
         said = b""
@@ -312,16 +313,17 @@ class VoicedRelay:
     prompt_tokens: int
     voice: Voice
 
+    def __post_init__(self) -> None:
+        self.voice.heard = self.ledger.hear()
+
     def events(self) -> Generator[bytes, None, None]:
         """What the client is sent."""
         voice = self.voice
         try:
             with self.exchange:
                 yield from self._relay()
-            use = voice.use(self.prompt_tokens)
             # Before the last word, so that a client that has it finds the call in its account.
-            self._finish(200, "")
-            yield voice.end(use)
+            yield voice.end(self._finish(200, ""))
         except ClientGone:
             self._finish(CLIENT_GONE, "client_disconnected")
         except GeneratorExit:
@@ -365,11 +367,12 @@ class VoicedRelay:
             raise faults.upstream_failed()
         return self.voice.take(found, event)
 
-    def _finish(self, status: int, error_code: str) -> None:
+    def _finish(self, status: int, error_code: str) -> TokenUse:
         self.ledger.finish_reason = self.voice.finish_reason
-        use = self.voice.use(self.prompt_tokens)
+        use = self.ledger.count(self.voice.use(self.prompt_tokens), self.voice.heard)
         try:
             self.ledger.finish(use, status=status, error_code=error_code)
         except Exception:
             # The client has its answer; that it was not counted is for the operator to see.
             log.exception("call_not_recorded", request_id=self.ledger.request_id, tokens=use.total)
+        return use

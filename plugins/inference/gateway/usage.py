@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hub.plugin.metering import Scene, Tokens, Unit
 from plugins.inference.catalogue import Prices
 from plugins.inference.money import MAX_NANO
+from plugins.inference.settings import InferenceSettings
 
 # Four characters are a token, about, in most languages and vocabularies.
 _CHARACTERS = 4
 MAX_TOKENS = 2**40
+# Who says what was used, where it is not the upstream.
+ESTIMATE = "estimate"
+# So much of an answer is kept for whoever can count it; a longer one is estimated.
+_MAX_KEPT_CHARS = 4 * 1024 * 1024
 
 
 class Use(Protocol):
@@ -129,22 +134,95 @@ def _weigh(text: str) -> int:
     return len(text) if text.isascii() else 4 * len(text) - 3 * len(text.encode("ascii", "ignore"))
 
 
-_NO_TEXT = frozenset({"role", "type", "id", "object", "model", "finish_reason", "image_url", "input_audio", "index"})
+# What surrounds the texts, and what repeats them.
+_NO_TEXT = frozenset(
+    {"role", "type", "id", "object", "model", "finish_reason", "image_url", "input_audio", "index", "logprobs"}
+)
 
 
-def estimate_prompt(body: Mapping[str, Any]) -> int:
-    """Tokens of a request's prompt, about."""
-    texts = (body.get(name) for name in ("messages", "prompt", "input", "query", "documents", "tools", "instructions"))
-    numbers = 0
+def texts_of(value: Any, *, depth: int = 0) -> Iterator[str]:
+    """The texts that ``count_characters`` counts."""
+    if isinstance(value, str):
+        if value and not value.startswith("data:"):
+            yield value
+    elif depth > 20:
+        return
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            if name not in _NO_TEXT:
+                yield from texts_of(each, depth=depth + 1)
+    elif isinstance(value, list):
+        for each in value:
+            yield from texts_of(each, depth=depth + 1)
+
+
+@dataclass
+class Heard:
+    """What an answer has said so far. texts: None where nobody will count their tokens."""
+
+    characters: int = 0
+    texts: list[str] | None = None
+
+    def add(self, said: Any) -> None:
+        """More of it, wherever its texts are."""
+        self.characters += count_characters(said)
+        if self.texts is not None:
+            self.texts += texts_of(said)
+            if self.characters > _MAX_KEPT_CHARS:
+                self.texts = None
+
+
+def count_items(content: Any, *, depth: int = 0) -> tuple[int, int]:
+    """The pictures and the recordings among the parts of messages."""
+    pictures = sounds = 0
+    for part in content if isinstance(content, list) and depth < 20 else ():
+        if not isinstance(part, Mapping):
+            continue
+        kind = str(part.get("type"))
+        pictures += kind in _PICTURES
+        sounds += kind in _SOUNDS
+        inner = part.get("content")
+        if isinstance(inner, list):
+            more = count_items(inner, depth=depth + 1)
+            pictures, sounds = pictures + more[0], sounds + more[1]
+    return pictures, sounds
+
+
+_PICTURES = frozenset({"image_url", "input_image", "image"})
+_SOUNDS = frozenset({"input_audio", "audio_url"})
+
+
+def estimate_items(messages: Any, settings: InferenceSettings) -> int:
+    """Tokens of the pictures and recordings in messages: so many each, as is set."""
+    pictures, sounds = count_items(messages)
+    return pictures * settings.image_tokens + sounds * settings.audio_tokens
+
+
+def prompts_of(body: Mapping[str, Any]) -> tuple[list[str], int]:
+    """The texts of a request that is no chat, and how many tokens it brings as numbers."""
+    query, documents = body.get("query"), body.get("documents")
+    if isinstance(query, str) and isinstance(documents, list):
+        # Each document is read together with the question. Source: section 1.12.
+        return [*texts_of(documents), *[query] * len(documents)], 0
     given = body.get("input", body.get("prompt"))
+    numbers = 0
     if isinstance(given, list):
         # Token ids, or lists of them.
         numbers = sum(len(each) if isinstance(each, list) else isinstance(each, int) for each in given)
-    return estimate_tokens(sum(count_characters(text) for text in texts)) + numbers
+    return [*texts_of(given), *texts_of(body.get("suffix"))], numbers
 
 
-def or_estimate(found: TokenUse | None, *, prompt: int, characters: int) -> TokenUse:
+def estimate_prompt(body: Mapping[str, Any], settings: InferenceSettings) -> int:
+    """Tokens of a request's prompt, about."""
+    characters = sum(count_characters(body.get(name)) for name in ("messages", "tools", "instructions"))
+    texts, numbers = prompts_of(body)
+    characters += sum(map(_weigh, texts))
+    items = estimate_items(body.get("messages", body.get("input")), settings)
+    return estimate_tokens(characters) + numbers + items
+
+
+def or_estimate(found: TokenUse | None, *, prompt: int, characters: int = 0) -> TokenUse:
     """What the upstream said, or else an estimate by what came."""
     if found is not None:
         return found
-    return TokenUse(prompt=prompt, completion=estimate_tokens(characters), source="estimate")
+    return TokenUse(prompt=prompt, completion=estimate_tokens(characters), source=ESTIMATE)
