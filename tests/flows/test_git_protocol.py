@@ -248,7 +248,7 @@ def test_of_two_pushes_at_once_one_wins_and_the_other_is_rejected_by_git(checkou
         user.commit(tmp_path / name, {"a.txt": f"{name}\n"})
         clones.append(tmp_path / name)
     pushes = [user.start("push", "origin", "main", cwd=clone) for clone in clones]
-    errors = [push.communicate(timeout=60)[1].decode() for push in pushes]
+    errors = [push.communicate(timeout=120)[1].decode() for push in pushes]
     assert sorted(push.returncode == 0 for push in pushes) == [False, True]
     loser = next(error for push, error in zip(pushes, errors, strict=True) if push.returncode)
     assert "rejected" in loser
@@ -371,7 +371,7 @@ def test_bytes_that_are_no_packet_lines_are_refused(checkout, service, body):
 def send_cut_off(checkout, path, body, announced):
     """Open a connection by hand, announce more than is sent, and leave; return when the bytes are out."""
     parts = urlsplit(checkout.hub.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
         head = [
             f"POST /{checkout.path}.git/{path} HTTP/1.1",
             f"Host: {parts.netloc}",
@@ -399,7 +399,7 @@ def test_a_cloner_who_goes_away_leaves_no_git_behind(checkout, tmp_path, noise):
     head = checkout.remote_refs()["refs/heads/main"]
     request = pkt(f"want {head}\n".encode()) + b"0000" + pkt(b"done\n")
     parts = urlsplit(checkout.hub.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
         connection.sendall(
             f"POST /{checkout.path}.git/git-upload-pack HTTP/1.1\r\nHost: {parts.netloc}\r\n"
             "Content-Type: application/x-git-upload-pack-request\r\n"
@@ -458,7 +458,7 @@ def test_ssh_gives_no_shell_and_knows_no_other_command(checkout, hub_server, git
             [*shlex.split(key), "-p", str(hub_server.ssh_port), "git@127.0.0.1", command],
             env=git_user.environment,
             capture_output=True,
-            timeout=30,
+            timeout=120,
             stdin=subprocess.DEVNULL,
         )
         assert done.returncode != 0

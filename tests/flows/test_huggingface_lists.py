@@ -117,7 +117,7 @@ answer([len(listed), sorted(tags)])
 
 @pytest.fixture(scope="module")
 def hub():
-    with scratch_directory("hflists") as directory, HubServer(directory / "home") as server:
+    with scratch_directory("hflists") as directory, HubServer(directory / "home", {"ssh_port": 0}) as server:
         yield server
 
 
@@ -126,7 +126,12 @@ def test_the_library_finds_and_reads(hub, tmp_path, place):
     account = hub.new_account()
     client = HuggingFace(tmp_path, hub.url + place, account.token, line="csghub-sdk", xet=False)
     model, data, commit = client.python(WRITE, me=account.name, name="thing")
-    # A job reads the card.
-    wait_until(lambda: "license:mit" in account.api.get(f"/api/models/{model}").json["tags"], what="the labels")
+    # A job reads the card and the weights.
+
+    def is_read() -> bool:
+        found = account.api.get(f"/api/v1/models/{model}/index").data
+        return (found["commit"], found["state"]) == (commit, "done")
+
+    wait_until(is_read, timeout_s=120, what="the model to be read")
     count, _ = client.python(READ, me=account.name, name="thing", model=model, data=data, commit=commit)
     assert count == 4

@@ -270,7 +270,7 @@ def test_a_mirrors_token_reads_and_writes_nothing(context, browser, ada):
 
 @pytest.mark.any_database
 @pytest.mark.settings(trusted_proxies="127.0.0.1, 10.0.0.0/8", rate_limit_address=1)
-def test_only_trusted_proxies_say_where_a_request_came_from(client):
+def test_only_trusted_proxies_say_where_a_request_came_from(client, clock):
     def ask(peer, forwarded):
         environ = {"REMOTE_ADDR": peer}
         return client.get(

@@ -50,7 +50,7 @@ def test_transfers_are_not_counted(client, make_user, make_repository):
 
 
 @pytest.mark.settings(rate_limit_address=1)
-def test_what_tells_of_tables_is_counted_under_either_host(client):
+def test_what_tells_of_tables_is_counted_under_either_host(client, clock):
     asked = "splits?dataset=ada/none"
     assert client.get(f"/-/datasets-server/{asked}").headers["RateLimit-Remaining"] == "0"
     refused = client.get(f"/{asked}", base_url="http://datasets-server.localhost")
