@@ -86,6 +86,9 @@ class Settings:
     compute_restart_delay_ms: int = setting(
         1000, "local driver: wait before a workload that died is started again; doubled each time", unit="milliseconds"
     )
+    compute_scale_window_s: int = setting(
+        60, "local driver: how long fewer instances must have been enough before there are fewer", unit="seconds"
+    )
     edition: str = setting("ce", "ce, or lite for one person's machine; a licence makes ce the enterprise edition")
     license_file: str = setting(
         "", "licence file that is in force instead of an imported one; read again as it changes"

@@ -71,8 +71,12 @@ class ComputeDriver(ABC):
         """Start what is asleep; anything else stays as it is. Many calls at once start it once."""
 
     @abstractmethod
-    def touch(self, svc_name: str) -> None:
-        """Somebody called it just now: it does not fall asleep for another ``sleep_after_s``."""
+    def touch(self, svc_name: str, *, calls: Mapping[str, int] | None = None) -> None:
+        """Somebody called it just now: it does not fall asleep for another ``sleep_after_s``.
+
+        calls: how many of this process's calls are under way, by the address that ``endpoint`` said, and under "" how
+        many wait to be sent. A driver that scales by load heeds them; who tells of calls tells again every few seconds.
+        """
 
     @abstractmethod
     def logs(

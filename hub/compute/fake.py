@@ -182,7 +182,7 @@ class FakeDriver(ComputeDriver):
                     values = (self._now(), self._now(), svc_name)
                     database.execute("UPDATE workloads SET started_at = ?, touched_at = ? WHERE svc_name = ?", values)
 
-    def touch(self, svc_name: str) -> None:
+    def touch(self, svc_name: str, *, calls: Mapping[str, int] | None = None) -> None:
         for row in self._rows():
             if row.spec.svc_name == svc_name and self._state_of(row)[0] is not Code.SLEEPING:
                 with self._open() as database:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
@@ -80,25 +80,45 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What of a model is the hub's own doing: its deployment, and how that last stood.
+class Running:
+    """One version of a deployment: what runs it, and which share of the calls it answers, in percent.
 
-    code: of the workload. is_wanted: somebody has started it and nobody stopped it. routes: what its engine answers.
-    sleep_after_s: so long without a call and it falls asleep; 0: never. key: what the engine wants of its callers.
+    is_ready: it answers, if it is to be woken first. is_wanted: it does, or may yet. sleep_after_s: so long without a
+    call and it falls asleep; 0: never. is_elastic: it may have more instances, the more it is called. servers: while it
+    runs; spares: the others', which are asked when these fail.
+    """
+
+    workload_id: int
+    svc_name: str
+    share: int
+    is_ready: bool
+    is_wanted: bool
+    sleep_after_s: int
+    is_elastic: bool
+    servers: tuple[Server, ...]
+    spares: tuple[Server, ...] = ()
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What of a model is the hub's own doing: its deployment, and how the versions of that last stood.
+
+    routes: what its engine answers. key: what the engine wants of its callers.
     """
 
     id: int
-    workload_id: int
-    svc_name: str
-    code: int
-    is_wanted: bool
+    versions: tuple[Running, ...]
     engine: str
     routes: frozenset[str]
     upstream_path: str
     upstream_model: str
     key: str = field(repr=False)
-    sleep_after_s: int = 0
     has_tools: bool = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether any of it runs, or may yet."""
+        return any(version.is_wanted for version in self.versions)
 
 
 @dataclass(frozen=True)
@@ -106,7 +126,7 @@ class Served:
     """A model, as far as serving a request takes; of its upstreams those that are switched on, by tier.
 
     guests: namespaces that may call it, too, where it is one namespace's alone. deployment: where the hub serves it
-    itself; ``gateway.deployed`` sees to it that there are upstreams when it is called.
+    itself; ``gateway.readiness`` sees to it that there are upstreams when it is called.
     """
 
     name: str
@@ -258,14 +278,19 @@ def delete_model(work: UnitOfWork, *, actor: Actor, model_id: int) -> None:
     log.info("model_deleted", model_id=model_id, actor_id=actor.user_id)
 
 
-def list_models(work: UnitOfWork, *, actor: Actor, search: str = "", page: PageArgs) -> Page[ServedModel]:
-    """All models by name, for administrators. Raises NotSignedIn, Denied."""
+def list_models(
+    work: UnitOfWork, *, actor: Actor, search: str = "", is_enabled: bool | None = None, page: PageArgs
+) -> Page[ServedModel]:
+    """All models by name, for administrators. is_enabled: None for both. Raises NotSignedIn, Denied."""
     require_site_admin(work, actor)
-    wanted = ServedModel.name.contains(search, autoescape=True) if search else true()
-    ids = work.session.scalars(select(ServedModel.id).where(wanted).order_by(ServedModel.name)).all()
-    query = select(ServedModel).where(ServedModel.id.in_(ids[page.offset : page.offset + page.per]))
-    found = work.session.scalars(query.order_by(ServedModel.name).options(selectinload(ServedModel.upstreams))).all()
-    return Page(found, len(ids))
+    query = select(ServedModel)
+    if search:
+        query = query.where(ServedModel.name.contains(search, autoescape=True))
+    if is_enabled is not None:
+        query = query.where(ServedModel.is_enabled == is_enabled)
+    total = work.session.scalar(query.with_only_columns(func.count())) or 0
+    shown = query.order_by(ServedModel.name).offset(page.offset).limit(page.per)
+    return Page(work.session.scalars(shown.options(selectinload(ServedModel.upstreams))).all(), total)
 
 
 def _save(work: UnitOfWork, model: ServedModel, form: ModelForm) -> ServedModel:

@@ -310,9 +310,9 @@ class OwnChannels(Channels):
         """Let the server of this address be asked: one that a driver of workloads has said to be the hub's own."""
         self._inside.name(self._inside.parse(url))
 
-    def is_busy(self, url: str) -> bool:
-        """Whether an exchange with the server of this address is under way in this process."""
-        return bool(self._busy[self._inside.parse(url).server])
+    def count_busy(self, url: str) -> int:
+        """How many exchanges with the server of this address are under way in this process."""
+        return self._busy.get(self._inside.parse(url).server, 0)
 
     def open(self, method: str, url: str, **options: Any) -> Exchange:
         """As ``Channels.open``."""

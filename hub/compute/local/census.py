@@ -15,6 +15,7 @@ from hub.base.log import get_logger
 from hub.compute.local.instance import FOREVER, Ending, Instance
 from hub.compute.local.machine import count_cpu_millis, count_memory_bytes
 from hub.compute.local.processes import exact_memory_bytes, list_processes, memory_bytes
+from hub.compute.spec import MAX_REPLICAS
 
 if TYPE_CHECKING:
     from hub.compute.local.supervisor import Supervisor
@@ -109,6 +110,24 @@ class Census:
                 (began, before), (ended, after) = instance.cpu_samples
                 millis += max(0.0, after - before) / max(ended - began, 0.001) * 1000
         return {"cpu_millis": round(millis), "memory_bytes": sum(one.memory_bytes for one in instances)}
+
+    def count_fitting(self, workload: Workload) -> int:
+        """How many instances of a workload fit beside what all others have asked for, of what may be promised."""
+        percent = self._house.settings.compute_overcommit_percent
+        others = [
+            (each.spec.resources, each.count)
+            for each in self._house.workloads()
+            if each is not workload and each.is_occupying
+        ]
+        resources = workload.spec.resources
+        fitting = MAX_REPLICAS
+        for asked, there, taken in (
+            (resources.cpu_millis, count_cpu_millis(), sum(one.cpu_millis * count for one, count in others)),
+            (resources.memory_bytes, count_memory_bytes(), sum(one.memory_bytes * count for one, count in others)),
+        ):
+            if asked:
+                fitting = min(fitting, max(there * percent // 100 - taken, 0) // asked)
+        return fitting
 
     def node(self) -> dict[str, Any]:
         """This machine: what it has, and what is left beside what workloads have asked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -80,15 +81,19 @@ class LocalDriver(ComputeDriver):
         """Start what is asleep."""
         self._ask("wake", svc_name=svc_name)
 
-    def touch(self, svc_name: str) -> None:
-        """Keep it awake; the supervisor hears of it once a second at most."""
+    def touch(self, svc_name: str, *, calls: Mapping[str, int] | None = None) -> None:
+        """Keep it awake; the supervisor hears of it once a second at most, and of calls whenever they are told."""
         now = time.monotonic()
-        if now - self._touched.get(svc_name, float("-inf")) < _TOUCH_EVERY_S:
+        if calls is None and now - self._touched.get(svc_name, float("-inf")) < _TOUCH_EVERY_S:
             return
         if len(self._touched) >= _MAX_TOUCHED:
             self._touched.clear()
         self._touched[svc_name] = now
-        self._ask("touch", svc_name=svc_name)
+        if calls is None:
+            self._ask("touch", svc_name=svc_name)
+        else:
+            # Each process tells of its own; another one of that number comes only when this one has ended.
+            self._ask("touch", svc_name=svc_name, source=str(os.getpid()), calls=dict(calls))
 
     def usage(self, svc_name: str) -> Usage | None:
         """What it used in the last seconds."""

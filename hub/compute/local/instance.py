@@ -142,6 +142,11 @@ class Instance:
         return f"{self.workload.svc_name}-{self.number}"
 
     @property
+    def address(self) -> str:
+        """Where it answers, while it serves."""
+        return f"http://127.0.0.1:{self.state.port}"
+
+    @property
     def is_serving(self) -> bool:
         """Whether it runs, as far as is known, and is to go on."""
         return self.keeping is not None and self.state.phase is Phase.RUNNING and not self.state.ending

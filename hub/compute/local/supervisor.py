@@ -206,6 +206,16 @@ class Supervisor:
         """The cards that an instance has."""
         return self._leases.named(instance.state.cards)
 
+    def count_fitting(self, workload: Workload, count: int) -> int:
+        """How many of so many instances there is room for, beside what others have asked for."""
+        resources = workload.spec.resources
+        fitting = min(count, self._census.count_fitting(workload))
+        if resources.gpu_count:
+            # Of cards only those that are free are known; whoever has some keeps them.
+            has = sum(bool(one.state.cards) for one in workload.instances.values())
+            fitting = min(fitting, has + (self._leases.choose(resources, self._instances()) is not None))
+        return fitting
+
     def allot_port(self, instance: Instance) -> int:
         """A port that nobody listens on and no other instance has; the one that it had before if it can be."""
         taken = {one.state.port for one in self._instances() if one is not instance and one.holds_port}
@@ -300,9 +310,12 @@ class Supervisor:
         if workload := self._find(svc_name):
             workload.wake()
 
-    def _touch(self, *, svc_name: str) -> None:
+    def _touch(self, *, svc_name: str, source: str = "", calls: dict[str, int] | None = None) -> None:
         if workload := self._find(svc_name):
-            workload.note_request()
+            if calls is None:
+                workload.note_request()
+            else:
+                workload.note_calls(source, calls)
 
     def _statuses(self, *, svc_names: list[str]) -> list[dict[str, Any]]:
         found = (self._find(name) for name in svc_names[:_MAX_NAMES])

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from hub.base.errors import Conflict, Failed
 from hub.compute.local.instance import FOREVER, Instance, Phase, State
+from hub.compute.local.scaling import Scale
 from hub.compute.local.store import WorkloadRow
 from hub.compute.reports import Instance as InstanceReport
 from hub.compute.reports import Status
 from hub.compute.spec import Kind, WorkloadSpec, parse_spec
-from hub.compute.states import Code
+from hub.compute.states import Code, Reason
 
 if TYPE_CHECKING:
     from hub.compute.local.supervisor import Supervisor
+
+
+_DRAIN_LOOK_S = 1.0
 
 
 class Want(StrEnum):
@@ -53,6 +57,7 @@ class Workload:
         self._secrets = dict(secrets or {})
         self._has_secrets = secrets is not None or not spec.secrets
         self._requested_at = time.monotonic()
+        self._scale = Scale(window_s=house.settings.compute_scale_window_s)
 
     @classmethod
     def recall(cls, house: Supervisor, row: WorkloadRow, secrets: Mapping[str, str] | None) -> Workload:
@@ -63,6 +68,9 @@ class Workload:
         found.is_purged, found.is_fresh = row.state["is_purged"], row.state["is_fresh"]
         for number, state in sorted(house.store.instances(row.svc_name).items()):
             found.instances[number] = Instance(found, number, State.from_json(state))
+        live = (Phase.STARTING, Phase.RUNNING)
+        ran = [number + 1 for number, one in found.instances.items() if one.state.phase in live]
+        found._scale.recall(min(max([*ran, found.least]), spec.replicas_max), time.monotonic())
         return found
 
     @property
@@ -71,9 +79,14 @@ class Workload:
         return self.spec.svc_name
 
     @property
+    def least(self) -> int:
+        """How many instances it has while it is to run, whatever is called."""
+        return max(1, self.spec.replicas_min)
+
+    @property
     def count(self) -> int:
         """How many instances it has while it is to run."""
-        return max(1, self.spec.replicas_min)
+        return min(max(self._scale.count, self.least), max(self.spec.replicas_max, self.least))
 
     @property
     def is_kept(self) -> bool:
@@ -89,7 +102,14 @@ class Workload:
     def wants(self, number: int) -> bool:
         """Whether an instance is to run."""
         is_to_run = self.want is Want.RUN and not self.is_purged and not self.is_fresh
-        return is_to_run and number < self.count and not self.house.is_stopping
+        return is_to_run and (number < self.count or self._drains(number)) and not self.house.is_stopping
+
+    def _drains(self, number: int) -> bool:
+        """Whether an instance is one too many, and still answers."""
+        instance = self.instances.get(number)
+        if instance is None or not instance.is_serving or instance.state.task_id != self.spec.task_id:
+            return False
+        return self._scale.keeps(number, instance.address, time.monotonic())
 
     def open_secrets(self) -> Mapping[str, str]:
         """The values of its secrets. Raises Failed (``secrets_unreadable``)."""
@@ -112,6 +132,7 @@ class Workload:
     def _set(self, want: Want) -> None:
         if self.want is not want:
             self.want = want
+            self._scale.rest()
             self.house.store.save_state(self.svc_name, self._state())
 
     # What it is told
@@ -155,6 +176,11 @@ class Workload:
         """Somebody uses it."""
         self._requested_at = time.monotonic()
 
+    def note_calls(self, source: str, calls: Mapping[str, int]) -> None:
+        """Somebody uses it, and says how many of their calls are under way, by the address of the instance."""
+        self.note_request()
+        self._scale.tell(source, calls, self._requested_at)
+
     # What is due
 
     def advance(self, now: float) -> float:
@@ -165,13 +191,25 @@ class Workload:
             self.is_fresh = False
             self.house.store.forget(self.svc_name)
             self.save()
+        due = self._set_count(now)
         for number in range(self.count):
+            self._scale.readmit(number)
             if number not in self.instances:
                 self.instances[number] = Instance(self, number)
-        due = self._fall_asleep(now)
+        due = min(due, self._fall_asleep(now))
         for instance in list(self.instances.values()):
             due = min(due, instance.advance(now))
         return due
+
+    def _set_count(self, now: float) -> float:
+        if self.want is not Want.RUN or self.spec.kind is Kind.JOB:
+            return FOREVER
+        due = self._scale.look(
+            now, least=self.least, most=self.spec.replicas_max, room=lambda count: self.house.count_fitting(self, count)
+        )
+        # Until those that are too many have gone they are looked at again and again.
+        is_draining = any(number >= self.count and one.is_serving for number, one in self.instances.items())
+        return min(due, now + _DRAIN_LOOK_S) if is_draining else due
 
     def _fall_asleep(self, now: float) -> float:
         spec = self.spec
@@ -190,7 +228,10 @@ class Workload:
         current = [one for number, one in self.instances.items() if number < self.count or one.is_kept]
         code, reason, message = self._code(current)
         serving = [one for one in current if one.is_serving]
-        ports = [one.state.port for one in serving if self.spec.port]
+        if self._scale.is_short and code is Code.RUNNING and not reason:
+            reason, message = Reason.NO_CAPACITY, "There is no room for more instances; those that run go on."
+        # Who is one too many gets no new calls.
+        addresses = [one.address for one in serving if self.spec.port and one.number < self.count]
         has_ended = code in (Code.STOPPED, Code.SLEEPING)
         return Status(
             svc_name=self.svc_name,
@@ -198,7 +239,7 @@ class Workload:
             task_id=self.spec.task_id,
             reason=reason,
             message=message,
-            endpoint=",".join(f"http://127.0.0.1:{port}" for port in ports) if code is Code.RUNNING else "",
+            endpoint=",".join(addresses) if code is Code.RUNNING else "",
             instances=() if has_ended else tuple(map(_report, current)),
             actual=len(serving),
             desired=self.count if self.want is Want.RUN and code not in (Code.SUCCEEDED, Code.FAILED) else 0,

@@ -56,11 +56,13 @@ def sum_promised(work: UnitOfWork, nodes: Sequence[Node], *, without: int = 0) -
     totals = select(func.sum(Workload.cpu_millis), func.sum(Workload.memory_bytes)).where(*occupying)
     cpu_millis, memory_bytes = work.session.execute(totals).one()
     cards: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
-    specs = work.session.scalars(select(Workload.spec).where(*occupying, Workload.gpu_count > 0))
-    for spec in specs:
+    rows = work.session.execute(
+        select(Workload.spec, Workload.desired_replicas).where(*occupying, Workload.gpu_count > 0)
+    )
+    for spec, desired in rows:
         resources = parse_resources(spec["resources"])
         key = (resources.accelerator, resources.gpu_model)
-        cards[key] += _cards_of(resources, nodes) * max(spec["replicas_min"], 1)
+        cards[key] += _cards_of(resources, nodes) * max(spec["replicas_min"], desired, 1)
     return Promised(int(cpu_millis or 0), int(memory_bytes or 0), cards)
 
 

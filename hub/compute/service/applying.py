@@ -113,6 +113,14 @@ def _describe(instance: Instance) -> dict[str, Any]:
     }
 
 
+def promise(workload: Workload, desired: int = 0) -> None:
+    """Write down what it takes while it is not stopped. desired: how many instances its load has made of it."""
+    resources, count = workload.spec["resources"], max(workload.spec["replicas_min"], desired, 1)
+    workload.cpu_millis = resources["cpu_millis"] * count
+    workload.memory_bytes = resources["memory_bytes"] * count
+    workload.gpu_count = resources["gpu_count"] * count
+
+
 def note_accepted(work: UnitOfWork, workload_id: int, task: int) -> bool:
     """Write down that the driver has taken over a start; whether it is still the one that is wanted."""
     workload = lock_workload(work, workload_id)
@@ -205,6 +213,7 @@ def _move(work: UnitOfWork, workload: Workload, news: _News, cause: Cause, *, ta
     workload.reason, workload.message, workload.endpoint = news.reason, news.message, news.endpoint
     workload.instances = list(news.instances)
     workload.actual_replicas, workload.desired_replicas = news.actual, news.desired
+    promise(workload, news.desired)
     workload.status_at = now
     if cause is not Cause.DRIVER:
         workload.updated_at = now

@@ -76,20 +76,22 @@ class Watch:
         self._seen: dict[int, tuple[float, Seen]] = {}
         self._asking: dict[int, threading.Lock] = {}
 
-    def look(self, context: Context, workload_id: int) -> Seen:
-        """How it stands, at most a second ago. Raises NotFound."""
+    def look(self, context: Context, workload_id: int, *, is_fresh: bool = False) -> Seen:
+        """How it stands, at most a second ago; is_fresh: not before this question was asked. Raises NotFound."""
+        since = time.monotonic() if is_fresh else time.monotonic() - FRESH_S
         with self._lock:
             asking = self._asking.setdefault(workload_id, threading.Lock())
         with asking:  # who waits here is told what the first learns
             known = self._seen.get(workload_id)
-            if known is not None and time.monotonic() - known[0] < FRESH_S:
+            if known is not None and known[0] > since:
                 return known[1]
+            began = time.monotonic()
             seen = _ask(context, workload_id)
             with self._lock:
                 if len(self._seen) >= _MAX_KEPT:
                     self._seen.clear()
                     self._asking.clear()
-                self._seen[workload_id] = (time.monotonic(), seen)
+                self._seen[workload_id] = (began, seen)
             return seen
 
 
@@ -122,9 +124,12 @@ def _ask(context: Context, workload_id: int) -> Seen:
     )
 
 
-def see_workload(context: Context, *, workload_id: int) -> Seen:
-    """How it stands now, as its driver says; for who was allowed to see it. Raises NotFound."""
-    return context[WATCH].look(context, workload_id)
+def see_workload(context: Context, *, workload_id: int, is_fresh: bool = False) -> Seen:
+    """How it stands now, as its driver says; for who was allowed to see it. Raises NotFound.
+
+    is_fresh: what somebody was told a moment ago is not enough.
+    """
+    return context[WATCH].look(context, workload_id, is_fresh=is_fresh)
 
 
 def follow_workload(context: Context, *, workload_id: int, pause_s: float = FRESH_S) -> Iterator[Seen | None]:

@@ -102,9 +102,9 @@ def wake_workload(context: Context, *, workload_id: int) -> Workload:
     return workload
 
 
-def touch_workload(context: Context, svc_name: str) -> None:
-    """Somebody called it just now, so it does not fall asleep yet."""
-    context[MACHINES].driver.touch(svc_name)
+def touch_workload(context: Context, svc_name: str, *, calls: Mapping[str, int] | None = None) -> None:
+    """Somebody called it just now, so it does not fall asleep yet. calls: see ``ComputeDriver.touch``."""
+    context[MACHINES].driver.touch(svc_name, calls=calls)
 
 
 # The jobs.

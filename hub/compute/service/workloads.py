@@ -124,11 +124,8 @@ def _set_spec(work: UnitOfWork, workload: Workload, spec: WorkloadSpec, sku: Sku
     if sku is not None:
         spec = replace(spec, resources=parse_hardware(sku.resources).resources)
         workload.sku_id, workload.sku_name, workload.hardware = sku.id, sku.name, sku.resources
-    count = max(spec.replicas_min, 1)
     workload.spec = spec.to_json()
-    workload.cpu_millis = spec.resources.cpu_millis * count
-    workload.memory_bytes = spec.resources.memory_bytes * count
-    workload.gpu_count = spec.resources.gpu_count * count
+    applying.promise(workload)
 
 
 def _checked_title(title: str) -> str:

@@ -25,10 +25,11 @@ from hub.plugin.compute import LOG_SPANS, LogLine, may_read_logs, read_logs, see
 from hub.plugin.db import UnitOfWork, reading
 from hub.plugin.errors import Denied, Invalid, NotFound, NotSignedIn
 from hub.plugin.policy import User, get_namespace, require_site_admin
-from plugins.inference.deployments import schemas, service
+from plugins.inference.deployments import schemas, service, versions
 from plugins.inference.deployments.forms import DeploymentForm, parse_variables
 from plugins.inference.deployments.models import DEDICATED, SERVERLESS
 from plugins.inference.deployments.service import Found
+from plugins.inference.deployments.shares import versions_of
 from plugins.inference.deployments.views import describe, describe_version
 from plugins.inference.engines.rendering import parse_engine_args
 
@@ -118,10 +119,15 @@ def _status(address: Address, deploy_id: int, type: int) -> Response:
 def _logs(query: Mapping[str, Any], address: Address, deploy_id: int, type: int) -> Response:
     context, found = current_context(), _get(address, deploy_id, type)
     past = LOG_SPANS.get(query["since"])
+    workload_id = found.workload.id
+    if query["commit_id"]:
+        with reading(context) as work:
+            rows = versions_of(work, found.deployment)
+        workload_id = versions.pick_version(rows, query["commit_id"]).workload.id
     lines = read_logs(
         context,
         actor=_who(),
-        workload_id=found.workload.id,
+        workload_id=workload_id,
         instance=query["instance_name"] or query["instance"],
         since=None if past is None else context.clock.now() - past,
         follow=True,
@@ -239,51 +245,58 @@ def stream_lines(query: dict[str, Any], address: Address, deploy_id: int) -> Res
     return _logs(query, address, deploy_id, DEDICATED)
 
 
-# Revisions: what runs deployments here serves one of each at a time.
-
-
-def _unsupported() -> Invalid:
-    return Invalid(
-        "A deployment serves one revision here: to serve another one, stop it, change its revision and start it, or "
-        "make a second deployment.",
-        code="unsupported",
-    )
+# Versions: commits beside each other, and the share of the calls that each answers.
 
 
 @blp.at(_VERSIONS)
 @blp.doc(**CLOSED)
 @blp.response(200, enveloped(schemas.DeploymentVersionSchema, many=True))
 def list_versions(address: Address, deploy_id: int) -> dict[str, Any]:
-    """The revisions that a deployment serves: one."""
-    return ok([describe_version(_get(address, deploy_id, DEDICATED))], total=1)
+    """The versions that a deployment serves, as they stand now, the oldest first."""
+    found = _get(address, deploy_id, DEDICATED)
+    context, actor = current_context(), _who()
+    is_whole = may_read_logs(context, actor=actor, workload=found.workload)
+    rows = versions.list_versions(context, actor=actor, deployment_id=deploy_id)
+    return ok([describe_version(row, is_whole=is_whole) for row in rows], total=len(rows))
 
 
 @blp.at(_VERSIONS, method="POST")
 @blp.arguments(schemas.DeploymentVersionBody)
-@blp.response(200, enveloped())
-def add_version(_body: dict[str, Any], address: Address, deploy_id: int) -> dict[str, Any]:
-    """Serve a second revision beside the first: not to be had here, so it is refused."""
-    _get(address, deploy_id, DEDICATED)
-    raise _unsupported()
+@blp.response(200, enveloped(schemas.DeploymentVersionSchema))
+def add_version(body: dict[str, Any], address: Address, deploy_id: int) -> dict[str, Any]:
+    """Serve another commit beside the one that is served; it gets its share of the calls once it answers."""
+    version = versions.create_version(
+        current_context(),
+        actor=_who(),
+        deployment_id=deploy_id,
+        revision=body["commit_id"],
+        percent=body["traffic_percent"],
+        repo_path=_model(address),
+    )
+    return ok(describe_version(version, is_whole=True))
 
 
 @blp.at(f"{_VERSIONS}/traffic", method="PUT")
 @blp.arguments(schemas.DeploymentVersionBody(many=True))
 @blp.response(200, enveloped())
-def divide_traffic(_body: list[dict[str, Any]], address: Address, deploy_id: int) -> dict[str, Any]:
-    """Divide calls between revisions: not to be had here, so it is refused."""
-    _get(address, deploy_id, DEDICATED)
-    raise _unsupported()
+def divide_traffic(body: list[dict[str, Any]], address: Address, deploy_id: int) -> dict[str, Any]:
+    """Divide the calls between the versions: 100 together; who is not named gets none."""
+    shares = [(each["commit_id"], each["traffic_percent"]) for each in body]
+    versions.divide_traffic(
+        current_context(), actor=_who(), deployment_id=deploy_id, shares=shares, repo_path=_model(address)
+    )
+    return ok()
 
 
 @blp.at(f"{_VERSIONS}/<commit_id>", method="DELETE")
 @blp.response(200, enveloped())
+@keep_open
 def remove_version(address: Address, deploy_id: int, commit_id: str) -> dict[str, Any]:
-    """Serve a revision no more: of the only one that is refused."""
-    found = _get(address, deploy_id, DEDICATED)
-    if len(commit_id) < 7 or not found.workload.commit_id.startswith(commit_id):
-        raise NotFound("The deployment serves no such revision.", code="SERVERLESS-ERR-4")
-    raise _unsupported()
+    """Serve a version no more; its calls are the others'. The last one that answers is never taken away."""
+    versions.remove_version(
+        current_context(), actor=_who(), deployment_id=deploy_id, commit_id=commit_id, repo_path=_model(address)
+    )
+    return ok()
 
 
 # Serverless
@@ -406,11 +419,10 @@ def show_last_lines(address: Address, deploy_id: int) -> dict[str, Any]:
 @blp.response(200, enveloped(schemas.DeploymentVersionSchema))
 def show_serverless_version(address: Address, deploy_id: int, commit_id: str) -> dict[str, Any]:
     """The revision that a serverless deployment serves. For administrators."""
-    _require_admin()
-    found = _get(address, deploy_id, SERVERLESS)
-    if len(commit_id) < 7 or not found.workload.commit_id.startswith(commit_id):
-        raise NotFound("The deployment serves no such revision.", code="SERVERLESS-ERR-4")
-    return ok(describe_version(found))
+    actor = _require_admin()
+    _get(address, deploy_id, SERVERLESS)
+    rows = versions.list_versions(current_context(), actor=actor, deployment_id=deploy_id)
+    return ok(describe_version(versions.pick_version(rows, commit_id), is_whole=True))
 
 
 # Lists of people and organisations

@@ -13,16 +13,17 @@ from hub.plugin.compute import Code, Seen, read_logs, see_workload
 from hub.plugin.db import PageArgs, reading
 from hub.plugin.errors import HubError
 from hub.plugin.policy import SYSTEM
-from plugins.inference.deployments import service
+from plugins.inference.deployments import service, versions
 from plugins.inference.deployments.causes import why
 from plugins.inference.deployments.forms import DeploymentForm
 from plugins.inference.deployments.models import DEDICATED, SERVERLESS
 from plugins.inference.deployments.service import Found
-from plugins.inference.deployments.views import describe
+from plugins.inference.deployments.views import describe, describe_version
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 number = click.argument("number", type=click.IntRange(1, 2**63 - 1), metavar="NUMBER")
 _PER = 100
+_COMMIT = 12  # letters of a commit's id
 _LOOK_S = 0.5
 _ENDED = frozenset({Code.BUILD_FAILED, Code.DEPLOY_FAILED, Code.RUNTIME_ERROR, Code.STOPPED, Code.DELETED})
 
@@ -165,6 +166,69 @@ def delete(number: int) -> None:
     """Stop a deployment and forget it; what it used stays counted."""
     service.delete_deployment(current_context(), actor=SYSTEM, deployment_id=number)
     click.echo(f"{number}: Deleted")
+
+
+@deployment.command("versions")
+@number
+@json_option
+def list_versions(number: int, as_json: bool) -> None:
+    """List the versions that a deployment serves, and their shares of the calls."""
+    found = versions.list_versions(current_context(), actor=SYSTEM, deployment_id=number)
+    rows = [describe_version(one, is_whole=True) for one in found]
+    if as_json:
+        print_json(rows)
+        return
+    headers = ["COMMIT", "SHARE", "STATUS", "INSTANCES", "CALLED BY THE DRIVER"]
+    print_table(
+        headers,
+        [
+            [
+                row["commit"][:_COMMIT],
+                f"{row['traffic_percent']} %",
+                row["status"],
+                f"{row['actual_replica']} of {row['desired_replica']}",
+                row["revision_name"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+@deployment.command("add-version")
+@number
+@click.argument("revision")
+@click.option(
+    "--percent", type=click.IntRange(0, 100), default=0, show_default=True, help="Its share of the calls, once it runs."
+)
+def add_version(number: int, revision: str, percent: int) -> None:
+    """Serve another commit of the model beside what is served."""
+    found = versions.create_version(
+        current_context(), actor=SYSTEM, deployment_id=number, revision=revision, percent=percent
+    )
+    click.echo(f"{number}: {found.commit_id[:_COMMIT]}: {found.workload.word}")
+
+
+@deployment.command("traffic")
+@number
+@click.argument("shares", nargs=-1, required=True, metavar="COMMIT=PERCENT...")
+def divide_traffic(number: int, shares: tuple[str, ...]) -> None:
+    """Divide the calls between the versions: 100 together; who is not named gets none."""
+    said = [share.partition("=") for share in shares]
+    if not all(percent.isdecimal() and percent.isascii() for _, _, percent in said):
+        raise click.UsageError("a share is COMMIT=PERCENT")
+    pairs = [(commit, int(percent)) for commit, _, percent in said]
+    versions.divide_traffic(current_context(), actor=SYSTEM, deployment_id=number, shares=pairs)
+    click.echo(f"{number}: " + ", ".join(f"{commit[:_COMMIT]} {percent} %" for commit, percent in pairs))
+
+
+@deployment.command("remove-version")
+@number
+@click.argument("commit")
+@click.confirmation_option("--yes", prompt="Serve this version no more?")
+def remove_version(number: int, commit: str) -> None:
+    """Serve a version no more; its calls are the others'."""
+    versions.remove_version(current_context(), actor=SYSTEM, deployment_id=number, commit_id=commit)
+    click.echo(f"{number}: {commit[:_COMMIT]} is gone")
 
 
 @deployment.command()

@@ -1,4 +1,5 @@
-"""Time that dedicated deployments run is usage. Source: compute contract, 14.1.
+"""What is written down when a version of a deployment changes: the time that dedicated ones run, which is usage, and
+which version speaks for the deployment. Source: compute contract, 3.4 and 14.1.
 
 Intervals are opened and closed in the very transaction that writes down how a workload stands, so that nothing is
 lost or told twice wherever a process dies.
@@ -11,7 +12,8 @@ from sqlalchemy import select
 from hub.plugin.compute import Code, Workload, WorkloadChanged
 from hub.plugin.db import UnitOfWork
 from hub.plugin.metering import Power, Running, Scene, start_interval, stop_interval
-from plugins.inference.deployments.models import DEDICATED, Deployment
+from plugins.inference.deployments.models import DEDICATED, Deployment, DeploymentVersion
+from plugins.inference.deployments.shares import elect, lock_shares, take_out
 
 # The word that deployments' workloads bear.
 PURPOSE = "inference"
@@ -19,14 +21,17 @@ _MIB = 1024 * 1024
 
 
 def record_change(work: UnitOfWork, event: WorkloadChanged) -> None:
-    """Write down that a deployment runs, with how many replicas, or runs no more; and that it was deleted."""
+    """Write down that a version runs, with how many replicas, or runs no more; who speaks for the deployment then."""
     if event.purpose != PURPOSE:
         return
-    deployment = work.session.scalar(select(Deployment).where(Deployment.workload_id == event.workload_id))
-    if deployment is None:
+    query = select(DeploymentVersion.deployment_id).where(DeploymentVersion.workload_id == event.workload_id)
+    deployment_id = work.session.scalar(query)
+    if deployment_id is None:
         return
-    if event.new == Code.DELETED and deployment.deleted_at is None:
-        deployment.deleted_at = event.at
+    deployment = lock_shares(work, deployment_id)
+    if event.new == Code.DELETED:
+        take_out(work, deployment, event.workload_id, event.at)
+    elect(work, deployment)
     if deployment.type != DEDICATED:
         return  # its tokens are counted, by the gateway
     workload = work.session.get_one(Workload, event.workload_id)

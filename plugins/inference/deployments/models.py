@@ -1,4 +1,4 @@
-"""The table of deployments. How one stands is said by its workload alone, in the core's table."""
+"""The tables of deployments and their versions. How one stands is said by its workload alone, in the core's table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _ACTIVE_SERVERLESS = "deleted_at IS NULL AND type = 3"
 
 
 class Deployment(Model):
-    """A model of the hub that it serves itself. Owner, SKU, state and who made it are its workload's."""
+    """A model of the hub that it serves itself. Owner, SKU, state and who made it are its workload's.
+
+    That is the workload of one of its versions: of one that answers, as long as any does.
+    """
 
     __tablename__ = "inference_deployments"
     __table_args__ = (
@@ -39,10 +42,12 @@ class Deployment(Model):
             postgresql_where=text(_ACTIVE_SERVERLESS),
         ),
         Index(None, "repository_id", "type"),
+        Index(None, "svc_name"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     workload_id: Mapped[int] = mapped_column(ForeignKey("workloads.id", ondelete="CASCADE"), unique=True)
+    svc_name: Mapped[str] = mapped_column(String(63))  # of its first workload, for good: callers know it by that
     namespace_id: Mapped[int] = mapped_column(ForeignKey("namespaces.id", ondelete="CASCADE"))
     # No foreign key: what runs goes on, under the name that its callers know, when the repository is gone or renamed.
     repository_id: Mapped[int] = mapped_column(RowId)
@@ -72,3 +77,16 @@ class Deployment(Model):
     def repo_name(self) -> str:
         """The last part of the repository's path."""
         return self.repo_path.rpartition("/")[2]
+
+
+class DeploymentVersion(Model):
+    """A commit of the model that a deployment serves, beside others or alone. Which one is its workload's to say."""
+
+    __tablename__ = "inference_deployment_versions"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    deployment_id: Mapped[int] = mapped_column(ForeignKey("inference_deployments.id", ondelete="CASCADE"), index=True)
+    workload_id: Mapped[int] = mapped_column(ForeignKey("workloads.id", ondelete="CASCADE"), unique=True)
+    traffic_percent: Mapped[int]  # of the calls; of all versions together 100
+    created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]

@@ -31,6 +31,8 @@ _HIDING = {
 }
 # What clients of the platform send among the variables, and what it means here.
 ENTRY_POINT, REVISION = "GGUF_ENTRY_POINT", "REVISION"
+# Which commit it is that runs, for the driver's own tools. Source: 3.4.
+COMMIT_LABEL = "csghub_deploy_commit_id"
 # A server that is still loading answers 503; what it answers without a key may be 401, and it serves.
 _SERVES_BELOW = 400
 
@@ -81,13 +83,14 @@ def spec_members(
     }
 
 
-def labels_of(repo_path: str, *, deployment_id: int, user: str) -> dict[str, str]:
-    """By what the driver's own tools know a deployment. Source: 1.10."""
+def labels_of(repo_path: str, *, deployment_id: int, user: str, commit_id: str) -> dict[str, str]:
+    """By what the driver's own tools know a version of a deployment. Source: 1.10 and 3.4."""
     return {
         "hub-res-type": "model",
         "hub-res-name": repo_path,
         "hub-deploy-id": str(deployment_id),
         "hub-deploy-user": user,
+        COMMIT_LABEL: commit_id,
     }
 
 

@@ -160,7 +160,11 @@ class LogsQuery(Schema):
         validate=validate.Length(max=32),
         metadata={"description": "10mins, 30mins, 1hour, 6hours, 1day, 2days or 1week", "example": "10mins"},
     )
-    commit_id = fields.String(load_default="", validate=validate.Length(max=64))
+    commit_id = fields.String(
+        load_default="",
+        validate=validate.Length(max=64),
+        metadata={"description": "of this version alone; without it of the one that speaks for all", "example": ""},
+    )
     limit = fields.Integer(load_default=1000, validate=validate.Range(1, 10_000))
 
 
@@ -168,7 +172,11 @@ class DeploymentVersionBody(Schema):
     class Meta:
         unknown = "exclude"
 
-    commit_id = fields.String(required=True, validate=validate.Length(1, 64), metadata={"example": "a1b2c3d"})
+    commit_id = fields.String(
+        required=True,
+        validate=validate.Length(1, 64),
+        metadata={"description": "the commit; seven letters of its id are enough", "example": "a1b2c3d"},
+    )
     traffic_percent = fields.Integer(required=True, validate=validate.Range(0, 100))
 
 
@@ -177,9 +185,13 @@ class DeploymentVersionSchema(Schema):
     create_time = fields.DateTime()
     is_ready = fields.Boolean()
     traffic_percent = fields.Integer()
-    revision_name = fields.String()
+    revision_name = fields.String(metadata={"description": "by which the driver knows it"})
     message = fields.String()
     reason = fields.String()
+    status = fields.String()
+    actual_replica = fields.Integer()
+    desired_replica = fields.Integer()
+    instances = fields.List(fields.Nested(DeploymentInstanceSchema))
 
 
 class DeploymentLinesSchema(Schema):

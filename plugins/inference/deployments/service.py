@@ -7,7 +7,7 @@ ones are the administrators' alone, and everybody's to call.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +44,16 @@ from hub.plugin.policy import Namespace, get_namespace, require, require_site_ad
 from hub.plugin.repos import Repository, find_commit, get_readable, require_content
 from plugins.inference.deployments.forms import DeploymentForm, check_form, form_of
 from plugins.inference.deployments.metering import PURPOSE
-from plugins.inference.deployments.models import DEDICATED, SERVERLESS, Deployment
-from plugins.inference.deployments.planning import Planned, heed_variables, labels_of, make_plan, spec_members
+from plugins.inference.deployments.models import DEDICATED, SERVERLESS, Deployment, DeploymentVersion
+from plugins.inference.deployments.planning import (
+    COMMIT_LABEL,
+    Planned,
+    heed_variables,
+    labels_of,
+    make_plan,
+    spec_members,
+)
+from plugins.inference.deployments.shares import ALL, Version, lock_versions, versions_of
 from plugins.inference.gateway.deployed import key_sealer
 
 log = get_logger(__name__)
@@ -139,29 +147,23 @@ def _insert(
     hardware: Hardware,
     type: int,
 ) -> Found:
-    plan, now = planned.plan, work.now()
-    svc_name = ""
-    if type == SERVERLESS:
-        svc_name = _serverless_svc_name(work, repository)
-    key = secrets.token_urlsafe(_KEY_BYTES) if plan.key_variable else ""
-    values = {plan.key_variable: key} if key else {}
-    members = spec_members(work.context, repository, form, planned, hardware)
-    spec = new_spec(Kind.SERVICE, svc_name=svc_name, secrets=tuple(values), **members)
-    workload = create_workload(
+    now = work.now()
+    key = new_key(planned)
+    workload = new_workload(
         work,
         actor=actor,
         namespace=namespace,
-        purpose=PURPOSE,
-        spec=spec,
-        title=form.name,
-        secrets=values,
-        sku_id=form.resource_id,
-        repository_id=repository.id,
-        commit_id=planned.commit_id,
+        repository=repository,
+        form=form,
+        planned=planned,
+        hardware=hardware,
+        key=key,
+        svc_name=_serverless_svc_name(work, repository) if type == SERVERLESS else "",
         is_private=form.is_private and type == DEDICATED,
     )
     deployment = Deployment(
         workload_id=workload.id,
+        svc_name=workload.svc_name,
         namespace_id=namespace.id,
         repository_id=repository.id,
         repo_path=repository.path,
@@ -171,10 +173,61 @@ def _insert(
         deleted_at=None,
     )
     _write(work, deployment, form, planned)
-    labels = labels_of(repository.path, deployment_id=deployment.id, user=actor.name)
-    update_workload(work, actor=actor, workload_id=workload.id, labels=labels)
+    add_version(work, deployment, workload, actor=actor, percent=ALL)
     log.info("deployment_created", deployment_id=deployment.id, workload_id=workload.id, type=type)
     return Found(deployment, workload)
+
+
+def new_key(planned: Planned) -> str:
+    """What an engine wants of its callers; empty where it wants nothing."""
+    return secrets.token_urlsafe(_KEY_BYTES) if planned.plan.key_variable else ""
+
+
+def new_workload(
+    work: UnitOfWork,
+    *,
+    actor: Actor,
+    namespace: Namespace,
+    repository: Repository,
+    form: DeploymentForm,
+    planned: Planned,
+    hardware: Hardware,
+    key: str,
+    svc_name: str = "",
+    is_private: bool,
+) -> Workload:
+    """What runs a version of a deployment; nobody has started it yet. svc_name: empty: a fresh one."""
+    values = {planned.plan.key_variable: key} if key else {}
+    members = spec_members(work.context, repository, form, planned, hardware)
+    return create_workload(
+        work,
+        actor=actor,
+        namespace=namespace,
+        purpose=PURPOSE,
+        spec=new_spec(Kind.SERVICE, svc_name=svc_name, secrets=tuple(values), **members),
+        title=form.name,
+        secrets=values,
+        sku_id=form.resource_id,
+        repository_id=repository.id,
+        commit_id=planned.commit_id,
+        is_private=is_private,
+    )
+
+
+def add_version(work: UnitOfWork, deployment: Deployment, workload: Workload, *, actor: Actor, percent: int) -> None:
+    """Let a workload be a version of a deployment. Of all versions together 100 is the caller's to see to."""
+    labels = labels_of(deployment.repo_path, deployment_id=deployment.id, user=actor.name, commit_id=workload.commit_id)
+    update_workload(work, actor=actor, workload_id=workload.id, labels=labels)
+    work.session.add(
+        DeploymentVersion(
+            deployment_id=deployment.id,
+            workload_id=workload.id,
+            traffic_percent=percent,
+            created_at=work.now(),
+            deleted_at=None,
+        )
+    )
+    work.session.flush()
 
 
 def _serverless_svc_name(work: UnitOfWork, repository: Repository) -> str:
@@ -311,22 +364,16 @@ def update_deployment(
 ) -> Found:
     """Change what is not running; of ``DeploymentForm``'s members None, and what is not named, stays.
 
-    Another revision, engine or file is looked at anew. Raises Conflict (``workload_running``: stop it first;
-    ``DEPLOY-ERR-0``), and as ``create_deployment``.
+    Another revision, engine or file is looked at anew, for each version. Raises Conflict (``workload_running``: stop it
+    first; ``DEPLOY-ERR-0``; ``deployment_has_versions``: of several, one revision cannot be said), and as
+    ``create_deployment``.
     """
     with reading(context) as work:
         found = get_deployment(
             work, actor=actor, deployment_id=deployment_id, permission=WORKLOAD_WRITE, repo_path=repo_path
         )
         deployment, workload = found.deployment, found.workload
-        spec = workload.parsed_spec
-        old = form_of(
-            deployment,
-            sku_id=workload.sku_id,
-            is_private=workload.is_private,
-            replicas=(spec.replicas_min, spec.replicas_max),
-        )
-        form = heed_variables(old.changed(changes))
+        form = heed_variables(said_of(found).changed(changes))
         check_form(form)
         repository = get_readable(work, actor=actor, kind=MODEL, repository_id=deployment.repository_id)
         require_content(work, actor, repository)
@@ -335,59 +382,107 @@ def update_deployment(
         hardware = (
             _hardware_of(work, form.resource_id, deployment.type) if is_moved else parse_hardware(workload.hardware)
         )
-    is_other = changes.get("revision") is not None
-    commit_id = find_commit(context, repository, form.revision if is_other else workload.commit_id)
-    planned = make_plan(context, repository, commit_id, form, hardware)
+        commits = {version.workload.id: version.commit_id for version in versions_of(work, deployment)}
+    if changes.get("revision") is not None:
+        if len(commits) > 1:
+            raise Conflict("It serves several versions: make or remove one of them.", code="deployment_has_versions")
+        commits = dict.fromkeys(commits, form.revision)
+    plans = {
+        id: make_plan(context, repository, find_commit(context, repository, commit), form, hardware)
+        for id, commit in commits.items()
+    }
     with unit_of_work(context) as work:
         found = get_deployment(work, actor=actor, deployment_id=deployment_id, permission=WORKLOAD_WRITE)
         deployment = found.deployment
-        key = secrets.token_urlsafe(_KEY_BYTES) if planned.plan.key_variable else ""
-        update_workload(
-            work,
-            actor=actor,
-            workload_id=found.workload.id,
-            title=form.name,
-            sku_id=form.resource_id if is_moved else None,
-            is_private=form.is_private and deployment.type == DEDICATED,
-            commit_id=commit_id,
-            secrets={planned.plan.key_variable: key} if key else {},
-            **spec_members(context, repository, form, planned, hardware),
-        )
+        planned = plans[found.workload.id]
+        key = new_key(planned)
+        for version in lock_versions(work, deployment):
+            if (plan := plans.get(version.workload.id)) is None:
+                raise Conflict("A version was made just now; try again.", code="deployment_changed")
+            update_workload(
+                work,
+                actor=actor,
+                workload_id=version.workload.id,
+                title=form.name,
+                sku_id=form.resource_id if is_moved else None,
+                is_private=form.is_private and deployment.type == DEDICATED,
+                commit_id=plan.commit_id,
+                secrets={plan.plan.key_variable: key} if key else {},
+                labels={**version.workload.spec["labels"], COMMIT_LABEL: plan.commit_id},
+                **spec_members(context, repository, form, plan, hardware),
+            )
         deployment.sealed_key = key_sealer(context).seal(key) if key else ""
         _write(work, deployment, form, planned)
         log.info("deployment_changed", deployment_id=deployment.id)
         return found
 
 
+def said_of(found: Found) -> DeploymentForm:
+    """What its owner last said of a deployment."""
+    workload = found.workload
+    spec = workload.parsed_spec
+    return form_of(
+        found.deployment,
+        sku_id=workload.sku_id,
+        is_private=workload.is_private,
+        replicas=(spec.replicas_min, spec.replicas_max),
+    )
+
+
 def start_deployment(context: Context, *, actor: Actor, deployment_id: int, repo_path: str = "") -> None:
-    """Start one that is stopped or failed; another stays as it is. Raises as ``start_workload``."""
-    start_workload(context, actor=actor, workload_id=_workload_for(context, actor, deployment_id, repo_path))
+    """Start all versions of one that are stopped or failed; others stay as they are.
 
-
-def stop_deployment(context: Context, *, actor: Actor, deployment_id: int, repo_path: str = "") -> None:
-    """Stop one; it can be started again. Raises NotFound, NotSignedIn, Denied."""
-    workload_id = _workload_for(context, actor, deployment_id, repo_path)
-    with unit_of_work(context) as work:
-        stop_workload(work, actor=actor, workload_id=workload_id)
-
-
-def delete_deployment(context: Context, *, actor: Actor, deployment_id: int, repo_path: str = "") -> None:
-    """Stop one, and show it no more; what it used stays counted. Raises NotFound, NotSignedIn, Denied."""
-    workload_id = _workload_for(context, actor, deployment_id, repo_path)
-    with unit_of_work(context) as work:
-        delete_workload(work, actor=actor, workload_id=workload_id)
-
-
-def wake_deployment(context: Context, *, actor: Actor, deployment_id: int, repo_path: str = "") -> None:
-    """Wake one that sleeps, for whoever may call it; another stays as it is. Raises NotFound, Conflict, Unavailable."""
-    with reading(context) as work:
-        found = get_deployment(work, actor=actor, deployment_id=deployment_id, repo_path=repo_path)
-    wake_workload(context, workload_id=found.workload.id)
-
-
-def _workload_for(context: Context, actor: Actor, deployment_id: int, repo_path: str) -> int:
+    One for which there is no room keeps none of the others from starting. Raises as ``start_workload``.
+    """
     with reading(context) as work:
         found = get_deployment(
             work, actor=actor, deployment_id=deployment_id, permission=WORKLOAD_WRITE, repo_path=repo_path
         )
-        return found.workload.id
+        versions = _by_share(versions_of(work, found.deployment))
+    _for_each(versions, lambda workload_id: start_workload(context, actor=actor, workload_id=workload_id))
+
+
+def stop_deployment(context: Context, *, actor: Actor, deployment_id: int, repo_path: str = "") -> None:
+    """Stop one with all its versions; it can be started again. Raises NotFound, NotSignedIn, Denied."""
+    with unit_of_work(context) as work:
+        for version in _lock_for(work, actor, deployment_id, repo_path):
+            stop_workload(work, actor=actor, workload_id=version.workload.id)
+
+
+def delete_deployment(context: Context, *, actor: Actor, deployment_id: int, repo_path: str = "") -> None:
+    """Stop one, and show it no more; what it used stays counted. Raises NotFound, NotSignedIn, Denied."""
+    with unit_of_work(context) as work:
+        for version in _lock_for(work, actor, deployment_id, repo_path):
+            delete_workload(work, actor=actor, workload_id=version.workload.id)
+
+
+def wake_deployment(context: Context, *, actor: Actor, deployment_id: int, repo_path: str = "") -> None:
+    """Wake what of one sleeps, for whoever may call it; the rest stays as it is. Raises NotFound, Conflict,
+    Unavailable."""
+    with reading(context) as work:
+        found = get_deployment(work, actor=actor, deployment_id=deployment_id, repo_path=repo_path)
+        versions = _by_share(versions_of(work, found.deployment))
+    _for_each(versions, lambda workload_id: wake_workload(context, workload_id=workload_id))
+
+
+def _by_share(versions: Sequence[Version]) -> list[Version]:
+    return sorted(versions, key=lambda version: (-version.row.traffic_percent, version.row.id))
+
+
+def _for_each(versions: Sequence[Version], do: Callable[[int], object]) -> None:
+    """Do it with the workload of each; what one is refused with is raised when all have had their turn."""
+    refused: HubError | None = None
+    for version in versions:
+        try:
+            do(version.workload.id)
+        except HubError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+
+
+def _lock_for(work: UnitOfWork, actor: Actor, deployment_id: int, repo_path: str) -> list[Version]:
+    found = get_deployment(
+        work, actor=actor, deployment_id=deployment_id, permission=WORKLOAD_WRITE, repo_path=repo_path
+    )
+    return lock_versions(work, found.deployment)

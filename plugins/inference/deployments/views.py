@@ -12,6 +12,7 @@ from hub.plugin import Context
 from hub.plugin.compute import Hardware, Seen, parse_hardware
 from plugins.inference.deployments.causes import why
 from plugins.inference.deployments.service import Found
+from plugins.inference.deployments.shares import Version
 from plugins.inference.gateway.deployed import model_name
 
 
@@ -32,7 +33,7 @@ def describe(context: Context, found: Found, *, seen: Seen | None = None, is_who
         "reason": workload.reason,
         "message": workload.message if is_whole else "",
         "cause": cause and vars(cause if is_whole else replace(cause, log_tail="")),
-        "svc_name": workload.svc_name,
+        "svc_name": deployment.svc_name,
         "endpoint": urlsplit(context.settings.effective_base_url).netloc,
         "served_name": model_name(deployment),
         "runtime_framework": deployment.engine,
@@ -77,17 +78,21 @@ def describe(context: Context, found: Found, *, seen: Seen | None = None, is_who
     }
 
 
-def describe_version(found: Found) -> dict[str, Any]:
-    """The one revision that a deployment serves."""
-    workload = found.workload
+def describe_version(version: Version, *, is_whole: bool = False) -> dict[str, Any]:
+    """A revision that a deployment serves. is_whole: with what is for those who may change it: what it printed."""
+    workload = version.workload
     return {
-        "commit": workload.commit_id,
-        "create_time": workload.started_at or workload.created_at,
-        "is_ready": workload.word == "Running",
-        "traffic_percent": 100,
-        "revision_name": f"{workload.svc_name}-{workload.task_number}",
-        "message": workload.message,
+        "commit": version.commit_id,
+        "create_time": version.row.created_at,
+        "is_ready": version.is_ready,
+        "traffic_percent": version.row.traffic_percent,
+        "revision_name": workload.svc_name,
+        "message": workload.message if is_whole else "",
         "reason": workload.reason,
+        "status": workload.word,
+        "actual_replica": workload.actual_replicas,
+        "desired_replica": workload.desired_replicas,
+        "instances": [{"name": one["name"], "status": one["status"]} for one in workload.instances],
     }
 
 

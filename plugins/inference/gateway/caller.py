@@ -21,11 +21,12 @@ from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.admission import Admitter
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload, Payload, Relay
-from plugins.inference.gateway.deployed import Readiness, find_model, list_models
-from plugins.inference.gateway.draining import Drains, Watch
+from plugins.inference.gateway.deployed import find_model, list_models
+from plugins.inference.gateway.draining import DrainedRelay, Drains, Watch
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
 from plugins.inference.gateway.ledger import CLIENT_GONE, USUAL, Booking, Ledger
+from plugins.inference.gateway.readiness import Readiness
 from plugins.inference.gateway.routing import Router, session_of
 from plugins.inference.gateway.usage import TokenUse, Use
 from plugins.inference.keys import Bearer, find_bearer, hash_value, is_key_shaped, mark_used
@@ -239,7 +240,7 @@ class Caller:
         most: Use,
         headers: list[tuple[str, str]],
     ) -> Answer | Relay:
-        watch = Watch(client.check)
+        watch = Watch(client.check, self.drains, ledger)
         exchange = self.forwarder.open(
             ledger,
             self._choices(kind, asked, ledger, client, self._with_fallbacks(ledger.bearer, ledger.model)),
@@ -251,8 +252,7 @@ class Caller:
         if asked.is_stream and "text/event-stream" in exchange.headers.get("content-type", ""):
             headers += ledger.headers()
             relay = kind.relay(ledger, exchange, asked)
-            drain_s = ledger.server.drain_s if ledger.server is not None else 0
-            return self.drains.guard(relay, ledger, watch, drain_s) if drain_s else relay
+            return DrainedRelay(relay, watch) if watch.drain_s else relay
         try:
             answer = kind.answer(ledger, exchange, asked, self.settings)
         except BaseException:
@@ -277,27 +277,38 @@ class Caller:
         for found in models:
             began_s = time.perf_counter()
             try:
-                served = self.readiness.ready(found, route=asked.route, check=client.check)
+                served: Served | None = self.readiness.ready(found, route=asked.route, check=client.check)
             except Fault as fault:
                 asleep = fault
                 continue
             finally:
                 ledger.upstream_s += time.perf_counter() - began_s
-            ordered = self.router.order(served, session)
-            try:
-                while ordered:
-                    server, is_known = ordered.pop(0), True
-                    if server.id in shut:
-                        is_suited = True
+            while served is not None:
+                ordered = self.router.order(served, session)
+                try:
+                    while ordered:
+                        server, is_known = ordered.pop(0), True
+                        if server.id in shut:
+                            is_suited = True
+                            self.router.forget_try(server)
+                        elif kind.suits(asked, server):
+                            is_suited = True
+                            yield served, server
+                        else:
+                            self.router.forget_try(server)
+                finally:
+                    for server in ordered:
                         self.router.forget_try(server)
-                    elif kind.suits(asked, server):
-                        is_suited = True
-                        yield served, server
-                    else:
-                        self.router.forget_try(server)
-            finally:
-                for server in ordered:
-                    self.router.forget_try(server)
+                began_s = time.perf_counter()
+                try:
+                    served = self.readiness.again(served, check=client.check) if is_suited else None
+                except Fault as fault:
+                    asleep, is_known, served = fault, False, None
+                finally:
+                    ledger.upstream_s += time.perf_counter() - began_s
+                for server in served.servers if served is not None else ():
+                    # That it did not answer while it fell asleep says nothing of how it is.
+                    self.router.tell(server, is_good=True)
         if is_known and not is_suited:
             raise kind.refuse(asked)
         if asleep is not None and not is_known:

@@ -41,6 +41,8 @@ from plugins.inference.deployments.causes import why
 from plugins.inference.deployments.models import DEDICATED, SERVERLESS
 from plugins.inference.deployments.planning import target_of
 from plugins.inference.deployments.service import Found
+from plugins.inference.deployments.shares import versions_of
+from plugins.inference.deployments.versions import list_versions
 from plugins.inference.engines.engine import EngineArg, ModelFacts, Target
 from plugins.inference.engines.matching import Match, explain_none, find_engines, read_facts
 from plugins.inference.engines.memory import GIB, estimate_memory
@@ -206,9 +208,9 @@ def show_endpoint(namespace: str, name: str, deploy_id: int) -> Response:
     return _show(namespace, name, deploy_id, "")
 
 
-@blueprint.get(f"/<namespace>/<name>/{_ID}/<any('logs', 'analysis', 'settings'):tab>")
+@blueprint.get(f"/<namespace>/<name>/{_ID}/<any('logs', 'analysis', 'versions', 'settings'):tab>")
 def show_tab(namespace: str, name: str, deploy_id: int, tab: str) -> Response:
-    """What it prints, its figures (``period``), or its settings."""
+    """What it prints, its figures (``period``), its versions, or its settings. As a part: what changes by itself."""
     return _show(namespace, name, deploy_id, tab)
 
 
@@ -217,9 +219,13 @@ def _show(namespace: str, name: str, deploy_id: int, tab: str) -> Response:
     path = f"{namespace}/{name}"
     with reading(context) as work:
         found = service.get_deployment(work, actor=actor, deployment_id=deploy_id, repo_path=path)
+    if tab == "versions" and found.deployment.type == SERVERLESS:
+        raise NotFound("What is served to everybody has one version.")
     if found.deployment.repo_path != path:
         return redirect(_address(found, tab), 302)  # type: ignore[return-value]
     seen = see_workload(context, workload_id=found.workload.id)
+    if tab == "versions":
+        list_versions(context, actor=actor, deployment_id=deploy_id)  # as they stand now
     with reading(context) as work:
         found = service.get_deployment(work, actor=actor, deployment_id=deploy_id, repo_path=path)
         is_admins = found.deployment.type == SERVERLESS and not actor.is_admin
@@ -239,7 +245,8 @@ def _show(namespace: str, name: str, deploy_id: int, tab: str) -> Response:
             **_of_tab(work, actor, found, tab),
         }
     if wants_part():
-        return render_page("inference/endpoint_state.html", **values)
+        part = "version_rows" if tab == "versions" else "state"
+        return render_page(f"inference/endpoint_{part}.html", **values)
     return render_page(f"inference/endpoint_{tab or 'overview'}.html", page="R2", **values)
 
 
@@ -266,6 +273,10 @@ def _of_tab(work: UnitOfWork, actor: Actor, found: Found, tab: str) -> dict[str,
         figures = find_figures(work, owner_uuid=owner, model=model, period=PERIODS[period])
         usage = find_usage(context, actor=actor, workload_id=workload.id)
         return {"figures": figures, "period": period, "periods": list(PERIODS), "usage": usage}
+    if tab == "versions":
+        rows = versions_of(work, found.deployment)
+        api = f"/api/v1/models/{found.deployment.repo_path}/run/versions/{found.deployment.id}"
+        return {"versions": rows, "api_of_versions": api}
     if tab == "settings":
         spec = workload.parsed_spec
         repository = work.session.get(Repository, found.deployment.repository_id)

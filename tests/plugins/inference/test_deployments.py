@@ -35,10 +35,11 @@ from plugins.inference.catalogue import Served
 from plugins.inference.deployments.causes import why
 from plugins.inference.deployments.models import Deployment
 from plugins.inference.engines.frameworks import FrameworkForm, create_framework
-from plugins.inference.gateway import deployed
+from plugins.inference.gateway import readiness as readiness_module
 from plugins.inference.gateway.app import create_gateway
-from plugins.inference.gateway.deployed import Readiness, find_deployed, find_model, list_deployed, list_models
+from plugins.inference.gateway.deployed import find_deployed, find_model, list_deployed, list_models
 from plugins.inference.gateway.faults import Fault
+from plugins.inference.gateway.readiness import Readiness
 from plugins.inference.settings import InferenceSettings
 from tests.support import demo_files
 from tests.support.plugins import open_client
@@ -225,10 +226,6 @@ def test_a_model_is_deployed_looked_at_stopped_changed_started_and_deleted(
     assert (listed["status"], listed["secure_level"], listed["actual_replica"]) == ("Running", 1, 1)
     [version] = client.get(f"{PLACE}/run/versions/1", headers=headers).json["data"]
     assert (version["commit"], version["traffic_percent"], version["is_ready"]) == (shown["repo_tag"], 100, True)
-    refused = client.post(
-        f"{PLACE}/run/versions/1", json={"commit_id": "a" * 40, "traffic_percent": 50}, headers=headers
-    )
-    assert (refused.status_code, refused.json["code"]) == (400, "unsupported")
     events = client.get(f"{PLACE}/run/1/status", headers=headers, buffered=False)
     first = next(part for part in events.response if b"event: status" in part)
     assert json.loads(first.split(b"data: ")[1])["status"] == "Running"
@@ -376,7 +373,7 @@ def test_the_gateway_knows_it_by_its_names_and_for_whom_it_is(
     for wrong in ("tiny:2", "Tiny:1", "tiny:01", "tiny:", "ada/tiny:other", "ada/tiny", "tiny:zzzzzzzzzzz", "tiny:1\0"):
         assert _find(hub, wrong) is None, wrong
     [server] = found.servers
-    assert (server.id, server.is_own, found.llm_type, found.provider) == (-64, True, "inference", "ada")
+    assert (server.id < 0, server.is_own, found.llm_type, found.provider) == (True, True, "inference", "ada")
     assert "Bearer" in server.headers["Authorization"]
     spaces = {"acme": acme.namespace_id, "ada": ada.namespace_id, "bob": bob.namespace_id, "eve": eve.namespace_id}
     assert [name for name, id in spaces.items() if found.is_for(id)] == ["acme", "ada", "bob"]
@@ -388,7 +385,7 @@ def test_the_gateway_knows_it_by_its_names_and_for_whom_it_is(
 def test_a_call_wakes_what_sleeps_once_and_waits_for_it(
     hub: Context, clock: FixedClock, deploy: Any, run_jobs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deployed, "_TOUCH_S", 0.05)
+    monkeypatch.setattr(readiness_module, "_TOUCH_S", 0.05)
     monkeypatch.setattr("hub.compute.service.polling.FRESH_S", 0.0)
     deploy()
     run_jobs()
@@ -396,7 +393,7 @@ def test_a_call_wakes_what_sleeps_once_and_waits_for_it(
     driver = hub[MACHINES].driver
     wake = driver.wake
     monkeypatch.setattr(driver, "wake", lambda name: (woken.append(name), wake(name)))
-    readiness = Readiness(hub, InferenceSettings(wake_timeout_s=5, max_queued_calls=3))
+    readiness = Readiness(hub, InferenceSettings(wake_timeout_s=60, max_queued_calls=3))
     model = _find(hub, "tiny:1")
     assert model is not None
     first = readiness.ready(model, route="chat/completions")
@@ -405,7 +402,7 @@ def test_a_call_wakes_what_sleeps_once_and_waits_for_it(
         readiness.ready(model, route="audio/transcriptions")
     assert (caught.value.status, caught.value.code) == (400, "model_task_mismatch")
     for thread in [one for one in threading.enumerate() if one.name.startswith("awake-")]:
-        thread.join(10)  # nobody calls it any more
+        thread.join(60)  # nobody calls it any more
 
     clock.advance(seconds=3600)
     with reading(hub) as work:
@@ -419,7 +416,7 @@ def test_a_call_wakes_what_sleeps_once_and_waits_for_it(
     for caller in callers:
         caller.start()
     for caller in callers:
-        caller.join(10)
+        caller.join(60)
     assert [len(one.servers) for one in answers] == [1, 1, 1]
     assert len(woken) == 1
 
@@ -428,7 +425,7 @@ def test_a_call_to_what_does_not_come_is_told_so(
     hub: Context, client: FlaskClient, ada: User, sign: Any, deploy: Any, run_jobs: Any, make_key: Any
 ) -> None:
     deploy()
-    readiness = Readiness(hub, InferenceSettings(wake_timeout_s=1, max_queued_calls=1))
+    readiness = Readiness(hub, InferenceSettings(wake_timeout_s=3, max_queued_calls=1))
     starting = _find(hub, "tiny:1")
     assert starting is not None
     faults: list[Fault] = []
@@ -444,7 +441,7 @@ def test_a_call_to_what_does_not_come_is_told_so(
     while not readiness._queued:
         waiting.join(0.01)
     call()  # one too many
-    waiting.join(10)
+    waiting.join(60)
     assert [(fault.status, fault.code, fault.headers["Retry-After"]) for fault in faults] == [
         (503, "model_not_running", "5")
     ] * 2

@@ -96,3 +96,24 @@ document.addEventListener(
   },
   true,
 );
+
+// [data-traffic]: shares of versions (data-commit), which the button sends once they are a hundred together.
+onEach<HTMLElement>("[data-traffic]", (place) => {
+  const button = place.querySelector<HTMLButtonElement>("[data-traffic-save]");
+  const total = place.querySelector<HTMLElement>("[data-traffic-total]");
+  const fields = [...place.querySelectorAll<HTMLInputElement>("[data-commit]")];
+  const count = () => {
+    const shares = fields.map((field) => ({
+      commit_id: field.dataset["commit"],
+      traffic_percent: Number(field.value),
+    }));
+    const sum = shares.reduce((done, share) => done + share.traffic_percent, 0);
+    const isGood = sum === 100 && fields.every((field) => field.validity.valid);
+    if (total) total.textContent = isGood ? "" : text("{count} %; it must be 100 %", { count: sum });
+    if (!button) return;
+    button.disabled = !isGood;
+    button.dataset["body"] = JSON.stringify(shares);
+  };
+  place.addEventListener("input", count);
+  count();
+});
