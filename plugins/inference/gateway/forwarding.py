@@ -16,6 +16,7 @@ from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.asking import beside
 from plugins.inference.gateway.calls import JsonPayload, Spoken
+from plugins.inference.gateway.draining import Watch, drain_s_of
 from plugins.inference.gateway.faults import LIMITED, TOO_LONG, Fault
 from plugins.inference.gateway.ledger import Ledger
 from plugins.inference.gateway.routing import Router, endpoint_of, host_of, retry_after_of
@@ -52,17 +53,17 @@ class Forwarder:
         choices: Iterator[tuple[Served, Server]],
         speak: Callable[[Server], Spoken],
         headers: Mapping[str, str],
-        check_client: Callable[[], None],
+        watch: Watch,
         *,
         roomier: Iterator[tuple[Served, Server]],
     ) -> Exchange:
         """The answer of the first upstream that gives one; its body is yet to be read.
 
-        speak: what an upstream is asked; it may raise Fault. check_client: raises ClientGone; it is asked before each
-        attempt and while nothing comes. roomier: who is asked when the request is too long for the others.
+        speak: what an upstream is asked; it may raise Fault. watch: raises ClientGone; it is asked before each attempt
+        and while nothing comes. roomier: who is asked when the request is too long for the others.
         Raises Fault when nobody answers.
         """
-        ask = partial(self._ask, ledger, speak=speak, headers=headers, check_client=check_client)
+        ask = partial(self._ask, ledger, speak=speak, headers=headers, watch=watch)
         found = self._try_each(ledger, choices, ask)
         if isinstance(found, Fault) and found.code == TOO_LONG:
             longer = self._try_each(ledger, roomier, ask)
@@ -128,15 +129,15 @@ class Forwarder:
         *,
         speak: Callable[[Server], Spoken],
         headers: Mapping[str, str],
-        check_client: Callable[[], None],
+        watch: Watch,
         pause_s: float,
     ) -> Exchange:
-        check_client()
+        watch.begin()
         while pause_s > 0:
             time.sleep(min(pause_s, _LOOK_S))
             ledger.upstream_s += min(pause_s, _LOOK_S)
             pause_s -= _LOOK_S
-            check_client()
+            watch()
         ledger.attempts += 1
         spoken = speak(server)
         settings = self._settings
@@ -151,6 +152,8 @@ class Forwarder:
         sent |= beside(spoken.headers, sent)
         url = endpoint_of(server.url, spoken.route)
         began_s = time.perf_counter()
+        served = ledger.served or ledger.model
+        watch.drain_s = drain_s_of(served, server, settings, is_stream=ledger.is_stream)
         try:
             channels = self._own_channels if server.is_own else self._channels
             exchange = channels.open(
@@ -160,7 +163,7 @@ class Forwarder:
                 body=payload.body,
                 size_bytes=payload.size_bytes,
                 patience=patience,
-                while_waiting=check_client,
+                while_waiting=watch,
             )
         except Invalid as error:
             log.error("upstream_refused", upstream_id=server.id, host=host_of(url), reason=str(error))
@@ -174,7 +177,7 @@ class Forwarder:
             ledger.upstream_s += time.perf_counter() - began_s
         if exchange.status in _GOOD:
             self._router.tell(server, is_good=True, seconds=time.perf_counter() - began_s)
-            tokenizer = find_tokenizer(self._context, ledger.served or ledger.model, server)
+            tokenizer = find_tokenizer(self._context, served, server)
             if tokenizer is not None and isinstance(spoken.payload, JsonPayload):
                 ledger.counter = Counter(tokenizer, spoken.payload.data)
             return spoken.hear(exchange) if spoken.hear is not None else exchange

@@ -73,6 +73,11 @@ class Ledger:
     counter: Counter | None = None  # of whoever answers, where nobody tells what was used
     _is_finished: bool = False
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the call is in its account, or was meant to be."""
+        return self._is_finished
+
     def mark_first_byte(self) -> None:
         """The client is about to be sent something of the answer."""
         if self.first_byte_s is None:
@@ -130,15 +135,18 @@ class Ledger:
     def _write(self, use: Use, status: int, error_code: str) -> None:
         id = self.admission.id if use.source or not self.booking.event_id else str(uuid.uuid4())
         call = self._row_of(use, status, error_code) | {"uuid": id}
-        usages = [self._event_of(use, id, is_left=status == CLIENT_GONE)] if use.source else []
+        usages = [self._event_of(use, id, status)] if use.source else []
         self.booking.write(self.context, *usages, beside={Call: [call]})
 
-    def _event_of(self, use: Use, id: str, *, is_left: bool) -> Usage:
+    def _event_of(self, use: Use, id: str, status: int) -> Usage:
         served, server, measure = self.served or self.model, self.server, use.measure
         details = {"provider": self._provider, "model_name": server.model_name if server else "", "route": self.route}
         details |= measure.details
-        if is_left:
+        if status == CLIENT_GONE:
             details["disconnected"] = "true"
+        elif status >= 400:
+            # It broke off after a part of it had come.
+            details["status"] = "partial"
         if use.source != "upstream":
             details["usage_source"] = use.source
         return Usage(
