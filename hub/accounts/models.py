@@ -58,6 +58,7 @@ class Namespace(Model):
     path_key: Mapped[str] = mapped_column(String(64), unique=True)  # fold_name(path)
     kind: Mapped[NamespaceKind]
     quota_bytes: Mapped[int | None] = mapped_column(RowId)  # None: the setting of that name
+    time_zone: Mapped[str] = mapped_column(String(64), default="")  # in which its days begin, by IANA's name; "": UTC
     created_at: Mapped[datetime]
 
     user: Mapped[User | None] = relationship(back_populates="namespace", uselist=False)

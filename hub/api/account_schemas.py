@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from hub.accounts.models import Role, TokenScope
 from hub.accounts.passwords import MAX_PASSWORD_LENGTH
 from hub.accounts.service.email_codes import MAX_EMAIL_CODE_CHARS
-from hub.accounts.service.fields import MAX_EMAIL_LENGTH
+from hub.accounts.service.fields import MAX_EMAIL_LENGTH, MAX_ZONE_CHARS
 from hub.accounts.service.second_factors import MAX_CODE_CHARS
 from hub.accounts.service.users import LABELS
 from hub.api.schemas import Body, PageQuery
@@ -48,6 +48,13 @@ class NamespaceSchema(NamespaceKeysSchema):
     avatar = fields.String()
 
 
+def _time_zone() -> fields.String:
+    return fields.String(
+        validate=validate.Length(max=MAX_ZONE_CHARS),
+        metadata={"description": "in which days of the account begin, such as Asia/Shanghai; empty: UTC"},
+    )
+
+
 class OrganizationSchema(Schema):
     path = fields.String(metadata={"description": "the unique name"})
     name = fields.String(metadata={"description": "the name that pages show"})
@@ -55,6 +62,7 @@ class OrganizationSchema(Schema):
     homepage = fields.String()
     logo = fields.String()
     org_type = fields.String()
+    time_zone = _time_zone()
     verified = fields.Boolean()
     verify_status = fields.String(metadata={"description": "none, pending, approved or rejected"})
     uuid = fields.String()
@@ -75,6 +83,7 @@ class UserSchema(Schema):
     avatar = fields.String()
     bio = fields.String()
     homepage = fields.String()
+    time_zone = _time_zone()
     roles = fields.List(fields.String())
     last_login_at = fields.DateTime()
     orgs = fields.List(fields.Nested(OrganizationSchema))
@@ -245,6 +254,7 @@ class UpdateUserBody(Body):
     avatar = fields.String()
     homepage = fields.String()
     bio = fields.String()
+    time_zone = _time_zone()
     roles = fields.List(fields.String(), metadata={"description": "admin or personal_user; for site administrators"})
     new_username = fields.String(
         metadata={"description": "a new name of the user and their namespace; old addresses lead to the new ones"}
@@ -284,6 +294,7 @@ class EditOrganizationBody(Body):
     homepage = fields.String()
     logo = fields.String()
     org_type = fields.String()
+    time_zone = _time_zone()
     verified = fields.Boolean(metadata={"description": "for site administrators"})
 
 
@@ -313,6 +324,11 @@ class TokenBody(Body):
     expired_at = Moment(allow_none=True, load_default=None)
     permission = fields.String(
         validate=validate.OneOf([scope.value for scope in TokenScope]), load_default=TokenScope.WRITE.value
+    )
+    user_code = fields.String(
+        load_default="",
+        validate=validate.Length(max=64),
+        metadata={"description": "that a program shows, which is to have the token"},
     )
 
 

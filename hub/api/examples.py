@@ -34,6 +34,7 @@ _EXAMPLES: dict[str, Any] = {
     "sha": "9f2c1d7e5b3a4f60812d9c7b6a5e4f3d2c1b0a99",
     "uuid": "3f0c8a52-6c0e-4b7e-9c55-0a1d2e3f4a5b",
     "homepage": "https://example.org",
+    "time_zone": "Europe/Berlin",
     "url": "https://example.org/hook",
     "role": "read",
     "new_role": "write",

@@ -96,6 +96,7 @@ def update_organization(body: dict[str, Any], namespace: str) -> dict[str, Any]:
             logo=body.get("logo"),
             kind=body.get("org_type"),
             is_verified=body.get("verified"),
+            time_zone=body.get("time_zone"),
         )
         return ok(_view(work, actor, organization))
 

@@ -142,6 +142,7 @@ def update_user(body: dict[str, Any], uuid: str) -> dict[str, Any]:
             avatar=body.get("avatar"),
             is_admin=None if roles is None else not {"admin", "super_user"}.isdisjoint(roles),
             email_code=body["email_verification_code"],
+            time_zone=body.get("time_zone"),
         )
         if body.get("new_username"):
             service.rename_user(work, actor=actor, user=user, new_name=body["new_username"])

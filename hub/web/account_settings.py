@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
-from flask import Response
+from flask import Response, request
 from flask_babel import gettext, lazy_gettext
 
 from hub.accounts import service
@@ -16,13 +16,14 @@ from hub.accounts.browsers import describe_browser
 from hub.accounts.models import TokenScope, User, WebSession
 from hub.accounts.passwords import MIN_PASSWORD_LENGTH
 from hub.accounts.policy import Actor
-from hub.accounts.service import second_factors
+from hub.accounts.service import device_logins, second_factors
 from hub.accounts.service.departures import sole_owner_of
 from hub.accounts.service.email_codes import sends_mail
 from hub.accounts.service.fields import MAX_DESCRIPTION_LENGTH, MAX_HOMEPAGE_LENGTH, MAX_NICKNAME_LENGTH
 from hub.accounts.service.own_data import find_copy
 from hub.accounts.service.pictures import MAX_BYTES
 from hub.accounts.service.sessions import hash_session_key
+from hub.base.errors import Invalid
 from hub.base.paging import PageArgs
 from hub.community.models import NotificationEvent
 from hub.community.service.channels import chosen
@@ -100,7 +101,17 @@ def token_ends(now: datetime) -> list[tuple[int, str]]:
 def _tokens(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
     now = work.now()
     tokens = service.list_tokens(work, actor=actor, user=user).items
-    return {"tokens": tokens, "ends": token_ends(now), "now": now, "scopes": [scope.value for scope in TokenScope]}
+    values = {"tokens": tokens, "ends": token_ends(now), "now": now, "scopes": [scope.value for scope in TokenScope]}
+    return {**values, "device": request.args.get("device"), "device_code": _asked_code(work)}
+
+
+def _asked_code(work: UnitOfWork) -> str:
+    """The code of a program that waits to be signed in, as it shows it; "": there is none, or none that is good."""
+    typed = request.args.get("device", "")
+    try:
+        return device_logins.spell(device_logins.parse(work.context, typed)) if typed else ""
+    except Invalid:
+        return ""
 
 
 def _keys(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:
@@ -142,10 +153,11 @@ def _appearance(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]
     return {"choices": LOOKS}
 
 
-def _region(_work: UnitOfWork, _actor: Actor, _user: User) -> dict[str, Any]:
+def _region(_work: UnitOfWork, _actor: Actor, user: User) -> dict[str, Any]:
     days = {"monday": gettext("Monday"), "sunday": gettext("Sunday"), "saturday": gettext("Saturday")}
     chosen_day = next(name for name, day in FIRST_DAYS.items() if day == first_weekday())
-    return {"zones": sorted(available_timezones()), "zone": find_zone().key, "days": days, "first_day": chosen_day}
+    zones = {"zones": sorted(available_timezones()), "zone": find_zone().key, "own_zone": user.namespace.time_zone}
+    return {**zones, "days": days, "first_day": chosen_day}
 
 
 def _sessions(work: UnitOfWork, actor: Actor, user: User) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from hub.base.errors import Invalid
 
@@ -20,6 +21,7 @@ MAX_HOMEPAGE_LENGTH = 99
 MAX_IMAGE_URL_LENGTH = 255
 MAX_LABEL_LENGTH = 64
 MAX_ORGANIZATION_TYPE_LENGTH = 32
+MAX_ZONE_CHARS = 64
 
 
 def validate_email(email: str) -> str:
@@ -71,3 +73,10 @@ def validate_link(url: str, *, what: str, most: int) -> str:
     if url and not is_link:
         raise Invalid(f"The {what} must begin with http:// or https://.", code="link_invalid", field=what)
     return url
+
+
+def validate_zone(name: str) -> str:
+    """The name of a time zone as IANA has it, or empty for UTC. Raises Invalid (code ``time_zone_unknown``)."""
+    if name and name not in available_timezones():
+        raise Invalid("There is no such time zone.", code="time_zone_unknown", field="time_zone")
+    return name

@@ -161,8 +161,9 @@ def update_organization(
     logo: str | None = None,
     kind: str | None = None,
     is_verified: bool | None = None,
+    time_zone: str | None = None,
 ) -> Organization:
-    """Change the members that are not None. kind: "enterprise", "school" and the like.
+    """Change the members that are not None. kind: "enterprise", "school" and the like. time_zone: "" for UTC.
 
     Only site administrators change ``is_verified``. Raises Invalid, NotSignedIn, Denied.
     """
@@ -171,6 +172,8 @@ def update_organization(
         require_site_admin(work, actor)
         organization.is_verified = is_verified
     _set_texts(organization, display_name, description, homepage, logo, kind)
+    if time_zone is not None:
+        organization.namespace.time_zone = fields.validate_zone(time_zone)
     organization.updated_at = work.now()
     work.session.flush()
     log.info("organization_updated", organization_id=organization.id, actor_id=actor.user_id)

@@ -141,10 +141,12 @@ def update_user(
     avatar: str | None = None,
     is_admin: bool | None = None,
     email_code: str = "",
+    time_zone: str | None = None,
 ) -> User:
     """Change the members that are not None. Only site administrators change ``is_admin``.
 
-    email_code: what was sent to a new address, where the hub sends e-mail (``service.email_codes``).
+    email_code: what was sent to a new address, where the hub sends e-mail (``service.email_codes``). time_zone: in
+    which the account's days begin; "" for UTC.
 
     Raises Invalid, NotSignedIn, Denied; Conflict: USER-ERR-13 (e-mail address), ``last_site_admin``.
     """
@@ -162,6 +164,8 @@ def update_user(
         user.homepage = fields.validate_link(homepage, what="homepage", most=fields.MAX_HOMEPAGE_LENGTH)
     if avatar is not None and keep_own(avatar, user.avatar) != user.avatar:
         user.avatar = fields.validate_link(avatar, what="avatar", most=fields.MAX_IMAGE_URL_LENGTH)
+    if time_zone is not None:
+        user.namespace.time_zone = fields.validate_zone(time_zone)
     user.updated_at = work.now()
     work.session.flush()
     if email is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 from flask import Blueprint, Response, request
 
 from hub.accounts import service
@@ -113,4 +115,5 @@ def show_edit(namespace: str) -> Response:
         require(work, viewer, Action.ORGANIZATION_ADMIN, organization, what="organization")
         values = head_of_organization(work, viewer, organization)
         may_own = can(work, viewer, Action.ORGANIZATION_OWN, organization)
-    return render_page("people/edit_organization.html", page="O5", most=_LIMITS, may_own=may_own, **values)
+    zones = sorted(available_timezones())
+    return render_page("people/edit_organization.html", page="O5", most=_LIMITS, may_own=may_own, zones=zones, **values)

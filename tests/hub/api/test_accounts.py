@@ -45,6 +45,9 @@ def test_a_user_is_changed_by_uuid_by_themselves_or_an_administrator(as_user, no
     body = {"nickname": "Countess", "bio": "x", "homepage": "https://a.example", "phone": "ignored"}
     changed = data(ada.put(path, body))
     assert (changed["nickname"], changed["bio"], changed["homepage"]) == ("Countess", "x", "https://a.example")
+    for zone in ("Asia/Shanghai", ""):
+        assert data(ada.put(path, {"time_zone": zone}))["time_zone"] == zone
+    assert refusal(ada.put(path, {"time_zone": "../etc/passwd"})) == (400, "time_zone_unknown")
     assert refusal(eve.put(path, body))[0] == 403
     assert refusal(nobody.put(path, body))[0] == 401
     assert refusal(ada.put(path, {"roles": ["admin"]}))[0] == 403
@@ -224,6 +227,8 @@ def test_an_organisation_lives_from_its_creation_to_its_end(as_user, nobody):
     assert "role" not in data(eve.get("/organization/acme"))
     assert data(ada.get("/organization/ACME"))["role"] == "admin"
     assert data(ada.put("/organization/acme", {"nickname": "Acme"}))["name"] == "Acme"
+    assert data(ada.put("/organization/acme", {"time_zone": "Europe/Berlin"}))["time_zone"] == "Europe/Berlin"
+    assert ada.put("/organization/acme", {"time_zone": "Mars/Olympus"}).status_code == 400
     assert eve.put("/organization/acme", {"nickname": "Eve"}).status_code == 403
     page = data(nobody.get("/organizations?search=acm"))
     assert ([organization["path"] for organization in page["data"]], page["total"]) == (["acme"], 1)
