@@ -22,6 +22,15 @@ _WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
     !(one.parentElement.getBoundingClientRect().right > innerWidth + 1)).slice(0, 3)
     .map((one) => one.outerHTML.slice(0, 160))"""
 
+# What is open and reaches out of the window, where nobody sees it.
+_OUTSIDE = """() => [...document.querySelectorAll("details.menu[open] > .list, dialog[open]")].filter((one) => {
+    const { left, right } = one.getBoundingClientRect(); return left < 0 || right > innerWidth; })
+  .map((one) => one.outerHTML.slice(0, 160))"""
+# Words in a place so narrow that their letters stand one below the other.
+_SQUEEZED = """() => [...document.querySelectorAll("body *:not(svg *)")].filter((one) => !one.childElementCount &&
+    one.textContent.trim().length > 12 && one.clientWidth > 1 && one.clientWidth < 56 && one.clientHeight > 90)
+  .slice(0, 3).map((one) => one.outerHTML.slice(0, 160))"""
+
 
 @dataclass(frozen=True)
 class World:
@@ -73,6 +82,8 @@ def find_faults(visitor: Visitor, *rules: str) -> list[str]:
     if (heads := page.locator("h1:visible").count()) != 1:
         faults.append(f"{heads} headings of the first level")
     faults += [f"wider than the window: {one}" for one in page.evaluate(_WIDER)]
+    faults += [f"out of the window: {one}" for one in page.evaluate(_OUTSIDE)]
+    faults += [f"squeezed: {one}" for one in page.evaluate(_SQUEEZED)]
     # What an open menu or dialog covers is not there to be used.
     opened = page.locator(OPEN).count()
     return faults + visitor.find_barriers(*rules, within=OPEN if opened else "")

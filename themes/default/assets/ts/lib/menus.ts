@@ -9,6 +9,22 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// How near to the window's edge a list may come.
+const EDGE_PX = 8;
+
+/** Move a menu's list sideways by what it would reach out of the window. */
+function keepInside(list: HTMLElement): void {
+  list.style.translate = "";
+  const { left, right } = list.getBoundingClientRect();
+  const last = document.documentElement.clientWidth - EDGE_PX;
+  const shift = left < EDGE_PX ? EDGE_PX - left : Math.min(last - right, 0);
+  if (shift) list.style.translate = `${shift}px`;
+}
+
+const keepAllInside = (): void => document.querySelectorAll<HTMLElement>(`${OPEN} > .list`).forEach(keepInside);
+document.addEventListener("toggle", keepAllInside, true);
+addEventListener("resize", keepAllInside);
+
 document.addEventListener("keydown", (event) => {
   const menu = (event.target as Element | null)?.closest<HTMLDetailsElement>("details.menu");
   if (!menu) return;
