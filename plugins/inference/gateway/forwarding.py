@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -28,8 +29,17 @@ log = get_logger(__name__)
 MAX_ERROR_BYTES = 64 * 1024
 # What is made later, such as a video, is only accepted for now.
 _GOOD = frozenset({200, 201, 202})
-# The request itself is at fault: another upstream would say the same.
-_FINAL = frozenset({400, 413, 422})
+# The request itself is at fault; of what is too large (413) others may take more.
+_AT_FAULT = frozenset({400, 413, 422})
+# What a client may ask for in seconds, up to what is set: the time that the call takes. Source: section 1.4.
+_TIMEOUT = "x-gateway-timeout"
+# How engines and providers say that a request is too long, where they have no code for it.
+_TOO_LONG = re.compile(
+    r"(maximum|available|model's) context (length|size|window)|exceeds? (the )?context (length|limit|size|window)"
+    r"|exceed_context_size|maximum model length|prompt is too long|must have less than \d+ tokens"
+    r"|tokens.? \+ .?max_new_tokens|input token count",
+    re.IGNORECASE,
+)
 # Whoever has no room for so short a time is asked again where nobody else can be. Source: section 1.3.
 _MAX_PAUSE_S = 2
 _LOOK_S = 0.5
@@ -91,7 +101,7 @@ class Forwarder:
             if isinstance(found, Exchange):
                 return found
             last = found
-            if last.status < 429:
+            if last.status < 429 and last.status != 413:
                 return last
         if asked == 1 and last is not None and last.code == LIMITED and ledger.served and ledger.server:
             # Nobody else could be asked; it may say that it will have room in a moment.
@@ -140,12 +150,7 @@ class Forwarder:
             watch()
         ledger.attempts += 1
         spoken = speak(server)
-        settings = self._settings
-        patience = Patience(
-            settings.connect_timeout_s,
-            settings.stream_timeout_s if ledger.is_stream else settings.answer_timeout_s,
-            settings.pause_timeout_s,
-        )
+        patience, is_hurried = self._patience_of(ledger, headers)
         payload = spoken.payload.encode(server.model_name)
         sent = {"Content-Type": payload.content_type, "X-Request-Id": ledger.request_id, **server.headers}
         sent |= {name: value for name, value in headers.items() if name in _TO_UPSTREAM}
@@ -153,7 +158,7 @@ class Forwarder:
         url = endpoint_of(server.url, spoken.route)
         began_s = time.perf_counter()
         served = ledger.served or ledger.model
-        watch.drain_s = drain_s_of(served, server, settings, is_stream=ledger.is_stream)
+        watch.drain_s = drain_s_of(served, server, self._settings, is_stream=ledger.is_stream)
         try:
             channels = self._own_channels if server.is_own else self._channels
             exchange = channels.open(
@@ -171,7 +176,11 @@ class Forwarder:
             raise faults.upstream_failed() from error
         except NoAnswer as error:
             log.warning("upstream_silent", upstream_id=server.id, host=host_of(url), reason=str(error))
-            self._router.tell(server, is_good=False)
+            if error.is_late and is_hurried:
+                # Whoever is in a hurry says nothing of how the upstream is.
+                self._router.forget_try(server)
+            else:
+                self._router.tell(server, is_good=False)
             raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
         finally:
             ledger.upstream_s += time.perf_counter() - began_s
@@ -184,13 +193,33 @@ class Forwarder:
         with exchange:
             raise self._fault_of(server, exchange)
 
+    def _patience_of(self, ledger: Ledger, headers: Mapping[str, str]) -> tuple[Patience, bool]:
+        """How long an upstream is waited for, and whether the client wants it to be less than is set. Raises Fault."""
+        settings = self._settings
+        most_s: float = settings.stream_timeout_s if ledger.is_stream else settings.answer_timeout_s
+        wanted = headers.get(_TIMEOUT)
+        if wanted is None:
+            return Patience(settings.connect_timeout_s, most_s, settings.pause_timeout_s), False
+        try:
+            wanted_s = float(wanted)
+        except ValueError:
+            wanted_s = 0.0
+        if not wanted_s > 0:
+            raise faults.bad_request(f"The header {_TIMEOUT} is a number of seconds.", param=_TIMEOUT)
+        # Of all attempts together.
+        left_s = wanted_s - (time.perf_counter() - ledger.started_s)
+        if left_s <= 0:
+            raise faults.upstream_late()
+        connect_s, pause_s = min(settings.connect_timeout_s, left_s), min(settings.pause_timeout_s, wanted_s)
+        return Patience(connect_s, min(most_s, left_s), pause_s), left_s < most_s
+
     def _fault_of(self, server: Server, exchange: Exchange) -> Fault:
         status = exchange.status
         try:
             body, _ = exchange.read(MAX_ERROR_BYTES, timeout_s=5.0)
         except NoAnswer:
             body = b""
-        if status in _FINAL:
+        if status in _AT_FAULT:
             self._router.tell(server, is_good=True)
             return _as_said(status, body)
         retry_after_s = retry_after_of(exchange.headers) if status == 429 else None
@@ -219,7 +248,10 @@ def _as_said(status: int, body: bytes) -> Fault:
         error = {"message": error}
     if not isinstance(error, dict):
         error = {}
-    message, code, param = (error.get(name) for name in ("message", "code", "param"))
+    message, code, param, kind = (error.get(name) for name in ("message", "code", "param", "type"))
+    is_too_long = any(isinstance(text, str) and _TOO_LONG.search(text[:_MAX_MESSAGE_CHARS]) for text in (message, kind))
+    if is_too_long:
+        status, code = 400, TOO_LONG
     return Fault(
         400 if status == 422 else status,
         "invalid_request_error",

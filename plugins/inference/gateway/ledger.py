@@ -208,13 +208,14 @@ class Ledger:
 
     def headers(self) -> list[tuple[str, str]]:
         """What every answer tells of its call. Source: gateway contract, section 1.6."""
-        overhead_ms = (time.perf_counter() - self.started_s - self.upstream_s) * 1000
+        taken_ms = (time.perf_counter() - self.started_s) * 1000
         headers = [
             *self.admission.headers,
             ("x-gateway-model-id", (self.served or self.model).name),
             ("x-gateway-attempted-retries", str(max(0, self.attempts - 1 - self.fallbacks))),
             ("x-gateway-attempted-fallbacks", str(self.fallbacks)),
-            ("x-gateway-overhead-duration-ms", f"{max(overhead_ms, 0):.2f}"),
+            ("x-gateway-overhead-duration-ms", f"{max(taken_ms - self.upstream_s * 1000, 0):.2f}"),
+            ("x-gateway-response-duration-ms", f"{taken_ms:.2f}"),
         ]
         if self.server is not None:
             headers.append(("x-gateway-upstream", str(self.server.id)))

@@ -140,6 +140,58 @@ def test_what_is_too_long_goes_to_a_model_with_more_room(ask, model, calls, make
     assert len(huge.requests) == 1
 
 
+# How OpenAI, vLLM, SGLang, llama.cpp, TGI, TEI, Anthropic and Mistral say it.
+LONG = [
+    (400, {"message": "This model's maximum context length is 8192 tokens. However, you requested 9000.", "code": 400}),
+    (400, {"message": "The decoder prompt (length 9) is longer than the maximum model length of 8. Make sure"}),
+    (400, {"message": "The input (50 tokens) is longer than the model's context length (40 tokens)."}),
+    (400, {"message": "request (9) exceeds the available context size (8)", "type": "exceed_context_size_error"}),
+    (422, "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 2040 `inputs` tokens"),
+    (413, "Input validation error: `inputs` must have less than 512 tokens. Given: 600"),
+    (400, {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens > 200000 maximum"}),
+    (400, {"message": "Prompt contains 40 tokens, too large for model with 32 maximum context length"}),
+]
+
+
+@pytest.mark.parametrize("status, error", LONG)
+def test_what_is_too_long_is_known_by_the_words_of_each_engine(ask, model, status, error):
+    said = answer(json.dumps({"error": error}).encode(), status=f"{status} No")
+    model(said)
+    told = ask()
+    assert (told.status_code, told.json["error"]["code"]) == (400, "context_length_exceeded")
+    model(said, name="roomy", context_fallbacks=["huge"])
+    model(completion(), name="huge")
+    assert ask(model="roomy").status_code == 200
+
+
+def test_what_one_upstream_finds_too_large_another_may_take(ask, model, calls):
+    model(answer(b"", status="413 Too Large"), completion())
+    assert ask().status_code == 200
+    model(answer(b"", status="413 Too Large"), name="alone")
+    assert ask(model="alone").status_code == 413
+    # It is well all the same.
+    assert [ask(model="alone").status_code for _ in range(4)] == [413] * 4
+
+
+def test_a_client_in_a_hurry_is_answered_in_time_and_the_upstream_is_not_blamed(ask, model, calls):
+    may_answer = threading.Event()
+
+    def talk(connection, _request):
+        may_answer.wait(20)
+        connection.sendall(completion())
+
+    slow, other = model(talk, completion())
+    hurried = {"x-gateway-timeout": "0.2"}
+    answers = [ask(headers=hurried) for _ in range(4)]
+    assert {(one.status_code, one.json["error"]["code"]) for one in answers} == {(504, "upstream_timeout")}
+    assert (len(slow.requests), len(other.requests)) == (4, 0)
+    may_answer.set()
+    assert ask(headers={"x-gateway-timeout": "1e9"}).status_code == 200
+    assert len(slow.requests) == 5
+    odd = [ask(headers={"x-gateway-timeout": wanted}).json["error"]["param"] for wanted in ("soon", "0", "-1", "nan")]
+    assert odd == ["x-gateway-timeout"] * 4
+
+
 def test_administrators_hear_once_of_an_upstream_that_refuses_the_hub(ask, model, hub, make_user):
     root, _ = make_user("root", admin=True), make_user("bob")
     model(answer(b"", status="401 No"), completion())
