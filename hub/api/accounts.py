@@ -12,6 +12,7 @@ from hub.accounts.authentication import change_password
 from hub.accounts.models import TokenScope
 from hub.accounts.passwords import hash_password
 from hub.accounts.policy import Actor
+from hub.accounts.service import device_logins
 from hub.accounts.service.invitations import accept
 from hub.accounts.service.second_factors import remember_device
 from hub.accounts.service.sessions import csrf_token_of
@@ -189,13 +190,18 @@ def list_tokens(query: dict[str, Any], username: str) -> dict[str, Any]:
 @blp.arguments(schemas.TokenBody)
 @blp.response(200, enveloped(schemas.NewTokenSchema))
 def create_token(body: dict[str, Any], app: str, name: str) -> dict[str, Any]:
-    """Make a token for oneself; the answer is the only one that holds its value."""
+    """Make a token for oneself; the answer is the only one that holds its value.
+
+    With ``user_code``, the program that shows this code is given it as well (`hf auth login`).
+    """
     actor = current_actor()
     with unit_of_work(current_context()) as work:
+        user, typed = service.get_own_user(work, actor=actor), body["user_code"]
         token, value = service.create_token(
             work,
             actor=actor,
-            user=service.get_own_user(work, actor=actor),
+            user=user,
+            value=device_logins.value_to_give(work, user=user, typed=typed) if typed else "",
             name=name,
             scope=TokenScope(body["permission"]),
             app=app,

@@ -19,6 +19,7 @@ from hub.compat import (
     information,
     infos,
     large_files,
+    oauth,
     people,
     raw,
     repositories,
@@ -52,11 +53,23 @@ _MODULES = (
     changes,
     repositories,
     account,
+    oauth,
     collections,
     discussions,
     attachments,
 )
 _NOTHING = "This hub has nothing at that address."
+# What the client has calls for and this hub does not keep or run. Source: Hugging Face contract, section 14.
+_UNSERVED = {
+    "buckets": "This hub keeps no buckets. Large files of models and datasets are kept in chunks here as well.",
+    "kernels": "This hub keeps no kernels. A model can hold any files.",
+    "papers": "This hub keeps no papers.",
+    "daily_papers": "This hub keeps no papers.",
+    "jobs": "This hub runs no jobs of huggingface_hub's.",
+    "scheduled-jobs": "This hub runs no jobs of huggingface_hub's.",
+}
+# Those of them that the client asks for by namespace and name, to see whether they are there.
+_NAMED = ("buckets", "kernels")
 _MODEL = "model"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # Below a prefix, and at the root of the hub: two rules a view, however many prefixes there are.
@@ -89,18 +102,35 @@ def _answer_the_rest(app: Flask) -> None:
     speak(blueprint, render_hub_error)
 
     def refuse(hub: str, rest: str) -> Response:
-        raise NotFound(_NOTHING, code=_code_of_missing())
+        code, message = _describe_missing()
+        raise NotFound(message, code=code)
 
     blueprint.add_url_rule("/<path:rest>", "refuse", refuse, methods=_METHODS)
     app.register_blueprint(blueprint)
 
     def render(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
         if status == 404:
-            return render_hub_error(status, _code_of_missing(), _NOTHING, details)
+            return render_hub_error(status, *_describe_missing(), details)
         return render_hub_error(status, code, message, details)
 
     # At the root a rule for all addresses would hide which methods the others have.
     speak_elsewhere(app, render, where=_OURS)
+
+
+def _describe_missing() -> tuple[str, str]:
+    """The code and the words for an address that nobody serves."""
+    words = _words()
+    unserved = _UNSERVED.get(words[1]) if words[0] == "api" and len(words) > 1 else None
+    if unserved is None:
+        return _code_of_missing(), _NOTHING
+    # Who wants to make one is told the words alone: that there is none yet is no news.
+    is_asked_for = words[1] in _NAMED and len(words) > 3 and request.method != "POST"
+    return "repository_not_found" if is_asked_for else "not_found", unserved
+
+
+def _words() -> list[str]:
+    """The segments of the request's address, below a prefix."""
+    return request.path.removeprefix(f"/{prefix()}" if prefix() else "").strip("/").split("/")
 
 
 def _code_of_missing() -> str:
@@ -122,8 +152,7 @@ def _code_of_missing() -> str:
 
 def _repository_named() -> list[str] | None:
     """The kind, the namespace and the name by which an address begins, or the kind and one word; None for others."""
-    words = request.path.removeprefix(f"/{prefix()}" if prefix() else "").strip("/").split("/")
-    context = current_context()
+    words, context = _words(), current_context()
     if words[0] == "api":
         kind = find_kind(context, words[1]) if len(words) > 2 else None
         return [kind.name, *words[2:4]] if kind else None

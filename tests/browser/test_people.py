@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from urllib.parse import urlencode
 
 from PIL import Image
 from playwright.sync_api import expect
@@ -103,6 +104,32 @@ def test_a_token_is_shown_once_and_works(open_window, person, hub_server):
     assert answer.status == 401
 
 
+def test_a_program_is_signed_in_by_the_code_that_it_shows(open_window, person, hub_server):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def ask():
+        asked = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": begun["device_code"]}
+        answer = hub_server.api.post("/hf/oauth/token", body=urlencode(asked).encode(), headers=form)
+        return answer.json.get("access_token") or answer.json["error"]
+
+    begun = hub_server.api.post("/hf/oauth/device", body=b"client_id=any", headers=form).json
+    window = open_window(person)
+    page = window.open("/settings/access-token?device=")
+    page.get_by_test_id("device.code").fill("BCDF-GHJK")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("device.fault")).to_be_visible()
+    assert window.find_barriers() == []
+    page.get_by_test_id("device.code").fill(begun["user_code"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("device.asks")).to_contain_text(begun["user_code"])
+    assert ask() == "authorization_pending"
+    page.get_by_test_id("token.create").click()
+    expect(page.get_by_test_id("token.row").filter(has_text="hf-")).to_be_visible()
+    expect(page.get_by_test_id("token.value")).to_have_text("")
+    answer = hub_server.api.get("/api/v1/whoami", headers={"Authorization": f"Bearer {ask()}"})
+    assert answer.data["username"] == person.name
+
+
 def test_an_organisation_is_made_filled_and_deleted(open_window, person, hub_server):
     guest = hub_server.new_account()
     name = f"org-{person.name}"
@@ -125,7 +152,8 @@ def test_an_organisation_is_made_filled_and_deleted(open_window, person, hub_ser
     page.get_by_test_id("confirm.word").fill(name)
     page.get_by_test_id("confirm.yes").click()
     expect(page).to_have_url(re.compile("/$"))
-    # What was told meanwhile is read by opening it.
+    # What was told meanwhile is read by opening it; a job tells it.
+    hub_server.rest()
     told = open_window(guest, size=NARROW)
     inbox = told.open("/notifications", page="N1")
     told.expect_fault("404")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.git import GitUser
+from tests.support.http import basic
 from tests.support.hub import Account, HubServer
 from tests.support.huggingface import HuggingFace
 from tests.support.lfs import oid_of
@@ -109,6 +110,28 @@ try:
 except EntryNotFoundError as error:
     answer(type(error).__name__)
 """
+
+
+def test_one_signs_in_by_a_code_on_a_page(hub, tmp_path):
+    alice = hub.new_account()
+    person = HuggingFace(tmp_path / "home", hub.url + "/hf")
+    # Without a terminal the client asks no question and begins at once.
+    process = person.start("hf", "auth", "login")
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if b"enter the code:" in line:
+                break
+        code = line.decode().rpartition(":")[2].strip()
+        headers = {"Authorization": basic(alice.name, alice.password)}
+        answer = hub.api.post("/api/v1/token/git/hf-laptop", {"user_code": code}, headers=headers)
+        assert answer.status == 200, answer.body
+        _, told = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 0, told
+    assert alice.name in person.hf("auth", "whoami").output
+    assert "hf-laptop" in person.hf("auth", "list").output
 
 
 def test_a_folder_goes_up_once_and_comes_down_whole(client, account, hub, name, folder, tmp_path):

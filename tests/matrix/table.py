@@ -208,6 +208,8 @@ _GROUPS: Mapping[Rule, str] = {
         GET /api/v1/tags/categories
         GET /api/v1/webhooks/topics
         POST {hub}/api/validate-yaml
+        POST {hub}/oauth/device
+        POST {hub}/oauth/token
         POST /api/v1/list/<collection:kind>_by_path
         POST /api/v1/repos/extra
     """,

@@ -47,10 +47,12 @@ def create_token(
     scope: TokenScope,
     app: str = "git",
     expires_at: datetime | None = None,
+    value: str = "",
 ) -> tuple[AccessToken, str]:
     """A new token and its value, which cannot be had again.
 
-    scope: a token of app "mirror" gets READ whatever is asked. expires_at: None for never.
+    scope: a token of app "mirror" gets READ whatever is asked. expires_at: None for never. value: as
+    ``device_logins.value_to_give`` has it; "": a new one.
     Raises Invalid, NotSignedIn, Denied (needs a token of scope admin, or a session); Conflict (``token_exists``;
     ``too_many_tokens``: the account has ``MAX_TOKENS`` good ones for this app).
     """
@@ -60,7 +62,7 @@ def create_token(
         raise Invalid(f"There are tokens for {' and '.join(APPS)} only.", code="token_app_invalid")
     _refuse_past(work, expires_at)
     _make_room(work, user, app)
-    value = uuid.uuid4().hex
+    value = value or uuid.uuid4().hex
     token = AccessToken(
         user_id=user.id,
         user=user,

@@ -42,3 +42,27 @@ def test_what_is_not_at_the_root_is_told_in_the_language_of_its_clients(call, cl
     assert "error" not in call("GET", "/api/v1/models/ada/none", None).json
     assert client.get("/none", headers={"Accept": "text/html"}).mimetype == "text/html"
     assert call("GET", "/models/ada/thing.git/info/refs?service=git-upload-pack", None).status_code == 200
+
+
+@pytest.mark.parametrize("root", ["", "/hf"])
+def test_what_clients_have_calls_for_and_this_hub_has_not_is_said_in_words(call, root):
+    for method, path, code, word in (
+        ("GET", "/api/buckets/ada/thing", "RepoNotFound", "buckets"),
+        ("GET", "/api/buckets/ada/thing/tree", "RepoNotFound", "buckets"),
+        ("DELETE", "/api/buckets/ada/thing", "RepoNotFound", "buckets"),
+        ("GET", "/api/buckets/ada", None, "buckets"),
+        ("POST", "/api/buckets/ada/thing", None, "buckets"),
+        ("GET", "/api/kernels/ada/thing", "RepoNotFound", "kernels"),
+        ("GET", "/api/kernels/ada/thing/revision/main", "RepoNotFound", "kernels"),
+        ("GET", "/api/jobs/ada", None, "jobs"),
+        ("POST", "/api/jobs/ada", None, "jobs"),
+        ("GET", "/api/jobs/hardware", None, "jobs"),
+        ("GET", "/api/jobs/ada/1/logs", None, "jobs"),
+        ("POST", "/api/scheduled-jobs/ada", None, "jobs"),
+        ("GET", "/api/daily_papers", None, "papers"),
+        ("GET", "/api/papers/search?q=x", None, "papers"),
+        ("GET", "/api/papers/2101.00001", None, "papers"),
+    ):
+        answer = call(method, root + path)
+        assert refusal(answer) == (404, code), path
+        assert f"no {word}" in answer.json["error"], path
