@@ -23,6 +23,7 @@ from hub.repos import branches, service
 from hub.repos.kinds import KINDS, RepositoryKind, find_kind
 from hub.repos.models import Repository
 from hub.repos.service import environment
+from hub.repos.service.wishes import Wishes, notes_of
 from hub.repos.starters import NewRepository, space_card
 
 blp = CompatBlueprint("repositories", __name__, description="Repositories as huggingface_hub manages them")
@@ -62,7 +63,9 @@ def _space_details(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _space_notes(body: dict[str, Any]) -> dict[str, Any]:
-    return environment.notes_for(current_context(), variables=body["variables"], secrets=body["secrets"])
+    notes = environment.notes_for(current_context(), variables=body["variables"], secrets=body["secrets"])
+    wishes = Wishes(body["hardware"] or "", body["sleepTimeSeconds"], body["storageTier"] or "")
+    return {**notes, **notes_of(wishes)}
 
 
 def _first_files(kind: RepositoryKind, body: dict[str, Any], namespace: str, name: str) -> dict[str, bytes]:

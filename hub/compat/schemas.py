@@ -192,7 +192,15 @@ class HubEntryBody(HubBody):
     description = _text(load_default=None, allow_none=True)
 
 
-class HubCreateBody(HubRepoBody):
+class HubSpaceWishes(HubBody):
+    """What a space is wished to be run on, at its making."""
+
+    hardware = _text("of a space, once something runs it", load_default=None, allow_none=True)
+    sleepTimeSeconds = fields.Integer(load_default=None, allow_none=True)
+    storageTier = _text(load_default=None, allow_none=True)
+
+
+class HubCreateBody(HubSpaceWishes, HubRepoBody):
     private = fields.Boolean(load_default=None, allow_none=True)
     visibility = _text("public or private; counts before 'private'", load_default=None, allow_none=True)
     sdk = _text("of a space", load_default=None, allow_none=True)
@@ -201,7 +209,7 @@ class HubCreateBody(HubRepoBody):
     variables = fields.List(fields.Nested(HubEntryBody), load_default=None, allow_none=True)
 
 
-class HubDuplicateBody(HubBody):
+class HubDuplicateBody(HubSpaceWishes):
     repository = _text("namespace/name of the copy; without a namespace the caller's", required=True)
     private = fields.Boolean(load_default=None, allow_none=True)
     visibility = _text("public or private; counts before 'private'", load_default=None, allow_none=True)

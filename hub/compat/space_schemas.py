@@ -11,6 +11,15 @@ class HubKeyBody(HubBody):
     key = fields.String(required=True)
 
 
+class HubHardwareBody(HubBody):
+    flavor = fields.String(required=True)
+    sleepTimeSeconds = fields.Integer(load_default=None, allow_none=True)
+
+
+class HubSleepBody(HubBody):
+    seconds = fields.Integer(required=True, metadata={"description": "-1: never"})
+
+
 # Entries by their names, which are the owner's to choose.
 ENTRIES = {
     "type": "object",

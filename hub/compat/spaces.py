@@ -1,7 +1,8 @@
 """What spaces are run with and what they are at, as huggingface_hub asks. Hugging Face contract, section 12.
 
-This hub keeps spaces and what they are to be run with; it runs none by itself. So what would start, stop or move one is
-refused with 400, which the client shows with our words; a status of 5xx it would ask for again and again.
+This hub keeps spaces, what they are to be run with, and what on; it runs none by itself: each is paused. What would
+start one or change a running one is refused with 400, which the client shows with our words; a status of 5xx it would
+ask for again and again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hub.repos import entries
 from hub.repos.models import Repository
 from hub.repos.service import environment
 from hub.repos.service.environment import SECRETS, VARIABLES, Entry
+from hub.repos.service.wishes import find_wishes, set_wishes
 
 blp = CompatBlueprint("spaces", __name__, description="What spaces are run with, and what they are at")
 
@@ -143,11 +145,12 @@ def runtime_view(context: Context, repository: Repository) -> dict[str, Any]:
         _, found = entries.read_entries(context, repository, revision=repository.default_branch, paths=[wanted])
     except NotFound:  # a branch without a commit
         found = []
+    wished = find_wishes(repository)
     return {
         "stage": "PAUSED" if found else "NO_APP_FILE",
-        "hardware": {"current": None, "requested": None},
-        "gcTimeout": None,
-        "storage": None,
+        "hardware": {"current": None, "requested": wished.flavor or None},
+        "gcTimeout": wished.sleep_s,
+        "storage": wished.storage or None,
         "devMode": False,
     }
 
@@ -156,12 +159,49 @@ def _refuse(place: Place) -> dict[str, Any]:
     with reading(current_context()) as work:
         require(work, current_actor(), Action.REPOSITORY_WRITE, place.load(work))
     raise Invalid(
-        "This hub keeps spaces but does not run them: there is nothing to start, stop or equip.",
+        "This hub keeps spaces but does not run them: there is nothing to start, mount or develop in.",
         code="spaces_not_run",
     )
 
 
-@blp.at(*(f"/{word}" for word in ("hardware", "sleeptime", "pause", "restart", "dev-mode")), method="POST")
+def _wish(place: Place, **changed: Any) -> dict[str, Any]:
+    context = current_context()
+    with unit_of_work(context) as work:
+        repository = set_wishes(work, actor=current_actor(), repository_id=place.load(work).id, **changed)
+    return runtime_view(context, repository)
+
+
+@blp.at("/hardware", method="POST")
+@blp.arguments(schemas.HubHardwareBody)
+@blp.response(200, schemas.HubRuntimeSchema)
+def ask_for_hardware(body: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Note what the space is to be run on once something runs it."""
+    sleep_s = body["sleepTimeSeconds"]
+    return _wish(place, flavor=body["flavor"], **({} if sleep_s is None else {"sleep_s": sleep_s}))
+
+
+@blp.at("/sleeptime", method="POST")
+@blp.arguments(schemas.HubSleepBody)
+@blp.response(200, schemas.HubRuntimeSchema)
+def ask_for_sleep(body: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Note after how long without a visit the space may sleep."""
+    return _wish(place, sleep_s=body["seconds"])
+
+
+@blp.at("/pause", method="POST")
+@blp.response(200, schemas.HubRuntimeSchema)
+def pause(place: Place) -> dict[str, Any]:
+    """What the space is at: where none runs, each is paused already."""
+    context = current_context()
+    with reading(context) as work:
+        repository = place.load(work)
+        require(work, current_actor(), Action.REPOSITORY_WRITE, repository)
+    if place.kind.name != "space":
+        raise NotFound(f"A {place.kind.name} is not run.", code="not_a_space")
+    return runtime_view(context, repository)
+
+
+@blp.at("/restart", "/dev-mode", method="POST")
 @blp.response(200, schemas.HubRuntimeSchema, description="where a hub runs spaces; this one refuses with 400")
 def change_runtime(place: Place) -> dict[str, Any]:
     """Refused: this hub does not run spaces."""

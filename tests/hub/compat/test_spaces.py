@@ -139,9 +139,38 @@ def test_spaces_are_searched_by_words_tags_and_sdk(call: Call, make_repository: 
 
 
 @pytest.mark.any_database
+def test_what_a_space_is_wished_to_run_on_is_kept(call: Call, space: Repository) -> None:
+    asked = call("POST", f"{BASE}/hardware", json={"flavor": "t4-small", "sleepTimeSeconds": 300}).get_json()
+    assert asked["hardware"] == {"current": None, "requested": "t4-small"}
+    assert call("POST", f"{BASE}/sleeptime", json={"seconds": -1}).get_json()["gcTimeout"] == -1
+    call("POST", f"{BASE}/variables", json={"key": "V", "value": "1"})
+    told = call("POST", f"{BASE}/pause").get_json()
+    assert (told["stage"], told["hardware"]["requested"], told["gcTimeout"]) == ("PAUSED", "t4-small", -1)
+    for word, wrong in (
+        ("hardware", {"flavor": "a b"}),
+        ("hardware", {"flavor": "x" * 65}),
+        ("hardware", {}),
+        ("sleeptime", {"seconds": -2}),
+        ("sleeptime", {"seconds": 10**9}),
+    ):
+        assert refusal(call("POST", f"{BASE}/{word}", json=wrong))[0] in (400, 422), wrong
+    for word in ("hardware", "sleeptime", "pause"):
+        body = {"flavor": "cpu-basic", "seconds": 1}
+        assert refusal(call("POST", f"{BASE}/{word}", "bob", json=body))[0] == 403
+        assert refusal(call("POST", f"/hf/api/models/ada/demo/{word}", json=body))[0] == 404
+    assert call("GET", f"{BASE}/runtime", None).get_json() == told
+    body = {"name": "made", "type": "space", "sdk": "gradio", "hardware": "cpu-upgrade", "storageTier": "small"}
+    assert call("POST", "/hf/api/repos/create", json=body | {"sleepTimeSeconds": 60}).status_code == 200
+    told = call("GET", "/hf/api/spaces/ada/made/runtime", None).get_json()
+    assert (told["hardware"]["requested"], told["gcTimeout"], told["storage"]) == ("cpu-upgrade", 60, "small")
+    assert refusal(call("POST", "/hf/api/repos/create", json=body | {"name": "bad", "hardware": "\0"}))[0] == 400
+    assert call("GET", "/hf/api/spaces/ada/bad").status_code == 404
+
+
+@pytest.mark.any_database
 def test_a_hub_that_runs_no_spaces_says_so(call: Call, space: Repository, write: Callable[..., str]) -> None:
-    for method, word in (("POST", "restart"), ("POST", "hardware"), ("PUT", "volumes"), ("DELETE", "volumes")):
-        answer = call(method, f"{BASE}/{word}", json={"flavor": "t4-small", "volumes": []})
+    for method, word in (("POST", "restart"), ("POST", "dev-mode"), ("PUT", "volumes"), ("DELETE", "volumes")):
+        answer = call(method, f"{BASE}/{word}", json={"enabled": True, "volumes": []})
         assert refusal(answer)[0] == 400
         assert "does not run" in answer.headers["X-Error-Message"]
     assert call("GET", f"{BASE}/runtime").get_json()["stage"] == "PAUSED"
