@@ -17,11 +17,11 @@ EVIL = b"<script>document.title = 'pwned'; fetch('/api/v1/user')</script>"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='90' height='40'><script>document.title='pwned'</script></svg>"
 
 
-@pytest.fixture
-def place(hub_server, person):
-    """The path of a repository with a commit of 5,000 changed files, and that commit."""
-    path = person.create_repository(f"files-{datetime.now(UTC):%H%M%S%f}")
-    folder = hub_server.repository_path(path)
+@pytest.fixture(scope="module")
+def place(single_hub, person):
+    """The path of a repository with a commit of 5,000 changed files, and that commit. Nobody changes it."""
+    path = person.create_repository("five-thousand")
+    folder = single_hub.repository_path(path)
     who = Signature("Ada", "ada@example.org", datetime.now(UTC))
 
     def commit(branch, parent, files, message):
@@ -101,7 +101,7 @@ def test_nothing_that_lies_in_a_file_runs(open_window, person, place):
 
 
 def test_several_files_are_chosen_and_downloaded_moved_and_deleted(open_window, person, single_hub, tmp_path):
-    path = person.create_repository(f"picked-{datetime.now(UTC):%H%M%S%f}")
+    path = person.create_repository("picked")
     files = [{"path": name, "content": f"{name}\n"} for name in ("a.txt", "b.txt", "c.txt", "docs/d.txt")]
     assert person.api.post(f"/api/v1/{path}/changes", {"message": "Files", "files": files}).status == 200
     window = open_window(person)
@@ -146,7 +146,7 @@ def test_several_files_are_chosen_and_downloaded_moved_and_deleted(open_window, 
 
 
 def test_a_commit_is_reverted_and_a_deleted_branch_comes_back(open_window, person):
-    path = person.create_repository(f"undone-{datetime.now(UTC):%H%M%S%f}")
+    path = person.create_repository("undone")
     for name in ("a.txt", "b.txt"):
         body = {"message": f"Write {name}", "files": [{"path": name, "content": "words\n"}]}
         commit_id = person.api.post(f"/api/v1/{path}/changes", body).json["data"]["commit_id"]

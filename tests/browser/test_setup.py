@@ -24,7 +24,7 @@ def push_by(commands: str, token: str, folder) -> subprocess.CompletedProcess[st
         **{f"GIT_{who}_{what}": f"ada@{what.lower()}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
     }
     return subprocess.run(
-        ["sh", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+        ["sh", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
     )
 
 

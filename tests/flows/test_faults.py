@@ -285,6 +285,8 @@ def test_a_job_whose_worker_is_killed_runs_again(own, hub):
             child.kill()
     with contextlib.suppress(psutil.NoSuchProcess):
         worker.kill()
+    # Half a minute without a sign of life goes by.
+    hub.execute("UPDATE jobs SET heartbeat_at = '2026-01-01 00:00:00' WHERE state = 'running'")
     wait_until(
         lambda: set(job_states(hub, "repos.after_push").values()) == {"succeeded"}, timeout_s=120, what="the job's end"
     )

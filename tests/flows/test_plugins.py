@@ -280,7 +280,7 @@ def test_every_replica_follows_whoever_imports_the_licence(
 ):
     shared = {
         "database_url": postgresql.url(postgresql.create_database()),
-        "redis_url": redis_server.url(2),
+        "redis_url": redis_server.url(4),
         "storage_url": s3_server.storage_url(s3_server.create_bucket()),
         "repositories_dir": tmp_path / "repositories",
         "secret_key": "the-same-for-all-replicas-of-this-hub",
