@@ -25,6 +25,7 @@ from plugins.inference.gateway.deployed import find_model, list_models
 from plugins.inference.gateway.draining import DrainedRelay, Drains, Watch
 from plugins.inference.gateway.faults import ClientGone, Fault
 from plugins.inference.gateway.forwarding import Forwarder
+from plugins.inference.gateway.late import LateCalls
 from plugins.inference.gateway.ledger import CLIENT_GONE, USUAL, Booking, Ledger
 from plugins.inference.gateway.readiness import Readiness
 from plugins.inference.gateway.routing import Router, session_of
@@ -93,6 +94,7 @@ class Caller:
         self.admitter = Admitter(context)
         self.recorder = Recorder(context)
         self.drains = Drains()
+        self.late = LateCalls(context)
         self.readiness = Readiness(context, self.settings)
         self._bearers = _Known(self._find_bearer)
         self._models = _Known(self._find_model)
@@ -214,6 +216,7 @@ class Caller:
             started_s,
             booking=client.booking,
             recorder=self.recorder,
+            late=self.late,
             end_user=end_user_of(asked.payload),
         )
         self.recorder.begin(model.name)
@@ -299,16 +302,17 @@ class Caller:
                 finally:
                     for server in ordered:
                         self.router.forget_try(server)
-                began_s = time.perf_counter()
+                began_s, tried = time.perf_counter(), served.servers
                 try:
                     served = self.readiness.again(served, check=client.check) if is_suited else None
                 except Fault as fault:
                     asleep, is_known, served = fault, False, None
                 finally:
                     ledger.upstream_s += time.perf_counter() - began_s
-                for server in served.servers if served is not None else ():
-                    # That it did not answer while it fell asleep says nothing of how it is.
-                    self.router.tell(server, is_good=True)
+                if served is not None:
+                    # That they did not answer while they fell asleep says nothing of how they are.
+                    for server in tried:
+                        self.router.tell(server, is_good=True)
         if is_known and not is_suited:
             raise kind.refuse(asked)
         if asleep is not None and not is_known:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from alembic import command
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from hypothesis import given
@@ -27,9 +28,12 @@ from hub.compute.models import Desired, Workload
 from hub.compute.service.reconciling import refresh
 from hub.compute.service.workloads import delete_workload, open_secrets
 from hub.compute.states import Code
+from hub.db import migrate
+from hub.db.engine import DATABASE
 from hub.db.uow import reading, unit_of_work
 from hub.metering.models import UsageEvent
 from hub.metering.service import tell_intervals
+from hub.plugin.discovery import find_installed
 from plugins.inference.deployments import service, versions
 from plugins.inference.deployments.models import Deployment
 from plugins.inference.deployments.shares import spread
@@ -367,6 +371,21 @@ def test_the_command_line_makes_divides_and_removes_versions(
     assert run("traffic", "1", "nonsense").exit_code == 2
     assert run("remove-version", "1", commits[0], "--yes").exit_code == 0
     assert commits[1][:12] in run("versions", "1").stdout
+
+
+@pytest.mark.each_database
+def test_deployments_of_an_older_hub_have_one_version_that_gets_all_calls(hub: Context, serve: Any, ask: Any) -> None:
+    serve()
+    before = _shown(ask("GET"))
+    database, branch = hub[DATABASE], find_installed()["inference"].find_branch()
+    assert branch is not None
+    migrate._run(database, branch, lambda config: command.downgrade(config, "0008_inference_spending"))
+    migrate.upgrade(database, branch)
+    assert migrate.differences(database, branch) == []
+    assert _shown(ask("GET")) == before
+    with reading(hub) as work:
+        found = service.get_deployment(work, actor=SYSTEM, deployment_id=1)
+    assert found.deployment.svc_name == found.workload.svc_name
 
 
 @given(st.dictionaries(st.integers(1, 50), st.integers(0, 100), min_size=1, max_size=10))
