@@ -50,6 +50,8 @@ class Gateway:
         self.caller = Caller(context)
         self._spool = context.settings.home / "incoming"
         self._kinds = {path: kind for kind in KINDS for path in kind.paths}
+        # What a process before this one could not write.
+        self.caller.late.begin()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ, self._spool)

@@ -13,6 +13,7 @@ from hub.plugin import Context
 from hub.plugin.metering import Usage, write_usage
 from plugins.inference.catalogue import Served, Server
 from plugins.inference.gateway.admission import Admission, Admitter
+from plugins.inference.gateway.late import AWAY, LateCalls
 from plugins.inference.gateway.usage import ESTIMATE, Heard, TokenUse, Use
 from plugins.inference.keys import Bearer
 from plugins.inference.metrics import Recorder, Seen
@@ -58,6 +59,7 @@ class Ledger:
     started_s: float = field(default_factory=time.perf_counter)
     booking: Booking = USUAL
     recorder: Recorder | None = None
+    late: LateCalls | None = None
     end_user: str = ""
     server: Server | None = None
     served: Served | None = None  # the model that answered: another one after a fallback
@@ -94,7 +96,7 @@ class Ledger:
         return self.counter.count(use, heard)
 
     def finish(self, use: Use, *, status: int = 200, error_code: str = "") -> None:
-        """Return when it is safe on disk what was used. Raises what keeps the database from taking it."""
+        """Return when it is safe on disk what was used. Raises what keeps it from being so."""
         if self._is_finished:
             return
         self._is_finished = True
@@ -136,7 +138,13 @@ class Ledger:
         id = self.admission.id if use.source or not self.booking.event_id else str(uuid.uuid4())
         call = self._row_of(use, status, error_code) | {"uuid": id}
         usages = [self._event_of(use, id, status)] if use.source else []
-        self.booking.write(self.context, *usages, beside={Call: [call]})
+        try:
+            self.booking.write(self.context, *usages, beside={Call: [call]})
+        except AWAY:
+            # What others write together with it is theirs to write again.
+            if self.late is None or self.booking.write is not write_usage:
+                raise
+            self.late.keep(usages, call)
 
     def _event_of(self, use: Use, id: str, status: int) -> Usage:
         served, server, measure = self.served or self.model, self.server, use.measure
