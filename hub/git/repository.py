@@ -199,11 +199,27 @@ def _iterate_refs(repository: pygit2.Repository, prefix: bytes) -> Iterator[tupl
 def list_branches(path: Path, *, offset: int = 0, limit: int = 100) -> Page[Branch]:
     """Some branches, the default one first and the others by name."""
     with open_repository(path) as repository:
-        head = str(repository.references["HEAD"].target)
-        refs = [ref for ref in repository.listall_references() if ref.startswith("refs/heads/")]
-        refs.sort(key=lambda ref: (ref != head, ref))
+        refs = _branch_refs(repository, repository.listall_references())
         found = [_describe_branch(repository, ref) for ref in refs[offset : offset + limit]]
         return Page([branch for branch in found if branch is not None], len(refs))
+
+
+def list_ref_names(path: Path, *, limit: int = 100) -> list[str]:
+    """The names of some branches, then of some tags, in the order of their lists; nothing of them is read."""
+    with open_repository(path) as repository:
+        refs = repository.listall_references()
+        branches, tags = _branch_refs(repository, refs), _tag_refs(refs)
+        names = [ref.removeprefix("refs/heads/") for ref in branches[:limit]]
+        return names + [ref.removeprefix("refs/tags/") for ref in tags[:limit]]
+
+
+def _branch_refs(repository: pygit2.Repository, refs: Iterable[str]) -> list[str]:
+    head = str(repository.references["HEAD"].target)
+    return sorted((ref for ref in refs if ref.startswith("refs/heads/")), key=lambda ref: (ref != head, ref))
+
+
+def _tag_refs(refs: Iterable[str]) -> list[str]:
+    return sorted((ref for ref in refs if ref.startswith("refs/tags/")), reverse=True)
 
 
 def find_branch(path: Path, name: str) -> Branch | None:
@@ -231,7 +247,7 @@ def _describe_branch(repository: pygit2.Repository, ref: str) -> Branch | None:
 def list_tags(path: Path, *, offset: int = 0, limit: int = 100) -> Page[Tag]:
     """Some tags, by name in reverse, so that later versions come before earlier ones."""
     with open_repository(path) as repository:
-        refs = sorted((ref for ref in repository.listall_references() if ref.startswith("refs/tags/")), reverse=True)
+        refs = _tag_refs(repository.listall_references())
         found = [_describe_tag(repository, ref) for ref in refs[offset : offset + limit]]
         return Page([tag for tag in found if tag is not None], len(refs))
 

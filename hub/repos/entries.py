@@ -16,7 +16,15 @@ from hub.base.names import normalise_path
 from hub.base.offload import offload
 from hub.git import tree
 from hub.git.history import log
-from hub.git.repository import find_revision, get_commit, list_branches, list_refs, list_tags, resolve_revision
+from hub.git.repository import (
+    find_revision,
+    get_commit,
+    list_branches,
+    list_ref_names,
+    list_refs,
+    list_tags,
+    resolve_revision,
+)
 from hub.git.types import Branch, Commit, EntryKind, Tag, TreeEntry, TreePage
 from hub.repos.contents import Directory
 from hub.repos.gates import check_content
@@ -183,6 +191,11 @@ def read_refs(context: Context, repository: Shown) -> tuple[Sequence[Branch], Se
 
 def _read_refs(path: Path) -> tuple[Sequence[Branch], Sequence[Tag]]:
     return list_branches(path, limit=MAX_REFS).items, list_tags(path, limit=MAX_REFS).items
+
+
+def read_ref_names(context: Context, repository: Shown, *, limit: int) -> list[str]:
+    """The names of so many branches, the default one first, and of so many tags: what a page lets one choose from."""
+    return offload(list_ref_names, repository_path(context.settings, repository), limit=limit)
 
 
 def read_other_refs(context: Context, repository: Shown, *, prefix: str) -> list[tuple[str, str]]:

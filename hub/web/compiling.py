@@ -1,12 +1,14 @@
-"""How templates become Python, in two ways cheaper than Jinja's own: a page says a thousand things.
+"""How templates become Python, in three ways cheaper than Jinja's own: a page says a thousand things.
 
 - What is said is made safe without a ``Markup`` for each of them: they are joined at once.
 - ``_``, ``icon`` and ``asset`` are called as what they are, without asking whether they want the context.
+- Members are looked for without an error for each that is a dictionary's and not an object's.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, nodes
@@ -53,7 +55,26 @@ class PageCode(CodeGenerator):
         self.write(")")
 
 
+_MISSING = object()
+
+
+def _create_getter(environment: Environment) -> Callable[[Any, str], Any]:
+    """``environment.getattr``, for ``a.b`` in a template: what that finds, in less time."""
+
+    def find(obj: Any, attribute: str) -> Any:
+        found = getattr(obj, attribute, _MISSING)
+        if found is not _MISSING:
+            return found
+        try:
+            return obj[attribute]
+        except (TypeError, LookupError, AttributeError):
+            return environment.undefined(obj=obj, name=attribute)
+
+    return find
+
+
 def install(environment: Environment) -> None:
     """Let an environment's templates be compiled so; before the first one is."""
     environment.code_generator_class = PageCode
+    environment.getattr = _create_getter(environment)  # type: ignore[method-assign]
     environment.text_of = text_of  # type: ignore[attr-defined]  # for the code that ``PageCode`` writes

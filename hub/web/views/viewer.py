@@ -14,7 +14,7 @@ from hub.base.errors import Conflict, HubError, Invalid, NotFound, Unprocessable
 from hub.base.paging import PageArgs
 from hub.http.actor import current_actor
 from hub.http.context import current_context
-from hub.repos.entries import read_refs
+from hub.repos.entries import read_ref_names
 from hub.repos.kinds import RepositoryKind
 from hub.web.pages import wants_part
 from hub.web.repository import RepositoryPage, open_page, render_repository_page
@@ -26,6 +26,8 @@ blueprint = Blueprint("tables", __name__)
 PER = 50
 # Drawn at a time. Source: the pages' contract, section 8.
 COLUMNS = 200
+# Branches, and as many tags, that one chooses from; the address takes any.
+REVISIONS = 100
 _WORDS_CHARS = {"search": 500, "where": 10_000, "orderby": 500, "ref": 255}
 
 
@@ -110,7 +112,6 @@ def _render(
     all_columns = page.columns if page is not None else state.columns
     first = _number("column", 0, least=0)
     shown = range(first, min(first + COLUMNS, len(all_columns)))
-    branches, tags = read_refs(current_context(), repo.shown)
     return render_repository_page(
         "viewer/_body.html" if wants_part() else "viewer/page.html",
         repo,
@@ -129,7 +130,7 @@ def _render(
         first_column=first,
         columns_at_once=COLUMNS,
         row=_shown_row(repo, asked, page),
-        revisions=[*(branch.name for branch in branches[:100]), *(tag.name for tag in tags[:100])],
+        revisions=read_ref_names(current_context(), repo.shown, limit=REVISIONS),
         quote_name=quote_name,
         failures=[each for each in found.failures if (each.config, each.split) == (asked.config, asked.split)],
     )

@@ -24,6 +24,7 @@ from hub.git.repository import (
     init_repository,
     is_empty,
     list_branches,
+    list_ref_names,
     list_refs,
     list_tags,
     maintain,
@@ -113,6 +114,9 @@ def test_branches_come_default_first_and_tags_latest_first(sandbox: Sandbox) -> 
     assert ([branch.name for branch in page.items], page.total) == (["main", "a"], 3)
     assert [branch.name for branch in list_branches(sandbox.path, offset=2).items] == ["z/deep"]
     assert [tag.name for tag in list_tags(sandbox.path).items] == ["v2", "v1"]
+    branches = [branch.name for branch in list_branches(sandbox.path).items]
+    assert list_ref_names(sandbox.path) == [*branches, "v2", "v1"]
+    assert list_ref_names(sandbox.path, limit=1) == [branches[0], "v2"]
     assert get_branch(sandbox.path, "z/deep").target == get_commit(sandbox.path, first)
     assert get_branch(sandbox.path, "refs/heads/main").name == "main"
     for lookup in (get_branch, get_tag):

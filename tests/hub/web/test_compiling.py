@@ -1,5 +1,5 @@
 import pytest
-from jinja2 import DictLoader, Environment
+from jinja2 import DictLoader, Environment, UndefinedError
 from markupsafe import Markup
 
 from hub.web.compiling import install
@@ -44,6 +44,34 @@ def render():
 )
 def test_what_is_said_is_safe_and_said_once(render, source, values, text):
     assert render(source, _=lambda english, **named: english % named, **values) == text
+
+
+class Thing:
+    one = 1
+
+    @property
+    def broken(self):
+        raise AttributeError("in the property")
+
+
+@pytest.mark.parametrize(
+    "source, text",
+    [
+        ("{{ d.one }}{{ d['one'] }}{{ o.one }}{{ o['one'] }}", "1111"),
+        ("{{ d.two }}|{{ o.two }}|{{ o.broken }}|{{ none.two is defined }}", "|||False"),
+        ("{{ d.items()|list }}", "[(&#39;one&#39;, 1)]"),  # the method, not a member of that name
+        ("{% for a in [d] %}{{ loop.index }}{{ loop.nowhere }}{{ a.one }}{% endfor %}", "11"),
+        ("{{ [d, o]|map(attribute='one')|list }}{{ d.none is none }}{{ d.one.real }}", "[1, 1]False1"),
+    ],
+)
+def test_members_are_found_as_jinja_finds_them(render, source, text):
+    values = {"d": {"one": 1}, "o": Thing()}
+    assert render(source, **values) == Environment(autoescape=True).from_string(source).render(**values) == text
+
+
+def test_a_member_of_nothing_is_a_fault(render):
+    with pytest.raises(UndefinedError, match="'nothing' is undefined"):
+        render("{{ nothing.at.all }}")
 
 
 def test_what_is_called_and_is_not_there_is_a_fault(render):
