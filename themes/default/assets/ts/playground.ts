@@ -1,23 +1,32 @@
 // The playground: one conversation with up to four models beside each other. What is said stays in this browser.
-import { ApiError } from "./lib/api";
 import { on } from "./lib/dom";
 import "./lib/markdown";
-import { type Model, renderMarkdown, showPlain, statsOf } from "./lib/playground/answers";
+import type { Model } from "./lib/playground/answers";
+import { setUpTray, sizeOf } from "./lib/playground/attachments";
 import * as chats from "./lib/playground/chats";
-import { codeOf } from "./lib/playground/code";
+import { codeOfChat, fillCode, leftOut } from "./lib/playground/code";
+import { faultOf } from "./lib/playground/faults";
 import { setUpHistory } from "./lib/playground/history";
 import { setUpPrompts, type Taken } from "./lib/playground/prompts";
+import { keepChat, listChats } from "./lib/playground/store";
 import { streamChat } from "./lib/playground/stream";
+import { addCalls } from "./lib/playground/tools";
+import { copyOf, drawAnswer, drawTurn, type Surroundings, within } from "./lib/playground/turns";
+import * as votes from "./lib/playground/votes";
 import { text } from "./lib/texts";
+import { tell } from "./lib/toasts";
+
+// Of what a request may have; the rest is for the words and what was said before.
+const FILES_SHARE = 0.6;
 
 const root = document.querySelector<HTMLElement>("[data-playground]");
 if (root) start(root);
 
 function start(root: HTMLElement): void {
-  const part = <E extends HTMLElement>(name: string) => root.querySelector(`[data-${name}]`) as E;
+  const part = <E extends HTMLElement>(name: string) => within<E>(root, name);
   const models = JSON.parse(document.getElementById("playground-models")?.textContent ?? "[]") as Model[];
   const byName = new Map(models.map((model) => [model.name, model]));
-  const { chatUrl = "", site = "", currency = "USD" } = root.dataset;
+  const { callUrl = "", site = "", currency = "USD", readinessUrl = "", keysUrl = "", mostBytes = "0" } = root.dataset;
   const columns = part("columns");
   const settings = part<HTMLFormElement>("settings");
   const composer = part<HTMLFormElement>("composer");
@@ -25,6 +34,9 @@ function start(root: HTMLElement): void {
   const send = part<HTMLButtonElement>("send");
   const stop = part<HTMLButtonElement>("stop");
   const add = part<HTMLButtonElement>("add-column");
+  const blind = part<HTMLButtonElement>("blind");
+  const ballot = part("ballot");
+  const tray = setUpTray(composer, draft, Number(mostBytes) * FILES_SHARE);
   // Of the answers that are on their way, by column.
   const running = new Map<number, AbortController>();
 
@@ -33,27 +45,98 @@ function start(root: HTMLElement): void {
   const first = models.find((model) => model.is_ready) ?? models[0];
   let chat = chats.newChat(wanted.length ? wanted.slice(0, chats.MOST_COLUMNS) : first ? [first.name] : []);
 
-  const copyOf = (name: string) =>
-    document.querySelector<HTMLTemplateElement>(`#${name}`)?.content.firstElementChild?.cloneNode(true) as HTMLElement;
-  const within = <E extends HTMLElement>(element: Element, name: string) =>
-    element.querySelector(`[data-${name}]`) as E;
+  const isHidden = () => Boolean(chat.isBlind) && !votes.isRevealed(chat);
+  let isRefused = false;
+  const keep = () =>
+    void keepChat(chat).then((isKept) => {
+      if (!isKept && !isRefused) tell(text("This browser does not keep the conversation: it has no room."));
+      isRefused = !isKept;
+    });
+
+  const around: Surroundings = {
+    models: byName,
+    currency,
+    places: { readiness: readinessUrl, keys: keysUrl },
+    isHidden,
+    deeds: {
+      edit(at, words) {
+        stopAll();
+        const files = chat.turns[at]?.files;
+        chats.branch(chat, at, { user: words, answers: chat.models.map(() => null), ...(files && { files }) });
+        askAll(at);
+      },
+      retry(at, place) {
+        // What came after it was said to another answer; both stay.
+        const turn = chat.turns[at];
+        if (!turn) return;
+        stopAll();
+        const { fork: _fork, vote: _vote, ...same } = turn;
+        chats.branch(chat, at, { ...same, answers: turn.answers.with(place, null) });
+        drawColumns();
+        void answer(at, place);
+      },
+      goOn(at, place) {
+        const found = chat.turns[at]?.answers[place];
+        if (!found) return;
+        const { text: words, reasoning, calls } = found;
+        const isAnswered = calls?.length && !found.error;
+        void answer(at, place, [...(found.before ?? []), ...(isAnswered ? [{ text: words, reasoning, calls }] : [])]);
+      },
+      goTo(at, way) {
+        stopAll();
+        chats.goTo(chat, at, way);
+        drawColumns();
+        keep();
+        turnElement(at, 0)?.querySelector<HTMLElement>("[data-ways] button:enabled")?.focus();
+      },
+      keep,
+    },
+  };
 
   // Columns
 
   function drawColumns(): void {
     columns.replaceChildren(...chat.models.map(drawColumn));
     columns.dataset["count"] = String(chat.models.length);
-    add.disabled = chat.models.length >= chats.MOST_COLUMNS;
+    add.disabled = chat.models.length >= chats.MOST_COLUMNS || isHidden();
+    blind.setAttribute("aria-pressed", String(Boolean(chat.isBlind)));
+    drawBallot();
     const url = new URL(location.href);
     url.searchParams.delete("model");
-    for (const name of chat.models) url.searchParams.append("model", name);
+    // The address does not tell either who is who.
+    const names = isHidden() ? [...chat.models].sort() : chat.models;
+    for (const name of names) url.searchParams.append("model", name);
     history.replaceState(history.state, "", url);
   }
 
   function drawColumn(name: string, place: number): HTMLElement {
     const column = copyOf("column-template");
     const choice = within<HTMLSelectElement>(column, "model");
-    const about = within(column, "about");
+    const letter = within(column, "letter");
+    const log = within(column, "log");
+    letter.hidden = !chat.isBlind;
+    letter.textContent = votes.letterOf(place);
+    if (isHidden()) choice.remove();
+    else {
+      drawChoice(choice, name, place);
+      within(column, "about").textContent = byName.get(name)?.about ?? "";
+    }
+    const remove = within<HTMLButtonElement>(column, "remove-column");
+    remove.hidden = chat.models.length < 2 || isHidden();
+    remove.addEventListener("click", () => {
+      stopAll();
+      chats.removeColumn(chat, place);
+      drawColumns();
+      keep();
+    });
+    const called = isHidden() ? votes.letterOf(place) : name;
+    log.setAttribute("aria-label", text("Conversation with {model}", { model: called }));
+    log.append(...chat.turns.map((_turn, at) => drawTurn(chat, at, place, around)));
+    within(column, "empty").hidden = chat.turns.length > 0;
+    return column;
+  }
+
+  function drawChoice(choice: HTMLSelectElement, name: string, place: number): void {
     choice.append(
       ...models.map((model) => {
         const state = model.is_asleep ? text("asleep") : model.is_ready ? "" : text("not served");
@@ -64,124 +147,78 @@ function start(root: HTMLElement): void {
     if (!byName.has(name)) choice.append(new Option(`${name} – ${text("not served")}`, name));
     choice.value = name;
     choice.setAttribute("aria-label", text("Model of column {place}", { place: place + 1 }));
-    about.textContent = byName.get(name)?.about ?? "";
     choice.addEventListener("change", () => {
       chat.models[place] = choice.value;
       drawColumns();
-      chats.keepChat(chat);
-      (columns.children[place]?.querySelector("[data-model]") as HTMLElement | null)?.focus();
+      keep();
+      columns.children[place]?.querySelector<HTMLElement>("[data-model]")?.focus();
     });
-    const remove = within<HTMLButtonElement>(column, "remove-column");
-    remove.hidden = chat.models.length < 2;
-    remove.addEventListener("click", () => {
-      stopAll();
-      chat.models.splice(place, 1);
-      for (const turn of chat.turns) turn.answers.splice(place, 1);
-      drawColumns();
-      chats.keepChat(chat);
-    });
-    const log = within(column, "log");
-    log.setAttribute("aria-label", text("Conversation with {model}", { model: name }));
-    log.append(...chat.turns.map((_turn, at) => drawTurn(at, place)));
-    const empty = within(column, "empty");
-    empty.hidden = chat.turns.length > 0;
-    return column;
   }
 
+  function addColumn(): boolean {
+    const unused = models.find((model) => !chat.models.includes(model.name));
+    const other = unused ?? models[0];
+    if (!other || chat.models.length >= chats.MOST_COLUMNS) return false;
+    chat.models.push(other.name);
+    return Boolean(unused);
+  }
   add.addEventListener("click", () => {
-    const unused = models.find((model) => !chat.models.includes(model.name)) ?? models[0];
-    if (!unused || chat.models.length >= chats.MOST_COLUMNS) return;
-    chat.models.push(unused.name);
+    addColumn();
     drawColumns();
-    (columns.lastElementChild?.querySelector("[data-model]") as HTMLElement | null)?.focus();
+    columns.lastElementChild?.querySelector<HTMLElement>("[data-model]")?.focus();
   });
 
-  // Turns
+  // Blind: the columns change places, and nothing tells whose they are, until there is a vote.
+  blind.addEventListener("click", () => {
+    const isBlind = !chat.isBlind;
+    // What was said so far is known to be whose it is.
+    if (isBlind || chat.turns.length) open(chats.newChat([...chat.models], chat));
+    if (isBlind) {
+      while (chat.models.length < 2 && addColumn());
+      chat.models = votes.shuffled(chat.models);
+    }
+    chat.isBlind = isBlind;
+    drawColumns();
+    draft.focus();
+  });
 
-  function drawTurn(at: number, place: number): HTMLElement {
-    const element = copyOf("turn-template");
+  function drawBallot(): void {
+    const at = chat.turns.length - 1;
     const turn = chat.turns[at];
-    within(element, "user").textContent = turn?.user ?? "";
-    within(element, "copy-user").dataset["copy"] = turn?.user ?? "";
-    within(element, "edit").addEventListener("click", () => edit(element, at));
-    within(element, "retry").addEventListener("click", () => retry(at, place));
-    drawAnswer(element, turn?.answers[place] ?? null, false);
-    return element;
+    const isDue = chat.models.length > 1 && !running.size && turn?.answers.every((one) => one && !one.error);
+    // Of a blind one the first vote says who is who; a second would know.
+    ballot.hidden = !isDue || Boolean(chat.isBlind && votes.isRevealed(chat) && !turn?.vote);
+    if (ballot.hidden || !turn) return;
+    const buttons = votes.drawVote(chat, turn.vote, (word) => {
+      if (turn.vote === word && !chat.isBlind) delete turn.vote;
+      else turn.vote = word;
+      drawColumns();
+      ballot.querySelector<HTMLElement>("[aria-pressed=true]")?.focus();
+      void keepChat(chat).then(drawStandings);
+    });
+    for (const button of buttons) {
+      if (button instanceof HTMLButtonElement) button.disabled = Boolean(chat.isBlind && turn.vote);
+    }
+    ballot.replaceChildren(...buttons);
   }
 
-  function drawAnswer(element: HTMLElement, answer: chats.Answer | null, isComing: boolean): void {
-    const place = within(element, "text");
-    const [before, words] = chats.splitThought(answer?.text ?? "");
-    const thought = [answer?.reasoning, before].filter(Boolean).join("\n");
-    within(element, "thought-box").hidden = !thought;
-    within(element, "thought").textContent = thought;
-    element.setAttribute("aria-busy", String(isComing));
-    if (isComing) showPlain(place, words);
-    else if (place.dataset["words"] !== words) renderMarkdown(place, words);
-    const fault = within(element, "error");
-    fault.hidden = !answer?.error;
-    within(element, "error-words").textContent = answer?.error ?? "";
-    within(element, "stats").textContent = answer
-      ? isComing && !answer.text && !answer.reasoning
-        ? text("waits for the first word …")
-        : statsOf(answer, byName.get(answer.model)?.prices ?? null, currency)
-      : "";
-    within(element, "tools").hidden = isComing || !answer;
-    within(element, "copy-answer").dataset["copy"] = words;
+  async function drawStandings(): Promise<void> {
+    part("standings").replaceChildren(...votes.drawStandings(votes.standingsOf(await listChats())));
+  }
+
+  // Asking
+
+  function askAll(at: number): void {
+    keep();
+    drawColumns();
+    for (const place of chat.models.keys()) void answer(at, place);
+    turnElement(at, 0)?.scrollIntoView({ block: "nearest" });
   }
 
   const turnElement = (at: number, place: number) =>
     columns.children[place]?.querySelector("[data-log]")?.children[at] as HTMLElement | undefined;
 
-  function edit(element: HTMLElement, at: number): void {
-    const form = copyOf("edit-template") as HTMLFormElement;
-    const field = within<HTMLTextAreaElement>(form, "words");
-    field.value = chat.turns[at]?.user ?? "";
-    const shown = within(element, "user-box");
-    shown.hidden = true;
-    shown.after(form);
-    field.focus();
-    const leave = () => {
-      form.remove();
-      shown.hidden = false;
-      within(element, "edit").focus();
-    };
-    within(form, "leave").addEventListener("click", leave);
-    form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") leave();
-    });
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      if (!field.value.trim()) return;
-      stopAll();
-      chat.turns.splice(at);
-      ask(field.value);
-    });
-  }
-
-  function retry(at: number, place: number): void {
-    // What came after it was said to another answer.
-    if (at < chat.turns.length - 1) {
-      stopAll();
-      chat.turns.splice(at + 1);
-      drawColumns();
-    }
-    void answer(at, place);
-  }
-
-  // Asking
-
-  function ask(words: string): void {
-    readSettings();
-    chat.turns.push({ user: words, answers: chat.models.map(() => null) });
-    chats.keepChat(chat);
-    drawColumns();
-    const at = chat.turns.length - 1;
-    for (const place of chat.models.keys()) void answer(at, place);
-    turnElement(at, 0)?.scrollIntoView({ block: "nearest" });
-  }
-
-  async function answer(at: number, place: number): Promise<void> {
+  async function answer(at: number, place: number, before: chats.Round[] = []): Promise<void> {
     const model = chat.models[place];
     const turn = chat.turns[at];
     const inChat = chat;
@@ -190,26 +227,29 @@ function start(root: HTMLElement): void {
     const control = new AbortController();
     running.set(place, control);
     showRunning();
-    const found: chats.Answer = { model, text: "", reasoning: "" };
+    const found: chats.Answer = { model, text: "", reasoning: "", ...(before.length && { before }) };
     turn.answers[place] = found;
     const began = performance.now();
     let isDrawing = false;
+    // Another conversation, or another way on, may be shown by now.
+    const isShown = () => chat === inChat && chat.turns[at] === turn;
     const draw = () => {
       isDrawing = false;
       const element = turnElement(at, place);
-      if (!element || chat !== inChat || found.totalMs !== undefined) return;
+      if (!element || !isShown() || found.totalMs !== undefined) return;
       const log = element.parentElement as HTMLElement;
       const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-      drawAnswer(element, found, true);
+      drawAnswer(element, chat, at, place, around, true);
       if (isAtEnd) log.scrollTop = log.scrollHeight;
     };
     draw();
     try {
       const members = { model, messages: chats.messagesOf(chat, place, at), ...chats.requestOf(chat.parameters) };
-      await streamChat(chatUrl, members, control.signal, (heard) => {
-        if (heard.text || heard.reasoning) found.firstMs ??= performance.now() - began;
+      await streamChat(callUrl, members, control.signal, (heard) => {
+        if (heard.text || heard.reasoning || heard.calls) found.firstMs ??= performance.now() - began;
         found.text += heard.text ?? "";
         found.reasoning += heard.reasoning ?? "";
+        if (heard.calls) addCalls(found, heard.calls);
         if (heard.usage) found.usage = heard.usage;
         if (heard.finish) found.finish = heard.finish;
         if (isDrawing) return;
@@ -218,26 +258,17 @@ function start(root: HTMLElement): void {
       });
     } catch (error) {
       if (control.signal.aborted) found.finish = "stopped";
-      else found.error = wordsOf(error);
+      else Object.assign(found, faultOf(error));
     }
     found.totalMs = performance.now() - began;
     if (running.get(place) === control) running.delete(place);
+    void keepChat(inChat);
     showRunning();
-    chats.keepChat(inChat);
     const element = turnElement(at, place);
-    if (element && chat === inChat) {
-      drawAnswer(element, found, false);
-      const log = element.parentElement as HTMLElement;
-      log.scrollTop = log.scrollHeight;
-    }
-  }
-
-  function wordsOf(error: unknown): string {
-    if (error instanceof SyntaxError) return text("The schema of the answer is no JSON.");
-    if (!(error instanceof ApiError)) return String(error);
-    const seconds = error.context["retryAfter"];
-    const later = seconds ? text("Try again in {seconds} s.", { seconds: String(seconds) }) : "";
-    return [error.message, later, error.code && `(${error.code})`].filter(Boolean).join(" ");
+    if (!element || !isShown()) return;
+    drawAnswer(element, chat, at, place, around, false);
+    const log = element.parentElement as HTMLElement;
+    log.scrollTop = log.scrollHeight;
   }
 
   function showRunning(): void {
@@ -245,6 +276,7 @@ function start(root: HTMLElement): void {
     stop.hidden = !isRunning;
     send.hidden = isRunning;
     root.dataset["running"] = String(isRunning);
+    drawBallot();
   }
 
   function stopAll(): void {
@@ -260,9 +292,17 @@ function start(root: HTMLElement): void {
   composer.addEventListener("submit", (event) => {
     event.preventDefault();
     const words = draft.value;
-    if (!words.trim() || running.size) return;
+    if (!(words.trim() || tray.count) || running.size) return;
+    const said = chat.turns.flatMap((turn) => turn.files ?? []);
+    if (said.reduce((sum, file) => sum + sizeOf(file), tray.size) > Number(mostBytes) * FILES_SHARE) {
+      tell(text("The files of this conversation are too large for one more request. Begin a new one."));
+      return;
+    }
+    readSettings();
+    const files = tray.take();
     draft.value = "";
-    ask(words);
+    chat.turns.push({ user: words, answers: chat.models.map(() => null), ...(files.length && { files }) });
+    askAll(chat.turns.length - 1);
   });
   draft.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -297,8 +337,8 @@ function start(root: HTMLElement): void {
   settings.addEventListener("input", () => {
     readSettings();
     showSchema();
-    chats.keepChat(chat);
   });
+  settings.addEventListener("change", keep);
   settings.addEventListener("submit", (event) => event.preventDefault());
 
   // Other conversations, code, prompts
@@ -313,17 +353,19 @@ function start(root: HTMLElement): void {
 
   on("click", "[data-new-chat]", () => {
     readSettings();
-    open(chats.newChat([...chat.models], chat));
+    const fresh = chats.newChat(chat.isBlind ? votes.shuffled(chat.models) : [...chat.models], chat);
+    if (chat.isBlind) fresh.isBlind = true;
+    open(fresh);
   });
   setUpHistory(document.getElementById("chats") as HTMLDialogElement, open);
 
   on("click", "[data-dialog=code]", () => {
     readSettings();
-    for (const [name, words] of Object.entries(codeOf(chat, site, draft.value.trim()))) {
-      const place = document.getElementById(`code-${name}`);
-      if (place) place.textContent = words;
-    }
+    showCode();
   });
+  const style = document.querySelector("[data-code-style]") as HTMLSelectElement;
+  const showCode = () => fillCode(codeOfChat(chat, site, style.value, draft.value.trim()), leftOut(chat, style.value));
+  style.addEventListener("change", showCode);
 
   const openPrompt = setUpPrompts(document.getElementById("prompts") as HTMLDialogElement, (taken: Taken) => {
     const fresh = chats.newChat([...chat.models], chat);
@@ -339,6 +381,7 @@ function start(root: HTMLElement): void {
   if (matchMedia("(width < 900px)").matches) settings.querySelector("details")?.removeAttribute("open");
   writeSettings();
   drawColumns();
+  void drawStandings();
   const prompt = asked.get("prompt");
   if (prompt) openPrompt(prompt);
   root.dataset["ready"] = "";

@@ -6,6 +6,7 @@ import type { Answer, Usage } from "./chats";
 export interface Model {
   name: string;
   about: string;
+  task: string;
   is_ready: boolean;
   /** A call wakes it, and waits for it. */
   is_asleep: boolean;
