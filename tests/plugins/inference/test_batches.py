@@ -319,7 +319,7 @@ def test_what_a_day_does_not_suffice_for_expires(begin, work_on, read_lines, cal
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("gateway_settings", [{"batch_slice_s": 1, "batch_parallel": 1}])
+@pytest.mark.parametrize("gateway_settings", [{"batch_slice_s": 2, "batch_parallel": 1}])
 def test_a_key_without_room_makes_its_batch_wait(begin, work_on, call, keep, make_key, serve, hub):  # noqa: F811
     serve(_answer_each)
     slow = make_key("slow", requests=3)
