@@ -76,5 +76,5 @@ def _create_getter(environment: Environment) -> Callable[[Any, str], Any]:
 def install(environment: Environment) -> None:
     """Let an environment's templates be compiled so; before the first one is."""
     environment.code_generator_class = PageCode
-    environment.getattr = _create_getter(environment)  # type: ignore[method-assign]
+    environment.getattr = _create_getter(environment)  # type: ignore[method-assign, assignment]
     environment.text_of = text_of  # type: ignore[attr-defined]  # for the code that ``PageCode`` writes
