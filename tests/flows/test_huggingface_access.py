@@ -123,6 +123,24 @@ except BadRequestError as error:
     restarted = str(error)
 told["spaces"] = [sorted(secrets), variables["MODEL"].value, variables["MODEL"].description,
                   api.get_space_runtime(space).stage, "does not run" in restarted]
+api.request_space_hardware(space, "t4-small", sleep_time=300)
+api.set_space_sleep_time(space, 600)
+paused = api.pause_space(space)
+told["wishes"] = [paused.stage, paused.hardware, paused.requested_hardware, paused.sleep_time]
+told["unserved"] = []
+for call in (
+    lambda: api.create_bucket(f"{me}/bucket"),
+    lambda: api.bucket_info(f"{me}/bucket"),
+    lambda: api.run_job(image="python:3.12", command=["true"], namespace=me),
+    lambda: list(api.list_jobs(namespace=me)),
+    lambda: list(api.list_papers(query="x")),
+):
+    try:
+        told["unserved"].append(repr(call()))
+    except HfHubHTTPError as error:
+        words = "no buckets", "no jobs", "no papers"
+        told["unserved"].append([type(error).__name__, [word for word in words if word in str(error)]])
+told["kernel"] = api.repo_exists(f"{me}/none", repo_type="kernel")
 api.move_repo(f"{me}/data", f"{me}/moved", repo_type="dataset")
 told["moved"] = api.dataset_info(f"{me}/data").id
 answer(told)
@@ -167,5 +185,15 @@ def test_collections_webhooks_and_spaces_are_managed(hub: HubServer, tmp_path: P
         ],
         "webhooks": [["repo", "discussion"], ["repo"], True, False, [True], owner.name],
         "spaces": [["S", "TOKEN"], name, "Which", "PAUSED", True],
+        "wishes": ["PAUSED", None, "t4-small", 600],
+        "unserved": [
+            ["HfHubHTTPError", ["no buckets"]],
+            # At the hub's root the client calls it BucketNotFoundError; below a path it does not know buckets.
+            ["RepositoryNotFoundError", ["no buckets"]],
+            ["HfHubHTTPError", ["no jobs"]],
+            ["HfHubHTTPError", ["no jobs"]],
+            ["HfHubHTTPError", ["no papers"]],
+        ],
+        "kernel": False,
         "moved": f"{owner.name}/moved",
     }
