@@ -144,12 +144,12 @@ def check_disk(context: Context) -> Check:
     settings = context.settings
     needed = settings.min_free_disk_bytes
     least, where = min((shutil.disk_usage(_existing(path)).free, path) for path in _places(context))
-    free = f"{least / 2**30:.1f} GiB are free at {where}"
+    size, advice = f"{least / 2**30:.1f}", "Free some space (`hub gc`), or enlarge the disk."
     if least < needed:
-        return fail("disk", f"{free}; writes are refused.", "Free some space (`hub gc`), or enlarge the disk.")
+        return fail("disk", f"{size} GiB are free at {where}; writes are refused.", advice)
     if least < 4 * needed:
-        return warn("disk", f"{free}.", "Free some space (`hub gc`), or enlarge the disk.")
-    return ok("disk", f"{free}.")
+        return warn("disk", f"{size} GiB are free at {where}.", advice)
+    return ok("disk", f"{size} GiB are free at {where}.")
 
 
 def _places(context: Context) -> list[Path]:

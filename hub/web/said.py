@@ -26,6 +26,8 @@ _SAID_PLACES = {"reason", "error", "message", "problem", "told", "said", "what",
 _MAX_DEPTH = 3
 # A template that says no more than this around its places fits sentences that are none of its own: "There is no {ref}."
 _MIN_CHARS = 20
+# What people wrote stands there, in as many words as they liked.
+_FREE_PLACES = {"title"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,12 @@ class _Template:
             found.append(text[at:next_at])
             at = next_at + len(literal)
         found.append(text[at:end])
-        if sum(map(len, self.literals)) < _MIN_CHARS and any(" " in value.strip() for value in found):
-            return None
-        return dict(zip(self.places, found, strict=True))
+        values = dict(zip(self.places, found, strict=True))
+        if sum(map(len, self.literals)) < _MIN_CHARS:
+            names = [value for place, value in values.items() if place not in _FREE_PLACES]
+            if any(" " in value.strip() for value in names):
+                return None
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,8 +53,8 @@ _ALERTS = (
     "{percent} % of the {bound} budget of the API key {key} of {owner} are spent",
     "{percent} % of the {bound} budget of the API key {key} of {owner} for {model} are spent",
     "{percent} % of the {bound} budget of the API keys that {user} made for {owner} are spent",
-    "{spent} of {limit} in the period {period} that began {moment} UTC.",
-    "{spent} of {limit} in the period {period} that began {moment} UTC. Further calls are refused.",
+    "{spent} of {limit} in the period {period} that began {moment}.",
+    "{spent} of {limit} in the period {period} that began {moment}. Further calls are refused.",
     "An upstream of the model {model} does not accept the hub's key",
     "An upstream of the model {model} lets the hub's key do too little",
     "An upstream of the model {model} has no such address",
@@ -62,6 +62,15 @@ _ALERTS = (
     "Upstream {number} {provider} answered with status {status}.",
     "soft",
     "hard",
+)
+# Editions, where messages go and how far workloads are kept apart: words that are data there.
+_WORDS = (
+    "Community Edition",
+    "Enterprise Edition",
+    "Lite",
+    "the log",
+    "1: own directory, environment and limits, but the hub's user; not a border against hostile code",
+    "3: a sandbox of its own (bubblewrap)",
 )
 # What werkzeug says of a request, and marshmallow of a member of one.
 _FAULTS = (
@@ -172,4 +181,4 @@ _PEOPLE = (
 _ROLES = ("owner", "admin", "write", "read")
 _KINDS = tuple(kind.title if kind.title[:2].isupper() else kind.title.lower() for kind in CORE_KINDS)
 
-ALSO_SAID = (*_NOTICES, *_ALERTS, *_FAULTS, *_FINDINGS, *_THINGS, *_PEOPLE, *_ROLES, *_KINDS)
+ALSO_SAID = (*_NOTICES, *_ALERTS, *_WORDS, *_FAULTS, *_FINDINGS, *_THINGS, *_PEOPLE, *_ROLES, *_KINDS)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
+from flask_babel import gettext
 
 from hub.assets.models_lineage import RelationType
 from hub.assets.service import relations
@@ -84,13 +85,14 @@ def _url(node: Node) -> str:
 
 def _drawn(graph: Graph) -> dict[str, Any]:
     """The graph as the script draws it."""
+    titles = {kind.name: gettext(kind.title) for kind in current_context()[KINDS].values()}
     return {
         "root": graph.root,
         "nodes": [
             {
                 "id": node.id,
                 "title": node.path,
-                "kind": node.kind,
+                "kind": titles.get(node.kind, node.kind),
                 "url": _url(node),
                 "form": "run" if node.run else "private" if node.is_private else "outside" if node.is_external else "",
                 "more": max(node.parents, node.children),

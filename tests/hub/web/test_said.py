@@ -23,6 +23,9 @@ CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9"}
         # What stands at a place stays as it is, even where it looks like a part of the sentence.
         ("ada opened an issue on ada/x: On models: bert", "ada 在 ada/x 创建了议题：On models: bert"),
         ("ada created the model ada/{0}%s", "ada 创建了模型 ada/{0}%s"),
+        # People's titles have as many words as they like; their names have none beside.
+        ("ada commented on ada/x: Losses of a late night", "ada 在 ada/x 发表了评论：Losses of a late night"),
+        ("somebody else commented on it: no name", None),
         # What the hub itself said at a place is said in Chinese, too.
         ("80 % of the soft budget of all API keys of acme are spent", "acme 的全部 API 密钥的软预算已用 80%"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from html import unescape
 
@@ -128,6 +129,11 @@ def test_lineage_is_a_list_and_a_graph(context, client, see, make_user, make_rep
     assert "ada/hidden" not in page
     assert "&lt;b&gt;" in page
     assert 'data-testid="lineage.add"' not in page
+    # The drawing says the same words as the list.
+    chinese = see("/models/ada/tuned/lineage", HTML | {"Accept-Language": "zh"})
+    drawn = json.loads(chinese.partition('id="lineage-data">')[2].partition("</script>")[0])
+    assert {node["kind"] for node in drawn["nodes"] if node["title"]} == {"模型"}
+    assert drawn["words"][drawn["edges"][0]["type"]] in chinese.partition('data-testid="lineage.table"')[2]
     own = see("/models/ada/tuned/lineage?depth=3&direction=up&type=finetune", HTML | headers)
     assert own.count('data-testid="lineage.deny"') == 2
     assert see("/models/ada/tuned/lineage?type=quantized&depth=x").count('data-testid="lineage.row"') == 0

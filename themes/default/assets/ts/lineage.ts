@@ -48,7 +48,15 @@ function drawNode(node: Node, x: number, y: number, isRoot: boolean): SVGElement
   return node.url ? draw("a", { ...place, href: node.url }, ...parts) : draw("g", place, ...parts);
 }
 
-function drawGraph(data: { root: string; nodes: Node[]; edges: Edge[] }): SVGSVGElement {
+interface Data {
+  root: string;
+  nodes: Node[];
+  edges: Edge[];
+  /** What the types of edges are called. */
+  words: Record<string, string>;
+}
+
+function drawGraph(data: Data): SVGSVGElement {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: "TB", nodesep: 24, ranksep: 56, marginx: 24, marginy: 24 });
   for (const node of data.nodes) graph.setNode(node.id, { width: WIDTH, height: HEIGHT });
@@ -66,7 +74,7 @@ function drawGraph(data: { root: string; nodes: Node[]; edges: Edge[] }): SVGSVG
     const middle = points[Math.floor(points.length / 2)] ?? { x: 0, y: 0 };
     svg.append(
       draw("path", { class: `edge ${edge.trusted ? "trusted" : ""}`, d: path }),
-      draw("text", { class: "edge-label", x: middle.x, y: middle.y - 3 }, edge.type.replace("_", " ")),
+      draw("text", { class: "edge-label", x: middle.x, y: middle.y - 3 }, data.words[edge.type] ?? edge.type),
     );
   });
   for (const node of data.nodes) {
