@@ -107,7 +107,8 @@ def test_a_supervisor_that_is_started_anew_keeps_what_ran_for_the_usual_while() 
 # On the machine
 
 _HOLD = """
-import http.server, socketserver, sys, time
+import http.server, socketserver, sys, threading
+go = threading.Event()
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -115,9 +116,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
+        if self.path == "/go":
+            go.set()
         if self.path == "/hold":
             self.wfile.flush()
-            time.sleep(%s)
+            go.wait()
         self.wfile.write(b"ok")
     def log_message(self, *_):
         pass
@@ -136,17 +139,21 @@ def compute(tmp_path: Path) -> Iterator[LocalCompute]:
 
 
 def elastic(svc_name: str = "web", *, most: int = 3, **changes: Any) -> WorkloadSpec:
-    """A service that answers, after eight seconds where it is asked to hold."""
-    argv = (sys.executable, "-c", _HOLD % 8, "{port}")
+    """A service that answers; where it is asked to hold, once it is asked to go on."""
+    argv = (sys.executable, "-c", _HOLD, "{port}")
     health = Health("/", ready_timeout_s=60, interval_s=1)
     return serving(svc_name, **{"argv": argv, "health": health, "replicas_max": most} | changes)
 
 
-def _wait(compute: LocalCompute, svc_name: str, count: int, *, calls: dict[str, int] | None = None) -> Status:
-    """Wait until so many instances answer, while so many calls are told."""
+def _wait(
+    compute: LocalCompute, svc_name: str, count: int, *, calls: dict[str, int] | None = None, wakes: bool = False
+) -> Status:
+    """Wait until so many instances answer, while so many calls are told. wakes: it may fall asleep before one looks."""
     found: list[Status] = []
 
     def has_come() -> bool:
+        if wakes:
+            compute.driver.wake(svc_name)
         if calls is not None:
             compute.driver.touch(svc_name, calls=calls)
         status = compute.driver.status(svc_name)
@@ -173,21 +180,21 @@ def test_instances_come_with_calls_survive_the_supervisor_and_go_after_their_las
     assert {number: compute.record("web", number).pid for number in range(3)} == pids
     answered: list[bytes] = []
 
-    def hold() -> None:
-        connection = http.client.HTTPConnection(last.removeprefix("http://"), timeout=60)
-        connection.request("GET", "/hold")
+    def ask(path: str) -> None:
+        connection = http.client.HTTPConnection(last.removeprefix("http://"), timeout=240)
+        connection.request("GET", path)
         answered.append(connection.getresponse().read())
 
-    caller = threading.Thread(target=hold)
+    caller = threading.Thread(target=ask, args=("/hold",))
     caller.start()
     # It gets no new calls, while it still answers one.
     alone = _wait(compute, "web", 1, calls={last: 1})
     assert alone.endpoint == first.endpoint
     assert alone.actual > 1
-    while caller.is_alive():
-        compute.driver.touch("web", calls={last: 1})
-        caller.join(0.5)
-    assert answered == [b"ok"]
+    assert caller.is_alive()
+    ask("/go")
+    caller.join()
+    assert answered == [b"ok"] * 2
     wait_until(lambda: not compute.record("web", 2).is_running, timeout_s=60, what="the last one to end")
     assert compute.record("web", 0).pid == pids[0]
     status = compute.driver.status("web")
@@ -222,8 +229,7 @@ def test_what_falls_asleep_wakes_as_one(compute: LocalCompute) -> None:
         timeout_s=60,
         what="it to sleep",
     )
-    compute.driver.wake("nap")
-    woken = _wait(compute, "nap", 1)
+    woken = _wait(compute, "nap", 1, wakes=True)
     assert (woken.actual, woken.desired) == (1, 1)
 
 

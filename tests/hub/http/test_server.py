@@ -34,13 +34,17 @@ class Web:
         wait_until(lambda: accepts_connections(self.port), what="the server")
 
     def connect(self):
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=120)
         return contextlib.closing(connection)
 
-    def worker(self):
-        """The worker's process, by its own word."""
+    def answerer(self):
+        """The id of the worker that answers now, by its own word; it may leave right after it."""
         with self.connect() as connection:
-            return psutil.Process(int(ask(connection, get("/"))[1]))
+            return int(ask(connection, get("/"))[1])
+
+    def worker(self):
+        """The worker's process."""
+        return psutil.Process(self.answerer())
 
     def starts(self):
         """The ids of the workers that have begun to start, in turn."""
@@ -58,7 +62,7 @@ def web(tmp_path_factory):
     server = Web(tmp_path_factory.mktemp("web"))
     yield server
     kill_family(server.process.pid)
-    server.process.wait(10)
+    server.process.wait(60)
 
 
 @pytest.fixture
@@ -67,7 +71,7 @@ def own_web(tmp_path):
     server = Web(tmp_path)
     yield server
     kill_family(server.process.pid)
-    server.process.wait(10)
+    server.process.wait(60)
 
 
 @pytest.fixture
@@ -250,7 +254,7 @@ def test_the_answer_is_closed_when_the_client_goes(web):
 def test_a_reload_is_heard_while_the_transfers_of_replaced_workers_still_run(own_web):
     content = hashlib.sha256(b"content").digest() * (1 << 19)  # 16 MiB: more than the sockets hold
     (own_web.directory / "file").write_bytes(content)
-    workers = [own_web.worker().pid]
+    workers = [own_web.answerer()]
     with contextlib.ExitStack() as stack:
         transfers = []
         for _ in range(3):
@@ -259,10 +263,10 @@ def test_a_reload_is_heard_while_the_transfers_of_replaced_workers_still_run(own
             transfers.append(connection.makefile("rb"))
             assert transfers[-1].readline().split()[1] == b"200"
             own_web.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: own_web.worker().pid not in workers, what="a new worker to answer")
+            wait_until(lambda: own_web.answerer() not in workers, what="a new worker to answer")
             # From now on nobody else answers.
-            workers.append(own_web.worker().pid)
-            assert {own_web.worker().pid for _ in range(20)} == {workers[-1]}
+            workers.append(own_web.answerer())
+            assert {own_web.answerer() for _ in range(20)} == {workers[-1]}
         assert all(psutil.pid_exists(pid) for pid in workers)
         for stream in transfers:
             assert stream.read().endswith(content)
@@ -272,14 +276,14 @@ def test_a_reload_is_heard_while_the_transfers_of_replaced_workers_still_run(own
 
 def test_the_end_cuts_off_the_transfers_of_replaced_workers_too(own_web):
     (own_web.directory / "file").write_bytes(bytes(16 * MIB))
-    first = own_web.worker().pid
+    first = own_web.answerer()
     with own_web.connect() as connection:
         connection.sendall(get("/file"))
         assert connection.recv(100)
         own_web.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: own_web.worker().pid != first, what="a new worker to answer")
+        wait_until(lambda: own_web.answerer() != first, what="a new worker to answer")
         own_web.process.send_signal(signal.SIGQUIT)
-        assert own_web.process.wait(30) == 0
+        assert own_web.process.wait(90) == 0
         wait_until(lambda: not is_alive(first), what="the replaced worker to end")
 
 
@@ -340,27 +344,27 @@ def test_headers_over_the_limit_are_refused(web):
 
 
 def test_a_reload_lets_running_answers_end_and_brings_a_new_worker(own_web):
-    first = own_web.worker().pid
+    first = own_web.answerer()
     with own_web.connect() as connection:
         connection.sendall(get("/wait"))
         wait_until((own_web.directory / "waiting").exists, what="the answer to begin")
         own_web.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: own_web.worker().pid != first, what="the new worker")
+        wait_until(lambda: own_web.answerer() != first, what="the new worker")
         (own_web.directory / "go").touch()
         assert read_answer(connection.makefile("rb")) == (200, b"ok")
     wait_until(lambda: not psutil.pid_exists(first), what="the old worker to be gone")
 
 
 def test_the_worker_of_now_answers_until_the_next_one_can(own_web):
-    first = own_web.worker().pid
+    first = own_web.answerer()
     (own_web.directory / "hold").touch()
     own_web.reload()
-    assert [own_web.worker().pid for _ in range(50)] == [first] * 50
+    assert [own_web.answerer() for _ in range(50)] == [first] * 50
     (own_web.directory / "hold").unlink()
     answers = [first]
     while answers[-1] == first:  # each is an answer: none is refused or cut off
-        answers.append(own_web.worker().pid)
-    answers += [own_web.worker().pid for _ in range(50)]
+        answers.append(own_web.answerer())
+    answers += [own_web.answerer() for _ in range(50)]
     # Not one of the old worker's after the first of the new one's.
     assert answers == sorted(answers, key=own_web.starts().index)
     assert own_web.starts() == [first, answers[-1]]
@@ -372,7 +376,7 @@ def test_requests_under_way_at_a_reload_are_answered(own_web):
     def go_on():
         while not stop.is_set():
             try:
-                answers.append(own_web.worker().pid)
+                answers.append(own_web.answerer())
             except Exception as error:
                 failures.append(repr(error))
 
@@ -381,52 +385,53 @@ def test_requests_under_way_at_a_reload_are_answered(own_web):
         client.start()
     try:
         for _ in range(3):
-            current = own_web.worker().pid
+            current = own_web.answerer()
             own_web.reload()
-            wait_until(lambda current=current: own_web.worker().pid != current, what="the next worker to answer")
+            wait_until(lambda current=current: own_web.answerer() != current, what="the next worker to answer")
     finally:
         stop.set()
         for client in clients:
             client.join()
     assert not failures
-    assert set(own_web.starts()) == set(answers)
+    # Each but the last, which had no time to, has answered.
+    assert set(own_web.starts()[:-1]) <= set(answers) <= set(own_web.starts())
 
 
 def test_where_the_next_worker_does_not_start_the_one_of_now_stays(own_web):
-    first = own_web.worker().pid
+    first = own_web.answerer()
     (own_web.directory / "broken").touch()
     own_web.reload()
     failed = own_web.starts()[-1]
     wait_until(lambda: not psutil.pid_exists(failed), what="the failed start to be seen")
-    assert {own_web.worker().pid for _ in range(20)} == {first}
+    assert {own_web.answerer() for _ in range(20)} == {first}
     # Nor does the server try again and again.
     assert own_web.starts() == [first, failed]
     (own_web.directory / "broken").unlink()
     own_web.reload()
-    wait_until(lambda: own_web.worker().pid not in (first, failed), what="the next worker to answer")
+    wait_until(lambda: own_web.answerer() not in (first, failed), what="the next worker to answer")
 
 
 def test_who_asks_for_a_reload_during_one_gets_another(own_web):
-    first = own_web.worker().pid
+    first = own_web.answerer()
     (own_web.directory / "hold").touch()
     own_web.reload()
     # The next worker may have read already what this one is asked for.
     own_web.process.send_signal(signal.SIGHUP)
-    assert own_web.worker().pid == first
+    assert own_web.answerer() == first
     (own_web.directory / "hold").unlink()
     wait_until(lambda: len(own_web.starts()) == 3, what="the second reload")
-    wait_until(lambda: own_web.worker().pid == own_web.starts()[-1], what="its worker to answer")
+    wait_until(lambda: own_web.answerer() == own_web.starts()[-1], what="its worker to answer")
     wait_until(lambda: not any(map(is_alive, own_web.starts()[:-1])), what="those before to end")
 
 
 def test_a_stop_during_a_reload_ends_all(own_web):
-    first = own_web.worker().pid
+    first = own_web.answerer()
     (own_web.directory / "hold").touch()
     own_web.reload()
     own_web.process.send_signal(signal.SIGTERM)
     wait_until(lambda: not is_alive(first), what="the worker of now to end")
     (own_web.directory / "hold").unlink()  # a start is not cut off: it ends, and answers nobody
-    assert own_web.process.wait(30) == 0
+    assert own_web.process.wait(90) == 0
     assert not any(map(is_alive, own_web.starts()))
 
 
@@ -440,7 +445,7 @@ def test_a_stop_lets_running_answers_end_and_waits_for_no_idle_connection(own_we
         (own_web.directory / "go").touch()
         assert read_answer(busy.makefile("rb")) == (200, b"ok")
         began = time.monotonic()
-        assert own_web.process.wait(30) == 0
+        assert own_web.process.wait(90) == 0
         assert time.monotonic() - began < 10
         assert idle.recv(1) == b""
 
@@ -467,7 +472,7 @@ def count():
 counter = gevent.spawn(count)
 with Database(sys.argv[1]).engine.connect() as connection:
     before = turns
-    connection.execute(text("SELECT pg_sleep(0.5)"))
+    connection.execute(text("SELECT pg_sleep(2)"))
     print(turns - before)
 """
 
@@ -475,7 +480,7 @@ with Database(sys.argv[1]).engine.connect() as connection:
 def test_waiting_for_postgresql_lets_other_requests_run(postgresql):
     url = postgresql.url("postgres").replace("postgresql://", "postgresql+psycopg://")
     command = [sys.executable, "-c", _WAIT_BESIDE, url]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     assert int(done.stdout) >= 5
 
 

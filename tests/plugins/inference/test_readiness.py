@@ -168,7 +168,7 @@ def test_the_driver_hears_how_many_calls_are_under_way_and_each_goes_to_the_leas
     def hold(name: str) -> Callable[..., None]:
         def talk(connection: Any, _request: bytes) -> None:
             asked[name] += 1
-            release.wait(30)
+            release.wait(120)
             connection.sendall(completion(name))
 
         return talk
@@ -187,5 +187,5 @@ def test_the_driver_hears_how_many_calls_are_under_way_and_each_goes_to_the_leas
     finally:
         release.set()
         for caller in callers:
-            caller.join(30)
+            caller.join(120)
     assert [answer.status_code for answer in answers] == [200] * 6
