@@ -102,6 +102,18 @@ _GIT = """
 
 
 @contextmanager
+def xet_sink() -> Iterator[Peer]:
+    """A CAS service that keeps nothing."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.xet_sink", str(port)])
+    try:
+        wait_until(lambda: accepts_connections(port), what="the sink")
+        yield Peer(f"http://127.0.0.1:{port}", process.pid)
+    finally:
+        stop(process)
+
+
+@contextmanager
 def nginx(directory: Path, *, files: Path, repositories: Path | None = None, more: str = "") -> Iterator[Peer]:
     """nginx that serves files below /files/ and, with ``repositories``, git's own HTTP backend by fcgiwrap.
 
