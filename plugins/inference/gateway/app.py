@@ -88,7 +88,7 @@ class Gateway:
         asked = kind.read(request, self.caller.settings)
         try:
             client = Client(
-                request.id, request.headers(), request.check_client, address=partial(self._address_of, request)
+                request.id, request.headers, request.check_client, address=partial(self._address_of, request)
             )
             return self.caller.call(kind, bearer, client, asked, headers)
         finally:

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from hub.plugin.objects import offload
-from hub.plugin.outgoing import Exchange, NoAnswer
+from hub.plugin.outgoing import Exchange
 from plugins.inference.catalogue import Served
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.answers import read_answer
+from plugins.inference.gateway.answers import read_answer, read_whole
 from plugins.inference.gateway.audio_lengths import find_seconds
 from plugins.inference.gateway.calls import Answer, Asked, CallKind, JsonPayload
 from plugins.inference.gateway.completions import model_of
@@ -63,30 +63,17 @@ class _Hearing(MediaCall):
         return recording.use()
 
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
-        with exchange:
-            if "json" in exchange.headers.get("content-type", "json"):
-                data = read_answer(
-                    ledger, exchange, limit_bytes=settings.max_answer_bytes, timeout_s=settings.answer_timeout_s
-                )
-                answer, use = Answer(msgspec.json.encode(data)), _heard(data)
-            else:
-                answer, use = Answer(_read_text(exchange, settings), _PLAIN), None
+        if "json" in exchange.headers.get("content-type", "json"):
+            data = read_answer(ledger, exchange, settings)
+            answer, use = Answer(msgspec.json.encode(data)), _heard(data)
+        else:
+            answer, use = Answer(read_whole(ledger, exchange, settings), _PLAIN), None
         ledger.mark_first_byte()
         ledger.finish(use or asked.own.use())
         return answer
 
     def relay(self, ledger: Ledger, exchange: Exchange, asked: Asked) -> MediaRelay:
         return MediaRelay(ledger, exchange, _heard, asked.own.use())
-
-
-def _read_text(exchange: Exchange, settings: InferenceSettings) -> bytes:
-    try:
-        body, is_whole = exchange.read(settings.max_answer_bytes, timeout_s=settings.answer_timeout_s)
-    except NoAnswer as error:
-        raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
-    if not is_whole:
-        raise faults.upstream_failed()
-    return body
 
 
 def _heard(said: dict[str, Any]) -> UnitUse | None:

@@ -53,10 +53,7 @@ class JsonCall(CallKind):
         return TokenUse(asked.prompt_tokens)
 
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
-        with exchange:
-            data = read_answer(
-                ledger, exchange, limit_bytes=settings.max_answer_bytes, timeout_s=settings.answer_timeout_s
-            )
+        data = read_answer(ledger, exchange, settings)
         finish_answer(ledger, data, prompt_tokens=asked.prompt_tokens)
         return Answer(msgspec.json.encode(data))
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hub.plugin.errors import HubError
+from hub.plugin.outgoing import NoAnswer
 from hub.plugin.wire import status_of
 
 LIMITED, TOO_LONG = "upstream_rate_limited", "context_length_exceeded"
@@ -154,6 +155,11 @@ def upstream_refused_key() -> Fault:
 
 def upstream_late() -> Fault:
     return Fault(504, "timeout_error", "upstream_timeout", "Who serves this model did not answer in time.")
+
+
+def no_answer(error: NoAnswer) -> Fault:
+    """Of an upstream that says nothing, or no more."""
+    return upstream_late() if error.is_late else upstream_failed()
 
 
 def all_unavailable() -> Fault:

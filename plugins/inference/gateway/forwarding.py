@@ -43,7 +43,7 @@ _TOO_LONG = re.compile(
 # Whoever has no room for so short a time is asked again where nobody else can be. Source: section 1.3.
 _MAX_PAUSE_S = 2
 _LOOK_S = 0.5
-_TO_UPSTREAM = frozenset({"openai-beta", "accept-language"})
+_TO_UPSTREAM = ("openai-beta", "accept-language")
 _MAX_MESSAGE_CHARS = 2000
 
 
@@ -153,7 +153,7 @@ class Forwarder:
         patience, is_hurried = self._patience_of(ledger, headers)
         payload = spoken.payload.encode(server.model_name)
         sent = {"Content-Type": payload.content_type, "X-Request-Id": ledger.request_id, **server.headers}
-        sent |= {name: value for name, value in headers.items() if name in _TO_UPSTREAM}
+        sent |= {name: value for name in _TO_UPSTREAM if (value := headers.get(name))}
         sent |= beside(spoken.headers, sent)
         url = endpoint_of(server.url, spoken.route)
         began_s = time.perf_counter()
@@ -181,7 +181,7 @@ class Forwarder:
                 self._router.forget_try(server)
             else:
                 self._router.tell(server, is_good=False)
-            raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
+            raise faults.no_answer(error) from error
         finally:
             ledger.upstream_s += time.perf_counter() - began_s
         if exchange.status in _GOOD:

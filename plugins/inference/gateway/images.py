@@ -52,10 +52,7 @@ class _Images(MediaCall):
         return MostUnits(PricedUnit.IMAGE, wanted.number, wanted.resolution, wanted.quality)
 
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
-        with exchange:
-            data = read_answer(
-                ledger, exchange, limit_bytes=settings.max_answer_bytes, timeout_s=settings.answer_timeout_s
-            )
+        data = read_answer(ledger, exchange, settings)
         pictures = data.get("data")
         if not isinstance(pictures, list):
             raise faults.upstream_failed()

@@ -6,25 +6,22 @@ Source: gateway contract, sections 1.4, 1.7 and 1.12.
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from hub.plugin import get_logger
 from hub.plugin.outgoing import Exchange, NoAnswer
 from plugins.inference.gateway import faults
 from plugins.inference.gateway.calls import CallKind, Sent
-from plugins.inference.gateway.events import DONE, BrokenStream, data_of, split_events
-from plugins.inference.gateway.faults import Fault
+from plugins.inference.gateway.events import DONE, data_of, split_events
+from plugins.inference.gateway.faults import ClientGone
 from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
 from plugins.inference.gateway.multipart import FilePart, Form
+from plugins.inference.gateway.relays import StreamRelay, read_pieces
 from plugins.inference.gateway.usage import TokenUse, Use
 from plugins.inference.settings import InferenceSettings
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,64 +66,30 @@ def is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.lower() in ("true", "1"))
 
 
-def read_pieces(ledger: Ledger, exchange: Exchange) -> Iterator[bytes]:
-    """The upstream's bytes; the time that they are waited for is the upstream's. Raises NoAnswer."""
-    pieces = exchange.pieces()
-    while True:
-        began_s = time.perf_counter()
-        piece = next(pieces, None)
-        ledger.upstream_s += time.perf_counter() - began_s
-        if piece is None:
-            return
-        yield piece
-
-
-class MediaRelay:
+class MediaRelay(StreamRelay):
     """An upstream's stream of events, passed on as they are.
 
-    see: looks at each, and says what the call used once one of them tells. left: what is counted for a client that
-    hangs up, whose upstream has the whole request already.
+    see: looks at each, and says what the call used once one of them tells. left: what is counted where none does, also
+    for a client that hangs up: its upstream has the whole request already.
     """
 
     def __init__(self, ledger: Ledger, exchange: Exchange, see: Callable[[dict[str, Any]], Use | None], left: Use):
-        self._ledger, self._exchange, self._see, self._left = ledger, exchange, see, left
+        super().__init__(ledger, exchange)
+        self._see, self._left = see, left
         self._use: Use | None = None
 
-    def events(self) -> Generator[bytes, None, None]:
-        """What the client is sent. Closing it early closes the upstream."""
-        try:
-            with self._exchange:
-                yield from self._relay()
-            self._finish(200, "", self._use or self._left)
-        except GeneratorExit:
-            self._finish(CLIENT_GONE, "client_disconnected", self._use or self._left)
-            raise
-        except Fault as fault:
-            # Something was sent already, so the status is said: the error is an event.
-            self._finish(fault.status, fault.code or "", self._use or TokenUse())
-            yield b"data: " + fault.body + b"\n\n"
-        except Exception:
-            log.exception("stream_failed", request_id=self._ledger.request_id)
-            self._finish(500, "internal_error", self._use or TokenUse())
-            yield b"data: " + faults.internal().body + b"\n\n"
+    def use(self, status: int) -> Use:
+        if self._use is not None:
+            return self._use
+        return self._left if status in (200, CLIENT_GONE) else TokenUse()
 
-    def close(self) -> None:
-        """The end, whether or not anybody has begun to read. After ``events`` have ended it does nothing."""
-        self._exchange.close()
-        self._finish(CLIENT_GONE, "client_disconnected", self._use or self._left)
-
-    def _relay(self) -> Iterator[bytes]:
-        try:
-            for event in split_events(read_pieces(self._ledger, self._exchange)):
-                data = data_of(event)
-                if data is not None and data != DONE:
-                    self._look_at(data)
-                    self._ledger.mark_first_byte()
-                yield event + b"\n\n"
-        except NoAnswer as error:
-            raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
-        except BrokenStream:
-            raise faults.upstream_failed() from None
+    def pass_on(self) -> Iterator[bytes]:
+        for event in split_events(read_pieces(self.ledger, self.exchange)):
+            data = data_of(event)
+            if data is not None and data != DONE:
+                self._look_at(data)
+                self.ledger.mark_first_byte()
+            yield event + b"\n\n"
 
     def _look_at(self, data: bytes) -> None:
         try:
@@ -137,12 +100,6 @@ class MediaRelay:
             # What an upstream says of itself is not for clients.
             raise faults.upstream_failed()
         self._use = self._see(event) or self._use
-
-    def _finish(self, status: int, error_code: str, use: Use) -> None:
-        try:
-            self._ledger.finish(use, status=status, error_code=error_code)
-        except Exception:
-            log.exception("call_not_recorded", request_id=self._ledger.request_id)
 
 
 class Pipe:
@@ -171,9 +128,16 @@ class Pipe:
                 for piece in read_pieces(self._ledger, self._exchange):
                     self._ledger.mark_first_byte()
                     yield piece
+        except ClientGone as error:
+            self._ledger.finish(self._use, status=CLIENT_GONE, error_code="client_disconnected")
+            raise _broken("the client has hung up") from error
         except NoAnswer as error:
-            fault = faults.upstream_late() if error.is_late else faults.upstream_failed()
+            fault = faults.no_answer(error)
             self._ledger.finish(TokenUse(), status=fault.status, error_code=fault.code or "")
-            # Servers close the connection for this one without a word in their log.
-            raise ConnectionResetError(errno.ECONNRESET, "the upstream broke off") from error
+            raise _broken("the upstream broke off") from error
         self._ledger.finish(self._use)
+
+
+def _broken(why: str) -> OSError:
+    """Servers close the connection for this one without a word in their log."""
+    return ConnectionResetError(errno.ECONNRESET, why)

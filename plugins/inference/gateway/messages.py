@@ -107,10 +107,7 @@ class Messages(_Anthropic, CallKind):
         return Spoken(CHAT, JsonPayload(own.chat()))
 
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
-        with exchange:
-            data = read_answer(
-                ledger, exchange, limit_bytes=settings.max_answer_bytes, timeout_s=settings.answer_timeout_s
-            )
+        data = read_answer(ledger, exchange, settings)
         if _is_native(ledger):
             if not isinstance(data.get("content"), list):
                 raise faults.upstream_failed()

@@ -43,10 +43,7 @@ class Ocr(MediaCall):
         return UnitUse(PricedUnit.PAGE, asked.own)
 
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
-        with exchange:
-            data = read_answer(
-                ledger, exchange, limit_bytes=settings.max_answer_bytes, timeout_s=settings.answer_timeout_s
-            )
+        data = read_answer(ledger, exchange, settings)
         usage = data.get("usage")
         pages = read_quantity(usage.get("pages")) if isinstance(usage, dict) else None
         ledger.mark_first_byte()

@@ -111,10 +111,7 @@ class Responses(CallKind):
         return speak_chat(own.chat(), most)
 
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
-        with exchange:
-            data = read_answer(
-                ledger, exchange, limit_bytes=settings.max_answer_bytes, timeout_s=settings.answer_timeout_s
-            )
+        data = read_answer(ledger, exchange, settings)
         stamp = _stamp_of(ledger, asked)
         said = data.get("output") if stamp is not None else data.get("choices")
         use = use_of(ledger, read_usage(data.get("usage")), prompt=asked.prompt_tokens, said=said)
@@ -197,7 +194,7 @@ def _ask(context: Context, server: Server, method: str, id: str) -> dict[str, An
     try:
         status, found = ask_server(context, server, method, endpoint_of(server.url, f"{ROUTE}/{quote(id, safe='')}"))
     except NoAnswer as error:
-        raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
+        raise faults.no_answer(error) from error
     except Invalid as error:
         raise faults.upstream_failed() from error
     if status == 404:

@@ -7,23 +7,20 @@ reasoning, its text, its calls of tools. Here they are found; the protocols' own
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-from hub.plugin import get_logger
-from hub.plugin.outgoing import Exchange, NoAnswer
+from hub.plugin.outgoing import Exchange
 from plugins.inference.gateway import faults
-from plugins.inference.gateway.answers import read_pieces
 from plugins.inference.gateway.calls import Answer
-from plugins.inference.gateway.events import DONE, BrokenStream, data_of, split_events
-from plugins.inference.gateway.faults import ClientGone, Fault
-from plugins.inference.gateway.ledger import CLIENT_GONE, Ledger
+from plugins.inference.gateway.events import DONE, data_of, split_events
+from plugins.inference.gateway.faults import Fault
+from plugins.inference.gateway.ledger import Ledger
+from plugins.inference.gateway.relays import StreamRelay, read_pieces
 from plugins.inference.gateway.usage import Heard, TokenUse, Use, or_estimate, read_usage
-
-log = get_logger(__name__)
 
 REASONING, TEXT, REFUSAL, TOOL = "reasoning", "text", "refusal", "tool"
 # By which engines tell the word at which they stopped: vLLM, SGLang, llama.cpp.
@@ -304,75 +301,41 @@ def end_with(ledger: Ledger, said: Mapping[str, Any], use: Use, reason: str) -> 
     return answer
 
 
-@dataclass
-class VoicedRelay:
-    """An upstream's stream, said by a voice. As ``calls.Relay`` says, it finishes the ledger however it ends."""
+class VoicedRelay(StreamRelay):
+    """An upstream's stream, said by a voice."""
 
-    ledger: Ledger
-    exchange: Exchange
-    prompt_tokens: int
-    voice: Voice
+    def __init__(self, ledger: Ledger, exchange: Exchange, prompt_tokens: int, voice: Voice) -> None:
+        super().__init__(ledger, exchange)
+        self._prompt_tokens, self._voice = prompt_tokens, voice
+        self._use = TokenUse()
+        voice.heard = ledger.hear()
 
-    def __post_init__(self) -> None:
-        self.voice.heard = self.ledger.hear()
+    def use(self, status: int) -> TokenUse:
+        voice = self._voice
+        self.ledger.finish_reason = voice.finish_reason
+        self._use = self.ledger.count(voice.use(self._prompt_tokens), voice.heard)
+        return self._use
 
-    def events(self) -> Generator[bytes, None, None]:
-        """What the client is sent."""
-        voice = self.voice
-        try:
-            with self.exchange:
-                yield from self._relay()
-            # Before the last word, so that a client that has it finds the call in its account.
-            yield voice.end(self._finish(200, ""))
-        except ClientGone:
-            self._finish(CLIENT_GONE, "client_disconnected")
-        except GeneratorExit:
-            self._finish(CLIENT_GONE, "client_disconnected")
-            raise
-        except Fault as fault:
-            self._finish(fault.status, fault.code or "")
-            yield voice.fail(fault)
-        except Exception:
-            log.exception("stream_failed", request_id=self.ledger.request_id)
-            self._finish(500, "internal_error")
-            yield voice.fail(faults.internal())
+    def last_words(self) -> bytes:
+        return self._voice.end(self._use)
 
-    def close(self) -> None:
-        """The end, whether or not anybody has begun to read. After ``events`` have ended it does nothing."""
-        self.exchange.close()
-        self._finish(CLIENT_GONE, "client_disconnected")
+    def fail(self, fault: Fault) -> bytes:
+        return self._voice.fail(fault)
 
-    def _relay(self) -> Iterator[bytes]:
-        voice = self.voice
-        try:
-            for event in split_events(read_pieces(self.ledger, self.exchange)):
-                data = data_of(event)
-                if data == DONE:
-                    break
-                if data is None:
-                    yield voice.keep_alive()
-                elif said := self._say(data, event):
-                    self.ledger.mark_first_byte()
-                    yield said
-        except NoAnswer as error:
-            raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
-        except BrokenStream:
-            raise faults.upstream_failed() from None
+    def pass_on(self) -> Iterator[bytes]:
+        voice = self._voice
+        for event in split_events(read_pieces(self.ledger, self.exchange)):
+            data = data_of(event)
+            if data == DONE:
+                break
+            if data is None:
+                yield voice.keep_alive()
+                continue
+            found = read_json(data)
+            if not isinstance(found, dict):
+                raise faults.upstream_failed()
+            if said := voice.take(found, event):
+                self.ledger.mark_first_byte()
+                yield said
         if not voice.is_complete:
             raise faults.upstream_failed()
-
-    def _say(self, data: bytes, event: bytes) -> bytes:
-        found = read_json(data)
-        if not isinstance(found, dict):
-            raise faults.upstream_failed()
-        return self.voice.take(found, event)
-
-    def _finish(self, status: int, error_code: str) -> TokenUse:
-        self.ledger.finish_reason = self.voice.finish_reason
-        use = self.ledger.count(self.voice.use(self.prompt_tokens), self.voice.heard)
-        try:
-            self.ledger.finish(use, status=status, error_code=error_code)
-        except Exception:
-            # The client has its answer; that it was not counted is for the operator to see.
-            log.exception("call_not_recorded", request_id=self.ledger.request_id, tokens=use.total)
-        return use

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from hub.plugin.metering import Scene, Unit
 from plugins.inference.catalogue import Prices
@@ -39,7 +40,7 @@ class UnitUse:
         """No tokens."""
         return 0
 
-    @property
+    @cached_property
     def measure(self) -> Measure:
         unit, medium = _MEASURED[self.unit]
         details: Mapping[str, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from hub.plugin.metering import Scene, Tokens, Unit
@@ -68,7 +69,7 @@ class TokenUse:
     def total(self) -> int:
         return self.prompt + self.completion
 
-    @property
+    @cached_property
     def measure(self) -> Measure:
         tokens = Tokens(self.prompt, self.cached, self.cache_creation, self.completion)
         return Measure(Scene.TEXT, Unit.TOKEN, self.total, tokens, self.reasoning)

@@ -84,10 +84,7 @@ class Videos(MediaCall):
         return Spoken(route_of(server.url), asked.payload)
 
     def answer(self, ledger: Ledger, exchange: Exchange, asked: Asked, settings: InferenceSettings) -> Answer:
-        with exchange:
-            said = read_answer(
-                ledger, exchange, limit_bytes=settings.max_answer_bytes, timeout_s=settings.answer_timeout_s
-            )
+        said = read_answer(ledger, exchange, settings)
         provider_id = said.get("id") or said.get("task_id")
         status, seen = read_task(said)
         if not isinstance(provider_id, str) or not 0 < len(provider_id) <= 255 or status == FAILED:

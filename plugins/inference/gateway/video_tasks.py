@@ -291,7 +291,7 @@ class VideoTasks(Resource):
         try:
             exchange = _open(caller.context, row, rest="/content", query=variant, patience=_CONTENT_PATIENCE)
         except NoAnswer as error:
-            raise (faults.upstream_late() if error.is_late else faults.upstream_failed()) from error
+            raise faults.no_answer(error) from error
         kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
         if exchange.status != 200:
             exchange.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ _REASONS = {
 }
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
-Headers = Sequence[tuple[str, str]]
+Pairs = Sequence[tuple[str, str]]
 
 
 class _Source:
@@ -55,6 +55,30 @@ class _Source:
         return found
 
 
+class Headers(Mapping[str, str]):
+    """A request's headers, whichever letters a name is written in. Few are ever asked for, so none is made before."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._environ[_key_of(name)]
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._environ.get(_key_of(name), default)
+
+    def __iter__(self) -> Iterator[str]:
+        return (key[5:].lower().replace("_", "-") for key in self._environ if key[:5] == "HTTP_")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _key_of(name: str) -> str:
+    return f"HTTP_{name.upper().replace('-', '_')}"
+
+
 class Request:
     """What a client asks. spool: the folder for files that it sends."""
 
@@ -69,14 +93,12 @@ class Request:
 
     def header(self, name: str) -> str:
         """A header's value; "" without one."""
-        value: str = self._environ.get(f"HTTP_{name.upper().replace('-', '_')}", "")
-        return value
+        return self.headers.get(name) or ""
 
-    def headers(self) -> Mapping[str, str]:
-        """All of them, by their names in lower case."""
-        return {
-            name[5:].lower().replace("_", "-"): value for name, value in self._environ.items() if name[:5] == "HTTP_"
-        }
+    @property
+    def headers(self) -> Headers:
+        """All of them."""
+        return Headers(self._environ)
 
     def address(self, trusted_proxies: str) -> str:
         """Where the client is, as far as proxies that are trusted tell."""
@@ -158,7 +180,7 @@ class Request:
 def send(
     start_response: StartResponse,
     status: int,
-    headers: Headers,
+    headers: Pairs,
     body: bytes | Iterable[bytes],
     *,
     content_type: str = "application/json",
@@ -169,7 +191,7 @@ def send(
     return [body] if isinstance(body, bytes) else body
 
 
-def begin_stream(start_response: StartResponse, headers: Headers) -> None:
+def begin_stream(start_response: StartResponse, headers: Pairs) -> None:
     """The head of an answer that streams."""
     start_response(
         "200 OK",

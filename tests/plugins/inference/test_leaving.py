@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -64,11 +64,11 @@ def leave(gateway, make_key):
         thread = threading.Thread(target=post)
         with client, peer:
             thread.start()
-            assert slow.has_begun.wait(10)
+            assert slow.has_begun.wait(60)
             peer.close()
             yield
             slow.may_answer.set()
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
     return call
@@ -108,7 +108,7 @@ def test_an_engine_is_cut_off_and_nothing_is_booked(leave, serve, calls, hub):
     slow = Slow()
     serve(slow, provider="vllm")
     with leave(slow):
-        assert slow.is_cut.wait(10)
+        assert slow.is_cut.wait(60)
     [call] = calls()
     assert (call.status, call.usage_source, call.cost_nano) == (499, "", 0)
     with reading(hub) as work:
@@ -120,7 +120,7 @@ def test_of_too_many_at_once_the_rest_is_cut_off(leave, serve, calls, monkeypatc
     slow = Slow()
     serve(slow)
     with leave(slow):
-        assert slow.is_cut.wait(10)
+        assert slow.is_cut.wait(60)
     assert [(call.status, call.usage_source) for call in calls()] == [(499, "")]
 
 
@@ -145,6 +145,38 @@ def test_a_stream_that_has_not_begun_is_read_to_its_end_as_well(gateway, leave, 
         wait_until(calls, what="the stream to be read to its end")
     [call] = calls()
     assert (call.status, call.usage_source, call.completion_tokens) == (499, "upstream", 4)
+
+
+@pytest.mark.parametrize("more, content_type", [({"stream_format": "sse"}, "text/event-stream"), ({}, "audio/mpeg")])
+def test_a_listener_who_leaves_while_nothing_comes_is_no_failure(
+    gateway, make_key, serve, calls, caplog, more, content_type
+):
+    is_cut = threading.Event()
+
+    def talk(connection, _request):
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n".encode() + b'data: {"a": 1}\n\n')
+        while connection.recv(100):
+            pass
+        is_cut.set()
+        return False
+
+    serve(talk, provider="vllm")
+    client, peer = socket.socketpair()
+    with client, peer:
+        asked = {"model": "tiny", "input": "Say it."} | more
+        headers = {"Authorization": f"Bearer {make_key()}"}
+        environ = {"gunicorn.socket": client}
+        response = Client(gateway).post("/v1/audio/speech", json=asked, headers=headers, environ_overrides=environ)
+        pieces = response.iter_encoded()
+        assert b"data" in next(pieces)
+        peer.close()
+        with suppress(ConnectionResetError):
+            assert list(pieces) == []
+        response.close()
+    assert is_cut.wait(5)
+    [call] = calls()
+    assert (call.status, call.error_code, call.quantity) == (499, "client_disconnected", 7)
+    assert not [line for line in caplog.records if line.levelname == "ERROR"]
 
 
 class _Call:
