@@ -5,22 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from werkzeug.test import Client
 
-import plugins.inference as package
 from hub.accounts.models import User
 from hub.accounts.policy import SYSTEM
 from hub.base.context import Context
 from hub.base.outgoing import CHANNELS
 from hub.base.settings import SectionValues
-from hub.db import migrate
-from hub.db.engine import DATABASE
-from hub.db.revisions import Branch
 from hub.db.uow import reading, unit_of_work
 from plugins.inference.catalogue import ModelForm, UpstreamForm, create_model
 from plugins.inference.gateway.app import Gateway, create_gateway
@@ -86,11 +81,11 @@ def gateway_settings() -> Mapping[str, Any]:
 def hub(
     context: Context, redis_url: str, gateway_settings: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Context]:
-    """A hub with the plugin, its tables, and Redis. Figures are told when a test says so: the next one has a Redis."""
+    """A hub with the plugin, and Redis. Figures are told when a test says so: the next one has a Redis."""
     monkeypatch.setattr(Recorder, "_wake", lambda _recorder: None)
+    # What this process has told the administrators of another test's hub.
+    monkeypatch.setattr("plugins.inference.alerts._told", set())
     context.settings = dataclasses.replace(context.settings, redis_url=redis_url)
-    path = Path(package.__path__[0]) / "migrations"
-    migrate.upgrade(context[DATABASE], Branch.of_plugin("inference", path))
     start_host(context, SectionValues({"inference": gateway_settings}), plugins="inference")
     yield context
     context[CHANNELS].close()
