@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import lz4.frame
 from flask import Flask
@@ -13,9 +12,6 @@ from flask.testing import FlaskClient
 
 from hub.accounts.policy import SYSTEM
 from hub.base.context import Context
-from hub.db import migrate
-from hub.db.engine import DATABASE
-from hub.db.revisions import Branch
 from hub.db.uow import unit_of_work
 from hub.http import context as http_context
 from hub.http import errors
@@ -28,11 +24,7 @@ STORED, LZ4, BG4_LZ4 = 0, 1, 2
 
 
 def start_xnet(context: Context) -> Context:
-    """The hub of a test with the plugin's tables, the plugin running."""
-    import plugins.xnet as package
-
-    path = Path(package.__path__[0]) / "migrations"
-    migrate.upgrade(context[DATABASE], Branch.of_plugin("xnet", path))
+    """The hub of a test, whose database has the plugin's tables, with the plugin running."""
     start_host(context, plugins="xnet")
     return context
 

@@ -14,6 +14,9 @@ from hub.jobs.models import Job, JobState
 from hub.jobs.sweep import GRACE_S, sweep
 from tests.support.processes import accepts_connections, free_port, stop, wait_until
 
+# It is Redis that is lost; what the sweep asks the database is asked of both in its own tests.
+pytestmark = pytest.mark.any_database
+
 
 class OwnRedis:
     """A Redis with a log on disk, to be killed."""

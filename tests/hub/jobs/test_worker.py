@@ -38,6 +38,7 @@ def test_jobs_run_report_and_end(worker_context, start_worker, request_run, ende
     assert len(runs(tmp_path)) == 3
 
 
+@pytest.mark.any_database
 def test_a_delivery_that_comes_twice_runs_once(worker_context, start_worker, request_run, ended, tmp_path):
     job = request_run("note")
     worker_context[QUEUE].send(job)
@@ -49,6 +50,7 @@ def test_a_delivery_that_comes_twice_runs_once(worker_context, start_worker, req
     assert len(runs(tmp_path)) == 2
 
 
+@pytest.mark.any_database
 def test_a_failing_job_is_tried_again_in_the_worker(start_worker, request_run, ended, tmp_path):
     job = request_run("fail", times=2)
     start_worker()
@@ -56,6 +58,7 @@ def test_a_failing_job_is_tried_again_in_the_worker(start_worker, request_run, e
     assert runs(tmp_path) == [1, 2, 3]
 
 
+@pytest.mark.any_database
 def test_a_job_that_keeps_failing_ends_with_its_error_and_no_secret(start_worker, request_run, ended):
     job = request_run("fail", times=9)
     start_worker()
