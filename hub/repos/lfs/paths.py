@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -20,29 +20,33 @@ from hub.repos.models_upkeep import LFSUse
 # Of a repository and content.
 Held = tuple[int, str]
 _AT_ONCE = 500
-_MAX_WALKED = 100_000
+# As many as are walked through in a tenth of a second: what is told is one of the names, and the count needs none.
+_MAX_WALKED = 20_000
 
 
 def find_paths(context: Context, wanted: Collection[Held]) -> dict[Held, str]:
     """By repository and oid, a path that has the content: of the last look at all commits, or of the default branch.
 
-    What is on another branch only, and was not looked at, is left out.
+    What is on another branch only, and was not looked at, is left out. The files of each repository are gone through
+    once at most.
     """
     found: dict[Held, str] = {}
-    in_order = sorted(wanted)
-    for start in range(0, len(in_order), _AT_ONCE):
-        for repository_id, held in groupby(in_order[start : start + _AT_ONCE], itemgetter(0)):
-            paths = _find_in(context, repository_id, [oid for _, oid in held])
-            found.update(((repository_id, oid), path) for oid, path in paths.items())
+    for repository_id, held in groupby(sorted(wanted), itemgetter(0)):
+        paths = _find_in(context, repository_id, [oid for _, oid in held])
+        found.update(((repository_id, oid), path) for oid, path in paths.items())
     return found
 
 
-def _find_in(context: Context, repository_id: int, oids: Collection[str]) -> dict[str, str]:
+def _find_in(context: Context, repository_id: int, oids: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    sizes: dict[str, int] = {}
     with reading(context) as work:
-        used = select(LFSUse.oid, LFSUse.path).where(LFSUse.repository_id == repository_id, LFSUse.oid.in_(oids))
-        found: dict[str, str] = dict(work.rows(used))
-        left = select(LFSObject.oid, LFSObject.size_bytes).where(LFSObject.oid.in_({*oids} - {*found}))
-        sizes: dict[str, int] = dict(work.rows(left))
+        for start in range(0, len(oids), _AT_ONCE):
+            some = oids[start : start + _AT_ONCE]
+            used = select(LFSUse.oid, LFSUse.path).where(LFSUse.repository_id == repository_id, LFSUse.oid.in_(some))
+            found.update(dict(work.rows(used)))
+            left = select(LFSObject.oid, LFSObject.size_bytes).where(LFSObject.oid.in_({*some} - {*found}))
+            sizes.update(dict(work.rows(left)))
         repository = work.session.get(Repository, repository_id)
     if not sizes or repository is None:
         return found
