@@ -47,7 +47,7 @@ def test_progress_is_seen_while_the_job_runs_and_may_be_made_inside_a_unit_of_wo
     def work(job):
         with unit_of_work(job.context):
             job.progress(1, 2, "steps")
-        assert seen.wait(20)
+        assert seen.wait(60)
 
     define(work)
     job = ask("test.job")

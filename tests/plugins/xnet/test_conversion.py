@@ -138,7 +138,7 @@ def test_a_round_that_takes_long_goes_on_later_where_it_was(context, make_user, 
 
 @pytest.mark.slow
 def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(start_hub, tmp_path):
-    hub = start_hub(xnet_min_convert_bytes=1000)
+    hub = start_hub(xnet_min_convert_bytes=1000, ssh_port=0)
     ada = hub.new_account()
     path = ada.create_repository(private=True)
     chance = random.Random(5)
@@ -148,7 +148,7 @@ def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(star
     contents = [first, second, bytes(3 * MIB), b"small" * 100]
     oids = [upload(ada, path, content) for content in contents]
     hub.cli("xnet", "convert")
-    wait_until(lambda: count_files(hub) == 3, timeout_s=60, what="the contents to be cut")
+    wait_until(lambda: count_files(hub) == 3, what="the contents to be cut")
     figures = hub.cli_json("xnet", "status")
     assert (figures["files"], figures["file_bytes"]) == (3, sum(map(len, contents[:3])))
     # The second version brought next to nothing, the zeros less.
@@ -157,7 +157,7 @@ def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(star
     # Once more changes nothing.
     hub.cli("xnet", "convert")
     wait_until(lambda: not hub.rows("SELECT 1 FROM jobs WHERE state IN ('queued', 'running') AND name LIKE 'xnet%'"),
-               timeout_s=60, what="the second round")  # fmt: skip
+               what="the second round")  # fmt: skip
     assert hub.cli_json("xnet", "status") == figures
     # The client gets the edited version, of which one xorb has two pieces, by either form.
     for flags in ({"ENABLE_MULTIRANGE_FETCHING": "1"}, {"RECONSTRUCTION_API_VERSION": "1"}):
@@ -178,13 +178,13 @@ def test_what_came_whole_is_in_chunks_in_time_and_reads_the_same_ever_after(star
 
 @pytest.mark.slow
 def test_from_an_object_store_that_sends_by_itself_and_without_plain_copies(start_hub, s3_storage_url, tmp_path):
-    hub = start_hub(storage_url=s3_storage_url, xnet_keep_plain_copies=False)
+    hub = start_hub(storage_url=s3_storage_url, xnet_keep_plain_copies=False, ssh_port=0)
     ada = hub.new_account()
     path = ada.create_repository()
     content = random.Random(6).randbytes(2 * MIB)
     oid = upload(ada, path, content)
     hub.cli("xnet", "convert")
-    wait_until(lambda: hub.rows("SELECT oid FROM xnet_releases") == [(oid,)], timeout_s=60, what="the release")
+    wait_until(lambda: hub.rows("SELECT oid FROM xnet_releases") == [(oid,)], what="the release")
     ticket = ada.api.get(f"/api/{path}/xet-read-token/main").json
     [(raw,)] = hub.rows("SELECT hash FROM xnet_files")
     address = f"/xet/v1/reconstructions/{hash_to_text(bytes(raw))}"
