@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 # Loading a model takes some seconds on a machine that does much else.
 _LOADING_MS = 90_000
-_SHOWN = ("logs", "analysis", "settings")
+_SHOWN = ("logs", "analysis", "versions", "settings")
 _GGUF = "model.gguf"
 _TOKENS = re.compile(r"(\d+) \+ (\d+) tokens")
 
@@ -91,7 +91,21 @@ def test_a_model_is_deployed_with_its_button_and_answers_in_the_playground(
                 expect(page.get_by_test_id("endpoint.log")).to_contain_text("model loaded")
             if tab == "analysis":
                 expect(page.get_by_test_id("endpoint.calls")).to_have_text("1")
+            if tab == "versions":
+                expect(page.get_by_test_id("versions.percent-of")).to_have_text("100 %")
             assert visitor.find_barriers() == [], tab
+        # Whoever asks it while it is stopped is told, and wakes it from there.
+        visitor.expect_fault("503")
+        page.goto(place)
+        page.get_by_test_id("endpoint.playground").click()
+        page.get_by_test_id("playground.max-tokens").fill("8")
+        address = f"/api/v1/models/ada/small/run/{place.rpartition('/')[2]}"
+        assert ada.api.put(f"{address}/stop").status == 200
+        page.get_by_test_id("playground.draft").fill("Name a colour.")
+        page.keyboard.press("Enter")
+        page.get_by_test_id("playground.wake").click()
+        expect(page.get_by_test_id("playground.waking")).to_contain_text(re.compile(r", for \d+ s"))
+        expect(stats).to_contain_text(_TOKENS, timeout=_LOADING_MS)
         page.goto(place)
         page.get_by_test_id("endpoint.stop").click()
         expect(page.get_by_test_id("endpoint.status")).to_have_text("stopped", timeout=_LOADING_MS)

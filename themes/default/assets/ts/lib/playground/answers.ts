@@ -36,8 +36,11 @@ export function statsOf(answer: Answer, prices: Model["prices"], currency: strin
   const parts: string[] = [];
   const { usage, firstMs, totalMs } = answer;
   if (usage) {
+    const [prompt, completion] = [number(usage.prompt), number(usage.completion)];
     parts.push(
-      text("{prompt} + {completion} tokens", { prompt: number(usage.prompt), completion: number(usage.completion) }),
+      usage.completion
+        ? text("{prompt} + {completion} tokens", { prompt, completion })
+        : text("{count} tokens", { count: prompt }),
     );
     if (prices) parts.push(money(costOf(usage, prices), currency));
   }

@@ -24,9 +24,17 @@ const FORMATS: Record<string, string> = { mpeg: "mp3", "x-wav": "wav", wave: "wa
 
 export const addressOf = (file: Attachment): string => `data:${file.type};base64,${file.data}`;
 
-/** Sound as players take it: the page's rules let none play from a data address. */
-export function playable(data: string, type: string): string {
-  return URL.createObjectURL(new Blob([Uint8Array.from(atob(data), (one) => one.charCodeAt(0))], { type }));
+// A conversation is drawn again and again; a sound has one address all the while.
+const addresses = new WeakMap<Attachment, string>();
+
+/** Where players find a sound: the page's rules let none play from a data address. */
+function playable(file: Attachment): string {
+  const known = addresses.get(file);
+  if (known) return known;
+  const bytes = Uint8Array.from(atob(file.data), (one) => one.charCodeAt(0));
+  const made = URL.createObjectURL(new Blob([bytes], { type: file.type }));
+  addresses.set(file, made);
+  return made;
 }
 
 /** The word for a sound's kind: "audio/mpeg" is "mp3". */
@@ -78,7 +86,7 @@ export function drawFile(file: Attachment, remove?: () => void): HTMLElement {
   const box = make("div", { class: `attached ${file.kind}`, "data-testid": "playground.attached" });
   if (file.kind === "image") box.append(make("img", { src: addressOf(file), alt: file.name }));
   else if (file.kind === "audio" && !remove) {
-    box.append(make("audio", { src: playable(file.data, file.type), controls: "", "aria-label": file.name }));
+    box.append(make("audio", { src: playable(file), controls: "", "aria-label": file.name }));
   } else {
     const sign = icon(file.kind === "audio" ? "music" : "file-text");
     box.append(sign, make("span", { class: "clamp small" }, file.name));

@@ -46,7 +46,7 @@ function drawVectors({ asked, data }: Came): HTMLElement[] {
     "tr",
     {},
     make("th", { scope: "col" }, text("Text")),
-    ...vectors.map((_, at) => make("th", { scope: "col" }, String(at + 1))),
+    ...vectors.map((_, at) => make("th", { scope: "col", class: "number" }, String(at + 1))),
   );
   const rows = vectors.map((vector, at) => {
     const cells = vectors.map((other) => make("td", { class: "number" }, number(likeness(vector, other), 2)));
