@@ -18,7 +18,7 @@ from hub.plugin.settings import settings_of
 from plugins.inference.budgets import Purse
 from plugins.inference.happenings import TELL_JOB, BudgetReached
 from plugins.inference.models import Alert, ApiKey, ServedModel, Upstream
-from plugins.inference.money import NANO, Budget
+from plugins.inference.money import NANO, Budget, in_zone
 from plugins.inference.settings import InferenceSettings
 
 log = get_logger(__name__)
@@ -32,7 +32,7 @@ _MEANINGS = {401: "does not accept the hub's key", 403: "lets the hub's key do t
 
 def note_spending(context: Context, purse: Purse, namespace_id: int, budget: Budget, spent_nano: int) -> None:
     """Tell of the thresholds that this much has passed: of each bound of the highest, if nobody was told of it yet."""
-    start = budget.start_at(context.clock.now())
+    start = budget.start_at(context.clock.now(), purse.zone)
     bounds = [
         (bound, limit_nano, [percent for percent in thresholds if spent_nano * 100 >= percent * limit_nano])
         for bound, limit_nano, thresholds in (("soft", budget.soft_nano, SOFT), ("hard", budget.hard_nano, HARD))
@@ -84,12 +84,13 @@ def _tell_of_budget(work: UnitOfWork, purse: Purse, event: BudgetReached) -> Non
         name = work.session.scalar(select(User.name).where(User.id == purse.user_id))
         whose = f"the API keys that {name} made for {namespace.path}"
     currency = settings_of(work.context, InferenceSettings).currency
+    began = in_zone(event.started_at, purse.zone)
     spent = f"{event.spent_nano / NANO:.2f} of {event.limit_nano / NANO:.2f} {currency}"
     after = " Further calls are refused." if event.bound == "hard" and event.percent == 100 else ""
     _ask_to_tell(
         work,
         title=f"{event.percent} % of the {event.bound} budget of {whose} are spent",
-        summary=f"{spent} in the period {event.period} that began {event.started_at:%Y-%m-%d %H:%M} UTC.{after}",
+        summary=f"{spent} in the period {event.period} that began {began:%Y-%m-%d %H:%M} {purse.zone or 'UTC'}.{after}",
         namespace_id=event.namespace_id,
         user_id=purse.user_id or None,
     )

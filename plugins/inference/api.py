@@ -11,7 +11,7 @@ from hub.plugin.api import PREFIX, RepositoryBlueprint, current_actor, current_c
 from hub.plugin.db import UnitOfWork, reading, unit_of_work
 from hub.plugin.errors import NotFound
 from hub.plugin.policy import Namespace, Organization, User, require_site_admin
-from plugins.inference import catalogue, keys, schemas
+from plugins.inference import bounds, catalogue, keys, schemas
 from plugins.inference.catalogue import ModelForm, Prices, UpstreamForm
 from plugins.inference.keys import Limits
 from plugins.inference.limits import NO_POLICY, KeyRules, MinuteLimits, Policy, describe_rules, rules_of
@@ -201,7 +201,7 @@ def renew_builtin(uuid: str) -> dict[str, Any]:
 def show_budgets(uuid: str) -> dict[str, Any]:
     """What all API keys of a namespace together may spend."""
     with reading(current_context()) as work:
-        budgets = keys.get_owner_budgets(work, actor=current_actor(), namespace=find_namespace(work, uuid))
+        budgets = bounds.get_owner_budgets(work, actor=current_actor(), namespace=find_namespace(work, uuid))
         return ok(budget_views(budgets))
 
 
@@ -212,7 +212,7 @@ def set_budgets(body: dict[str, Any], uuid: str) -> dict[str, Any]:
     """Say what all API keys of a namespace together may spend."""
     with unit_of_work(current_context()) as work:
         namespace = find_namespace(work, uuid)
-        budgets = keys.set_owner_budgets(work, actor=current_actor(), namespace=namespace, budgets=budgets_of(body))
+        budgets = bounds.set_owner_budgets(work, actor=current_actor(), namespace=namespace, budgets=budgets_of(body))
         return ok(budget_views(budgets))
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from hub.plugin import Context
 from hub.plugin.counters import Redis, RedisError, connect_redis
 from hub.plugin.db import UnitOfWork, reading
 from plugins.inference.models import Call, SpentDay
-from plugins.inference.money import Budget
-from plugins.inference.spending import midnight, read_summed_before
+from plugins.inference.money import Budget, read_budgets
+from plugins.inference.spending import midnight, read_until
 
 _DAY = timedelta(days=1)
 # Ids of calls that a question names at once.
@@ -27,12 +27,13 @@ _IDS_AT_ONCE = 500
 class Purse:
     """Whose budgets these are: of a key (kind "key", its id), a key's calls of some models ("model", the key's id and
     the models' name, with "*"), an account ("owner", its UUID), or a member of an organisation ("member", its UUID and
-    the user's id)."""
+    the user's id). zone: in which their days begin; "": in UTC."""
 
     kind: str
     id: int | str
     user_id: int = 0
     model: str = ""
+    zone: str = ""
 
     @property
     def whose(self) -> str:
@@ -46,37 +47,74 @@ class Purse:
 
     def counter(self, budget: Budget, now: datetime) -> str:
         """The name of the counter of the period of this moment."""
-        start = int(budget.start_at(now).timestamp())
+        start = int(budget.start_at(now, self.zone).timestamp())
         return f"hub:inference:spent:{{{self.kind}:{self.word}}}:{budget.period}:{start}"
 
-    def owns(self, model: type[Call | SpentDay]) -> ColumnElement[bool]:
-        """Of calls, or of sums of days: those that it pays for, of whichever model."""
-        if self.kind in ("key", "model"):
-            return model.key_id == self.id
-        if self.kind == "member":
-            return and_(model.owner_uuid == self.id, model.user_id == self.user_id)
-        return model.owner_uuid == self.id
+    def takes(self, *words: Any) -> bool:
+        """Whether calls of its key or account are its own; words: of them, as ``_COLUMNS`` names them."""
+        if self.model:
+            return fnmatchcase(words[0], self.model)
+        return self.kind != "member" or words[0] == self.user_id
+
+
+def budgets_of_key(
+    key_id: int, zone: str, budgets: Sequence[Mapping[str, Any]], model_budgets: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[Purse, Budget]]:
+    """What is kept of a key: its own budgets, then those of single models. zone: of its account."""
+    own = [(Purse("key", key_id, zone=zone), budget) for budget in read_budgets(budgets)]
+    names, bounds = model_budgets.keys(), read_budgets([*model_budgets.values()])
+    purses = (Purse("model", key_id, model=name, zone=zone) for name in names)
+    return [*own, *zip(purses, bounds, strict=True)]
+
+
+# By which columns of calls, and of sums of days, it is told whose they are; the first one has the purse's id.
+_COLUMNS = {
+    "key": ("key_id",),
+    "model": ("key_id", "model"),
+    "owner": ("owner_uuid",),
+    "member": ("owner_uuid", "user_id"),
+}
+
+
+def read_spent_of(
+    work: UnitOfWork, purses: Collection[Purse], since: datetime, until: tuple[date, date] | None = None
+) -> dict[Purse, int]:
+    """What each has spent since a moment, in billionths: a question or two for each kind of purse.
+
+    until: from ``read_until``, where it is known already.
+    """
+    spent = dict.fromkeys(purses, 0)
+    by_kind: dict[str, dict[int | str, list[Purse]]] = {}
+    for purse in spent:
+        by_kind.setdefault(purse.kind, {}).setdefault(purse.id, []).append(purse)
+    for table, column, conditions in _parts(until or read_until(work), since):
+        for kind, by_id in by_kind.items():
+            columns = [getattr(table, name) for name in _COLUMNS[kind]]
+            query = select(func.sum(column), *columns).where(columns[0].in_(by_id), *conditions).group_by(*columns)
+            for cost, id, *words in work.rows(query):
+                for purse in by_id[id]:
+                    if purse.takes(*words):
+                        spent[purse] += int(cost)
+    return spent
 
 
 def read_spent(work: UnitOfWork, purse: Purse, since: datetime, *, without: Collection[str] = ()) -> int:
     """What was spent since a moment, in billionths. without: UUIDs of calls that are left out."""
-    spent = 0
-    for table, column, conditions in _parts(work, since):
-        query = select(func.sum(column)).where(purse.owns(table), *conditions)
-        if purse.model:
-            by_model = work.rows(query.add_columns(table.model).group_by(table.model))
-            spent += sum(int(cost) for cost, model in by_model if fnmatchcase(model, purse.model))
-        else:
-            spent += _total(work, query)
-    if without:
-        spent -= read_cost(work, without, since)
-    return spent
+    spent = read_spent_of(work, [purse], since)[purse]
+    return spent - read_cost(work, without, since) if without else spent
 
 
-def _parts(work: UnitOfWork, since: datetime) -> Iterable[tuple[type[Call | SpentDay], Any, list[ColumnElement[bool]]]]:
-    """Where it is written what was spent: in calls, and of days that have long been over in their sums."""
-    summed_before = read_summed_before(work)
-    first = since.date() if since == midnight(since.date()) else since.date() + _DAY
+def _parts(
+    until: tuple[date, date], since: datetime
+) -> Iterable[tuple[type[Call | SpentDay], Any, list[ColumnElement[bool]]]]:
+    """Where it is written what was spent: in calls, and of days that have long been over in their sums.
+
+    A period may begin in the midst of a day of UTC. Once the calls of that day are swept, all of it counts: it is not
+    known any more when they were made.
+    """
+    summed_before, swept_before = until
+    is_whole = since == midnight(since.date()) or since.date() < swept_before
+    first = since.date() if is_whole else since.date() + _DAY
     if first < summed_before:
         yield SpentDay, SpentDay.cost_nano, [SpentDay.day >= first, SpentDay.day < summed_before]
         if since < midnight(first):
@@ -85,40 +123,14 @@ def _parts(work: UnitOfWork, since: datetime) -> Iterable[tuple[type[Call | Spen
     yield Call, Call.cost_nano, [Call.started_at >= since]
 
 
-def _total(work: UnitOfWork, query: Any) -> int:
-    [(total,)] = work.rows(query)
-    return int(total or 0)
-
-
 def read_cost(work: UnitOfWork, uuids: Collection[str], since: datetime) -> int:
     """What these calls have cost, of those that are written down and no older than a moment."""
     ids, total = [*uuids], 0
     for start in range(0, len(ids), _IDS_AT_ONCE):
         is_it = Call.uuid.in_(ids[start : start + _IDS_AT_ONCE])
-        total += _total(work, select(func.sum(Call.cost_nano)).where(is_it, Call.started_at >= since))
+        [(cost,)] = work.rows(select(func.sum(Call.cost_nano)).where(is_it, Call.started_at >= since))
+        total += int(cost or 0)
     return total
-
-
-def spent_by(work: UnitOfWork, kind: str, ids: Collection[int | str], since: datetime) -> dict[int | str, int]:
-    """What many keys (kind "key") or accounts ("owner") have spent; those that have spent nothing are left out."""
-    spent: dict[int | str, int] = {}
-    for model, column, conditions in _parts(work, since):
-        whose: ColumnElement[Any] = (model.key_id if kind == "key" else model.owner_uuid).expression
-        query = select(whose, func.sum(column)).where(whose.in_(ids), *conditions).group_by(whose)
-        for id, cost in work.rows(query):
-            spent[id] = spent.get(id, 0) + int(cost)
-    return spent
-
-
-def spent_on_models(work: UnitOfWork, key_ids: Collection[int], since: datetime) -> dict[int, dict[str, int]]:
-    """What many keys have spent on each model, by their ids; those that have spent nothing are left out."""
-    spent: dict[int, dict[str, int]] = {}
-    for table, column, conditions in _parts(work, since):
-        query = select(table.key_id, table.model, func.sum(column)).where(table.key_id.in_(key_ids), *conditions)
-        for id, model, cost in work.rows(query.group_by(table.key_id, table.model)):
-            of_key = spent.setdefault(id, {})
-            of_key[model] = of_key.get(model, 0) + int(cost)
-    return spent
 
 
 @dataclass(frozen=True)
@@ -152,10 +164,10 @@ def read_states(context: Context, budgets: Sequence[tuple[Purse, Budget]]) -> li
     states = []
     with reading(context) as work:
         for (purse, budget), (spent, held) in zip(budgets, counted, strict=True):
-            start = budget.start_at(now)
+            start = budget.start_at(now, purse.zone)
             if spent is None:
                 spent = read_spent(work, purse, start)
-            states.append(BudgetState(purse, budget, spent, held, start, budget.end_at(now)))
+            states.append(BudgetState(purse, budget, spent, held, start, budget.end_at(now, purse.zone)))
     return states
 
 

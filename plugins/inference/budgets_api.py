@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hub.plugin.api import PREFIX, RepositoryBlueprint, current_actor, current_context, enveloped, ok
+from hub.plugin.api import PREFIX, RepositoryBlueprint, current_actor, current_context, enveloped, ok, page_args
 from hub.plugin.db import reading, unit_of_work
-from plugins.inference import keys, schemas
+from plugins.inference import bounds, keys, schemas
 from plugins.inference.api import budget_views, budgets_of, find_namespace
-from plugins.inference.budgets import BudgetState, Purse, read_states
-from plugins.inference.limits import MinuteLimits, rules_of
+from plugins.inference.budgets import BudgetState, Purse, budgets_of_key, read_states
+from plugins.inference.limits import MinuteLimits
 from plugins.inference.money import Budget
 
 blp = RepositoryBlueprint(
@@ -46,10 +46,10 @@ def _state_view(state: BudgetState) -> dict[str, Any]:
 def show_key_budgets(uuid: str, key_id: int) -> dict[str, Any]:
     """How the budgets of an API key stand: its own, then those of single models."""
     with reading(current_context()) as work:
-        key = keys.read_key(work, actor=current_actor(), namespace=find_namespace(work, uuid), key_id=key_id)
-        own, by_model = keys.limits_of(key).budgets, rules_of(key).model_budgets
-    of_models = [(Purse("model", key_id, model=model), budget) for model, budget in by_model.items()]
-    return _states_of([*((Purse("key", key_id), budget) for budget in own), *of_models])
+        namespace = find_namespace(work, uuid)
+        key = keys.read_key(work, actor=current_actor(), namespace=namespace, key_id=key_id)
+        budgets = budgets_of_key(key.id, namespace.time_zone, key.budgets, key.model_budgets)
+    return _states_of(budgets)
 
 
 @blp.get(f"{_BUDGETS}/status")
@@ -58,8 +58,8 @@ def show_status(uuid: str) -> dict[str, Any]:
     """How the budgets of all API keys of a namespace together stand."""
     with reading(current_context()) as work:
         namespace = find_namespace(work, uuid)
-        budgets = keys.get_owner_budgets(work, actor=current_actor(), namespace=namespace)
-        purse = Purse("owner", namespace.uuid)
+        budgets = bounds.get_owner_budgets(work, actor=current_actor(), namespace=namespace)
+        purse = Purse("owner", namespace.uuid, zone=namespace.time_zone)
     return _states(purse, budgets)
 
 
@@ -68,7 +68,7 @@ def show_status(uuid: str) -> dict[str, Any]:
 def show_limits(uuid: str) -> dict[str, Any]:
     """What all API keys of a namespace together may do in a minute."""
     with reading(current_context()) as work:
-        limits = keys.get_owner_limits(work, actor=current_actor(), namespace=find_namespace(work, uuid))
+        limits = bounds.get_owner_limits(work, actor=current_actor(), namespace=find_namespace(work, uuid))
         return ok({"rpm_limit": limits.requests, "tpm_limit": limits.tokens})
 
 
@@ -79,8 +79,20 @@ def set_limits(body: dict[str, Any], uuid: str) -> dict[str, Any]:
     """Say what all API keys of a namespace together may do in a minute."""
     limits = MinuteLimits(body["rpm_limit"], body["tpm_limit"])
     with unit_of_work(current_context()) as work:
-        keys.set_owner_limits(work, actor=current_actor(), namespace=find_namespace(work, uuid), limits=limits)
+        bounds.set_owner_limits(work, actor=current_actor(), namespace=find_namespace(work, uuid), limits=limits)
         return ok(body)
+
+
+@blp.get(f"{_BUDGETS}/members")
+@blp.arguments(schemas.PageQuery, location="query")
+@blp.response(200, enveloped(schemas.MemberBudgetsSchema, many=True))
+def list_member_budgets(_query: dict[str, Any], uuid: str) -> dict[str, Any]:
+    """The members of an organisation who have budgets for the API keys that they made for it, by name."""
+    with reading(current_context()) as work:
+        namespace = find_namespace(work, uuid)
+        page = bounds.list_member_budgets(work, actor=current_actor(), namespace=namespace, page=page_args())
+        shown = [{"username": user.name, "budgets": budget_views(budgets)} for user, budgets in page.items]
+    return ok(shown, total=page.total)
 
 
 @blp.get(_MEMBER)
@@ -89,7 +101,7 @@ def show_member_budgets(uuid: str, name: str) -> dict[str, Any]:
     """What the API keys that a member made for an organisation may spend together."""
     with reading(current_context()) as work:
         namespace = find_namespace(work, uuid)
-        _, budgets = keys.get_member_budgets(work, actor=current_actor(), namespace=namespace, name=name)
+        _, budgets = bounds.get_member_budgets(work, actor=current_actor(), namespace=namespace, name=name)
         return ok(budget_views(budgets))
 
 
@@ -100,7 +112,7 @@ def set_member_budgets(body: dict[str, Any], uuid: str, name: str) -> dict[str, 
     """Say what the API keys that a member made for an organisation may spend together."""
     with unit_of_work(current_context()) as work:
         namespace, budgets = find_namespace(work, uuid), budgets_of(body)
-        keys.set_member_budgets(work, actor=current_actor(), namespace=namespace, name=name, budgets=budgets)
+        bounds.set_member_budgets(work, actor=current_actor(), namespace=namespace, name=name, budgets=budgets)
         return ok(budget_views(budgets))
 
 
@@ -110,6 +122,6 @@ def show_member_status(uuid: str, name: str) -> dict[str, Any]:
     """How a member's budgets stand."""
     with reading(current_context()) as work:
         namespace = find_namespace(work, uuid)
-        user, budgets = keys.get_member_budgets(work, actor=current_actor(), namespace=namespace, name=name)
-        purse = Purse("member", namespace.uuid, user.id)
+        user, budgets = bounds.get_member_budgets(work, actor=current_actor(), namespace=namespace, name=name)
+        purse = Purse("member", namespace.uuid, user.id, zone=namespace.time_zone)
     return _states(purse, budgets)

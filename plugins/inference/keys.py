@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -73,6 +72,7 @@ class Bearer:
     rules: KeyRules = FREE
     owner_limits: MinuteLimits = UNLIMITED
     member_budgets: tuple[Budget, ...] = ()
+    zone: str = ""  # in which the days of its budgets begin
 
 
 def new_value() -> str:
@@ -284,87 +284,6 @@ def get_builtin(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -> tupl
         return work.session.scalars(query).one(), ""
 
 
-def set_owner_budgets(
-    work: UnitOfWork,
-    *,
-    actor: Actor,
-    namespace: Namespace,
-    budgets: Sequence[Budget],
-) -> tuple[Budget, ...]:
-    """What all keys of a namespace together may spend. Raises Invalid, NotSignedIn, Denied."""
-    require(work, actor, WRITE_KEYS, namespace, what="namespace")
-    stored = store_budgets(budgets)
-    row = _owner_row(work, namespace)
-    row.budgets, row.updated_at = stored, work.now()
-    return tuple(budgets)
-
-
-def set_owner_limits(work: UnitOfWork, *, actor: Actor, namespace: Namespace, limits: MinuteLimits) -> None:
-    """What all keys of a namespace together may do in a minute. Raises Invalid, NotSignedIn, Denied."""
-    require(work, actor, WRITE_KEYS, namespace, what="namespace")
-    check_numbers((limits.requests, limits.tokens))
-    row = _owner_row(work, namespace)
-    row.request_limit, row.token_limit, row.updated_at = limits.requests, limits.tokens, work.now()
-
-
-def _owner_row(work: UnitOfWork, namespace: Namespace) -> OwnerBudget:
-    row = work.session.get(OwnerBudget, namespace.id, with_for_update=True)
-    if row is None:
-        row = OwnerBudget(namespace_id=namespace.id, budgets=[])
-        work.session.add(row)
-    return row
-
-
-def get_owner_budgets(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -> tuple[Budget, ...]:
-    """See ``set_owner_budgets``. Raises NotSignedIn, Denied."""
-    require(work, actor, READ_KEYS, namespace, what="namespace")
-    row = work.session.get(OwnerBudget, namespace.id)
-    return read_budgets(row.budgets) if row else ()
-
-
-def get_owner_limits(work: UnitOfWork, *, actor: Actor, namespace: Namespace) -> MinuteLimits:
-    """See ``set_owner_limits``. Raises NotSignedIn, Denied."""
-    require(work, actor, READ_KEYS, namespace, what="namespace")
-    row = work.session.get(OwnerBudget, namespace.id)
-    return MinuteLimits(row.request_limit, row.token_limit) if row else MinuteLimits()
-
-
-def set_member_budgets(
-    work: UnitOfWork, *, actor: Actor, namespace: Namespace, name: str, budgets: Sequence[Budget]
-) -> tuple[User, tuple[Budget, ...]]:
-    """What the keys that somebody made for an organisation may spend together; none: nothing bounds them.
-
-    name: a user's. Raises Invalid, NotSignedIn, Denied, NotFound (``user_not_found``).
-    """
-    require(work, actor, WRITE_KEYS, namespace, what="namespace")
-    user = _find_user(work, name)
-    row = work.session.get(MemberBudget, (namespace.id, user.id), with_for_update=True)
-    stored = store_budgets(budgets)
-    if row is None:
-        row = MemberBudget(namespace_id=namespace.id, user_id=user.id)
-        work.session.add(row)
-    row.budgets, row.updated_at = stored, work.now()
-    return user, tuple(budgets)
-
-
-def get_member_budgets(
-    work: UnitOfWork, *, actor: Actor, namespace: Namespace, name: str
-) -> tuple[User, tuple[Budget, ...]]:
-    """See ``set_member_budgets``. Raises NotSignedIn, Denied, NotFound (``user_not_found``)."""
-    require(work, actor, READ_KEYS, namespace, what="namespace")
-    user = _find_user(work, name)
-    row = work.session.get(MemberBudget, (namespace.id, user.id))
-    return user, read_budgets(row.budgets) if row else ()
-
-
-def _find_user(work: UnitOfWork, name: str) -> User:
-    query = select(User).join(Namespace, Namespace.id == User.namespace_id).where(Namespace.path_key == name.lower())
-    user = work.session.scalars(query).first()
-    if user is None:
-        raise NotFound("There is no such user.", code="user_not_found")
-    return user
-
-
 # Built once: the gateway asks it.
 _BEARER = (
     select(
@@ -380,6 +299,7 @@ _BEARER = (
         ApiKey.is_active,
         ApiKey.last_used_at,
         Namespace.uuid,
+        Namespace.time_zone,
         OwnerBudget.budgets,
         OwnerBudget.request_limit,
         OwnerBudget.token_limit,
@@ -412,7 +332,7 @@ def find_bearer(work: UnitOfWork, token_hash: str) -> Bearer | None:
     """The key of that hash, and on whose account it calls; None when there is none, or its owner is gone or off."""
     for row in work.rows(_BEARER, {"token_hash": token_hash}):
         id, namespace_id, user_id, models, requests, tokens, parallel, budgets, *rest = row
-        expires_at, is_active, last_used_at, uuid, owner, owner_requests, owner_tokens, member, *rules = rest
+        expires_at, is_active, last_used_at, uuid, zone, owner, owner_requests, owner_tokens, member, *rules = rest
         return Bearer(
             id,
             uuid,
@@ -426,6 +346,7 @@ def find_bearer(work: UnitOfWork, token_hash: str) -> Bearer | None:
             read_rules(*rules),
             MinuteLimits(owner_requests, owner_tokens),
             read_budgets(member or ()),
+            zone,
         )
     return None
 

@@ -7,7 +7,7 @@ they are counted when they are settled. Between the bounds nothing is touched, s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -21,7 +21,7 @@ from hub.plugin.db import UnitOfWork, reading
 from hub.plugin.jobs import JobRun
 from hub.plugin.policy import Namespace
 from plugins.inference.alerts import note_spending
-from plugins.inference.budgets import Purse, read_cost, read_spent
+from plugins.inference.budgets import Purse, budgets_of_key, read_cost, read_spent
 from plugins.inference.models import ApiKey, MemberBudget, OwnerBudget
 from plugins.inference.money import Budget, read_budgets
 
@@ -62,19 +62,20 @@ def list_accounts(context: Context, *, within: timedelta = _LATELY) -> Iterator[
     while True:
         with reading(context) as work:
             query = (
-                select(ApiKey.id, ApiKey.budgets, ApiKey.model_budgets, ApiKey.namespace_id, Namespace.uuid)
+                select(
+                    *(ApiKey.id, ApiKey.budgets, ApiKey.model_budgets),
+                    *(Namespace.id, Namespace.uuid, Namespace.time_zone),
+                )
                 .join(Namespace, Namespace.id == ApiKey.namespace_id)
                 .where(ApiKey.last_used_at >= work.now() - within, ApiKey.id > last_id)
                 .order_by(ApiKey.id)
                 .limit(_KEYS_AT_ONCE)
             )
             rows = work.rows(query)
-            wider = _wider(work, {namespace_id: uuid for *_, namespace_id, uuid in rows})
-        for id, budgets, by_model, namespace_id, _ in rows:
-            if budgets:
-                yield Account(Purse("key", id), read_budgets(budgets), namespace_id)
-            for model, budget in by_model.items():
-                yield Account(Purse("model", id, model=model), read_budgets([budget]), namespace_id)
+            wider = _wider(work, {namespace_id: (uuid, zone) for *_, namespace_id, uuid, zone in rows})
+        for id, budgets, by_model, namespace_id, _, zone in rows:
+            for purse, budget in budgets_of_key(id, zone, budgets, by_model):
+                yield Account(purse, (budget,), namespace_id)
         for account in wider:
             if account.purse not in seen:
                 seen.add(account.purse)
@@ -84,23 +85,24 @@ def list_accounts(context: Context, *, within: timedelta = _LATELY) -> Iterator[
         last_id = rows[-1][0]
 
 
-def _wider(work: UnitOfWork, uuids: dict[int, str]) -> list[Account]:
-    """The budgets of accounts and their members, by the ids of namespaces."""
+def _wider(work: UnitOfWork, namespaces: Mapping[int, tuple[str, str]]) -> list[Account]:
+    """The budgets of accounts and their members. namespaces: UUIDs and time zones by their ids."""
     found = []
-    owners = select(OwnerBudget.namespace_id, OwnerBudget.budgets).where(OwnerBudget.namespace_id.in_(uuids))
+    owners = select(OwnerBudget.namespace_id, OwnerBudget.budgets).where(OwnerBudget.namespace_id.in_(namespaces))
     for namespace_id, budgets in work.rows(owners):
-        found.append(Account(Purse("owner", uuids[namespace_id]), read_budgets(budgets), namespace_id))
+        uuid, zone = namespaces[namespace_id]
+        found.append(Account(Purse("owner", uuid, zone=zone), read_budgets(budgets), namespace_id))
     members = select(MemberBudget.namespace_id, MemberBudget.user_id, MemberBudget.budgets)
-    for namespace_id, user_id, budgets in work.rows(members.where(MemberBudget.namespace_id.in_(uuids))):
-        purse = Purse("member", uuids[namespace_id], user_id)
-        found.append(Account(purse, read_budgets(budgets), namespace_id))
+    for namespace_id, user_id, budgets in work.rows(members.where(MemberBudget.namespace_id.in_(namespaces))):
+        uuid, zone = namespaces[namespace_id]
+        found.append(Account(Purse("member", uuid, user_id, zone=zone), read_budgets(budgets), namespace_id))
     return found
 
 
 def reconcile_budget(context: Context, redis: Redis, account: Account, budget: Budget) -> bool:
     """Put one budget's counter right and tell of what is spent; whether the counter was wrong."""
     now = context.clock.now()
-    start, name = budget.start_at(now), account.purse.counter(budget, now)
+    start, name = budget.start_at(now, account.purse.zone), account.purse.counter(budget, now)
     with reading(context) as work:
         least = read_spent(work, account.purse, start)
         counted, told, under_way = _look(redis, name, now) if budget.hard_nano is not None else (None, b"", [])

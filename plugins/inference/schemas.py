@@ -83,6 +83,11 @@ class BudgetStateSchema(BudgetSchema):
     period_end = fields.DateTime(allow_none=True, metadata={"description": "null: never"})
 
 
+class MemberBudgetsSchema(Schema):
+    username = fields.String()
+    budgets = fields.List(fields.Nested(BudgetSchema))
+
+
 class MinuteLimitsBody(Schema):
     rpm_limit = _limit("requests a minute")
     tpm_limit = _limit("tokens a minute")

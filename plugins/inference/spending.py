@@ -252,7 +252,7 @@ def sum_spending(
 
 def _both(work: UnitOfWork, group_by: str, owner: Namespace | None, first: date, last: date) -> Subquery:
     """Sums of days that are kept, and of the calls of later ones."""
-    summed_before = read_summed_before(work)
+    summed_before, _ = read_until(work)
     of_call, of_day = _GROUPS[group_by]
     if of_call is None:
         of_call = _day_of_call(work)
@@ -271,10 +271,11 @@ def _both(work: UnitOfWork, group_by: str, owner: Namespace | None, first: date,
 _DAY = timedelta(days=1)
 
 
-def read_summed_before(work: UnitOfWork) -> date:
-    """Earlier days are read from their sums."""
-    rows = work.rows(select(SpentUntil.summed_before))
-    return rows[0][0] if rows else EPOCH
+def read_until(work: UnitOfWork) -> tuple[date, date]:
+    """Before which day days are read from their sums, and before which there are no calls any more."""
+    for summed_before, swept_before in work.rows(select(SpentUntil.summed_before, SpentUntil.swept_before)):
+        return summed_before, swept_before
+    return EPOCH, EPOCH
 
 
 def _titles(work: UnitOfWork, group_by: str, words: Sequence[Any]) -> Mapping[Any, str]:

@@ -174,6 +174,7 @@ _INFERENCE = (
     Shown("settings-api-key-new", "/settings/api-keys?key=new", SOMEBODY),
     Shown("settings-usage", "/settings/usage", SOMEBODY),
     Shown("organization-api-keys", "/organizations/aurora-lab/api-keys", ADMIN),
+    Shown("organization-member-budget", "/organizations/aurora-lab/api-keys?key=member", ADMIN),
     Shown("organization-usage", "/organizations/aurora-lab/usage?view=calls", ADMIN),
     Shown("playground", "/playground", SOMEBODY),
     Shown("endpoints", "/endpoints", SOMEBODY),
@@ -181,6 +182,8 @@ _INFERENCE = (
     Shown("endpoint-new-of-model", f"/endpoints/new?model_id={_MODEL.removeprefix('/models/')}", SOMEBODY),
     Shown("admin-gateway-models", "/admin_panel/gateway/models", ADMIN),
     Shown("admin-gateway-model-new", "/admin_panel/gateway/models/new", ADMIN),
+    Shown("admin-gateway-accounts", "/admin_panel/gateway/accounts", ADMIN),
+    Shown("admin-gateway-account", "/admin_panel/gateway/accounts/raj-patel", ADMIN),
     Shown("admin-gateway-usage", "/admin_panel/gateway/usage", ADMIN),
     Shown("admin-serverless", "/endpoints?type=serverless", ADMIN),
 )

@@ -155,9 +155,9 @@ class Admitter:
         assert meter.purse is not None
         live = [one for one in [*self._live.values()] if any(each.key == meter.key for each in one.meters)]
         with reading(self._context) as work:
-            since = meter.budget.start_at(now)
+            since = meter.budget.start_at(now, meter.purse.zone)
             spent = read_spent(work, meter.purse, since, without=[one.id for one in live])
-        end = meter.budget.end_at(now)
+        end = meter.budget.end_at(now, meter.purse.zone)
         now_ms = int(now.timestamp() * 1000)
         arguments: list[Any] = [spent, int(end.timestamp() * 1000) + _DAY_MS if end else 0, now_ms + HOLD_MS]
         for one in live:
@@ -228,27 +228,28 @@ def _meters_of(
     route: tuple[str, int | None],
 ) -> list[_Meter]:
     """All that the call is counted by. Of what refuses it the first one is told: the key's own, then wider ones."""
-    limits = bearer.limits
+    limits, zone = bearer.limits, bearer.zone
     key = f"hub:inference:{{key:{bearer.key_id}}}"
     owner = f"hub:inference:{{owner:{bearer.owner_uuid}}}"
     meters: list[_Meter] = []
     _add_minute(meters, key, MinuteLimits(limits.requests, limits.tokens), tokens, "")
     if limits.parallel is not None:
         meters.append(_Meter(f"{key}:parallel", "parallel", limits.parallel, 1, HOLD_MS, "calls at once"))
-    _add_money(meters, Purse("key", bearer.key_id), bearer.limits.budgets, now, cost_nano, "this API key")
+    _add_money(meters, Purse("key", bearer.key_id, zone=zone), limits.budgets, now, cost_nano, "this API key")
     for pattern, model_limits in bearer.rules.model_limits.items():
         if fnmatchcase(model, pattern):
             _add_minute(meters, f"{key}:{pattern}", model_limits, tokens, f" of {pattern}")
     for pattern, budget in bearer.rules.model_budgets.items():
         if fnmatchcase(model, pattern):
-            purse = Purse("model", bearer.key_id, model=pattern)
+            purse = Purse("model", bearer.key_id, model=pattern, zone=zone)
             _add_money(meters, purse, (budget,), now, cost_nano, f"this API key for {pattern}")
     if bearer.member_budgets and bearer.user_id is not None:
-        purse = Purse("member", bearer.owner_uuid, bearer.user_id)
+        purse = Purse("member", bearer.owner_uuid, bearer.user_id, zone=zone)
         _add_money(meters, purse, bearer.member_budgets, now, cost_nano, "this member")
     _add_minute(meters, owner, bearer.owner_limits, tokens, " of this account")
     _add_minute(meters, f"{owner}:{route[0]}", MinuteLimits(route[1]), tokens, f" of {route[0]}")
-    _add_money(meters, Purse("owner", bearer.owner_uuid), bearer.owner_budgets, now, cost_nano, "this account")
+    purse = Purse("owner", bearer.owner_uuid, zone=zone)
+    _add_money(meters, purse, bearer.owner_budgets, now, cost_nano, "this account")
     _add_minute(meters, "hub:inference:site", site, tokens, " of the whole gateway")
     for server in servers:
         if server.policy is not None:

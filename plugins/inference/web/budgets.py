@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from hub.plugin.db import UnitOfWork
-from plugins.inference.budgets import spent_by
+from plugins.inference.budgets import Purse, read_spent_of
 from plugins.inference.money import Budget
+from plugins.inference.spending import read_until
 from plugins.inference.web.words import period_title
+
+_Name = TypeVar("_Name")
 
 
 @dataclass(frozen=True)
 class BudgetView:
-    """A budget and what is spent of it, in billionths. percent: of the hard limit, or of the soft one without it."""
+    """A budget and what is spent of it, in billionths. percent: of the hard limit, or of the soft one without it.
+
+    model: of which alone, with "*"; empty: of all.
+    """
 
     budget: Budget
     title: str
+    model: str
     spent_nano: int
     ends_at: datetime | None
 
@@ -40,19 +48,17 @@ class BudgetView:
 
 
 def budget_views(
-    work: UnitOfWork, kind: str, budgets: Mapping[int | str, Sequence[Budget]]
-) -> dict[int | str, list[BudgetView]]:
-    """The budgets of keys (kind "key", by id) or of accounts ("owner", by UUID), with a query for each period."""
-    now = work.now()
-    ids_by_start: dict[datetime, set[int | str]] = {}
-    for id, own in budgets.items():
-        for budget in own:
-            ids_by_start.setdefault(budget.start_at(now), set()).add(id)
-    spent = {start: spent_by(work, kind, ids, start) for start, ids in ids_by_start.items()}
-    return {
-        id: [
-            BudgetView(budget, period_title(budget.period), spent[budget.start_at(now)].get(id, 0), budget.end_at(now))
-            for budget in own
-        ]
-        for id, own in budgets.items()
-    }
+    work: UnitOfWork, budgets: Mapping[_Name, Sequence[tuple[Purse, Budget]]]
+) -> dict[_Name, list[BudgetView]]:
+    """Budgets of many, by whatever names; with a question or two for each period and kind of purse."""
+    now, until = work.now(), read_until(work)
+    by_start: dict[datetime, set[Purse]] = {}
+    for purse, budget in (one for own in budgets.values() for one in own):
+        by_start.setdefault(budget.start_at(now, purse.zone), set()).add(purse)
+    spent = {start: read_spent_of(work, purses, start, until) for start, purses in by_start.items()}
+
+    def view(purse: Purse, budget: Budget) -> BudgetView:
+        start, end = budget.start_at(now, purse.zone), budget.end_at(now, purse.zone)
+        return BudgetView(budget, period_title(budget.period), purse.model, spent[start][purse], end)
+
+    return {name: [view(*one) for one in own] for name, own in budgets.items()}

@@ -14,14 +14,17 @@ from hub.plugin.policy import Namespace
 from hub.plugin.web import create_pages, current_context, gettext, page_args, render_in_console, require_console
 from plugins.inference import catalogue
 from plugins.inference.gateway.circuits import HEALTH_BELIEVED_S, Health, read_health, read_shared
+from plugins.inference.limits import MAX_WINDOW_S, NO_POLICY, Policy
 from plugins.inference.models import ServedModel, Upstream
-from plugins.inference.web.words import currency, money
+from plugins.inference.unit_prices import MAX_UNIT_PRICES, PricedUnit
+from plugins.inference.web.words import currency, money, plain_amount
 
 blueprint = create_pages("inference_web_models", "plugins.inference", url_prefix="/admin_panel/gateway/models")
 
 _PER_PAGE = 20
 _MAX_SEARCH = 255
 _MILLION = 10**6
+_STATES = {"on": True, "off": False}
 _ROW_ID = "int(min=1, max=9223372036854775807)"
 # Tasks that people choose from; others can be written.
 TASKS = (
@@ -42,11 +45,13 @@ class UpstreamState:
 
 @blueprint.get("")
 def show_models() -> Response:
-    """The models by name. ``search``."""
-    context, args, search = current_context(), page_args(default=_PER_PAGE), request.args.get("search", "")
+    """The models by name. ``search``; ``state``: on, off."""
+    context, args = current_context(), page_args(default=_PER_PAGE)
+    search, on = request.args.get("search", "")[:_MAX_SEARCH], request.args.get("state", "")
     with reading(context) as work:
         actor = require_console(work)
-        found = catalogue.list_models(work, actor=actor, search=search[:_MAX_SEARCH], page=args)
+        wanted = _STATES.get(on)
+        found = catalogue.list_models(work, actor=actor, search=search, is_enabled=wanted, page=args)
         owners = _owners_of(work, found.items)
         states = _states_of(found.items, read_health(context), read_shared(context), work.now().timestamp())
     return render_in_console(
@@ -56,6 +61,7 @@ def show_models() -> Response:
         found=found,
         args=args,
         search=search,
+        on=on if on in _STATES else "",
         owners=owners,
         states=states,
         price=_price,
@@ -92,6 +98,13 @@ def _render_form(model: ServedModel | None, owner: str, headers: Mapping[int, li
         types=type_titles(),
         strategies=strategy_titles(),
         protocols=catalogue.PROTOCOLS,
+        responses=response_titles(),
+        units=unit_titles(),
+        most_units=MAX_UNIT_PRICES,
+        most_drain_s=catalogue.MAX_DRAIN_S,
+        most_window_s=MAX_WINDOW_S,
+        policy_of=_policy_of,
+        plain_amount=plain_amount,
         most=catalogue.MAX_UPSTREAMS,
         currency=currency(),
     )
@@ -121,10 +134,15 @@ def _states_of(
     return states
 
 
+def _policy_of(upstream: Upstream | None) -> Policy:
+    """What bounds the accounts at an upstream; of a new one nothing."""
+    return Policy(**upstream.limit_policy) if upstream is not None and upstream.limit_policy else NO_POLICY
+
+
 def _price(model: ServedModel) -> str:
-    """What a million tokens cost, in words; "" for nothing."""
+    """What a million tokens cost, in words, or that something else has prices; "" for nothing."""
     if not (model.input_nano or model.output_nano):
-        return ""
+        return gettext("by what is made or read") if model.unit_prices else ""
     amounts = {"input": money(model.input_nano * _MILLION), "output": money(model.output_nano * _MILLION)}
     return gettext("%(input)s in, %(output)s out for a million tokens", **amounts)
 
@@ -135,6 +153,25 @@ def type_titles() -> dict[str, str]:
         "external_llm": gettext("of a provider"),
         "serverless": gettext("serverless"),
         "inference": gettext("a deployment"),
+    }
+
+
+def response_titles() -> dict[str, str]:
+    """How an upstream is asked for responses."""
+    return {
+        catalogue.CHAT_ADAPTER: gettext("as a chat"),
+        catalogue.NATIVE: gettext("as responses"),
+        catalogue.DISABLED: gettext("not at all"),
+    }
+
+
+def unit_titles() -> dict[str, str]:
+    """What has a price beside tokens."""
+    return {
+        PricedUnit.IMAGE.value: gettext("a picture"),
+        PricedUnit.SECOND.value: gettext("a second"),
+        PricedUnit.CHARACTER.value: gettext("a character"),
+        PricedUnit.PAGE.value: gettext("a page"),
     }
 
 

@@ -29,9 +29,12 @@ def money(nano: int) -> str:
     return str(format_currency(Decimal(nano) / NANO, currency(), _PATTERN, locale=locale, currency_digits=False))
 
 
-def plain_amount(nano: int | None) -> str:
-    """An amount in billionths as a field of a form has it: in units of the currency; "" for none."""
-    return "" if nano is None else f"{(Decimal(nano) / NANO).normalize():f}"
+def plain_amount(nano: int | None, per: int = NANO) -> str:
+    """An amount in billionths as a field of a form has it, exactly: in units of the currency, or of so many billionths.
+
+    "" for none.
+    """
+    return "" if nano is None else f"{(Decimal(nano) / per).normalize():f}"
 
 
 def period_title(period: str) -> str:

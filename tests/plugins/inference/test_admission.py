@@ -2,19 +2,23 @@
 
 import dataclasses
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select, update
 from werkzeug.test import Client
 
 from hub.accounts.policy import SYSTEM, Actor
+from hub.accounts.service import update_user
+from hub.base.clock import FixedClock
 from hub.base.errors import Invalid
 from hub.db.uow import reading, unit_of_work
 from hub.jobs.queue import connect
 from hub.plugin.settings import settings_of
+from plugins.inference.bounds import set_owner_budgets, set_owner_limits
 from plugins.inference.catalogue import Prices
 from plugins.inference.gateway.app import create_gateway
-from plugins.inference.keys import Limits, create_key, set_owner_budgets, set_owner_limits
+from plugins.inference.keys import Limits, create_key
 from plugins.inference.limits import KeyRules, MinuteLimits
 from plugins.inference.models import ApiKey, Call
 from plugins.inference.money import Budget
@@ -103,6 +107,22 @@ def test_what_redis_forgets_is_known_from_the_calls(ask, serve, make_key, hub):
     connect(hub.settings).flushall()
     assert _refused(ask(key, max_tokens=16)) == (429, "budget_exceeded")
     assert ask(key, max_tokens=10).status_code == 200
+
+
+def test_a_months_budget_begins_in_the_accounts_time_zone(ask, serve, make_key, ada, hub):
+    serve(completion(), prices=ONE)
+    key = make_key(budgets=(Budget("1mo", hard_nano=20),), rules=KeyRules(model_budgets={"*": Budget("1d", 20)}))
+    # Redis has its own clock, by which what ended long ago is forgotten at once.
+    hub.clock = FixedClock(datetime(2090, 11, 30, 15, 59, tzinfo=UTC))
+    with unit_of_work(hub) as work:
+        update_user(work, actor=SYSTEM, user=work.session.merge(ada), time_zone="Asia/Shanghai")
+    assert [ask(key, max_tokens=16).status_code for _ in range(2)] == [200, 429]
+    # In Shanghai it is December.
+    hub.clock = FixedClock(datetime(2090, 11, 30, 16, 0, tzinfo=UTC))
+    assert [ask(key, max_tokens=16).status_code for _ in range(2)] == [200, 429]
+    # Redis forgets, and it is known from the calls, of which only the later one is of this month.
+    connect(hub.settings).flushall()
+    assert [ask(key, max_tokens=16).status_code, ask(key, max_tokens=1).status_code] == [429, 200]
 
 
 def test_an_account_has_one_purse_for_all_its_keys(ask, serve, make_key, ada, hub):

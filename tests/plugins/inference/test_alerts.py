@@ -15,10 +15,11 @@ from hub.db.uow import reading, unit_of_work
 from hub.jobs.models import Job
 from hub.jobs.queue import connect
 from hub.jobs.run import execute
+from plugins.inference.bounds import set_owner_budgets
 from plugins.inference.budgets import Purse
 from plugins.inference.catalogue import Prices
 from plugins.inference.happenings import BudgetReached
-from plugins.inference.keys import Limits, create_key, set_owner_budgets
+from plugins.inference.keys import Limits, create_key
 from plugins.inference.models import ApiKey, Call
 from plugins.inference.money import Budget
 from plugins.inference.reconciling import list_accounts, reconcile_budget
@@ -116,6 +117,8 @@ def test_how_budgets_stand_is_told_of_keys_accounts_and_members(
         f"{place}/budgets/members/boss", json={"budgets": [{"period": "total", "hard_nano": 40}]}, headers=sign
     )
     assert member.json["data"] == [{"period": "total", "hard_nano": 40, "soft_nano": None}]
+    listed = client.get(f"{place}/budgets/members", headers=sign).json
+    assert (listed["data"], listed["total"]) == ([{"username": "boss", "budgets": member.json["data"]}], 1)
     response = ask(made["token"], max_tokens=10)
     assert response.headers["x-gateway-key-spend"] == "0.000000015"
     assert ask(made["token"], max_tokens=10).status_code == 200
@@ -132,9 +135,11 @@ def test_how_budgets_stand_is_told_of_keys_accounts_and_members(
     connect(hub.settings).flushall()
     assert client.get(f"{place}/budgets/status", headers=sign).json["data"][0]["spent_nano"] == 30
     stranger = {"Authorization": f"Bearer {make_token(make_user('stranger'), 'admin')}"}
-    for path in (f"apikeys/{made['id']}/budgets", "budgets/status", "budgets/members/boss/status"):
+    for path in (f"apikeys/{made['id']}/budgets", "budgets/status", "budgets/members", "budgets/members/boss/status"):
         assert client.get(f"{place}/{path}", headers=stranger).status_code == 403
     assert client.get(f"{place}/budgets/members/nobody/status", headers=sign).status_code == 404
+    assert client.put(f"{place}/budgets/members/boss", json={"budgets": []}, headers=sign).json["data"] == []
+    assert client.get(f"{place}/budgets/members", headers=sign).json["data"] == []
 
 
 def test_a_models_budget_is_told_of_shown_and_put_right_as_others_are(

@@ -126,6 +126,26 @@ def test_periods_begin_as_the_calendar_has_them(period, start):
     assert end is None or budget.start_at(end) == end > now
 
 
+@pytest.mark.parametrize("zone, period, now, start, end", [
+    ("Asia/Shanghai", "1mo", "2026-11-30T16:00:00", "2026-11-30T16:00:00", "2026-12-31T16:00:00"),
+    ("Asia/Shanghai", "1mo", "2026-11-30T15:59:59", "2026-10-31T16:00:00", "2026-11-30T16:00:00"),
+    ("America/New_York", "24h", "2026-11-25T04:59:59", "2026-11-24T05:00:00", "2026-11-25T05:00:00"),
+    # Clocks are put back and forward: a day has 25 hours and 23; where it begins with one o'clock, it begins with it.
+    ("Europe/Berlin", "1d", "2026-10-25T12:00:00", "2026-10-24T22:00:00", "2026-10-25T23:00:00"),
+    ("Europe/Berlin", "1d", "2026-03-29T12:00:00", "2026-03-28T23:00:00", "2026-03-29T22:00:00"),
+    ("Africa/Cairo", "1d", "2026-04-24T12:00:00", "2026-04-23T22:00:00", "2026-04-24T21:00:00"),
+    ("Europe/Berlin", "7d", "2026-10-25T12:00:00", "2026-10-18T22:00:00", "2026-10-25T23:00:00"),
+    ("Asia/Kathmandu", "1h", "2026-11-25T13:46:59", "2026-11-25T13:00:00", "2026-11-25T14:00:00"),
+    ("Mars/Olympus", "1d", "2026-11-25T13:46:59", "2026-11-25T00:00:00", "2026-11-26T00:00:00"),
+])  # fmt: skip
+def test_days_weeks_and_months_begin_by_the_accounts_clocks(zone, period, now, start, end):
+    budget, moment = Budget(period, 1), datetime.fromisoformat(f"{now}+00:00")
+    found = budget.start_at(moment, zone), budget.end_at(moment, zone)
+    assert [one.isoformat() for one in found] == [f"{start}+00:00", f"{end}+00:00"]
+    # Periods follow one another: the end of one is the beginning of the next.
+    assert (budget.start_at(found[1], zone), budget.start_at(found[0], zone)) == (found[1], found[0])
+
+
 def test_what_is_no_key_is_known_without_asking():
     value = new_value()
     assert is_key_shaped(value)

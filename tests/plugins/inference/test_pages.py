@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +13,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from hub.accounts.models import Organization, User
+from hub.accounts.policy import SYSTEM
 from hub.accounts.service.sessions import csrf_token_of, open_session
 from hub.base.context import Context
 from hub.compute.models import Workload
 from hub.compute.states import Code
 from hub.db.uow import unit_of_work
+from plugins.inference.bounds import set_owner_budgets
+from plugins.inference.limits import KeyRules
+from plugins.inference.money import Budget
 from tests.plugins.inference import test_deployments as ground
 from tests.plugins.inference.conftest import body_of, completion
 
@@ -70,6 +76,7 @@ def test_keys_are_their_owners_to_see_and_never_their_values(
     # Whoever only reads an organisation's things does not see its keys.
     assert [look("/organizations/acme/api-keys", user).status_code for user in (ada, bob)] == [403, 403]
     assert look("/settings/api-keys?key=999", ada).status_code == 404
+    assert look("/settings/api-keys?key=member:nobody", ada).status_code == 404
     assert look("/settings/api-keys").headers["Location"].startswith("/login")
 
 
@@ -122,6 +129,44 @@ def test_usage_is_an_accounts_own_and_administrators_see_all(
     models = look("/admin_panel/gateway/models", root).text
     assert ">tiny<" in models
     assert "provider-secret" not in models + look("/admin_panel/gateway/models/1", root).text
+
+
+def test_accounts_with_keys_are_administrators_business_and_blocked_there(
+    hub: Context, client: FlaskClient, look: Any, ada: User, bob: User, sign: Any, make_user: Any, make_key: Any,
+    ask: Any, serve: Any, count_queries: Any,
+) -> None:  # fmt: skip
+    serve(completion())
+    root = make_user("root", admin=True)
+    value = make_key("laptop", budgets=(Budget("1mo", 10**9),), rules=KeyRules(model_budgets={"t*": Budget("1d", 10)}))
+    for number in range(5):
+        make_key(f"key {number}", user=bob)
+    with unit_of_work(hub) as work:
+        for user in (ada, bob):
+            namespace = work.session.merge(user).namespace
+            set_owner_budgets(work, actor=SYSTEM, namespace=namespace, budgets=[Budget("1mo", 10**9), Budget("1d", 5)])
+    place = "/admin_panel/gateway/accounts"
+    assert [look(path, ada).status_code for path in (place, f"{place}/bob")] == [403, 403]
+    with count_queries() as queries:
+        listed = look(place, root).text
+    assert len(queries) <= MOST_QUERIES, queries
+    assert re.findall(r'accounts/(\w+)"><b>', listed) == ["ada", "bob"]
+    with count_queries() as queries:
+        page = look(f"{place}/ada", root).text
+    assert len(queries) <= MOST_QUERIES, queries
+    assert page.count('data-testid="budget.bar"') == 4
+    assert "keys.block" in page
+    assert "keys.block" not in look("/settings/api-keys", ada).text
+    assert look(f"{place}/nobody", root).status_code == 404
+    # What the button sends: all of the key as it is, but blocked.
+    [button] = re.findall(r'<button[^>]*data-testid="keys.block"', page)
+    sent = json.loads(html.unescape(re.findall(r'data-body="([^"]*)"', button)[0]))
+    assert (sent["blocked"], sent["budgets"][0]["hard_nano"], "t*" in sent["model_max_budget"]) == (True, 10**9, True)
+    own = f"/api/v1/namespaces/{ada.uuid}/apikeys/1"
+    assert client.put(own, json=sent, headers=sign(ada, "admin")).status_code == 403
+    assert client.put(own, json=sent, headers=sign(root, "admin")).status_code == 200
+    assert ask(value).status_code == 401
+    assert re.findall(r'accounts/(\w+)"><b>', look(f"{place}?state=blocked", root).text) == ["ada"]
+    assert 'data-state="empty"' in look(f"{place}?search=nobody", root).text
 
 
 def test_an_endpoint_is_made_and_told_of_to_those_who_may_see_it(

@@ -177,6 +177,8 @@ def test_sums_are_the_same_before_and_after_days_are_added_up_and_calls_swept_aw
     assert after["key"] != before["key"]
     assert [one for one in after["day"] if one["group"] != str(today - timedelta(days=3))] == before["day"]
     assert (spent(since), spent(since - timedelta(days=10))) == (27, 53)
+    # A period of another time zone begins within a day whose calls are gone: the whole day counts.
+    assert spent(since - timedelta(seconds=1)) == 53
     with reading(hub) as work:
         assert work.session.scalar(select(func.count()).select_from(Call)) == 4
         assert work.session.scalar(select(func.sum(SpentDay.cost_nano)).where(SpentDay.owner_uuid == his)) == 1000

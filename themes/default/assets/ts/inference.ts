@@ -25,10 +25,11 @@ on("click", "button[data-days]", (button) => {
   if (field) field.value = days ? localMoment(new Date(Date.now() + days * DAY_MS)) : "";
 });
 
-// Lines: <fieldset data-rows="NAME"> with <input type=hidden name=NAME data-type=json>, a place for the lines
-// ([data-rows-list]), a <template> of one, and buttons. Fields of a line are members of an object by their data-member:
-// data-nano: an amount of money, in billionths; data-kind: "number", "boolean", or "headers", which are left out when
-// nothing is written, so that those that are kept stay.
+// Lines: <fieldset data-rows> with <input type=hidden name=NAME data-rows-of data-type=json>, a place for the lines
+// ([data-rows-list]), a <template> of one, and buttons. Fields of a line are members of an object by their data-member
+// ("a.b" nests): data-nano: an amount of money, in billionths; data-kind: "number", "boolean", or "headers", which are
+// left out when nothing is written, so that those that are kept stay. What is sent is the list of these objects; with
+// data-by="a" an object of them by their member a, with data-value="b" of their members b alone where they say something.
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
@@ -57,9 +58,22 @@ type Json = Record<string, unknown>;
 
 /** The object that a line stands for; known: those that are kept, of which one may be the line's, by its id. */
 function objectOf(row: Element, known: Json[]): Json {
-  const fields = [...row.querySelectorAll<Field>("[data-member]")];
-  const found = Object.fromEntries(fields.map((field) => [field.dataset["member"] ?? "", memberOf(field)]));
+  const found: Json = {};
+  for (const field of row.querySelectorAll<Field>("[data-member]")) {
+    const [name = "", inner] = (field.dataset["member"] ?? "").split(".");
+    if (inner === undefined) found[name] = memberOf(field);
+    else found[name] = { ...(found[name] as Json | undefined), [inner]: memberOf(field) };
+  }
   return { ...known.find((one) => one["id"] !== undefined && one["id"] === found["id"]), ...found };
+}
+
+/** Objects by one of their members, or only what another member of each says. */
+function byMember(objects: Json[], by: string, value: string | undefined): Json {
+  const named = objects.map(({ [by]: name, ...rest }): [string, unknown] => [
+    String(name ?? "").trim(),
+    value === undefined ? rest : rest[value],
+  ]);
+  return Object.fromEntries(named.filter(([name, said]) => name && said !== null && said !== ""));
 }
 
 // form[data-base-from="/api/v1/…"]: what is kept there and not shown in the form stays as it is.
@@ -74,8 +88,8 @@ onEach<HTMLElement>("[data-rows]", (group) => {
   const list = group.querySelector<HTMLElement>("[data-rows-list]");
   const pattern = group.querySelector("template");
   const add = group.querySelector<HTMLButtonElement>("[data-rows-add]");
-  const hidden = group.querySelector<HTMLInputElement>(`input[name="${group.dataset["rows"]}"]`);
-  if (!list || !pattern || !add || !hidden) return;
+  const sent = [...group.querySelectorAll<HTMLInputElement>("input[data-rows-of]")];
+  if (!list || !pattern || !add) return;
   const rows = () => [...list.querySelectorAll("[data-row]")];
   const look = () => {
     add.disabled = rows().length >= Number(group.dataset["most"] ?? 100);
@@ -97,9 +111,14 @@ onEach<HTMLElement>("[data-rows]", (group) => {
   document.addEventListener(
     "submit",
     (event) => {
-      if (event.target !== hidden.form) return;
-      const base = JSON.parse(hidden.form?.dataset["base"] ?? "{}") as Record<string, Json[] | undefined>;
-      hidden.value = JSON.stringify(rows().map((row) => objectOf(row, base[hidden.name] ?? [])));
+      const form = event.target as HTMLFormElement;
+      if (!form.contains(group)) return;
+      const base = JSON.parse(form.dataset["base"] ?? "{}") as Record<string, Json[] | undefined>;
+      for (const hidden of sent) {
+        const { by, value } = hidden.dataset;
+        const objects = rows().map((row) => objectOf(row, by ? [] : (base[hidden.name] ?? [])));
+        hidden.value = JSON.stringify(by ? byMember(objects, by, value) : objects);
+      }
     },
     true,
   );
