@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hub.base.context import Context
 from hub.base.drivers import DriverGroup
-from hub.compute.reports import LogLine, Node, Status, Usage
+from hub.compute.reports import History, LogLine, Node, Status, Usage
 from hub.compute.spec import WorkloadSpec
 
 
@@ -98,6 +98,10 @@ class ComputeDriver(ABC):
     @abstractmethod
     def usage(self, svc_name: str) -> Usage | None:
         """What it uses now; None: it does not run."""
+
+    def history(self, svc_name: str, instance: str, *, since: datetime) -> History | None:
+        """What one instance used, by the minute, for a week at most; None: there is none, or nothing is kept."""
+        return None
 
     @abstractmethod
     def nodes(self) -> Sequence[Node]:

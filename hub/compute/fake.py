@@ -30,9 +30,11 @@ from hub.compute.reports import (
     STDERR,
     STDOUT,
     Accelerator,
+    History,
     Instance,
     LogLine,
     Node,
+    Sample,
     Status,
     Usage,
 )
@@ -222,6 +224,16 @@ class FakeDriver(ComputeDriver):
         if status is None or status.code is not Code.RUNNING:
             return None
         return Usage(self._clock.now(), cpu_millis=100 * status.actual, memory_bytes=GIB // 4 * status.actual)
+
+    def history(self, svc_name: str, instance: str, *, since: datetime) -> History | None:
+        row = next((one for one in self._rows() if one.spec.svc_name == svc_name), None)
+        status = None if row is None else self._status_of(row)
+        if row is None or status is None or instance not in {one.name for one in status.instances}:
+            return None
+        begin, end = max(since.timestamp(), row.started_at), self._now()
+        moments = range(int(begin) // 60 * 60, int(end) + 1, 60)
+        samples = tuple(Sample(datetime.fromtimestamp(at, UTC), 100, GIB // 4) for at in moments)
+        return History(status.endpoint.partition(",")[0], samples)
 
     def nodes(self) -> Sequence[Node]:
         live = [row.spec for row in self._rows() if self._state_of(row)[0] in (Code.DEPLOYING, Code.RUNNING)]

@@ -66,6 +66,23 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What one instance used on the average of a minute, which began at that moment."""
+
+    at: datetime
+    cpu_millis: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class History:
+    """What one instance used, the oldest first. endpoint: where it answers, or did last; empty: nowhere of its own."""
+
+    endpoint: str
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
 class Accelerator:
     """The cards of one kind and model in a node. memory_bytes: of each. labels: ids, driver's version and the like."""
 

@@ -6,12 +6,13 @@ from hub.compute.driver import ComputeDriver
 from hub.compute.events import WorkloadChanged
 from hub.compute.hardware import SCENARIOS, Hardware, parse_hardware
 from hub.compute.models import Desired, Sku, TaskState, Workload
-from hub.compute.reports import Instance, LogLine, Node, Status, Usage
+from hub.compute.reports import History, Instance, LogLine, Node, Sample, Status, Usage
 from hub.compute.service.clusters import Cluster, look_at_cluster
 from hub.compute.service.naming import base36, path_svc_name, random_svc_name
 from hub.compute.service.polling import (
     LOG_SPANS,
     Seen,
+    find_history,
     find_usage,
     follow_workload,
     may_read_logs,
@@ -59,6 +60,7 @@ __all__ = [
     "Event",
     "Hardware",
     "Health",
+    "History",
     "Instance",
     "Kind",
     "LogLine",
@@ -67,6 +69,7 @@ __all__ = [
     "Offer",
     "Reason",
     "Resources",
+    "Sample",
     "Seen",
     "Sku",
     "Status",
@@ -78,6 +81,7 @@ __all__ = [
     "base36",
     "create_workload",
     "delete_workload",
+    "find_history",
     "find_sku",
     "find_usage",
     "follow_workload",

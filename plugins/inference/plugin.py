@@ -101,10 +101,11 @@ class InferencePlugin(Plugin):
         from plugins.inference.api import blp
         from plugins.inference.budgets_api import blp as budgets
         from plugins.inference.deployments.api import blp as deployments
+        from plugins.inference.deployments.monitor_api import blp as monitor
         from plugins.inference.engines.api import blp as engines
         from plugins.inference.spending_api import blp as spending
 
-        return (blp, budgets, deployments, engines, spending)
+        return (blp, budgets, deployments, engines, monitor, spending)
 
     def recorders(self) -> Mapping[type, str]:
         from hub.plugin.events import WorkloadChanged

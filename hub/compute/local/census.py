@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ log = get_logger(__name__)
 LOOK_EVERY_S = 2.0
 MEASURE_EVERY_S = 30.0
 _LOG_TTL_S = 7 * 86_400.0
+KEPT_MINUTES = 7 * 24 * 60
 
 
 class Census:
@@ -39,6 +41,9 @@ class Census:
         # For that thread: what to measure, and the logs that are being written.
         self._limits: list[tuple[str, int, int, int, Path]] = []
         self._open_logs: frozenset[Path] = frozenset()
+        # Of the minute that runs, since the epoch: what was seen of each instance.
+        self._minute = 0
+        self._looks: dict[tuple[str, int], list[tuple[float, int]]] = {}
 
     def advance(self, now: float) -> float:
         """Look when it is time to; the moment of the next look."""
@@ -68,7 +73,28 @@ class Census:
                         log.warning("instance_over_memory", svc=instance.workload.svc_name, limit_bytes=limit)
                         instance.end(Ending.MEMORY)
             self._end_over_disk(running)
+            self._note(running)
         return self._due
+
+    def _note(self, running: list[Instance]) -> None:
+        """Remember what each uses; the averages of a minute are stored when it is over."""
+        minute = int(time.time()) // 60
+        if minute != self._minute and self._looks:
+            rows = [(*key, self._minute, *average(looks)) for key, looks in self._looks.items()]
+            self._looks = {}
+            self._house.store.save_samples(rows, oldest=minute - KEPT_MINUTES)
+        self._minute = minute
+        for instance in running:
+            look = (millis_of(instance), instance.memory_bytes)
+            self._looks.setdefault((instance.workload.svc_name, instance.number), []).append(look)
+
+    def history(self, svc_name: str, number: int, since_s: float) -> list[tuple[int, int, int]]:
+        """What an instance used: the beginning of a minute in seconds, processor and memory, the oldest first."""
+        since = int(since_s) // 60
+        rows = self._house.store.samples(svc_name, number, since)
+        if (looks := self._looks.get((svc_name, number))) and self._minute >= since:
+            rows = [*(row for row in rows if row[0] != self._minute), (self._minute, *average(looks))]
+        return [(minute * 60, cpu_millis, memory) for minute, cpu_millis, memory in rows]
 
     def _work(self, instance: Instance) -> Path:
         return self._house.places.work(instance.workload.svc_name, instance.number)
@@ -104,12 +130,10 @@ class Census:
     def usage(self, workload: Workload) -> dict[str, Any]:
         """Processor and memory of a workload, as of the last looks."""
         instances = [one for one in workload.instances.values() if one.is_kept]
-        millis = 0.0
-        for instance in instances:
-            if len(instance.cpu_samples) == 2:
-                (began, before), (ended, after) = instance.cpu_samples
-                millis += max(0.0, after - before) / max(ended - began, 0.001) * 1000
-        return {"cpu_millis": round(millis), "memory_bytes": sum(one.memory_bytes for one in instances)}
+        return {
+            "cpu_millis": round(sum(map(millis_of, instances))),
+            "memory_bytes": sum(one.memory_bytes for one in instances),
+        }
 
     def count_fitting(self, workload: Workload) -> int:
         """How many instances of a workload fit beside what all others have asked for, of what may be promised."""
@@ -143,6 +167,19 @@ class Census:
             "disk_bytes": disk.total,
             "available_disk_bytes": disk.free,
         }
+
+
+def millis_of(instance: Instance) -> float:
+    """Thousandths of a core that an instance used between the last two looks."""
+    if len(instance.cpu_samples) < 2:
+        return 0.0
+    (began, before), (ended, after) = instance.cpu_samples
+    return max(0.0, after - before) / max(ended - began, 0.001) * 1000
+
+
+def average(looks: Sequence[tuple[float, int]]) -> tuple[int, int]:
+    """Processor and memory on the average."""
+    return round(sum(each[0] for each in looks) / len(looks)), sum(each[1] for each in looks) // len(looks)
 
 
 def _size_of(path: Path, limit: int) -> int:

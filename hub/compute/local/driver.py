@@ -19,7 +19,7 @@ from hub.compute.local import rpc
 from hub.compute.local.logreader import Follower, find_logs, read_last
 from hub.compute.local.places import Places
 from hub.compute.local.sealing import seal
-from hub.compute.reports import Accelerator, Instance, LogLine, Node, Status, Usage
+from hub.compute.reports import Accelerator, History, Instance, LogLine, Node, Sample, Status, Usage
 from hub.compute.spec import WorkloadSpec, check_secrets
 from hub.compute.states import Code
 
@@ -28,6 +28,7 @@ _LOOK_EVERY_S = 0.25
 # A gateway says of every request that there was one; once in a while is enough to keep a workload awake.
 _TOUCH_EVERY_S = 1.0
 _MAX_TOUCHED = 10_000
+_MAX_DIGITS = 4  # of an instance's number
 
 
 class LocalDriver(ComputeDriver):
@@ -99,6 +100,17 @@ class LocalDriver(ComputeDriver):
         """What it used in the last seconds."""
         facts = self._ask("usage", svc_name=svc_name)
         return Usage(at=datetime.now(UTC), **facts) if facts is not None else None
+
+    def history(self, svc_name: str, instance: str, *, since: datetime) -> History | None:
+        """What one instance used, by the minute, and from the supervisor's own looks."""
+        name, _, number = instance.rpartition("-")
+        if name != svc_name or not number.isdecimal() or not number.isascii() or len(number) > _MAX_DIGITS:
+            return None
+        facts = self._ask("history", svc_name=svc_name, number=int(number), since=since.timestamp())
+        if facts is None:
+            return None
+        samples = (Sample(datetime.fromtimestamp(at, UTC), cpu, memory) for at, cpu, memory in facts["samples"])
+        return History(facts["endpoint"], tuple(samples))
 
     def nodes(self) -> Sequence[Node]:
         """This machine."""

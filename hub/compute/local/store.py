@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,10 @@ CREATE TABLE IF NOT EXISTS workloads (
 CREATE TABLE IF NOT EXISTS instances (
     svc_name TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (svc_name, number)
 );
+CREATE TABLE IF NOT EXISTS samples (
+    svc_name TEXT NOT NULL, number INTEGER NOT NULL, minute INTEGER NOT NULL, cpu_millis INTEGER NOT NULL,
+    memory_bytes INTEGER NOT NULL, PRIMARY KEY (svc_name, number, minute)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
@@ -86,10 +90,25 @@ class Store:
             (svc_name, number, json.dumps(state)),
         )
 
+    def save_samples(self, rows: Sequence[tuple[str, int, int, int, int]], *, oldest: int) -> None:
+        """Store what instances used: name, number, minute, processor, memory. Older ones than the oldest go."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?)", rows)
+        for svc_name, number in {row[:2] for row in rows}:
+            query = "DELETE FROM samples WHERE svc_name = ? AND number = ? AND minute < ?"
+            self._connection.execute(query, (svc_name, number, oldest))
+        self._connection.execute("COMMIT")
+
+    def samples(self, svc_name: str, number: int, since: int) -> list[tuple[int, int, int]]:
+        """What an instance used: minute, processor and memory, the oldest first."""
+        query = "SELECT minute, cpu_millis, memory_bytes FROM samples WHERE svc_name = ? AND number = ? AND minute >= ?"
+        return self._connection.execute(f"{query} ORDER BY minute", (svc_name, number, since)).fetchall()
+
     def forget(self, svc_name: str) -> None:
         """Remove a workload and its instances."""
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("DELETE FROM instances WHERE svc_name = ?", (svc_name,))
+        for table in ("instances", "samples"):
+            self._connection.execute(f"DELETE FROM {table} WHERE svc_name = ?", (svc_name,))  # noqa: S608 - not theirs
         self._connection.execute("DELETE FROM workloads WHERE svc_name = ?", (svc_name,))
         self._connection.execute("COMMIT")
 

@@ -265,6 +265,7 @@ class Supervisor:
             "statuses": self._statuses,
             "names": self._names,
             "usage": self._usage,
+            "history": self._history,
             "node": self._node,
         }
         handler = handlers.get(call)
@@ -333,6 +334,14 @@ class Supervisor:
             "gpu_percent": max((card.percent for card in cards), default=0),
             "gpu_memory_bytes": sum(card.used_memory_bytes for card in cards),
         }
+
+    def _history(self, *, svc_name: str, number: int, since: float) -> dict[str, Any] | None:
+        workload = self._find(svc_name)
+        instance = workload.instances.get(number) if workload is not None else None
+        if instance is None:
+            return None
+        endpoint = instance.address if instance.state.port else ""
+        return {"endpoint": endpoint, "samples": self._census.history(svc_name, number, since)}
 
     def _node(self) -> dict[str, Any]:
         return self._census.node() | {

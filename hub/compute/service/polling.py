@@ -17,7 +17,7 @@ from hub.base.context import Context, Key
 from hub.base.errors import Unavailable
 from hub.compute.machines import MACHINES
 from hub.compute.models import Workload
-from hub.compute.reports import LogLine, Usage
+from hub.compute.reports import History, LogLine, Usage
 from hub.compute.service.rules import WORKLOAD_LOGS, may
 from hub.compute.states import WORDS, Code
 from hub.db.uow import reading
@@ -177,6 +177,14 @@ def find_usage(context: Context, *, actor: Actor, workload_id: int) -> Usage | N
         workload = get_workload(work, actor=actor, workload_id=workload_id)
     try:
         return context[MACHINES].driver.usage(workload.svc_name)
+    except Unavailable:
+        return None
+
+
+def find_history(context: Context, workload: Workload, *, instance: str, since: datetime) -> History | None:
+    """What one instance of a workload used, by the minute, for who was allowed to see that; None: nobody can say."""
+    try:
+        return context[MACHINES].driver.history(workload.svc_name, instance[:255], since=since)
     except Unavailable:
         return None
 

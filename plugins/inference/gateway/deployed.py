@@ -207,6 +207,12 @@ def _spares_of(
     return tuple(replace(server, tier=1) for id in others for server in servers[id])
 
 
+def upstream_id_of(url: str) -> int:
+    """By which the gateway and its account of calls know an instance: below 0, as no provider's, and the same for it
+    however many there are beside it."""
+    return -1 - binascii.crc32(url.encode())
+
+
 def servers_of(context: Context, deployed: Deployed, endpoint: str) -> tuple[Server, ...]:
     """Where a version answers. endpoint: as its workload has it, with commas between those of several instances."""
     own = get_own_channels(context)
@@ -215,7 +221,7 @@ def servers_of(context: Context, deployed: Deployed, endpoint: str) -> tuple[Ser
     for address in filter(None, endpoint.split(",")):
         own.trust(address)
         url = address.rstrip("/") + deployed.upstream_path
-        # Below 0, as no provider's; and the same for an instance however many there are beside it.
-        id = -1 - binascii.crc32(url.encode())
-        servers.append(Server(id, url, deployed.upstream_model, deployed.engine, 1, 0, headers, is_own=True))
+        servers.append(
+            Server(upstream_id_of(url), url, deployed.upstream_model, deployed.engine, 1, 0, headers, is_own=True)
+        )
     return tuple(servers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, redirect, render_template, request, url_for
@@ -39,9 +40,10 @@ from hub.plugin.web import (
 from plugins.inference.deployments import service
 from plugins.inference.deployments.causes import why
 from plugins.inference.deployments.models import DEDICATED, SERVERLESS
+from plugins.inference.deployments.monitor import Watched, watch
 from plugins.inference.deployments.planning import target_of
 from plugins.inference.deployments.service import Found
-from plugins.inference.deployments.shares import versions_of
+from plugins.inference.deployments.shares import Version, versions_of
 from plugins.inference.deployments.versions import list_versions
 from plugins.inference.engines.engine import EngineArg, ModelFacts, Target
 from plugins.inference.engines.matching import Match, explain_none, find_engines, read_facts
@@ -54,6 +56,7 @@ blueprint = create_pages("inference_web_endpoints", "plugins.inference", url_pre
 
 _PER_PAGE = 20
 _MAX_SEARCH = 255
+_MAX_WATCHED = 8  # instances whose use a page shows
 _ID = "<int(min=1, max=9223372036854775807):deploy_id>"
 _FAILED = frozenset({Code.BUILD_FAILED, Code.DEPLOY_FAILED, Code.RUNTIME_ERROR})
 
@@ -272,7 +275,8 @@ def _of_tab(work: UnitOfWork, actor: Actor, found: Found, tab: str) -> dict[str,
         owner, model = workload.namespace.uuid, model_name(found.deployment)
         figures = find_figures(work, owner_uuid=owner, model=model, period=PERIODS[period])
         usage = find_usage(context, actor=actor, workload_id=workload.id)
-        return {"figures": figures, "period": period, "periods": list(PERIODS), "usage": usage}
+        watched = _watch_all(found, versions_of(work, found.deployment), period)
+        return {"figures": figures, "period": period, "periods": list(PERIODS), "usage": usage, "watched": watched}
     if tab == "versions":
         rows = versions_of(work, found.deployment)
         api = f"/api/v1/models/{found.deployment.repo_path}/run/versions/{found.deployment.id}"
@@ -285,7 +289,15 @@ def _of_tab(work: UnitOfWork, actor: Actor, found: Found, tab: str) -> dict[str,
             "offers": list_offers(context, scenario=SCENARIOS["inference"]).items,
             "arguments": _arguments_for(found, repository),
         }
-    return {"tasks": list_tasks(work, workload), "ways": ways_to_call(model_name(found.deployment))}
+    ways = ways_to_call(model_name(found.deployment), found.deployment.task)
+    return {"tasks": list_tasks(work, workload), "ways": ways}
+
+
+def _watch_all(found: Found, versions: Sequence[Version], period: str) -> list[Watched]:
+    """How the instances that there are fared, those of the first versions first."""
+    named = [(version, one["name"]) for version in versions for one in version.workload.instances][:_MAX_WATCHED]
+    watched = (watch(current_context(), found, version, name, period) for version, name in named)
+    return [one for one in watched if one is not None]
 
 
 def _arguments_for(found: Found, repository: Repository | None) -> list[EngineArg]:

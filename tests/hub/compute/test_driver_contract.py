@@ -10,7 +10,7 @@ import pytest
 
 from hub.base.errors import Conflict, Invalid
 from hub.compute.driver import ComputeDriver
-from hub.compute.reports import INSTANCE_RUNNING, LogLine, Status
+from hub.compute.reports import INSTANCE_RUNNING, History, LogLine, Status
 from hub.compute.states import Code, Reason
 from tests.hub.compute.programs import endless_job, failing, job, serving
 from tests.support.processes import wait_until
@@ -160,6 +160,32 @@ def test_what_nobody_calls_falls_asleep_and_is_woken(driver: ComputeDriver, reac
     driver.wake("nap")
     assert reach("nap", Code.STOPPED).task_id == 1
     driver.purge("nap")
+
+
+def test_what_one_instance_used_is_remembered_by_the_minute(driver: ComputeDriver, reach: Reach) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    driver.run(serving(), secrets={})
+    status = reach("web", Code.RUNNING)
+    [instance] = status.instances
+    found: list[History] = []
+
+    def has_come() -> bool:
+        history = driver.history("web", instance.name, since=since)
+        found[:] = [history] if history is not None and any(one.memory_bytes for one in history.samples) else []
+        return bool(found)
+
+    wait_until(has_come, timeout_s=60, what="what it used")
+    [history] = found
+    assert history.endpoint == status.endpoint
+    assert all(one.at.second == 0 and since - timedelta(minutes=1) <= one.at for one in history.samples)
+    assert sorted(history.samples, key=lambda one: one.at) == list(history.samples)
+    later = driver.history("web", instance.name, since=datetime.now(UTC) + timedelta(hours=1))
+    assert later is not None
+    assert later.samples == ()
+    for unknown in ("web-7", "web", "other-0", "web-x", "web-" + "9" * 30):
+        assert driver.history("web", unknown, since=since) is None
+    assert driver.history("other", "other-0", since=since) is None
+    driver.purge("web")
 
 
 def test_another_object_of_the_driver_knows_the_same(driver: ComputeDriver, reach: Reach, other: ComputeDriver) -> None:
