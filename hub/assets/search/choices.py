@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from hub.assets.models import RepositoryTag, Tag
+from hub.assets.service.known import KNOWN_LABELS
 from hub.base.errors import Invalid
 from hub.base.texts import is_storable
 from hub.db.uow import UnitOfWork
@@ -135,13 +136,26 @@ def find_choices(work: UnitOfWork, *, scopes: Sequence[str], choices: Sequence[C
     names = {name for _category, wanted in choices for name in wanted if is_storable(name)}
     if sum(len(wanted) for _category, wanted in choices) > MAX_CHOICES:
         raise Invalid(f"More than {MAX_CHOICES} values of filters at once.", code="REQ-ERR-6", query="filter")
-    rows = work.rows(_FOUND, {"scopes": [*scopes], "names": [*names]}) if names else ()
+    rows = _find(work, scopes, choices, names) if names else ()
     found: list[Chosen] = []
     for category, wanted in choices:
         within = _ALSO.get(category, (category,)) if category else ()
         ids = tuple(sorted(id for of, name, id in rows if name in wanted and (not within or of in within)))
         found.append(Chosen(ids, category == "license" and NONE in wanted))
     return found
+
+
+def _find(
+    work: UnitOfWork, scopes: Sequence[str], choices: Sequence[Choice], names: Collection[str]
+) -> Sequence[tuple[str, str, int]]:
+    """The labels of these names: category, name and id of each, of other categories as well."""
+    if len(scopes) > 1 or not all(category for category, _wanted in choices):
+        return work.rows(_FOUND, {"scopes": [*scopes], "names": [*names]})
+    asked = [(category, name) for category, wanted in choices for name in wanted if name in names]
+    also = [(of, name) for category, name in asked for of in _ALSO.get(category, ()) if of != category]
+    # What lists and searches ask for is asked again, and known for moments.
+    known = work.context[KNOWN_LABELS].find(work, scopes[0], asked, also=also)
+    return [(category, name, label.id) for (category, name), label in known.items()]
 
 
 def with_choices(work: UnitOfWork, *, scopes: Sequence[str], choices: Sequence[Choice]) -> list[ColumnElement[bool]]:

@@ -128,6 +128,7 @@ def create_label(
     )
     with _unless_taken(work, label.name):
         work.session.add(label)
+    work.after_commit(work.context[KNOWN_LABELS].forget)
     log.info("label_created", label_id=label.id, actor_id=actor.user_id)
     return label
 

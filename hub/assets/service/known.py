@@ -1,6 +1,7 @@
 """Labels as answers tell them, remembered for moments: lists show the same few of them on every page.
 
-What an administrator changes is told at once by the process in which it was changed, by others within ``FOR_S``.
+What an administrator changes is told at once by the process in which it was changed, by others within ``FOR_S``. So
+is what comes under another category than the one that a list asks for first.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class _Memory:
         self.until = time.monotonic() + FOR_S
         self.by_id: dict[int, KnownLabel] = {}
         self.by_name: dict[tuple[str, str, str], KnownLabel] = {}
+        self.absent: set[tuple[str, str, str]] = set()
 
     def learn(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[KnownLabel]:
         labels = [KnownLabel._make(row) for row in rows]
@@ -79,14 +81,23 @@ class KnownLabels:
             found |= {label.id: label for label in memory.learn(work.rows(_BY_ID, {"ids": unknown}))}
         return found
 
-    def find(self, work: UnitOfWork, scope: str, names: Collection[Name]) -> dict[Name, KnownLabel]:
-        """Those of the labels of a kind of asset that there are. One query when some are not known, else none."""
+    def find(
+        self, work: UnitOfWork, scope: str, names: Collection[Name], *, also: Collection[Name] = ()
+    ) -> dict[Name, KnownLabel]:
+        """Those of the labels of a kind of asset that there are. One query when some are not known, else none.
+
+        also: further ones. That one of them is not there is remembered as well, while all the ``names`` are: what
+        may not be missed for a moment is none of these.
+        """
         memory = self._current(work)
-        found = {name: memory.by_name[scope, *name] for name in names if (scope, *name) in memory.by_name}
-        if len(found) < len(names):
-            unknown = [name for name in names if name not in found]
-            labels = memory.learn(work.rows(_BY_NAME, {"scope": scope, "names": unknown}))
+        found = {name: memory.by_name[scope, *name] for name in (*names, *also) if (scope, *name) in memory.by_name}
+        unknown = [name for name in names if name not in found]
+        more = [name for name in also if name not in found and (unknown or (scope, *name) not in memory.absent)]
+        if unknown or more:
+            labels = memory.learn(work.rows(_BY_NAME, {"scope": scope, "names": [*unknown, *more]}))
             found |= {(label.category, label.name): label for label in labels}
+            if all(name in found for name in names):
+                memory.absent.update((scope, *name) for name in more if name not in found)
         return found
 
     def _current(self, work: UnitOfWork) -> _Memory:

@@ -102,8 +102,9 @@ def with_labels(work: UnitOfWork, *, scope: str, labels: Sequence[tuple[str, str
         return []
     if len(wanted) > MAX_LABELS_ASKED:
         raise Invalid(f"More than {MAX_LABELS_ASKED} labels at once.", code="REQ-ERR-6", query="tag_name")
-    named = [(of, name) for category, name, _group in wanted for of in _ALSO.get(category, (category,))]
-    known = work.context[KNOWN_LABELS].find(work, scope, named)
+    named = [(category, name) for category, name, _group in wanted]
+    also = [(of, name) for category, name in named for of in _ALSO.get(category, ()) if of != category]
+    known = work.context[KNOWN_LABELS].find(work, scope, named, also=also)
     conditions: list[ColumnElement[bool]] = []
     for category, name, group in wanted:
         found = [known[of, name] for of in _ALSO.get(category, (category,)) if (of, name) in known]
@@ -242,6 +243,8 @@ def _ids_of(work: UnitOfWork, scope: str, wanted: Sequence[Name]) -> set[int]:
             for category, name in missing
         ]
         insert_new(work.session, Tag, rows)
+        # Of some of them it may be known that they are not there.
+        work.after_commit(work.context[KNOWN_LABELS].forget)
         known |= _find(work, scope, missing)
     if len(known) < len(wanted):
         raise Conflict("Others are changing these labels; try again.", code="labels_busy")
