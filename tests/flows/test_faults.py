@@ -129,10 +129,9 @@ def kill_once_moved(hub, ref_file, push, count):
     count: the pushes that there were before. Once the web server has written down that this one is to be let in, it
     runs for a moment at a time only: git has its leave and moves the ref, and who is to record that stands still.
     """
-    old, moment = ref_file.read_bytes(), threading.Event()
+    old, web, moment = ref_file.read_bytes(), hub.program("web"), threading.Event()
     wait_until(lambda: len(push_states(hub)) > count or push.poll() is not None, what="the push to be let in")
     while push.poll() is None:
-        web = hub.program("web")
         for process in web:
             pause(process)
         with contextlib.suppress(TimeoutError):
