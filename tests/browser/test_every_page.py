@@ -49,4 +49,12 @@ def test_paper_is_white_and_has_nothing_to_click(windows):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("article h2:visible").count()
     assert page.locator(":is(.bar, .tabs, .button, input, dialog):visible").count() == 0
+    # As wide as a sheet: no line of code runs out of it.
+    page.set_viewport_size({"width": 680, "height": 960})
+    assert (
+        page.evaluate(
+            "[...document.querySelectorAll('article pre')].filter((one) => one.scrollWidth > one.clientWidth)"
+        )
+        == []
+    )
     page.emulate_media(media="screen")
