@@ -119,16 +119,19 @@ def _status(address: Address, deploy_id: int, type: int) -> Response:
 def _logs(query: Mapping[str, Any], address: Address, deploy_id: int, type: int) -> Response:
     context, found = current_context(), _get(address, deploy_id, type)
     past = LOG_SPANS.get(query["since"])
-    workload_id = found.workload.id
+    instance = query["instance_name"] or query["instance"]
+    with reading(context) as work:
+        rows = versions_of(work, found.deployment)
     if query["commit_id"]:
-        with reading(context) as work:
-            rows = versions_of(work, found.deployment)
         workload_id = versions.pick_version(rows, query["commit_id"]).workload.id
+    else:
+        named = (row.workload.id for row in rows if row.workload.svc_name == instance.rpartition("-")[0])
+        workload_id = next(named, found.workload.id)
     lines = read_logs(
         context,
         actor=_who(),
         workload_id=workload_id,
-        instance=query["instance_name"] or query["instance"],
+        instance=instance,
         since=None if past is None else context.clock.now() - past,
         follow=True,
         limit=query["limit"],

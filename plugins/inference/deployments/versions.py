@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.plugin import Actor, Context, get_logger
-from hub.plugin.compute import WORKLOAD_WRITE, Desired, delete_workload, parse_hardware, refresh, start_workload
+from hub.plugin.compute import (
+    WORKLOAD_WRITE,
+    Desired,
+    delete_workload,
+    parse_hardware,
+    refresh,
+    start_workload,
+    stop_workload,
+)
 from hub.plugin.db import UnitOfWork, reading, unit_of_work
 from hub.plugin.errors import Conflict, HubError, Invalid, NotFound, Unavailable
 from hub.plugin.policy import Namespace
 from hub.plugin.repos import find_commit, get_readable, require_content
 from plugins.inference.deployments import service
-from plugins.inference.deployments.models import DEDICATED
+from plugins.inference.deployments.models import DEDICATED, Deployment
 from plugins.inference.deployments.planning import Planned, make_plan
 from plugins.inference.deployments.service import MODEL, Found, get_deployment
 from plugins.inference.deployments.shares import ALL, Version, lock_shares, lock_versions, set_shares, versions_of
@@ -57,8 +65,11 @@ def create_version(
         hardware = parse_hardware(found.workload.hardware)
     planned = make_plan(context, repository, find_commit(context, repository, revision), form, hardware)
     with unit_of_work(context) as work:
+        said_at = found.deployment.updated_at
         found = _find(work, actor, deployment_id, repo_path)
         deployment = lock_shares(work, deployment_id)
+        if deployment.updated_at != said_at:
+            raise Conflict("The deployment was changed just now; try again.", code="deployment_changed")
         versions = versions_of(work, deployment)
         _require_alike(found, planned)
         _require_place(found, versions, planned.commit_id)
@@ -89,8 +100,19 @@ def create_version(
                 if {version.row.id for version in left} == set(before):
                     set_shares(left, before)
             raise
-    with reading(context) as work:
-        return next(one for one in versions_of(work, deployment) if one.workload.id == workload.id)
+    return _settle(context, actor, deployment, workload.id)
+
+
+def _settle(context: Context, actor: Actor, deployment: Deployment, workload_id: int) -> Version:
+    """A version that was made: as it stands, and stopped where somebody has stopped all others meanwhile."""
+    with unit_of_work(context) as work:
+        versions = lock_versions(work, deployment)
+        made = next((one for one in versions if one.workload.id == workload_id), None)
+        if made is None:
+            raise NotFound("Somebody has just removed the version.", code="SERVERLESS-ERR-4")
+        if not any(one.workload.desired is Desired.RUNNING for one in versions if one is not made):
+            stop_workload(work, actor=actor, workload_id=workload_id)
+        return made
 
 
 def _find(work: UnitOfWork, actor: Actor, deployment_id: int, repo_path: str) -> Found:

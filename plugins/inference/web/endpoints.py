@@ -264,7 +264,7 @@ def _address(found: Found, tab: str) -> str:
 def _of_tab(work: UnitOfWork, actor: Actor, found: Found, tab: str) -> dict[str, Any]:
     context, workload = current_context(), found.workload
     if tab == "logs":
-        return {"may_read": may_read_logs(context, actor=actor, workload=workload)}
+        return {"may_read": may_read_logs(context, actor=actor, workload=workload), **_instances_of(work, found)}
     if tab == "analysis":
         period = request.args.get("period", "1h")
         if period not in PERIODS:
@@ -290,7 +290,16 @@ def _of_tab(work: UnitOfWork, actor: Actor, found: Found, tab: str) -> dict[str,
             "arguments": _arguments_for(found, repository),
         }
     ways = ways_to_call(model_name(found.deployment), found.deployment.task)
-    return {"tasks": list_tasks(work, workload), "ways": ways}
+    return {"tasks": list_tasks(work, workload), "ways": ways, **_instances_of(work, found)}
+
+
+def _instances_of(work: UnitOfWork, found: Found) -> dict[str, Any]:
+    """The instances of all versions, each with its version; and the versions."""
+    versions = versions_of(work, found.deployment)
+    return {
+        "versions": versions,
+        "instances": [(version, one) for version in versions for one in version.workload.instances],
+    }
 
 
 def _watch_all(found: Found, versions: Sequence[Version], period: str) -> list[Watched]:

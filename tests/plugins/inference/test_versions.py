@@ -26,7 +26,7 @@ from hub.cli.main import cli
 from hub.compute.machines import MACHINES
 from hub.compute.models import Desired, Workload
 from hub.compute.service.reconciling import refresh
-from hub.compute.service.workloads import delete_workload, open_secrets
+from hub.compute.service.workloads import delete_workload, open_secrets, stop_workload
 from hub.compute.states import Code
 from hub.db import migrate
 from hub.db.engine import DATABASE
@@ -305,6 +305,22 @@ def test_what_is_cut_off_between_two_writes_is_as_it_was_said(
         versions.create_version(hub, revision=commits[2], percent=40, **options)
 
 
+def test_a_version_that_starts_while_all_others_are_stopped_is_stopped_with_them(
+    hub: Context, serve: Any, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve()
+    start = versions.start_workload
+
+    def start_late(context: Context, *, actor: Any, workload_id: int) -> None:
+        with unit_of_work(context) as work:
+            stop_workload(work, actor=SYSTEM, workload_id=_workloads(context)[0].id)
+        start(context, actor=actor, workload_id=workload_id)
+
+    monkeypatch.setattr(versions, "start_workload", start_late)
+    versions.create_version(hub, actor=SYSTEM, deployment_id=1, revision=commits[1], percent=10)
+    assert [one.desired for one in _workloads(hub)] == [Desired.STOPPED] * 2
+
+
 def test_the_page_shows_versions_and_lets_those_change_them_who_may(
     client: FlaskClient,
     serve: Any,
@@ -334,6 +350,10 @@ def test_the_page_shows_versions_and_lets_those_change_them_who_may(
         page = look(ada)
     assert len(after) == len(before)
     assert page.count('data-testid="versions.row"') == page.count("data-commit=") == page.count("versions.remove") == 3
+    overview = client.get("/endpoints/ada/tiny/1", headers={"Accept": "text/html", **sign(ada)}).text
+    assert overview.count('data-testid="endpoint.instance"') == 3
+    logs = client.get("/endpoints/ada/tiny/1/logs", headers={"Accept": "text/html", **sign(ada)}).text
+    assert all(f"· {commit[:8]}</option>" in logs for commit in commits)
     part = look(bob, **{"HX-Request": "true"})
     assert part.count('data-testid="versions.row"') == 3
     assert "versions.remove" not in part
