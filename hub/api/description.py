@@ -132,7 +132,7 @@ _OPEN_WRITES = frozenset(
         *("accounts_open_session", "accounts_close_session", "accounts_register"),
         *("setup_create_administrator", "setup_ask_for_reset", "setup_reset_password"),
         *("repositories_show_extra", "repositories_list_by_paths", "trees_show_paths", "account_validate_card"),
-        *("prompts_show_preview", "cards_check_card"),
+        *("prompts_show_preview", "cards_check_card", "oauth_begin_device_login", "oauth_give_token"),
     }
 )
 # The same view under another prefix, or at one more address.
