@@ -102,6 +102,7 @@ def test_a_key_has_rules_for_single_models_and_an_account_has_limits(browser, hu
         page.get_by_test_id("note.add").click()
         page.get_by_test_id("note.name").fill("contact")
         page.get_by_test_id("note.word").fill("ada")
+        assert page.get_by_test_id("keys.dialog").evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
         assert visitor.find_barriers(within="dialog[open]") == []
         page.get_by_test_id("keys.save").click()
         expect(page.get_by_test_id("keys.value")).to_have_text(_VALUE)

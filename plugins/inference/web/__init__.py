@@ -56,15 +56,7 @@ def list_nav_items() -> Iterable[NavItem]:
         NavItem(keys, page("keys", "show_organization"), Section.ORGANIZATION, 10, signed_in, icon="key-round"),
         NavItem(usage, page("usage", "show_organization"), Section.ORGANIZATION, 20, signed_in, icon="trending-up"),
         NavItem(models, page("models", "show_models"), Section.CONSOLE, 10, admins, icon="network", group=group),
-        NavItem(
-            mark_text("Accounts with keys"),
-            page("keys", "show_accounts"),
-            Section.CONSOLE,
-            18,
-            admins,
-            icon="key-round",
-            group=group,
-        ),
+        NavItem(keys, page("keys", "show_accounts"), Section.CONSOLE, 18, admins, icon="key-round", group=group),
         NavItem(usage, page("usage", "show_all"), Section.CONSOLE, 20, admins, icon="trending-up", group=group),
     )
 
