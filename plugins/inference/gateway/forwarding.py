@@ -148,9 +148,13 @@ class Forwarder:
             ledger.upstream_s += min(pause_s, _LOOK_S)
             pause_s -= _LOOK_S
             watch()
+        try:
+            patience, is_hurried = self._patience_of(ledger, headers)
+        except Fault:
+            self._router.forget_try(server)
+            raise
         ledger.attempts += 1
         spoken = speak(server)
-        patience, is_hurried = self._patience_of(ledger, headers)
         payload = spoken.payload.encode(server.model_name)
         sent = {"Content-Type": payload.content_type, "X-Request-Id": ledger.request_id, **server.headers}
         sent |= {name: value for name in _TO_UPSTREAM if (value := headers.get(name))}

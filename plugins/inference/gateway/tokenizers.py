@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from hub.plugin import Context, get_logger
@@ -17,12 +19,15 @@ from plugins.inference.gateway.usage import MAX_TOKENS, Heard, TokenUse, prompts
 log = get_logger(__name__)
 
 LLAMA, VLLM, SGLANG, TGI, TEI = "llama.cpp", "vllm", "sglang", "tgi", "tei"
-# By what is in the names of the hub's own engines ("ascend-vllm"), and of providers as administrators write them.
-_FAMILIES = (
-    *(("llama.cpp", LLAMA), ("llama_cpp", LLAMA), ("llama-cpp", LLAMA), ("llamacpp", LLAMA), ("llama-server", LLAMA)),
-    *(("vllm", VLLM), ("sglang", SGLANG), ("tgi", TGI), ("text-generation-inference", TGI)),
-    *(("tei", TEI), ("text-embeddings-inference", TEI)),
-)
+# As a word of the names of the hub's own engines ("ascend-vllm"), and of providers as administrators write them.
+_FAMILIES = {
+    LLAMA: r"x?llama[._-]?cpp|llama-server",
+    VLLM: "vllm",
+    SGLANG: "sglang",
+    TGI: "tgi|text-generation-inference",
+    TEI: "tei|text-embeddings-inference",
+}
+_FAMILY = {family: re.compile(rf"(?<![a-z0-9])({words})(?![a-z0-9])") for family, words in _FAMILIES.items()}
 # Somebody waits for the end of a call meanwhile; whoever does not say it at once has no say.
 _PATIENCE = Patience(connect_s=1.0, head_s=2.0, piece_s=1.0)
 # Source: section 1.7: what a chat has around its messages where nobody knows its template.
@@ -31,8 +36,13 @@ _AROUND_CHAT = 3
 
 def family_of(served: Served, server: Server) -> str:
     """The engine that serves a model there; "" for one that does not count, or that nobody knows."""
-    name = (served.deployment.engine if served.deployment is not None else server.provider).lower()
-    return next((family for word, family in _FAMILIES if word in name), "")
+    return _family_of((served.deployment.engine if served.deployment is not None else server.provider).lower())
+
+
+# Of each call it is asked, and there are few names.
+@lru_cache(maxsize=1024)
+def _family_of(name: str) -> str:
+    return next((family for family, pattern in _FAMILY.items() if pattern.search(name)), "")
 
 
 def find_tokenizer(context: Context, served: Served, server: Server) -> Tokenizer | None:
@@ -54,6 +64,7 @@ class Tokenizer:
         messages = data.get("messages")
         if not isinstance(messages, list):
             texts, tokens = prompts_of(data)
+            texts += texts_of(data.get("instructions"))
             found = self.count_text(texts, is_whole=True) if texts else 0
             return None if found is None else found + tokens
         chat = {name: data[name] for name in ("messages", "tools") if name in data}

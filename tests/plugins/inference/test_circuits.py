@@ -182,6 +182,7 @@ def test_a_client_in_a_hurry_is_answered_in_time_and_the_upstream_is_not_blamed(
 
     slow, other = model(talk, completion())
     hurried = {"x-gateway-timeout": "0.2"}
+    # Of all attempts together: there is no time left for the other one.
     answers = [ask(headers=hurried) for _ in range(4)]
     assert {(one.status_code, one.json["error"]["code"]) for one in answers} == {(504, "upstream_timeout")}
     assert (len(slow.requests), len(other.requests)) == (4, 0)

@@ -6,6 +6,8 @@ import threading
 import pytest
 from werkzeug.test import Client
 
+from plugins.inference.catalogue import Prices, Served, Server
+from plugins.inference.gateway.tokenizers import family_of
 from plugins.inference.gateway.usage import Heard, count_items, estimate_prompt
 from plugins.inference.settings import InferenceSettings
 from tests.support.processes import wait_until
@@ -168,6 +170,19 @@ def test_usage_that_is_told_is_not_counted_again(ask, serve, calls):
     ask()
     assert [call.usage_source for call in calls()] == ["upstream"]
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "name, family",
+    [
+        *(("ascend-vllm", "vllm"), ("nvidia-sglang", "sglang"), ("tgi-gcu", "tgi"), ("TEI", "tei")),
+        *(("amd-llama.cpp", "llama.cpp"), ("xllamacpp", "llama.cpp"), ("llama_cpp", "llama.cpp")),
+        *(("llama-server", "llama.cpp"), ("Proteins Inc.", ""), ("ktransformers", ""), ("", "")),
+    ],
+)
+def test_engines_are_known_by_their_names(name, family):
+    served = Served(*("m", "external_llm", "", "", None, "", "weighted", ""), (), None, Prices(), 0, ())
+    assert family_of(served, Server(1, "http://a/v1", "m", name, 1, 0, {})) == family
 
 
 # Estimates
