@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.plugins.inference.conftest import delta, last, stream
+from tests.plugins.inference.conftest import body_of, delta, last, stream
 from tests.support.browser import NARROW, Visitor, visit
 from tests.support.hub import HubServer
 from tests.support.inference import keys_api, provide
@@ -192,7 +192,7 @@ def test_files_go_with_a_question_and_what_is_none_or_too_large_is_refused(visit
     expect(page.get_by_label("sound.wav")).to_have_js_property("duration", 0.1)
 
 
-def test_what_a_model_calls_is_shown_and_answered_by_the_person(visitor: Visitor):
+def test_what_a_model_calls_is_shown_and_answered_by_the_person(visitor: Visitor, provider: WireServer):
     page = visitor.open("/playground?model=acme/small")
     tools = page.get_by_test_id("playground.tools")
     tools.fill("[{")
@@ -209,8 +209,15 @@ def test_what_a_model_calls_is_shown_and_answered_by_the_person(visitor: Visitor
     expect(page.get_by_test_id("playground.answer")).to_have_text('{"city":"Oslo"} gave 12 degrees')
     # The call stays where it was made.
     expect(call).to_contain_text("12 degrees")
+    # What the answer is to look like goes along, once it is JSON.
+    page.get_by_test_id("playground.format").select_option("json_schema")
+    page.get_by_test_id("playground.schema").fill("{")
     _ask(page, "Thanks")
+    expect(page.get_by_test_id("playground.error").last).to_contain_text("The schema of the answer is no JSON.")
+    page.get_by_test_id("playground.schema").fill('{"type": "object"}')
+    page.get_by_test_id("playground.retry").last.click()
     expect(page.get_by_test_id("playground.answer").last).to_contain_text('"12 degrees", "Thanks"')
+    assert body_of(provider.requests[-1])["response_format"]["json_schema"]["schema"] == {"type": "object"}
 
 
 def test_who_answers_is_told_after_the_vote(visitor: Visitor):
@@ -223,6 +230,7 @@ def test_who_answers_is_told_after_the_vote(visitor: Visitor):
     vote = page.get_by_test_id("playground.vote")
     expect(vote).to_have_text(["Model A is better", "Model B is better", "Equally good", "None is good"])
     assert "acme" not in column.first.inner_text()
+    expect(page.get_by_test_id("playground.code")).to_be_disabled()
     expect(page.get_by_test_id("playground.stats").first).to_have_text("")
     assert visitor.find_barriers() == []
     better = "acme/small" if "small" in page.get_by_test_id("playground.answer").first.inner_text() else "acme/large"

@@ -8,7 +8,7 @@ import { codeOfChat, fillCode, leftOut } from "./lib/playground/code";
 import { faultOf } from "./lib/playground/faults";
 import { setUpHistory } from "./lib/playground/history";
 import { setUpPrompts, type Taken } from "./lib/playground/prompts";
-import { keepChat, listChats } from "./lib/playground/store";
+import { keepChat, listHeads } from "./lib/playground/store";
 import { streamChat } from "./lib/playground/stream";
 import { addCalls } from "./lib/playground/tools";
 import { copyOf, drawAnswer, drawTurn, type Surroundings, within } from "./lib/playground/turns";
@@ -35,6 +35,7 @@ function start(root: HTMLElement): void {
   const stop = part<HTMLButtonElement>("stop");
   const add = part<HTMLButtonElement>("add-column");
   const blind = part<HTMLButtonElement>("blind");
+  const code = root.querySelector("[data-dialog=code]") as HTMLButtonElement;
   const ballot = part("ballot");
   const tray = setUpTray(composer, draft, Number(mostBytes) * FILES_SHARE);
   // Of the answers that are on their way, by column.
@@ -45,7 +46,7 @@ function start(root: HTMLElement): void {
   const first = models.find((model) => model.is_ready) ?? models[0];
   let chat = chats.newChat(wanted.length ? wanted.slice(0, chats.MOST_COLUMNS) : first ? [first.name] : []);
 
-  const isHidden = () => Boolean(chat.isBlind) && !votes.isRevealed(chat);
+  const isHidden = () => votes.isHidden(chat);
   let isRefused = false;
   const keep = () =>
     void keepChat(chat).then((isKept) => {
@@ -99,6 +100,9 @@ function start(root: HTMLElement): void {
     columns.replaceChildren(...chat.models.map(drawColumn));
     columns.dataset["count"] = String(chat.models.length);
     add.disabled = chat.models.length >= chats.MOST_COLUMNS || isHidden();
+    // Code names the model.
+    code.disabled = isHidden();
+    blind.disabled = models.length < 2;
     blind.setAttribute("aria-pressed", String(Boolean(chat.isBlind)));
     drawBallot();
     const url = new URL(location.href);
@@ -203,7 +207,9 @@ function start(root: HTMLElement): void {
   }
 
   async function drawStandings(): Promise<void> {
-    part("standings").replaceChildren(...votes.drawStandings(votes.standingsOf(await listChats())));
+    part("standings").replaceChildren(
+      ...votes.drawStandings(votes.standingsOf((await listHeads()).flatMap((head) => head.votes))),
+    );
   }
 
   // Asking

@@ -3,9 +3,9 @@ import { icon, make } from "../dom";
 import { askFor } from "../forms";
 import { language, text } from "../texts";
 import { tellError } from "../toasts";
-import { allTurns, type Chat } from "./chats";
+import type { Chat } from "./chats";
 import { asMarkdown, save } from "./exports";
-import { forgetChat, listChats, renameChat } from "./store";
+import { findChat, forgetChat, type Head, listHeads, renameChat } from "./store";
 
 /** Set the dialog up; open: what becomes of the one that is chosen. */
 export function setUpHistory(dialog: HTMLDialogElement, open: (chat: Chat) => void): void {
@@ -24,45 +24,56 @@ export function setUpHistory(dialog: HTMLDialogElement, open: (chat: Chat) => vo
     return made;
   };
 
-  function rename(row: HTMLElement, chat: Chat): void {
-    const field = make("input", { value: chat.title, maxlength: "60", "aria-label": text("Title") });
+  /** Do something with the whole of a conversation, if it is still there. */
+  const withWhole = (id: string, run: (chat: Chat) => void) => () =>
+    void findChat(id).then((chat) => (chat ? run(chat) : draw()), tellError);
+
+  function rename(row: HTMLElement, head: Head): void {
+    const field = make("input", { value: head.title, maxlength: "60", "aria-label": text("Title") });
     const form = make("form", { class: "row nowrap" }, field, make("button", { class: "button tiny" }, text("Save")));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const title = field.value.trim();
-      void (title ? renameChat(chat.id, title).catch(tellError) : Promise.resolve()).then(draw);
+      void (title ? renameChat(head.id, title).catch(tellError) : Promise.resolve()).then(draw);
     });
     row.replaceChildren(form);
     field.focus();
   }
 
   async function draw(): Promise<void> {
-    const chats = await listChats();
+    const heads = await listHeads();
     const wanted = search.value.trim().toLowerCase();
-    const has = (words: string) => words.toLowerCase().includes(wanted);
-    const isSaid = (chat: Chat) =>
-      [...allTurns(chat)].some((turn) => has(turn.user) || turn.answers.some((answer) => has(answer?.text ?? "")));
-    const isMeant = (chat: Chat) => !wanted || has(chat.title) || isSaid(chat);
-    const rows = chats.filter(isMeant).map((chat) => {
-      const when = new Date(chat.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
-      const about = make("span", { class: "quiet small clamp" }, `${when} · ${chat.models.join(", ")}`);
-      const title = make("button", { type: "button", class: "plain-row grow" }, make("b", {}, chat.title), about);
+    const found = heads.filter((head) => head.words.includes(wanted));
+    const rows = found.map((head) => {
+      const when = new Date(head.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+      const about = make("span", { class: "quiet small clamp" }, `${when} · ${head.models.join(", ")}`);
+      const title = make("button", { type: "button", class: "plain-row grow" }, make("b", {}, head.title), about);
       title.dataset["testid"] = "playground.chat";
-      title.addEventListener("click", () => {
-        dialog.close();
-        open(chat);
-      });
+      title.addEventListener(
+        "click",
+        withWhole(head.id, (chat) => {
+          dialog.close();
+          open(chat);
+        }),
+      );
+      const asJson = (chat: Chat) => `${JSON.stringify(chat, null, 2)}\n`;
       const row = make("li", { class: "row nowrap" });
       row.append(
         title,
-        button("pencil", text("Rename"), () => rename(row, chat)),
-        button("file-text", text("Save as Markdown"), () => save(chat, "md", "text/markdown", asMarkdown(chat))),
-        button("download", text("Save as a file"), () =>
-          save(chat, "json", "application/json", `${JSON.stringify(chat, null, 2)}\n`),
+        button("pencil", text("Rename"), () => rename(row, head)),
+        button(
+          "file-text",
+          text("Save as Markdown"),
+          withWhole(head.id, (chat) => save(chat, "md", "text/markdown", asMarkdown(chat))),
+        ),
+        button(
+          "download",
+          text("Save as a file"),
+          withWhole(head.id, (chat) => save(chat, "json", "application/json", asJson(chat))),
         ),
         button("trash-2", text("Delete"), () =>
           askFor("", text("Forget this conversation?"), () => {
-            void forgetChat(chat.id).then(draw, tellError);
+            void forgetChat(head.id).then(draw, tellError);
           }),
         ),
       );

@@ -18,6 +18,22 @@ export function isRevealed(chat: Chat): boolean {
   return false;
 }
 
+/** Whether it is not told yet whose answers these are. */
+export const isHidden = (chat: Chat): boolean => Boolean(chat.isBlind) && !isRevealed(chat);
+
+/** One vote: what it says, and which models it was about. */
+export interface Vote {
+  word: string;
+  models: string[];
+}
+
+/** The votes that were given in a conversation. */
+export function votesOf(chat: Chat): Vote[] {
+  return [...allTurns(chat)].flatMap(({ vote: word, answers }) =>
+    word ? [{ word, models: [...new Set(answers.flatMap((answer) => answer?.model ?? []))] }] : [],
+  );
+}
+
 /** Names in an order that tells nothing. */
 export function shuffled(names: string[]): string[] {
   const left = [...names];
@@ -36,18 +52,14 @@ interface Standing {
 }
 
 /** How often each model was the better one, of the votes that it was up for, the best first. */
-export function standingsOf(chats: Iterable<Chat>): Standing[] {
+export function standingsOf(votes: Iterable<Vote>): Standing[] {
   const found = new Map<string, Standing>();
-  for (const chat of chats) {
-    for (const turn of allTurns(chat)) {
-      if (!turn.vote) continue;
-      const names = new Set(turn.answers.flatMap((answer) => answer?.model ?? []));
-      for (const model of names) {
-        const standing = found.get(model) ?? { model, won: 0, of: 0 };
-        standing.of += 1;
-        if (turn.vote === model) standing.won += 1;
-        found.set(model, standing);
-      }
+  for (const { word, models } of votes) {
+    for (const model of models) {
+      const standing = found.get(model) ?? { model, won: 0, of: 0 };
+      standing.of += 1;
+      if (word === model) standing.won += 1;
+      found.set(model, standing);
     }
   }
   const share = (one: Standing) => one.won / one.of;
@@ -71,7 +83,6 @@ export function drawStandings(standings: Standing[]): HTMLElement[] {
 
 /** The buttons of a vote. names: how the columns are called; chosen: the vote that was given. */
 export function drawVote(chat: Chat, chosen: string | undefined, vote: (word: string) => void): HTMLElement[] {
-  const isHidden = Boolean(chat.isBlind) && !isRevealed(chat);
   const choices: [string, string][] = chat.models.map((model, place) => [
     model,
     text("{model} is better", { model: chat.isBlind ? letterOf(place) : model }),
@@ -83,6 +94,8 @@ export function drawVote(chat: Chat, chosen: string | undefined, vote: (word: st
     button.addEventListener("click", () => vote(word));
     return button;
   });
-  const words = isHidden ? text("Which answer is better? Then you see whose it is.") : text("Which answer is better?");
+  const words = isHidden(chat)
+    ? text("Which answer is better? Then you see whose it is.")
+    : text("Which answer is better?");
   return [make("span", { class: "quiet small" }, words), ...buttons];
 }
