@@ -72,9 +72,11 @@ def check_git(context: Context) -> Check:
 def check_git_lfs(context: Context) -> Check:
     """Whether git-lfs is there; only people who clone on this machine need it, the hub itself does not."""
     version = _version_of("git-lfs", "version")
-    if version is None or version < _GIT_LFS_NEEDED:
-        found = "There is no git-lfs" if version is None else f"git-lfs {_dotted(version)} is old"
-        return warn("git-lfs", f"{found} on this machine.", "Only needed to clone and push large files from here.")
+    advice = "Only needed to clone and push large files from here."
+    if version is None:
+        return warn("git-lfs", "There is no git-lfs on this machine.", advice)
+    if version < _GIT_LFS_NEEDED:
+        return warn("git-lfs", f"git-lfs {_dotted(version)} is old on this machine.", advice)
     return ok("git-lfs", f"git-lfs {_dotted(version)}.")
 
 
