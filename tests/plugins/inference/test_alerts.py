@@ -142,6 +142,7 @@ def test_how_budgets_stand_is_told_of_keys_accounts_and_members(
     assert client.get(f"{place}/budgets/members", headers=sign).json["data"] == []
 
 
+@pytest.mark.each_database
 def test_a_models_budget_is_told_of_shown_and_put_right_as_others_are(
     ask, serve, hub, ada, make_token, reconcile, told
 ):

@@ -137,7 +137,6 @@ def test_files_have_limits(keep):
     assert _error(keep(b"x" * 501)) == (413, "files_full")
 
 
-@pytest.mark.any_database
 @pytest.mark.parametrize("gateway_settings", [{"max_files_bytes": 1500, "max_batches": 2}])
 def test_files_and_batches_that_come_at_once_do_not_pass_their_quotas(call, keep, hub, monkeypatch):
     def at_once(ask, times=6):

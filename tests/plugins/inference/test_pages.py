@@ -131,6 +131,7 @@ def test_usage_is_an_accounts_own_and_administrators_see_all(
     assert "provider-secret" not in models + look("/admin_panel/gateway/models/1", root).text
 
 
+@pytest.mark.each_database
 def test_accounts_with_keys_are_administrators_business_and_blocked_there(
     hub: Context, client: FlaskClient, look: Any, ada: User, bob: User, sign: Any, make_user: Any, make_key: Any,
     ask: Any, serve: Any, count_queries: Any,
