@@ -243,6 +243,12 @@ def test_who_answers_is_told_after_the_vote(visitor: Visitor):
     _ask(page, "Go on")
     expect(page.get_by_test_id("playground.turn")).to_have_count(4)
     expect(page.get_by_test_id("playground.ballot")).to_be_hidden()
+    # A column that comes later has answered nothing yet that could be judged.
+    page.get_by_test_id("playground.blind").click()
+    _ask(page, "Alone")
+    expect(page.get_by_test_id("playground.ballot")).to_be_visible()
+    page.get_by_test_id("playground.compare").click()
+    expect(page.get_by_test_id("playground.ballot")).to_be_hidden()
 
 
 def test_conversations_are_found_named_handed_out_and_forgotten(visitor: Visitor):

@@ -189,7 +189,9 @@ function start(root: HTMLElement): void {
   function drawBallot(): void {
     const at = chat.turns.length - 1;
     const turn = chat.turns[at];
-    const isDue = chat.models.length > 1 && !running.size && turn?.answers.every((one) => one && !one.error);
+    // A column that came later has no answer to it.
+    const isAnswered = (place: number) => turn?.answers[place] && !turn.answers[place].error;
+    const isDue = chat.models.length > 1 && !running.size && chat.models.every((_model, place) => isAnswered(place));
     // Of a blind one the first vote says who is who; a second would know.
     ballot.hidden = !isDue || Boolean(chat.isBlind && votes.isRevealed(chat) && !turn?.vote);
     if (ballot.hidden || !turn) return;
