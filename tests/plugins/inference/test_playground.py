@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hub.accounts.models import User
 from hub.base.context import Context
-from hub.compute.models import Workload
+from hub.compute.models import Desired, Workload
 from hub.compute.states import Code
-from hub.db.uow import unit_of_work
+from hub.db.uow import reading, unit_of_work
 from tests.plugins.inference import test_pages as ground
 from tests.plugins.inference.conftest import completion
 
@@ -48,8 +48,8 @@ def test_a_model_that_does_not_answer_is_woken_by_whoever_may_call_it(
     assert client.post(address, headers=headers).status_code == 403
     headers = JSON | {"X-CSRF-Token": signed_in(ada)}
     assert client.post(address, headers=headers).json["has_failed"] is False
-    run_jobs()
-    assert client.get(address, headers=JSON).json["is_ready"] is True
+    with reading(hub) as work:
+        assert work.session.scalars(select(Workload.desired)).all() == [Desired.RUNNING]
     assert client.get("/playground/readiness?model=none", headers=JSON).status_code == 404
 
 
