@@ -75,6 +75,7 @@ def driven(hub: Context, deploy: Any, run_jobs: Any, monkeypatch: pytest.MonkeyP
     assert deploy(min_replica=0, max_replica=3).status_code == 200
     run_jobs()
     yield Driven(hub, monkeypatch)
+    wait_until(lambda: not _watching(), what="nobody to keep it awake")
     get_own_channels(hub).close()
 
 

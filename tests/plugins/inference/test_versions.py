@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -37,10 +38,12 @@ from hub.plugin.discovery import find_installed
 from plugins.inference.deployments import service, versions
 from plugins.inference.deployments.models import Deployment
 from plugins.inference.deployments.shares import spread
+from plugins.inference.gateway import readiness as readiness_module
 from plugins.inference.gateway.deployed import find_deployed
 from plugins.inference.gateway.readiness import Readiness
 from plugins.inference.settings import InferenceSettings
 from tests.plugins.inference import test_deployments as ground
+from tests.support.processes import wait_until
 
 # A model of Ada's, what it is deployed on, and a driver that runs nothing.
 acme, bob, client, deploy, hub = ground.acme, ground.bob, ground.client, ground.deploy, ground.hub
@@ -48,6 +51,17 @@ run_jobs, sign, sku, tiny = ground.run_jobs, ground.sign, ground.sku, ground.tin
 PLACE = f"{ground.PLACE}/run/versions/1"
 
 pytestmark = [pytest.mark.any_database, pytest.mark.settings(compute="fake")]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_stays_awake(hub: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What keeps called deployments awake has ended before the hub does."""
+    for name in ("_TOUCH_S", "_ELASTIC_TOUCH_S"):
+        monkeypatch.setattr(readiness_module, name, 0.05)
+    yield
+    wait_until(
+        lambda: not any(one.name.startswith("awake-") for one in threading.enumerate()), what="nobody to keep it awake"
+    )
 
 
 @pytest.fixture
