@@ -181,7 +181,17 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
         # Gunicorn closes the listeners itself, when those that were taken last have begun.
         for server in self._servers:
             server.stop_accepting()
+        # Nor does it answer on a connection that was kept once its successors answer on others.
+        while self._idle_since:
+            self._close_idle()
+            gevent.sleep(_TAKE_OVER_TURN_S)
         self.signs.has_left = True
+
+    def _close_idle(self) -> None:
+        now = time.monotonic()
+        for greenlet, since in list(self._idle_since.items()):
+            if now - since > _IDLE_GRACE_S:
+                greenlet.kill(exception=StopIteration, block=False)
 
     wsgi: Callable[[dict[str, Any], Any], Any]
 
@@ -233,7 +243,4 @@ class HubWorker(GeventWorker):  # type: ignore[misc]  # gunicorn publishes no ty
             if self.app.generations.is_replaced:
                 # Nobody waits for this worker to end: others serve meanwhile.
                 self.cfg.set("graceful_timeout", REPLACED_TIMEOUT_S)
-            now = time.monotonic()
-            for greenlet, since in list(self._idle_since.items()):
-                if now - since > _IDLE_GRACE_S:
-                    greenlet.kill(exception=StopIteration, block=False)
+            self._close_idle()
