@@ -23,6 +23,8 @@ htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
 htmx.config.refreshOnHistoryMiss = true;
 htmx.config.scrollBehavior = "instant";
+// What has just come answers at once: htmx would hear no key on it for some moments.
+htmx.config.defaultSettleDelay = 0;
 
 declare global {
   interface Window {

@@ -4,7 +4,11 @@ const box = document.getElementById("quick");
 
 const options = (): HTMLElement[] => [...(box?.querySelectorAll<HTMLElement>("[role=option]") ?? [])];
 
+// Where the chosen one leads: it stays chosen when what is found is written anew.
+let chosen: string | null = null;
+
 function choose(option: HTMLElement | undefined): void {
+  chosen = option?.getAttribute("href") ?? null;
   for (const other of options()) other.setAttribute("aria-selected", String(other === option));
   if (option) {
     input?.setAttribute("aria-activedescendant", option.id);
@@ -25,6 +29,7 @@ if (input && box) {
   box.addEventListener("htmx:afterSwap", () => {
     foundFor = box.querySelector<HTMLElement>("[data-for]")?.dataset["for"] ?? "";
     show(document.activeElement === input && box.childElementCount > 0);
+    choose(options().find((option) => option.getAttribute("href") === chosen));
   });
   input.addEventListener("focus", () => show(box.childElementCount > 0 && input.value.trim() === foundFor));
   input.addEventListener("blur", (event) => {
