@@ -61,10 +61,10 @@ class Client:
 
 
 class _Known:
-    """What was found in the database a moment ago, by name."""
+    """What was found in the database a moment ago, by name. is_kept: whether that is to be believed for a while."""
 
-    def __init__(self, find: Callable[[str], Any]) -> None:
-        self._find = find
+    def __init__(self, find: Callable[[str], Any], *, is_kept: Callable[[Any], bool] = lambda value: True) -> None:
+        self._find, self._is_kept = find, is_kept
         self._lock = threading.Lock()
         self._found: OrderedDict[str, tuple[Any, float]] = OrderedDict()
 
@@ -75,12 +75,19 @@ class _Known:
         if found is not None and now < found[1]:
             return found[0]
         value = self._find(name)
+        if not self._is_kept(value):
+            return value
         with self._lock:
             self._found[name] = (value, now + BELIEVED_S)
             self._found.move_to_end(name)
             if len(self._found) > _MAX_KNOWN:
                 self._found.popitem(last=False)
         return value
+
+
+def _may_answer(served: Served | None) -> bool:
+    """Whoever starts what is stopped calls it at once."""
+    return served is None or served.deployment is None or served.deployment.is_wanted
 
 
 class Caller:
@@ -97,7 +104,7 @@ class Caller:
         self.late = LateCalls(context)
         self.readiness = Readiness(context, self.settings)
         self._bearers = _Known(self._find_bearer)
-        self._models = _Known(self._find_model)
+        self._models = _Known(self._find_model, is_kept=_may_answer)
         self._lists = _Known(self._list_served)
 
     # Who calls, and what.

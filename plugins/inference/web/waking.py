@@ -26,13 +26,15 @@ class Readiness:
     has_failed: bool
 
 
-def see_readiness(context: Context, *, actor: Actor, name: str) -> Readiness:
+def see_readiness(context: Context, *, actor: Actor, name: str, is_fresh: bool = False) -> Readiness:
     """How a deployment stands, as it is now, by the version that has come furthest: one that runs is enough.
 
-    Raises NotSignedIn, NotFound (``model_not_found``).
+    is_fresh: what somebody was told a moment ago is not enough. Raises NotSignedIn, NotFound (``model_not_found``).
     """
     deployed = _find(context, actor, name)
-    states = [see_workload(context, workload_id=version.workload_id) for version in deployed.versions]
+    states = [
+        see_workload(context, workload_id=version.workload_id, is_fresh=is_fresh) for version in deployed.versions
+    ]
     best = min(states, key=lambda seen: (seen.code is not Code.RUNNING, seen.code in _FAILED))
     is_ready = deployed.is_wanted and best.code is Code.RUNNING
     return Readiness(best.word, best.message, is_ready, best.code in _FAILED)
@@ -50,7 +52,8 @@ def wake_model(context: Context, *, actor: Actor, name: str) -> Readiness:
         # What does not sleep stays as it is; what gets no calls may sleep on.
         if version.share:
             wake_workload(context, workload_id=version.workload_id)
-    return see_readiness(context, actor=actor, name=name)
+    # A moment ago it may still have run.
+    return see_readiness(context, actor=actor, name=name, is_fresh=True)
 
 
 def _find(context: Context, actor: Actor, name: str) -> Deployed:
