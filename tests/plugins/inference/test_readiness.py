@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import Client
 
+from hub.accounts.models import User
 from hub.base.context import Context
 from hub.compute.machines import MACHINES
 from hub.compute.models import Workload
@@ -145,6 +146,21 @@ def test_a_call_whose_instance_has_gone_for_good_goes_to_those_that_are_left(
     answer = ask()
     assert (answer.status_code, driven.woken) == (200, []), answer.text
     assert answer.json["choices"][0]["message"]["content"] == "the other one"
+
+
+def test_what_was_stopped_is_called_as_soon_as_it_is_started_again(
+    driven: Driven, play: Any, ask: Any, client: Any, sign: Any, ada: User
+) -> None:
+    def change(word: str) -> None:
+        assert client.put(f"{ground.PLACE}/run/1/{word}", headers=sign(ada, "admin")).status_code == 200
+
+    change("stop")
+    refused = ask()
+    assert (refused.status_code, refused.json["error"]["code"]) == (503, "model_not_running")
+    change("start")
+    driven.said = {"code": Code.RUNNING, "endpoint": play(completion("here again")).url(""), "task_id": 2}
+    answer = ask()
+    assert answer.status_code == 200, answer.text
 
 
 def test_what_ends_for_another_reason_is_not_asked_again(driven: Driven, play: Any, ask: Any) -> None:
