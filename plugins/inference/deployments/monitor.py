@@ -23,7 +23,7 @@ from plugins.inference.deployments.shares import Version, versions_of
 from plugins.inference.gateway.deployed import model_name, upstream_id_of
 from plugins.inference.models import Call
 
-# How long back, and in which steps. Source: section 13.3.
+# In which steps, and how long back. Source: section 13.3; pages' contract, R2.
 STEPS = {
     "30m": timedelta(minutes=1),
     "1h": timedelta(minutes=1),
@@ -35,10 +35,14 @@ STEPS = {
     "1w": timedelta(hours=1),
 }
 SPANS = {
-    **{f"{count}h": timedelta(hours=count) for count in (1, 3, 6, 12)},
-    **{f"{count}d": timedelta(days=count) for count in (1, 3)},
     "30m": timedelta(minutes=30),
-    "1w": timedelta(weeks=1),
+    "1h": timedelta(hours=1),
+    "3h": timedelta(hours=3),
+    "6h": timedelta(hours=6),
+    "12h": timedelta(hours=12),
+    "1d": timedelta(days=1),
+    "3d": timedelta(days=3),
+    "1w": timedelta(days=7),
 }
 # The buckets of latencies, in milliseconds; the last one is everything.
 BUCKETS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000)

@@ -40,7 +40,7 @@ from hub.plugin.web import (
 from plugins.inference.deployments import service
 from plugins.inference.deployments.causes import why
 from plugins.inference.deployments.models import DEDICATED, SERVERLESS
-from plugins.inference.deployments.monitor import Watched, watch
+from plugins.inference.deployments.monitor import SPANS, Watched, watch
 from plugins.inference.deployments.planning import target_of
 from plugins.inference.deployments.service import Found
 from plugins.inference.deployments.shares import Version, versions_of
@@ -49,7 +49,7 @@ from plugins.inference.engines.engine import EngineArg, ModelFacts, Target
 from plugins.inference.engines.matching import Match, explain_none, find_engines, read_facts
 from plugins.inference.engines.memory import GIB, estimate_memory
 from plugins.inference.gateway.deployed import model_name
-from plugins.inference.web.figures import PERIODS, find_figures
+from plugins.inference.web.figures import find_figures
 from plugins.inference.web.snippets import ways_to_call
 
 blueprint = create_pages("inference_web_endpoints", "plugins.inference", url_prefix="/endpoints")
@@ -267,16 +267,16 @@ def _of_tab(work: UnitOfWork, actor: Actor, found: Found, tab: str) -> dict[str,
         return {"may_read": may_read_logs(context, actor=actor, workload=workload), **_instances_of(work, found)}
     if tab == "analysis":
         period = request.args.get("period", "1h")
-        if period not in PERIODS:
+        if period not in SPANS:
             raise NotFound("There is no such period.")
         if not may(work, actor, WORKLOAD_WRITE, workload):
             # What is used on an account is not everybody's to know, though everybody may call it.
             return {"figures": None}
         owner, model = workload.namespace.uuid, model_name(found.deployment)
-        figures = find_figures(work, owner_uuid=owner, model=model, period=PERIODS[period])
+        figures = find_figures(work, owner_uuid=owner, model=model, period=SPANS[period])
         usage = find_usage(context, actor=actor, workload_id=workload.id)
         watched = _watch_all(found, versions_of(work, found.deployment), period)
-        return {"figures": figures, "period": period, "periods": list(PERIODS), "usage": usage, "watched": watched}
+        return {"figures": figures, "period": period, "periods": list(SPANS), "usage": usage, "watched": watched}
     if tab == "versions":
         rows = versions_of(work, found.deployment)
         api = f"/api/v1/models/{found.deployment.repo_path}/run/versions/{found.deployment.id}"

@@ -11,17 +11,6 @@ from sqlalchemy import select
 from hub.plugin.db import UnitOfWork
 from plugins.inference.models import Call
 
-# Source: pages' contract, R2.
-PERIODS = {
-    "30m": timedelta(minutes=30),
-    "1h": timedelta(hours=1),
-    "3h": timedelta(hours=3),
-    "6h": timedelta(hours=6),
-    "12h": timedelta(hours=12),
-    "1d": timedelta(days=1),
-    "3d": timedelta(days=3),
-    "1w": timedelta(days=7),
-}
 # What is looked at: the newest ones.
 MAX_CALLS = 2000
 _BARS = 48
